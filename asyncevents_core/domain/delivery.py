@@ -1,0 +1,103 @@
+"""Deliveries (one event for one subscription) and their attempts."""
+
+from __future__ import annotations
+
+import enum
+from uuid import UUID
+
+from attrs import field, frozen
+
+from asyncevents_core.domain.outcome import OutcomeKind
+
+
+class DeliveryState(enum.StrEnum):
+    """waiting -> leased -> delivered | waiting | dead; waiting <-> held; -> cancelled."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    HELD = "held"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED})
+"""Only a late success may still turn DEAD into DELIVERED."""
+
+
+class DeadReason(enum.StrEnum):
+    """Why a delivery is a dead letter."""
+
+    EXHAUSTED = "exhausted"
+    PERMANENT = "permanent"
+    POISON = "poison"
+    """Five workers in a row vanished with it."""
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """A delivery's row; its id is the trace id.
+
+    `chain` is nil for the fan-out, else the replay request's id, and `replay_of` the delivery
+    that was replayed. `claims` counts leases, `deaths` failed attempts, `abandonments` the
+    workers that vanished with it in a row. `parked` rows wait for a permit of their
+    subscription, outside the due index.
+    """
+
+    id: UUID
+    event_id: UUID
+    subscription_id: int
+    chain: UUID
+    replay_of: UUID | None
+    state: DeliveryState
+    reason: DeadReason | None
+    claims: int
+    deaths: int
+    abandonments: int
+    due_at: int | None
+    owner: UUID | None
+    parked: bool
+    created_at: int
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One attempt of a delivery: its claim's number, what was sent where, what came back.
+
+    `started_at` is the ledger's time of the claim plus the time since; `duration` seconds.
+    """
+
+    delivery_id: UUID
+    claim_no: int
+    outcome: OutcomeKind
+    detail: str
+    status: int | None
+    response: str = field(repr=False)
+    target: str
+    started_at: int
+    duration: float
+
+
+def summary(state: DeliveryState, deaths: int) -> str:
+    """Say in words how a delivery stands, as the original does.
+
+    >>> summary(DeliveryState.DELIVERED, 2), summary(DeliveryState.DEAD, 6)
+    ('Delivered with 2 retries', 'Dead Lettered with 5 retries')
+    """
+    if state is DeliveryState.DELIVERED:
+        return "Delivered" + _retries(deaths)
+    if state is DeliveryState.DEAD:
+        return "Dead Lettered" + _retries(deaths - 1)
+    if state is DeliveryState.LEASED:
+        return "Being delivered"
+    if state is DeliveryState.HELD:
+        return "Held: its subscription is disabled"
+    if state is DeliveryState.CANCELLED:
+        return "Cancelled"
+    return f"Waiting for retry {deaths}" if deaths else "Waiting"
+
+
+def _retries(count: int) -> str:
+    if count <= 0:
+        return ""
+    return f" with {count} retr{'y' if count == 1 else 'ies'}"

@@ -1,0 +1,79 @@
+"""Events: what was published, and the definitions that say which names exist."""
+
+from __future__ import annotations
+
+import enum
+import re
+from uuid import UUID
+
+from attrs import field, frozen, validators
+
+EVENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+"""What an event's name looks like; names are case-sensitive."""
+
+
+@frozen(kw_only=True)
+class EventDefinition:
+    """One name that can be published and subscribed to.
+
+    `service` is ``package.module:function`` or ``package.module:Class.method``; without one
+    the event carries its published data. `resources` are the permissions that a subscriber
+    needs, all of them. `origin` says where the definition stands, for error messages.
+    """
+
+    name: str = field(validator=validators.matches_re(EVENT_NAME, re.fullmatch))
+    service: str | None = None
+    resources: tuple[str, ...] = ()
+    title: str | None = None
+    origin: str = field(default="", eq=False)
+
+
+class EventState(enum.StrEnum):
+    """open -> [resolving ->] fanned_out | failed."""
+
+    OPEN = "open"
+    RESOLVING = "resolving"
+    FANNED_OUT = "fanned_out"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class NewEvent:
+    """An event on its way into the ledger. `arguments` is JSON text, UTF-8.
+
+    `digest` is the SHA-256 of name, tenant and arguments: a repeated `external_id` with the
+    same digest is the same event.
+    """
+
+    id: UUID
+    external_id: str | None
+    digest: bytes
+    name: str
+    tenant: str | None
+    arguments: bytes
+    occurred_at: int
+
+
+@frozen(kw_only=True)
+class Event:
+    """An event's row. `body` is the CloudEvent's bytes, once resolved (None before).
+
+    `claims` counts how often a worker took it, `deaths` how often its service failed,
+    `abandonments` how many times in a row a worker vanished with it.
+    """
+
+    id: UUID
+    external_id: str | None
+    name: str
+    tenant: str | None
+    arguments: bytes
+    body: bytes | None
+    state: EventState
+    reason: str | None
+    due_at: int | None
+    claims: int
+    deaths: int
+    abandonments: int
+    owner: UUID | None
+    occurred_at: int
+    created_at: int

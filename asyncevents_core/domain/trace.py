@@ -1,0 +1,77 @@
+"""What people read: traces, log rows, dead letters and counts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import frozen
+
+from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
+from asyncevents_core.domain.event import Event
+
+
+@frozen(kw_only=True)
+class Trace:
+    """Everything that happened to one delivery. `event.body` is the payload that was sent.
+
+    `replays` are the ids of the deliveries that replayed this one.
+    """
+
+    delivery: Delivery
+    event: Event
+    sink: str
+    target: str
+    attempts: tuple[Attempt, ...]
+    replays: tuple[UUID, ...]
+
+    @property
+    def summary(self) -> str:
+        """E.g. "Delivered with 2 retries"."""
+        return summary(self.delivery.state, self.delivery.deaths)
+
+
+@frozen(kw_only=True)
+class LogRow:
+    """One attempt in a list; `log_id` grows with time and is the key to page by."""
+
+    log_id: int
+    event_name: str
+    subscription_id: int
+    delivery_state: DeliveryState
+    attempt: Attempt
+
+
+@frozen(kw_only=True)
+class DeadLetter:
+    """A delivery that is dead, or an event that failed before it could fan out.
+
+    `id` is what `replay` takes; `subscription_id` is None for a failed event.
+    """
+
+    id: UUID
+    event_name: str
+    subscription_id: int | None
+    target: str | None
+    reason: str
+    summary: str
+    created_at: int
+
+
+@frozen(kw_only=True)
+class Backlog:
+    """How much is open. Rows that are due and nobody took are what a drain waits for.
+
+    `events_open` and `events_resolving` are not fanned out yet; `waiting_due` could start
+    now, `waiting_later` is scheduled; `oldest_due_at` is the oldest row that could start.
+    """
+
+    events_open: int
+    events_resolving: int
+    events_failed: int
+    waiting_due: int
+    waiting_later: int
+    parked: int
+    leased: int
+    held: int
+    dead: int
+    oldest_due_at: int | None

@@ -1,0 +1,27 @@
+"""Workers as the ledger sees them."""
+
+from __future__ import annotations
+
+import enum
+from uuid import UUID
+
+from attrs import frozen
+
+
+class Role(enum.StrEnum):
+    """What a worker consumes: new events, or deliveries that are due (again)."""
+
+    TRIGGER = "trigger"
+    RETRY = "retry"
+
+
+@frozen(kw_only=True)
+class WorkerRow:
+    """A worker process that is alive, or was until `beat_at`. Its id is new at each start."""
+
+    id: UUID
+    host: str
+    pid: int
+    roles: tuple[Role, ...]
+    started_at: int
+    beat_at: int

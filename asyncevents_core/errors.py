@@ -1,0 +1,198 @@
+"""Every error that asyncevents raises on purpose, in one picture.
+
+::
+
+    AsyncEventsError
+    ├── SettingsError            the settings module: every mistake at once
+    ├── PluginError              a distribution that cannot be used
+    │   ├── DuplicateName        two plugins register the same name
+    │   ├── UnknownName          no plugin registers that name
+    │   └── MissingExtra         an optional dependency is not installed
+    ├── PublishError             publish() refused; nothing was written
+    │   ├── UnknownEvent         no such event definition
+    │   ├── InvalidPayload       not JSON, or not what the service takes
+    │   ├── PayloadTooLarge      above MAX_PAYLOAD_BYTES
+    │   ├── EventConflict        event_id is taken by other content
+    │   └── ForeignTransaction   the transaction passed in cannot carry events
+    ├── SubscriptionError        a subscription that cannot be made or changed
+    │   ├── InvalidTarget        the sink refuses the target
+    │   └── InvalidSecret        the secret cannot be used or decrypted
+    ├── NotFound                 no row with that id
+    ├── ReplayRefused            this delivery cannot be replayed now
+    ├── ServiceError             the service of an event
+    │   ├── ServiceNotFound      cannot be imported or built (retried)
+    │   ├── ServiceArguments     the published arguments do not fit (final)
+    │   └── ServiceTimeout       took longer than SERVICE_TIMEOUT (retried)
+    ├── LedgerError
+    │   ├── LedgerUnavailable    the database does not answer
+    │   └── LedgerNotMigrated    its schema is missing or of another version
+    ├── BrokerError
+    │   └── BrokerUnavailable    the broker does not answer
+    └── EagerDeliveryFailed      EAGER = True: a service or a sink failed inside publish()
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "AsyncEventsError",
+    "BrokerError",
+    "BrokerUnavailable",
+    "DuplicateName",
+    "EagerDeliveryFailed",
+    "EventConflict",
+    "ForeignTransaction",
+    "InvalidPayload",
+    "InvalidSecret",
+    "InvalidTarget",
+    "LedgerError",
+    "LedgerNotMigrated",
+    "LedgerUnavailable",
+    "MissingExtra",
+    "NotFound",
+    "PayloadTooLarge",
+    "PluginError",
+    "PublishError",
+    "ReplayRefused",
+    "ServiceArguments",
+    "ServiceError",
+    "ServiceNotFound",
+    "ServiceTimeout",
+    "SettingsError",
+    "SubscriptionError",
+    "UnknownEvent",
+    "UnknownName",
+]
+
+
+class AsyncEventsError(Exception):
+    """Base of all of them. Its text says what is wrong and what to do next."""
+
+
+class SettingsError(AsyncEventsError):
+    """The settings are wrong. `problems` holds every mistake, each with its path."""
+
+    def __init__(self, problems: Sequence[str], *, origin: str) -> None:
+        self.problems = tuple(problems)
+        self.origin = origin
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        count = len(self.problems)
+        super().__init__(f"{count} mistake{'s'[: count != 1]} in {origin}:\n{lines}")
+
+
+class PluginError(AsyncEventsError):
+    """A plugin cannot be used. The text names the plugin and its distribution."""
+
+
+class DuplicateName(PluginError):
+    """Two plugins register the same name."""
+
+
+class UnknownName(PluginError):
+    """No plugin registers that name."""
+
+
+class MissingExtra(PluginError):
+    """An optional dependency is missing. The text is the command that installs it."""
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'asyncevents-core[{extra}]'")
+
+
+class PublishError(AsyncEventsError):
+    """`publish()` refused the event. Nothing was written."""
+
+
+class UnknownEvent(PublishError):
+    """There is no definition of that event."""
+
+    def __init__(self, name: str, *, known: Iterable[str] = ()) -> None:
+        self.name = name
+        super().__init__(
+            f"unknown event {name!r}{suggestion(name, known)}. Define it in EVENTS, "
+            "or with @event in a module named in EVENT_MODULES"
+        )
+
+
+class InvalidPayload(PublishError):
+    """The data is not JSON, or not an object of arguments where a service needs one."""
+
+
+class PayloadTooLarge(PublishError):
+    """The data is larger than MAX_PAYLOAD_BYTES."""
+
+
+class EventConflict(PublishError):
+    """That `event_id` was published before, with other content."""
+
+
+class ForeignTransaction(PublishError):
+    """The session or connection passed in cannot carry the event."""
+
+
+class SubscriptionError(AsyncEventsError):
+    """A subscription cannot be made or changed like that."""
+
+
+class InvalidTarget(SubscriptionError):
+    """The sink refuses the target."""
+
+
+class InvalidSecret(SubscriptionError):
+    """The secret is malformed, or none of SECRET_KEYS decrypts it."""
+
+
+class NotFound(AsyncEventsError):
+    """There is no row with that id."""
+
+
+class ReplayRefused(AsyncEventsError):
+    """The delivery cannot be replayed now; the text says why."""
+
+
+class ServiceError(AsyncEventsError):
+    """The service of an event failed."""
+
+
+class ServiceNotFound(ServiceError):
+    """The service cannot be imported or built. Retried: a deployment may be under way."""
+
+
+class ServiceArguments(ServiceError):
+    """The published arguments do not fit the service's parameters. Final."""
+
+
+class ServiceTimeout(ServiceError):
+    """The service took longer than SERVICE_TIMEOUT. Retried."""
+
+
+class LedgerError(AsyncEventsError):
+    """The ledger, the database of events, cannot do what was asked."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The database does not answer."""
+
+
+class LedgerNotMigrated(LedgerError):
+    """The schema is missing or of another version. `asyncevents db upgrade` mends it."""
+
+
+class BrokerError(AsyncEventsError):
+    """The broker cannot do what was asked."""
+
+
+class BrokerUnavailable(BrokerError):
+    """The broker does not answer."""
+
+
+class EagerDeliveryFailed(AsyncEventsError):
+    """With EAGER = True, a service or a sink failed inside `publish()`."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x' or 'y'?)`` for the close matches, else an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""

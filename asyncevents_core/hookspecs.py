@@ -1,0 +1,86 @@
+"""Every hook that a plugin may implement.
+
+A plugin is a distribution with one entry point in the group ``asyncevents`` that names a
+module (or object) of hook implementations::
+
+    [project.entry-points.asyncevents]
+    my-sinks = "my_package.plugin"
+
+    # my_package/plugin.py
+    from asyncevents_core import hookimpl
+
+    @hookimpl
+    def asyncevents_register_sinks():
+        return [FileSinkType()]
+
+Each ``asyncevents_register_…`` hook returns a list of objects; their names are unique over all
+plugins. Hooks are called once, when an application, a worker or a command starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.ports.indexer import IndexerType
+from asyncevents_core.ports.resolver import ServiceResolverType
+from asyncevents_core.ports.retry import RetryManagerType
+from asyncevents_core.ports.sink import AnySinkType
+
+if TYPE_CHECKING:
+    import click
+
+PROJECT = "asyncevents"
+"""Name of the pluggy project and of the entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of the same name."""
+
+
+@hookspec
+def asyncevents_register_sinks() -> Sequence[AnySinkType]:
+    """Return sink types: ways to deliver. A subscription names one, SINKS configures it."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_register_service_resolvers() -> Sequence[ServiceResolverType]:
+    """Return service resolver types. SERVICE_RESOLVER names the one in use."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
+    """Return retry manager types. RETRY_MANAGER names the one in use."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_register_indexers() -> Sequence[IndexerType]:
+    """Return indexer types. INDEXER names the one in use."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_register_events() -> Sequence[EventDefinition]:
+    """Return event definitions that this distribution brings along."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_register_commands() -> Sequence[click.Command]:
+    """Return click commands that appear under ``asyncevents``."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec(firstresult=True)
+def asyncevents_build_service(cls: type) -> object | None:
+    """Return an instance of a service's class, made by the application's container.
+
+    `cls` is the class named by an event's ``service``. Return None to leave it to others;
+    without any result the class is called without arguments.
+    """

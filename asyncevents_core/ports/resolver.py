@@ -1,0 +1,55 @@
+"""Contract of a service resolver: from an event definition to the service that gives its data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar, Protocol
+
+from attrs import frozen
+
+from asyncevents_core.domain.event import EventDefinition
+
+
+class BuildService(Protocol):
+    """Makes an instance of a service's class: the `asyncevents_build_service` hook."""
+
+    def __call__(self, cls: type) -> object:
+        """Return an instance; by default the class is called without arguments."""
+        ...
+
+
+@frozen(kw_only=True)
+class Service:
+    """A service ready to be called.
+
+    `call` takes the published arguments (JSON values by name) and returns the event's data
+    as JSON values (dict, list, str, int, float, bool, None), or an awaitable of them where
+    `is_async`. It raises `ServiceArguments` where the arguments do not fit, and lets the
+    service's own exceptions through. It is called from several threads at once.
+    """
+
+    call: Callable[[Mapping[str, object]], object | Awaitable[object]]
+    is_async: bool
+
+
+class ServiceResolver(ABC):
+    """Finds services. Called from several threads at once; the engine caches what it returns."""
+
+    @abstractmethod
+    def resolve(self, definition: EventDefinition) -> Service:
+        """Return the service of a definition whose `service` is set.
+
+        Raises `ServiceNotFound` where it cannot be imported or built.
+        """
+
+
+class ServiceResolverType(ABC):
+    """What a plugin registers: a kind of resolver, chosen by SERVICE_RESOLVER. Stateless."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def open(self, build: BuildService) -> ServiceResolver:
+        """Return a resolver that makes instances with `build`."""
