@@ -14,14 +14,25 @@ if TYPE_CHECKING:
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.marked import event
     from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-    from asyncevents_core.errors import AsyncEventsError
+    from asyncevents_core.errors import (
+        AsyncEventsError,
+        InvalidSecret,
+        InvalidTarget,
+        ServiceArguments,
+        ServiceNotFound,
+    )
     from asyncevents_core.hookspecs import hookimpl
     from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
     from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
-    from asyncevents_core.ports.sink import BlockingSink, DeliveryRequest, Sink, SinkType
+    from asyncevents_core.ports.sink import SECRET, BlockingSink, DeliveryRequest, Sink, SinkType
     from asyncevents_core.settings import Settings
 
 _HOMES = {
+    "SECRET": "ports.sink",
+    "ServiceNotFound": "errors",
+    "ServiceArguments": "errors",
+    "InvalidSecret": "errors",
+    "InvalidTarget": "errors",
     "AsyncEvents": "application",
     "AsyncEventsError": "errors",
     "BlockingSink": "ports.sink",
@@ -43,6 +54,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "SECRET",
+    "ServiceNotFound",
+    "ServiceArguments",
+    "InvalidSecret",
+    "InvalidTarget",
     "AsyncEvents",
     "AsyncEventsError",
     "BlockingSink",

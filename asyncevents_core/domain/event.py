@@ -21,7 +21,7 @@ class EventDefinition:
     needs, all of them. `origin` says where the definition stands, for error messages.
     """
 
-    name: str = field(validator=validators.matches_re(EVENT_NAME, re.fullmatch))
+    name: str = field(validator=validators.matches_re(EVENT_NAME, func=re.fullmatch))
     service: str | None = None
     resources: tuple[str, ...] = ()
     title: str | None = None

@@ -36,7 +36,9 @@ class Outcome:
     timed_out: bool = False
 
     @classmethod
-    def delivered(cls, detail: str = "", *, status: int | None = None, response: str = "") -> Outcome:
+    def delivered(
+        cls, detail: str = "", *, status: int | None = None, response: str = ""
+    ) -> Outcome:
         """The recipient has it."""
         return cls(kind=OutcomeKind.DELIVERED, detail=detail, status=status, response=response)
 

@@ -61,11 +61,13 @@ class DeadLetter:
 class Backlog:
     """How much is open. Rows that are due and nobody took are what a drain waits for.
 
-    `events_open` and `events_resolving` are not fanned out yet; `waiting_due` could start
-    now, `waiting_later` is scheduled; `oldest_due_at` is the oldest row that could start.
+    `events_open` and `events_resolving` are not fanned out yet, `events_due` of them are due;
+    `waiting_due` deliveries are due, `waiting_later` are scheduled (neither counts `parked`);
+    `oldest_due_at` is the oldest due time among open events and waiting deliveries.
     """
 
     events_open: int
+    events_due: int
     events_resolving: int
     events_failed: int
     waiting_due: int

@@ -81,6 +81,10 @@ class LedgerTransaction(EventWriter):
         """Return all that are not deleted, ordered by id."""
 
     @abstractmethod
+    def subscription_status(self, subscription_id: int) -> SubscriptionStatus | None:
+        """Return a subscription's status; None if there never was such a subscription."""
+
+    @abstractmethod
     def insert_subscription(self, subscription: NewSubscription) -> int:
         """Insert it, increment the epoch, return its id (1, 2, …)."""
 
@@ -133,8 +137,13 @@ class LedgerTransaction(EventWriter):
         """Locked events -> fanned_out, without due_at and owner."""
 
     @abstractmethod
-    def postpone_event(self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None) -> None:
-        """A locked event -> open, due again; claims stay, abandonments 0, `reason` is the last error."""
+    def postpone_event(
+        self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None
+    ) -> None:
+        """A locked event -> open, due again; `reason` is the last error.
+
+        Its claims stay, its abandonments become 0.
+        """
 
     @abstractmethod
     def fail_event(self, event_id: UUID, *, deaths: int, reason: str) -> None:
@@ -187,11 +196,17 @@ class LedgerTransaction(EventWriter):
         claimed: bool = False,
         abandoned: bool = False,
     ) -> None:
-        """Set locked deliveries to this; claims + 1 if `claimed`, abandonments + 1 if `abandoned`."""
+        """Set locked deliveries to this.
+
+        Adds 1 to claims if `claimed`, and to abandonments if `abandoned`.
+        """
 
     @abstractmethod
     def cancel_deliveries(self, subscription_id: int, *, limit: int) -> int:
-        """Waiting and held deliveries of a subscription -> cancelled; return how many, at most `limit`."""
+        """Waiting and held deliveries of a subscription -> cancelled, at most `limit` of them.
+
+        Return how many.
+        """
 
     @abstractmethod
     def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
@@ -208,7 +223,10 @@ class LedgerTransaction(EventWriter):
 
     @abstractmethod
     def mark_delivered(self, ids: Collection[UUID]) -> None:
-        """Deliveries -> delivered, unless delivered or cancelled. Not fenced: a late success counts."""
+        """Deliveries -> delivered, unless delivered or cancelled.
+
+        Not fenced: a late success counts.
+        """
 
     @abstractmethod
     def mark_failed(
@@ -220,7 +238,10 @@ class LedgerTransaction(EventWriter):
         due_at: int | None,
         reason: DeadReason | None,
     ) -> None:
-        """Deliveries leased under exactly these claims of `owner` -> `state`: deaths + 1, abandonments 0."""
+        """Deliveries leased under exactly these claims of `owner` -> `state`.
+
+        Adds 1 to deaths and sets abandonments to 0.
+        """
 
     @abstractmethod
     def give_back(self, claims: Collection[Claim], *, owner: UUID) -> None:

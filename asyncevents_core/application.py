@@ -1,0 +1,274 @@
+"""`AsyncEvents`: what an application makes once and publishes with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from asyncevents_core.engine.eager import EagerDelivery
+from asyncevents_core.engine.handoff import HandOffThread
+from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
+from asyncevents_core.engine.resolve import ServiceCaller
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import Settings, load_settings
+from asyncevents_core.worker.process import Worker, WorkerOptions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+    from sqlalchemy.orm import Session
+
+_PUBLISH_THREADS = 4
+
+
+class AsyncEvents:
+    """Publishes events. Make one per application and keep it::
+
+        events = AsyncEvents()  # settings module: ASYNCEVENTS_SETTINGS_MODULE
+        events.publish("sales.order.created", {"id": 42})
+
+    `source` is the name of a settings module, a mapping of settings, a `Settings`, or None for
+    the module that ASYNCEVENTS_SETTINGS_MODULE names. Nothing is loaded or connected before
+    the first use. Thread-safe; an object made before `fork()` works in the children.
+    """
+
+    def __init__(self, source: str | Mapping[str, object] | Settings | None = None) -> None:
+        self._source = source
+        self._lock = threading.RLock()
+        self._runtime: Runtime | None = None
+        self._publisher: Publisher | None = None
+        self._hand_off: HandOffThread | None = None
+        self._services: ServiceCaller | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        _survive_fork(self)
+
+    # -- publishing -------------------------------------------------------------------------
+
+    def publish(
+        self,
+        name: str,
+        data: object,
+        *,
+        tenant: str | None = None,
+        event_id: str | None = None,
+        session: Session | Connection | None = None,
+        connection: object | None = None,
+    ) -> UUID:
+        """Publish one event and return its id.
+
+        `data` becomes JSON (attrs classes, dataclasses, datetimes, Decimals, UUIDs and enums
+        are converted); for an event with a service it is the object of its arguments. `tenant`
+        limits it to the subscriptions of that tenant and those without one. `event_id` makes
+        publishing idempotent: the same id with the same content is one event.
+
+        With `session` (a SQLAlchemy Session or Connection) or `connection` (a DBAPI connection,
+        e.g. Django's) the event belongs to that transaction: rolled back, it never happened;
+        committed, it is delivered. Without them it is committed here.
+
+        Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`, `EventConflict`,
+        `ForeignTransaction`, `LedgerUnavailable`, `LedgerNotMigrated`.
+        """
+        request = PublishRequest(name=name, data=data, tenant=tenant, event_id=event_id)
+        return self.publish_many([request], session=session, connection=connection)[0]
+
+    def publish_many(
+        self,
+        requests: Iterable[PublishRequest | tuple[str, object]],
+        *,
+        session: Session | Connection | None = None,
+        connection: object | None = None,
+    ) -> list[UUID]:
+        """Publish all of them, or none, in one transaction; return their ids in order.
+
+        A request is a pair ``(name, data)`` or a `PublishRequest`. Raises as `publish`.
+        """
+        if session is not None and connection is not None:
+            raise TypeError("publish takes session= or connection=, not both")
+        transaction = session if session is not None else connection
+        return self._ready().publish_many(_as_requests(requests), transaction=transaction)
+
+    async def apublish(
+        self,
+        name: str,
+        data: object,
+        *,
+        tenant: str | None = None,
+        event_id: str | None = None,
+        session: AsyncSession | AsyncConnection | None = None,
+    ) -> UUID:
+        """As `publish`, without blocking the event loop; `session` is an AsyncSession."""
+        request = PublishRequest(name=name, data=data, tenant=tenant, event_id=event_id)
+        return (await self.apublish_many([request], session=session))[0]
+
+    async def apublish_many(
+        self,
+        requests: Iterable[PublishRequest | tuple[str, object]],
+        *,
+        session: AsyncSession | AsyncConnection | None = None,
+    ) -> list[UUID]:
+        """As `publish_many`, without blocking the event loop."""
+        wanted = _as_requests(requests)
+        if session is None:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool(), self._publish, wanted, None)
+        return await session.run_sync(lambda sync: self._publish(wanted, sync))
+
+    # -- working ----------------------------------------------------------------------------
+
+    def run_worker(self, *, drain: bool = False) -> int:
+        """Deliver in this process until SIGTERM or SIGINT (with `drain`: until nothing is due).
+
+        Returns the exit code. Call it on the main thread; `asyncevents worker` is the same.
+        """
+        return Worker(self.runtime, WorkerOptions(drain=drain)).run()
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """Deliver in a thread of this process while the block runs: for demos and tests."""
+        worker = Worker(self.runtime, WorkerOptions(handle_signals=False))
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                worker.run()
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run, name="worker")
+        thread.start()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    # -- life -------------------------------------------------------------------------------
+
+    @property
+    def runtime(self) -> Runtime:
+        """The parts that the settings name, made at first use. Raises `SettingsError`."""
+        with self._lock:
+            if self._runtime is None:
+                self._runtime = Runtime.from_settings(load_settings(self._source))
+            return self._runtime
+
+    def open_publisher(self) -> Publisher:
+        """Return what `publish` writes to. The `published_events` fixture replaces this."""
+        runtime = self.runtime
+        return LedgerPublisher(
+            ledger=runtime.ledger,
+            definitions=runtime.catalog,
+            limits=runtime.limits,
+            hand_off=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
+        )
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Wait until the broker has what was published; False if that takes longer.
+
+        Never needed for the guarantee: the ledger has it already.
+        """
+        hand_off = self._hand_off
+        return True if hand_off is None else hand_off.flush(timeout)
+
+    def close(self) -> None:
+        """Hand over what waits and close connections. Idempotent; publishing opens them again."""
+        with self._lock:
+            hand_off, self._hand_off = self._hand_off, None
+            services, self._services = self._services, None
+            threads, self._threads = self._threads, None
+            runtime, self._runtime = self._runtime, None
+            self._publisher = None
+        if threads is not None:
+            threads.shutdown()
+        if hand_off is not None:
+            hand_off.close()
+        if services is not None:
+            services.close()
+        if runtime is not None:
+            runtime.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ready(self) -> Publisher:
+        publisher = self._publisher
+        if publisher is None:
+            with self._lock:
+                publisher = self._publisher = self._publisher or self.open_publisher()
+        return publisher
+
+    def _publish(self, requests: Sequence[PublishRequest], transaction: Any) -> list[UUID]:
+        return self._ready().publish_many(requests, transaction=transaction)
+
+    def _deferred(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
+        self._hand_off = HandOffThread(runtime.broker)
+        return self._hand_off.submit
+
+    def _eager(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
+        self._services = ServiceCaller(
+            resolver=runtime.resolver,
+            threads=1,
+            timeout=runtime.settings.service_timeout,
+            clock=runtime.clock,
+        )
+        return EagerDelivery(
+            ledger=runtime.ledger,
+            definitions=runtime.catalog,
+            policy=runtime.policy,
+            clock=runtime.clock,
+            services=self._services,
+            open_sink=runtime.open_sink,
+        ).deliver
+
+    def _pool(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(
+                    _PUBLISH_THREADS, thread_name_prefix="asyncevents-publish"
+                )
+            return self._threads
+
+    def _after_fork(self) -> None:
+        """In the child: locks and threads of the parent do not exist here."""
+        self._lock = threading.RLock()
+        self._threads = None
+        if self._runtime is not None:
+            self._runtime.ledger.after_fork()
+
+
+def _as_requests(requests: Iterable[PublishRequest | tuple[str, object]]) -> list[PublishRequest]:
+    return [
+        one if isinstance(one, PublishRequest) else PublishRequest(name=one[0], data=one[1])
+        for one in requests
+    ]
+
+
+def _survive_fork(events: AsyncEvents) -> None:
+    if not hasattr(os, "register_at_fork"):  # Windows cannot fork
+        return
+    reference = weakref.ref(events)
+
+    def child() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._after_fork()
+
+    os.register_at_fork(after_in_child=child)

@@ -1,0 +1,104 @@
+"""One attempt: call the sink within its deadline, and turn whatever happens into an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.engine.claims import Lease
+from asyncevents_core.ports.sink import BlockingSink, DeliveryRequest, Sink
+
+logger = logging.getLogger("asyncevents.deliver")
+
+_OVERTIME: Final = 1.0
+"""Seconds that a sink may take beyond its deadline before it is cut off."""
+_LONGEST_DETAIL: Final = 500
+
+
+def request_of(lease: Lease) -> DeliveryRequest:
+    """Return the attempt to make for a lease."""
+    subscription, event = lease.subscription, lease.event
+    return DeliveryRequest(
+        delivery_id=lease.delivery.id,
+        event_id=event.id,
+        event_name=event.name,
+        tenant=event.tenant,
+        subscription_id=subscription.id,
+        target=subscription.target,
+        body=event.body or b"",
+        attempt=lease.delivery.deaths + 1,
+        secrets=() if subscription.secret is None else (subscription.secret,),
+        options=subscription.options,
+    )
+
+
+async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outcome:
+    """Make one attempt. Never raises, except `asyncio.CancelledError`.
+
+    An exception of the sink, or a result that is no `Outcome`, is a bug of the sink: logged
+    with its traceback, and retried.
+    """
+    try:
+        async with asyncio.timeout(deadline + _OVERTIME):
+            outcome = await sink.deliver(request, deadline)
+    except TimeoutError:
+        return Outcome.retryable(f"no outcome within {deadline:g} s", timed_out=True)
+    except Exception as error:
+        logger.exception(
+            "a sink raised instead of returning an outcome",
+            extra={"delivery": str(request.delivery_id), "sink": type(sink).__qualname__},
+        )
+        return Outcome.retryable(_bug(sink, f"{type(error).__name__}: {error}"))
+    if not isinstance(outcome, Outcome):
+        logger.error(
+            "a sink returned no outcome",
+            extra={"delivery": str(request.delivery_id), "sink": type(sink).__qualname__},
+        )
+        return Outcome.retryable(_bug(sink, f"returned {type(outcome).__name__}"))
+    return outcome
+
+
+def _bug(sink: Sink, what: str) -> str:
+    return f"bug in sink {type(sink).__qualname__}: {what}"[:_LONGEST_DETAIL]
+
+
+class ThreadedSink(Sink):
+    """Makes a blocking sink asynchronous, on a bounded pool of threads of its own."""
+
+    def __init__(self, sink: BlockingSink, *, concurrency: int, name: str) -> None:
+        self._sink = sink
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"sink-{name}")
+        self._lock = threading.Lock()
+        self._stuck = 0
+
+    @property
+    def stuck(self) -> int:
+        """How many threads are in calls whose time is over: a time-out frees no thread."""
+        return self._stuck
+
+    async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
+        future = self._pool.submit(self._sink.deliver, request, deadline)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self._watch(future)
+            raise
+
+    def _watch(self, future: Future[Outcome]) -> None:
+        if future.cancel() or future.done():
+            return
+        with self._lock:
+            self._stuck += 1
+        future.add_done_callback(self._freed)
+
+    def _freed(self, _: Future[Outcome]) -> None:
+        with self._lock:
+            self._stuck -= 1
+
+    async def close(self) -> None:
+        self._pool.shutdown(wait=self._stuck == 0, cancel_futures=True)
+        self._sink.close()

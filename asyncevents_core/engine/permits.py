@@ -1,0 +1,154 @@
+"""Who may start: the budget of a process and the share of each subscription in it.
+
+Every delivery starts on the fast budget; after `SLOW_AFTER` seconds it moves to the slow one,
+four times as large, so that slow recipients do not keep fast ones waiting. A subscription with
+deliveries on the slow budget gets a quarter of the fast one at most, and its cap (how many of
+its deliveries may be under way at all) is halved by each time-out and restored by successes.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define
+
+SLOW_AFTER: Final = 1.0
+_SLOW_FACTOR: Final = 4
+_FAST_SHARE: Final = 4
+
+
+class Verdict(enum.Enum):
+    """Whether a delivery may start now."""
+
+    GRANTED = enum.auto()
+    PARK = enum.auto()
+    """Its own subscription has no permit left: outside the due index until one is free."""
+    FULL = enum.auto()
+    """The process has none left: waiting, for any worker to take."""
+
+
+@define
+class _Usage:
+    cap: int
+    fast: int = 0
+    slow: int = 0
+
+
+class Permits:
+    """Counts what is under way in this process. Thread-safe.
+
+    Only one thread takes (through `plan`), so a plan can be made before a transaction and
+    taken after its commit.
+    """
+
+    def __init__(self, *, budget: int, per_subscription: int) -> None:
+        self._lock = threading.Lock()
+        self._fast_budget = budget
+        self._slow_budget = _SLOW_FACTOR * budget
+        self._highest_cap = per_subscription
+        self._usage: dict[int, _Usage] = {}
+        self._fast = 0
+        self._slow = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many deliveries are under way."""
+        with self._lock:
+            return self._fast + self._slow
+
+    @property
+    def free(self) -> int:
+        """How many more may start on the fast budget."""
+        with self._lock:
+            return max(0, self._fast_budget - self._fast)
+
+    def plan(self) -> Plan:
+        """Return a plan on top of what is under way now."""
+        with self._lock:
+            return Plan(
+                free=max(0, self._fast_budget - self._fast),
+                rooms={one: self._room(usage) for one, usage in self._usage.items()},
+                fresh=min(self._fast_budget, self._highest_cap),
+            )
+
+    def take(self, plan: Plan) -> None:
+        """Count what the plan granted as under way."""
+        with self._lock:
+            for subscription_id, count in plan.granted.items():
+                self._of(subscription_id).fast += count
+                self._fast += count
+
+    def slow_down(self, subscription_ids: Iterable[int]) -> int:
+        """Move one delivery each to the slow budget, as far as it goes; return how many."""
+        moved = 0
+        with self._lock:
+            for subscription_id in subscription_ids:
+                if self._slow >= self._slow_budget:
+                    break
+                usage = self._of(subscription_id)
+                usage.fast -= 1
+                usage.slow += 1
+                self._fast -= 1
+                self._slow += 1
+                moved += 1
+        return moved
+
+    def release(
+        self, subscription_id: int, *, slow: bool, delivered: bool, timed_out: bool
+    ) -> None:
+        """A delivery is over. A time-out halves its subscription's cap, a success adds one."""
+        with self._lock:
+            usage = self._of(subscription_id)
+            if slow:
+                usage.slow -= 1
+                self._slow -= 1
+            else:
+                usage.fast -= 1
+                self._fast -= 1
+            if timed_out:
+                usage.cap = max(1, usage.cap // 2)
+            elif delivered and usage.cap < self._highest_cap:
+                usage.cap += 1
+            if not usage.fast and not usage.slow and usage.cap == self._highest_cap:
+                del self._usage[subscription_id]
+
+    def _of(self, subscription_id: int) -> _Usage:
+        usage = self._usage.get(subscription_id)
+        if usage is None:
+            usage = self._usage[subscription_id] = _Usage(cap=self._highest_cap)
+        return usage
+
+    def _room(self, usage: _Usage) -> int:
+        share = self._fast_budget
+        if usage.slow:
+            share = max(1, self._fast_budget // _FAST_SHARE)
+        return max(0, min(share - usage.fast, usage.cap - usage.fast - usage.slow))
+
+
+class Plan:
+    """Permits that a transaction is about to use. Dropped with it if it fails."""
+
+    def __init__(self, *, free: int, rooms: dict[int, int], fresh: int) -> None:
+        self.free = free
+        self.granted: defaultdict[int, int] = defaultdict(int)
+        self._rooms = rooms
+        self._fresh = fresh
+
+    def room(self, subscription_id: int) -> int:
+        """Return how many more deliveries of this subscription could start."""
+        room = self._rooms.get(subscription_id, self._fresh) - self.granted.get(subscription_id, 0)
+        return min(self.free, room)
+
+    def ask(self, subscription_id: int) -> Verdict:
+        """Say whether one more delivery may start, and count it if so."""
+        if self._rooms.get(subscription_id, self._fresh) <= self.granted.get(subscription_id, 0):
+            return Verdict.PARK
+        if self.free <= 0:
+            return Verdict.FULL
+        self.free -= 1
+        self.granted[subscription_id] += 1
+        return Verdict.GRANTED

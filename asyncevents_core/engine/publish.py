@@ -1,0 +1,173 @@
+"""T0: publish. The event goes into the ledger; its id goes to the broker after the commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+from attrs import field, frozen
+
+from asyncevents_core.domain.event import NewEvent
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
+from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
+
+SWEEP_AFTER: Final = 10.0
+"""Seconds after which the sweep takes an event whose hand-off was lost."""
+
+LONGEST_EVENT_ID: Final = 255
+
+
+@frozen(kw_only=True)
+class PublishRequest:
+    """One event to publish, as the application gives it."""
+
+    name: str
+    data: object = field(repr=False)
+    tenant: str | None = None
+    event_id: str | None = None
+
+
+@frozen(kw_only=True)
+class PublishLimits:
+    """What `publish()` accepts at most."""
+
+    max_payload_bytes: int
+
+
+class Publisher(ABC):
+    """Publishes. Thread-safe."""
+
+    @abstractmethod
+    def publish_many(
+        self, requests: Sequence[PublishRequest], *, transaction: object | None
+    ) -> list[UUID]:
+        """Publish all of them or none, and return their ids in order.
+
+        `transaction` is the caller's Session, Connection or DBAPI connection; without one they
+        are committed here. Raises `PublishError` or `LedgerError`.
+        """
+
+
+class LedgerPublisher(Publisher):
+    """Writes events to the ledger and hands their ids over with `hand_off` (never blocks)."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        definitions: Definitions,
+        limits: PublishLimits,
+        hand_off: Callable[[Sequence[UUID]], None],
+    ) -> None:
+        self._ledger = ledger
+        self._definitions = definitions
+        self._limits = limits
+        self._hand_off = hand_off
+
+    def publish_many(
+        self, requests: Sequence[PublishRequest], *, transaction: object | None
+    ) -> list[UUID]:
+        events = [prepare(request, self._definitions, self._limits) for request in requests]
+        if not events:
+            return []
+        if transaction is None:
+
+            def work(tx: LedgerTransaction) -> list[UUID]:
+                return insert(tx, events, due_in=SWEEP_AFTER)
+
+            ids = self._ledger.run(work)
+            self._hand_off(ids)
+            return ids
+        joined = self._ledger.join(transaction)
+        ids = [event.id for event in events]
+        observed = joined.on_commit(lambda: self._hand_off(ids))
+        # A commit that cannot be observed is noticed by the sweep: due as soon as it is visible.
+        return insert(joined, events, due_in=SWEEP_AFTER if observed else 0.0)
+
+
+def prepare(request: PublishRequest, definitions: Definitions, limits: PublishLimits) -> NewEvent:
+    """Check a request against its definition and turn it into a row.
+
+    Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`.
+    """
+    definition = definitions.get(request.name)
+    arguments = to_json(request.data)
+    if definition.service is not None and not arguments.startswith(b"{"):
+        raise InvalidPayload(
+            f"{request.name}: its service {definition.service} takes named arguments, so the data "
+            f"must be an object such as {{'id': 42}}, not {type(request.data).__name__}"
+        )
+    if len(arguments) > limits.max_payload_bytes:
+        raise PayloadTooLarge(
+            f"{request.name}: the data is {len(arguments):,} bytes of JSON, the limit is "
+            f"{limits.max_payload_bytes:,} (MAX_PAYLOAD_BYTES). Publish an id and let a service "
+            "load the rest"
+        )
+    if request.tenant is not None and not 0 < len(request.tenant) <= LONGEST_EVENT_ID:
+        raise InvalidPayload(f"{request.name}: tenant must have 1 to 255 characters")
+    return NewEvent(
+        id=uuid7(),
+        external_id=_checked_event_id(request),
+        digest=b"" if request.event_id is None else _digest(request, arguments),
+        name=request.name,
+        tenant=request.tenant,
+        arguments=arguments,
+        occurred_at=time.time_ns() // 1000,
+    )
+
+
+def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) -> list[UUID]:
+    """Insert events; those whose `external_id` is taken by the same content are that event.
+
+    Raises `EventConflict` where it is taken by other content.
+    """
+    wanted = {event.external_id: event for event in events if event.external_id is not None}
+    if not wanted:
+        writer.insert_events(events, due_in=due_in)
+        return [event.id for event in events]
+    for event in events:
+        if event.external_id is not None:
+            _same_content(event, wanted[event.external_id].digest)
+    # Before the insert, so that a caller's transaction stays clean; after it, for a race.
+    _known(writer, wanted)
+    writer.insert_events(events, due_in=due_in)
+    known = _known(writer, wanted)
+    return [event.id if event.external_id is None else known[event.external_id] for event in events]
+
+
+def _known(writer: EventWriter, wanted: dict[str, NewEvent]) -> dict[str, UUID]:
+    found = writer.find_events(wanted.keys())
+    for external_id, (_, digest) in found.items():
+        _same_content(wanted[external_id], digest)
+    return {external_id: event_id for external_id, (event_id, _) in found.items()}
+
+
+def _same_content(event: NewEvent, digest: bytes) -> None:
+    if event.digest != digest:
+        raise EventConflict(
+            f"event_id {event.external_id!r} was published before with another name, tenant or "
+            "data. An event_id names one event for ever: use a new one"
+        )
+
+
+def _checked_event_id(request: PublishRequest) -> str | None:
+    event_id = request.event_id
+    if event_id is not None and not 0 < len(event_id) <= LONGEST_EVENT_ID:
+        raise InvalidPayload(f"{request.name}: event_id must have 1 to 255 characters")
+    return event_id
+
+
+def _digest(request: PublishRequest, arguments: bytes) -> bytes:
+    # Sorted, so that the order of keys does not make the content another one.
+    canonical = json.dumps(
+        [request.name, request.tenant, json.loads(arguments)], sort_keys=True, separators=(",", ":")
+    )
+    return hashlib.sha256(canonical.encode()).digest()

@@ -1,0 +1,182 @@
+"""Call the service of an event: outside of any transaction, on threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Final, cast
+
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.jsontext import from_json, to_json
+from asyncevents_core.engine.claims import Resolved, Resolving
+from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceTimeout
+from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.resolver import Service, ServiceResolver
+
+logger = logging.getLogger("asyncevents.service")
+
+_OVERTIME: Final = 1.0
+_LONGEST_REASON: Final = 1000
+
+
+class ServiceCaller:
+    """Calls services: blocking ones on a bounded pool, async ones on a loop of their own.
+
+    So neither a slow nor a badly behaved service keeps deliveries waiting. Thread-safe.
+    """
+
+    def __init__(
+        self, *, resolver: ServiceResolver, threads: int, timeout: float, clock: Clock
+    ) -> None:
+        self._resolver = resolver
+        self._timeout = timeout
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="service")
+        self._services: dict[str, Service] = {}
+        self._lock = threading.Lock()
+        self._calls: set[_Call] = set()
+        self._stuck = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def stuck(self) -> int:
+        """How many threads are in calls whose time is over: a time-out frees no thread."""
+        return self._stuck
+
+    def call(self, definition: EventDefinition, arguments: bytes) -> bytes:
+        """Call a service now and return its result as JSON text; its exceptions pass through."""
+        result = self._invoke(definition, arguments)
+        if inspect.isawaitable(result):
+            return to_json(self._on_loop(result).result())
+        return to_json(result)
+
+    def submit(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
+        """Call a service in the background; `done` gets what it came to, on any thread, once."""
+        definition = resolving.definition
+        if definition is None or resolving.event.body is not None:
+            done(Resolved(resolving=resolving))
+            return
+        self._pool.submit(self._work, _Call(resolving, definition, done))
+
+    def expire(self) -> None:
+        """Report the calls that are over their time as failed. To be called about every second."""
+        before = self._clock.monotonic() - self._timeout - _OVERTIME
+        with self._lock:
+            overdue = [call for call in self._calls if call.started < before]
+            self._calls.difference_update(overdue)
+            self._stuck += len(overdue)
+        for call in overdue:
+            error = ServiceTimeout(f"the service took longer than {self._timeout:g} s")
+            call.done(Resolved(resolving=call.resolving, error=_reason(error)))
+
+    def close(self) -> None:
+        """Stop. Calls that are under way are waited for, unless they are stuck."""
+        self._pool.shutdown(wait=self._stuck == 0, cancel_futures=True)
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _work(self, call: _Call) -> None:
+        call.started = self._clock.monotonic()
+        with self._lock:
+            self._calls.add(call)
+        try:
+            result = self._invoke(call.definition, call.resolving.event.arguments)
+            if inspect.isawaitable(result):
+                self._leave(call)
+                self._on_loop(result).add_done_callback(lambda future: _report(call, future))
+                return
+            resolved = Resolved(resolving=call.resolving, data=to_json(result))
+        except Exception as error:
+            resolved = _failure(call, error)
+        if self._leave(call):
+            call.done(resolved)
+
+    def _leave(self, call: _Call) -> bool:
+        """Strike a call off; False if it was reported as overdue meanwhile."""
+        with self._lock:
+            if call in self._calls:
+                self._calls.remove(call)
+                return True
+            self._stuck -= 1
+            return False
+
+    def _invoke(self, definition: EventDefinition, text: bytes) -> object:
+        arguments = cast("Mapping[str, object]", from_json(text))
+        return self._service(definition).call(arguments)
+
+    def _service(self, definition: EventDefinition) -> Service:
+        with self._lock:
+            service = self._services.get(definition.name)
+        if service is None:
+            service = self._resolver.resolve(definition)
+            with self._lock:
+                self._services[definition.name] = service
+        return service
+
+    def _on_loop(self, result: Awaitable[object]) -> Future[object]:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=_run_loop, args=(self._loop,), name="async-services", daemon=True
+                ).start()
+            loop = self._loop
+        return asyncio.run_coroutine_threadsafe(_within(result, self._timeout), loop)
+
+
+class _Call:
+    """One call of a service that is under way."""
+
+    def __init__(
+        self, resolving: Resolving, definition: EventDefinition, done: Callable[[Resolved], None]
+    ) -> None:
+        self.resolving = resolving
+        self.definition = definition
+        self.done = done
+        self.started = 0.0
+
+
+async def _within(result: Awaitable[object], timeout: float) -> object:
+    try:
+        async with asyncio.timeout(timeout):
+            return await result
+    except TimeoutError as error:
+        raise ServiceTimeout(f"the service took longer than {timeout:g} s") from error
+
+
+def _report(call: _Call, future: Future[object]) -> None:
+    try:
+        resolved = Resolved(resolving=call.resolving, data=to_json(future.result()))
+    except CancelledError:
+        return
+    except Exception as error:
+        resolved = _failure(call, error)
+    call.done(resolved)
+
+
+def _failure(call: _Call, error: Exception) -> Resolved:
+    if isinstance(error, ServiceArguments | InvalidPayload):
+        return Resolved(resolving=call.resolving, error=_reason(error), final=True)
+    logger.warning(
+        "a service failed",
+        exc_info=error,
+        extra={"event": str(call.resolving.event.id), "service": call.definition.service},
+    )
+    return Resolved(resolving=call.resolving, error=_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

@@ -1,0 +1,44 @@
+"""The open sinks of a process, opened at first use."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from asyncevents_core.engine.deliver import ThreadedSink
+from asyncevents_core.ports.sink import Sink
+
+logger = logging.getLogger("asyncevents.sinks")
+
+
+class SinkRack:
+    """Opens each sink once and closes them together. Belongs to one event loop.
+
+    `open_sink` makes a sink from its name; what it raises (an unknown name, a wrong
+    configuration) passes through each time, so that a plugin installed later is found.
+    """
+
+    def __init__(self, open_sink: Callable[[str], Sink]) -> None:
+        self._open_sink = open_sink
+        self._sinks: dict[str, Sink] = {}
+
+    @property
+    def stuck(self) -> int:
+        """How many threads of blocking sinks are stuck in calls whose time is over."""
+        return sum(sink.stuck for sink in self._sinks.values() if isinstance(sink, ThreadedSink))
+
+    def get(self, name: str) -> Sink:
+        """Return the open sink of that name."""
+        sink = self._sinks.get(name)
+        if sink is None:
+            sink = self._sinks[name] = self._open_sink(name)
+        return sink
+
+    async def close(self) -> None:
+        """Close all of them; one that fails is logged and does not stop the others."""
+        sinks, self._sinks = self._sinks, {}
+        for name, sink in sinks.items():
+            try:
+                await sink.close()
+            except Exception:
+                logger.exception("a sink failed to close", extra={"sink": name})

@@ -1,0 +1,55 @@
+"""Make and change subscriptions."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from asyncevents_core.domain.subscription import NewSubscription, SubscriptionStatus
+from asyncevents_core.errors import NotFound
+from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.ledger import Ledger
+
+CANCEL_BATCH: Final = 500
+
+
+def generate_secret() -> str:
+    """Return a new secret in the receiver's form: ``whsec_`` and 24 random bytes in base64.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+def subscribe(
+    ledger: Ledger,
+    definitions: Definitions,
+    subscription: NewSubscription,
+    *,
+    validate_target: Callable[[str, str], None],
+) -> int:
+    """Insert a subscription and return its id.
+
+    `validate_target(sink, target)` raises where the sink is unknown or refuses the target.
+    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidSecret`.
+    """
+    definitions.get(subscription.event_name)
+    validate_target(subscription.sink, subscription.target)
+    return ledger.run(lambda tx: tx.insert_subscription(subscription))
+
+
+def set_status(ledger: Ledger, subscription_id: int, status: SubscriptionStatus) -> None:
+    """Enable, disable or delete a subscription.
+
+    Disabling holds its open deliveries until it is enabled; workers release them then.
+    Deleting cancels them and keeps the log. Raises `NotFound` (deleted ones are not found).
+    """
+    found = ledger.read(lambda queries: queries.subscription(subscription_id))
+    if found is None or found.status is SubscriptionStatus.DELETED:
+        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
+    ledger.run(lambda tx: tx.set_subscription_status([subscription_id], status))
+    if status is SubscriptionStatus.DELETED:
+        while ledger.run(lambda tx: tx.cancel_deliveries(subscription_id, limit=CANCEL_BATCH)):
+            continue

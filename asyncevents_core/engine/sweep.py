@@ -1,0 +1,38 @@
+"""T4: look after what nobody else does: vanished workers, and what was held for a while."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.engine.policy import micros
+from asyncevents_core.ports.ledger import LedgerTransaction
+
+SILENT_AFTER: Final = 15.0
+"""Seconds without a beat after which a worker counts as gone."""
+RELEASE_BATCH: Final = 500
+"""Held deliveries that are released per subscription and sweep."""
+
+
+def reap_workers(tx: LedgerTransaction) -> int:
+    """Make the leases of workers that have fallen silent due now; return how many leases."""
+    silent = tx.silent_workers(before=tx.now() - micros(SILENT_AFTER))
+    if not silent:
+        return 0
+    expired = tx.expire_leases(silent)
+    for worker_id in silent:
+        tx.remove_worker(worker_id)
+    return expired
+
+
+def release_held(tx: LedgerTransaction) -> int:
+    """Let deliveries of subscriptions that were enabled again go on, a batch of each."""
+    released = 0
+    for subscription_id in tx.holding():
+        rows = tx.lock_held(subscription_id, limit=RELEASE_BATCH)
+        if not rows:
+            tx.stop_holding(subscription_id)
+            continue
+        tx.move_deliveries([row.id for row in rows], state=DeliveryState.WAITING, due_at=tx.now())
+        released += len(rows)
+    return released

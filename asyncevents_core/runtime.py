@@ -1,0 +1,116 @@
+"""The composition root: the only place that knows every part, made from the settings."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from asyncevents_core.adapters import builtins
+from asyncevents_core.adapters.cipher import Cipher
+from asyncevents_core.adapters.kombu import KombuBroker
+from asyncevents_core.adapters.sqlalchemy import SqlLedger
+from asyncevents_core.catalog import EventCatalog, collect_events
+from asyncevents_core.engine.deliver import ThreadedSink
+from asyncevents_core.engine.policy import Policy
+from asyncevents_core.engine.publish import PublishLimits
+from asyncevents_core.plugins import PluginSet, load_plugins
+from asyncevents_core.ports.broker import Broker
+from asyncevents_core.ports.clock import Clock, SystemClock
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.resolver import ServiceResolver
+from asyncevents_core.ports.retry import RetryManager
+from asyncevents_core.ports.sink import BlockingSink, Sink
+from asyncevents_core.settings import Settings, sink_config
+
+
+class Runtime:
+    """Everything that one process needs, each part made at first use. Thread-safe once made.
+
+    A context manager: leaving it closes connections. `ledger`, `broker` and `clock` replace
+    the parts that the settings name, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger: Ledger | None = None,
+        broker: Broker | None = None,
+        clock: Clock | None = None,
+        plugins: PluginSet | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.plugins: PluginSet = plugins or load_plugins([builtins])
+        self.catalog: EventCatalog = collect_events(settings, self.plugins)
+        self.ledger: Ledger = ledger or SqlLedger(
+            settings.ledger_url, cipher=Cipher(settings.secret_keys)
+        )
+        self.broker: Broker = broker or KombuBroker(settings.broker_url)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Runtime:
+        """Return a runtime on the ledger and the broker that the settings name."""
+        return cls(settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections. Idempotent."""
+        if "retry_manager" in self.__dict__:
+            self.retry_manager.close()
+        self.ledger.close()
+
+    @property
+    def limits(self) -> PublishLimits:
+        """What `publish()` accepts at most."""
+        return PublishLimits(max_payload_bytes=self.settings.max_payload_bytes)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The numbers of the state machine."""
+        settings = self.settings
+        return Policy(
+            source=settings.source,
+            sink_deadline=settings.sink_deadline,
+            service_timeout=settings.service_timeout,
+            maximum_deaths=settings.maximum_deaths,
+            retry_after_max=settings.retry_after_max,
+            retry_backstop=self.retry_manager.backstop,
+            indexing=settings.indexer is not None and settings.indexing_enabled,
+        )
+
+    @cached_property
+    def resolver(self) -> ServiceResolver:
+        """The service resolver that SERVICE_RESOLVER names. Raises `UnknownName`."""
+        kind = self.plugins.service_resolvers.get(self.settings.service_resolver)
+        return kind.open(self.plugins.build_service)
+
+    @cached_property
+    def retry_manager(self) -> RetryManager:
+        """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
+        kind = self.plugins.retry_managers.get(self.settings.retry_manager)
+        return kind.open(self.settings.broker_url)
+
+    def open_sink(self, name: str) -> Sink:
+        """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""
+        kind = self.plugins.sinks.get(name)
+        sink = kind.open(sink_config(self.settings, kind))
+        if isinstance(sink, BlockingSink):
+            return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
+        return sink
+
+    def validate_target(self, sink: str, target: str) -> None:
+        """Raise `InvalidTarget` unless the sink of that name can deliver there. No I/O."""
+        kind = self.plugins.sinks.get(sink)
+        kind.validate_target(target, sink_config(self.settings, kind))

@@ -1,0 +1,166 @@
+"""The thread that writes outcomes (T2) in groups, and the worker's beats."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book
+from asyncevents_core.engine.policy import Policy
+from asyncevents_core.errors import BrokerError, LedgerError
+from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.retry import RetryManager
+from asyncevents_core.worker.signals import Bell, LedgerHealth
+
+logger = logging.getLogger("asyncevents.worker.bookkeeper")
+
+BATCH: Final = 500
+PACE: Final = 0.005
+BEAT_EVERY: Final = 5.0
+MOST_UNWRITTEN: Final = 2_000
+"""With so many outcomes unwritten no new permits are given; none is ever dropped."""
+_LONGEST_PAUSE: Final = 5.0
+
+
+class Bookkeeper:
+    """Writes outcomes: at once when idle, in groups under load, again after an outage."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        retries: RetryManager,
+        worker: WorkerRow,
+        policy: Policy,
+        clock: Clock,
+        health: LedgerHealth,
+        scheduled: Callable[[float], None],
+        written: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._retries = retries
+        self._worker = worker
+        self._policy = policy
+        self._clock = clock
+        self._health = health
+        self._scheduled = scheduled
+        self._written = written
+        self._queue: deque[Finished | Returned] = deque()
+        self._pending = 0
+        self._bell = Bell()
+        self._stopping = threading.Event()
+        self._give_up_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
+
+    @property
+    def unwritten(self) -> int:
+        """How many outcomes are not in the ledger yet."""
+        return len(self._queue) + self._pending
+
+    def start(self) -> None:
+        """Write the first beat, then start the thread. Raises `LedgerError`."""
+        self._ledger.run(self._beat)
+        self._thread.start()
+
+    def put(self, item: Finished | Returned) -> None:
+        """Queue an outcome. Never blocks. Thread-safe."""
+        self._queue.append(item)
+        self._bell.ring()
+
+    def stop(self, timeout: float) -> bool:
+        """Write what is queued, take the worker off the list, stop; False if time ran out."""
+        self._give_up_at = time.monotonic() + timeout
+        self._stopping.set()
+        self._bell.ring()
+        self._thread.join(timeout + 1.0)
+        return not self.unwritten
+
+    def _run(self) -> None:
+        next_beat = time.monotonic() + BEAT_EVERY
+        while not self._stopping.is_set() or (self._queue and not self._too_late()):
+            if not self._queue:
+                self._bell.wait(next_beat - time.monotonic())
+            begun = time.monotonic()
+            if begun >= next_beat:
+                self._persist(lambda: self._ledger.run(self._beat))
+                next_beat = begun + BEAT_EVERY
+            if self._queue:
+                self._write_batch()
+                if self._queue and not self._stopping.is_set():
+                    time.sleep(max(0.0, PACE - (time.monotonic() - begun)))
+        if not self.unwritten:
+            self._sign_off()
+
+    def _write_batch(self) -> None:
+        batch = []
+        # Counted before it leaves the queue: `unwritten` must never miss it.
+        self._pending = min(BATCH, len(self._queue))
+        while self._queue and len(batch) < BATCH:
+            batch.append(self._queue.popleft())
+        self._pending = len(batch)
+        booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
+        if not self._persist(lambda: self._ledger.run(booking.write)):
+            self._queue.extendleft(reversed(batch))
+            self._pending = 0
+            return
+        self._pending = 0
+        self._announce(booking)
+        self._written()
+
+    def _announce(self, booking: Booking) -> None:
+        if booking.retries:
+            try:
+                self._retries.schedule(booking.retries)
+            except BrokerError as error:
+                logger.warning(
+                    "retries were not handed over; the ledger's due time serves them",
+                    extra={"error": str(error), "retries": len(booking.retries)},
+                )
+            self._scheduled(min(retry.delay for retry in booking.retries))
+        for subscription_id in booking.disabled:
+            logger.warning(
+                "the recipient answered 410 Gone: subscription disabled",
+                extra={"subscription": subscription_id},
+            )
+
+    def _persist(self, write: Callable[[], object]) -> bool:
+        """Write until it works; False only when stopping and out of time."""
+        pause = 0.1
+        while True:
+            try:
+                write()
+            except LedgerError as error:
+                if self._health.lost():
+                    logger.warning(
+                        "the ledger does not answer; outcomes wait", extra={"error": str(error)}
+                    )
+            except Exception:
+                logger.exception("writing outcomes failed; they are kept and written again")
+            else:
+                if self._health.found():
+                    logger.info("the ledger answers again")
+                return True
+            if self._too_late():
+                return False
+            time.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)
+
+    def _too_late(self) -> bool:
+        return self._give_up_at is not None and time.monotonic() >= self._give_up_at
+
+    def _beat(self, tx: LedgerTransaction) -> None:
+        tx.beat(self._worker)
+
+    def _sign_off(self) -> None:
+        try:
+            self._ledger.run(lambda tx: tx.remove_worker(self._worker.id))
+        except LedgerError as error:
+            logger.warning(
+                "the worker's row stays; others remove it", extra={"error": str(error)}
+            )

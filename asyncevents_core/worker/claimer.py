@@ -1,0 +1,331 @@
+"""The thread that claims: events from hand-offs (T1), due deliveries (T3), the sweep (T4)."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+from uuid import UUID
+
+from attrs import frozen
+
+from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
+from asyncevents_core.engine.due import DueDeliveries
+from asyncevents_core.engine.matching import SubscriptionIndex
+from asyncevents_core.engine.permits import Permits, Plan
+from asyncevents_core.engine.sweep import reap_workers, release_held
+from asyncevents_core.errors import LedgerError
+from asyncevents_core.ports.broker import HandOff
+from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.worker.bookkeeper import MOST_UNWRITTEN
+from asyncevents_core.worker.receiver import Inbox
+from asyncevents_core.worker.signals import Bell, LedgerHealth
+
+logger = logging.getLogger("asyncevents.worker.claimer")
+
+PACE: Final = 0.005
+SWEEP_EVERY: Final = 1.0
+REAP_EVERY: Final = 5.0
+_SWEEP_EVENTS: Final = 500
+_LONGEST_PAUSE: Final = 5.0
+_BLOCKED_WAIT: Final = 0.05
+
+
+@frozen(kw_only=True)
+class Outlets:
+    """Where the claimer's results go. All are safe to call from its thread."""
+
+    deliver: Callable[[Sequence[Lease], float], None]
+    resolve: Callable[[Resolving, Callable[[Resolved], None]], None]
+    acknowledge: Callable[[Sequence[HandOff]], None]
+    unwritten: Callable[[], int]
+
+
+class Claimer:
+    """Claims what free permits can start at once, and nothing more."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        index: SubscriptionIndex,
+        events: EventClaims,
+        due: DueDeliveries,
+        permits: Permits,
+        roles: Collection[Role],
+        most_resolving: int,
+        inbox: Inbox,
+        bell: Bell,
+        health: LedgerHealth,
+        clock: Clock,
+        outlets: Outlets,
+    ) -> None:
+        self._ledger = ledger
+        self._index = index
+        self._events = events
+        self._due = due
+        self._permits = permits
+        self._roles = frozenset(roles)
+        self._most_resolving = most_resolving
+        self._inbox = inbox
+        self._bell = bell
+        self._health = health
+        self._clock = clock
+        self._outlets = outlets
+        self._resolved: deque[Resolved] = deque()
+        self._resolving: set[UUID] = set()
+        self._expected: list[float] = []
+        self._parked: set[int] = set()
+        self._more_events = False
+        self._more_due = False
+        self._alone = False
+        self._next_sweep = 0.0
+        self._next_reap = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim nothing more; waits for the transaction under way."""
+        self._stop.set()
+        self._bell.ring()
+        self._thread.join()
+
+    def expect(self, delay: float) -> None:
+        """A delivery becomes due in `delay` seconds: look then. Thread-safe."""
+        heapq.heappush(self._expected, time.monotonic() + delay)
+        self._bell.ring()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way through this thread."""
+        on_the_way = self._resolved or self._resolving or len(self._inbox)
+        return not (on_the_way or self._more_events or self._more_due)
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stop.is_set():
+            self._bell.wait(pause or self._until_next())
+            if self._stop.is_set():
+                return
+            begun = time.monotonic()
+            try:
+                self._cycle(begun)
+                pause = 0.0
+            except LedgerError as error:
+                if self._health.lost():
+                    logger.warning(
+                        "the ledger does not answer; claiming waits", extra={"error": str(error)}
+                    )
+                pause = min(_LONGEST_PAUSE, max(0.2, pause * 2))
+            except Exception:
+                logger.exception("claiming failed; trying again")
+                pause = min(_LONGEST_PAUSE, max(0.2, pause * 2))
+            if not pause:
+                time.sleep(max(0.0, PACE - (time.monotonic() - begun)))
+
+    def _until_next(self) -> float:
+        """Return how long to sleep unless rung."""
+        now = time.monotonic()
+        if self._resolved or (self._expected and self._expected[0] <= now):
+            return 0.0
+        waiting = self._more_due or (len(self._inbox) and self._may_resolve() > 0)
+        if waiting:
+            return _BLOCKED_WAIT if self._room() <= 0 else 0.0
+        wake = self._next_sweep
+        if self._expected:
+            wake = min(wake, self._expected[0])
+        return max(0.0, wake - now)
+
+    def _may_resolve(self) -> int:
+        """Return how many more events may be claimed while services are being called."""
+        return self._most_resolving - len(self._resolving)
+
+    def _room(self) -> int:
+        """Return how many deliveries may start: none while outcomes pile up or one runs alone."""
+        if self._alone:
+            if self._permits.in_flight:
+                return 0
+            self._alone = False
+        if self._outlets.unwritten() >= MOST_UNWRITTEN:
+            return 0
+        return self._permits.free
+
+    def _cycle(self, now: float) -> None:
+        if self._health.down and self._outlets.unwritten():
+            # After an outage outcomes go first, or their deliveries would be sent again.
+            self._next_sweep = now + _BLOCKED_WAIT
+            return
+        resolved = self._take_resolved()
+        room = self._room()
+        sweep = now >= self._next_sweep
+        expected = self._pop_expected(now)
+        wants_due = (
+            Role.RETRY in self._roles and room > 0 and (expected or self._more_due or sweep)
+        )
+        messages: list[HandOff] = []
+        if Role.TRIGGER in self._roles and room > 0:
+            # With a backlog of due deliveries, half of the room is theirs.
+            share = max(1, room // 2) if self._more_due else room
+            messages = self._inbox.take(min(share, self._may_resolve()))
+        parked = list(self._parked) if room > 0 else []
+        if not (messages or resolved or sweep or wants_due or parked):
+            return
+        reap = sweep and now >= self._next_reap
+        taken = self._clock.monotonic()
+        try:
+            result, plan = self._ledger.run(
+                lambda tx: self._claim(
+                    tx,
+                    room=room,
+                    messages=messages,
+                    resolved=resolved,
+                    due=wants_due,
+                    sweep=sweep,
+                    reap=reap,
+                    parked=parked,
+                )
+            )
+        except Exception:
+            self._inbox.put_back(messages)
+            self._resolved.extendleft(reversed(resolved))
+            raise
+        self._permits.take(plan)
+        if self._health.found():
+            logger.info("the ledger answers again")
+        self._outlets.acknowledge(messages)
+        if sweep:
+            every = SWEEP_EVERY * (0.9 + 0.2 * self._clock.random())
+            self._next_sweep = now + (every if room > 0 else _BLOCKED_WAIT)
+        if reap:
+            self._next_reap = now + REAP_EVERY
+        self._more_events = sweep and result.events >= _SWEEP_EVENTS
+        if Role.RETRY in self._roles:
+            self._more_due = result.left_waiting or (self._more_due and not wants_due)
+        self._hand_on(result, taken, resolved)
+
+    def _hand_on(self, result: ClaimResult, taken: float, resolved: Sequence[Resolved]) -> None:
+        self._resolving.difference_update(one.resolving.event.id for one in resolved)
+        self._parked |= result.parked
+        if any(lease.alone for lease in result.leases):
+            self._alone = True
+        if result.leases:
+            self._outlets.deliver(result.leases, taken)
+        for resolving in result.resolving:
+            self._resolving.add(resolving.event.id)
+            self._outlets.resolve(resolving, self._on_resolved)
+
+    def _claim(
+        self,
+        tx: LedgerTransaction,
+        *,
+        room: int,
+        messages: Sequence[HandOff],
+        resolved: Sequence[Resolved],
+        due: bool,
+        sweep: bool,
+        reap: bool,
+        parked: Sequence[int],
+    ) -> tuple[ClaimResult, Plan]:
+        self._index.refresh(tx)
+        result = ClaimResult()
+        plan = self._permits.plan()
+        plan.free = min(plan.free, max(0, room))
+        if resolved:
+            self._events.fan_out_resolved(tx, resolved, plan, result)
+        if parked:
+            self._parked -= self._due.claim_parked(tx, parked, plan, result)
+        if due:
+            reserved = sum(len(message.ids) for message in messages)
+            self._claim_due(tx, plan, result, limit=max(1, plan.free - reserved))
+        if messages:
+            ids = sorted({one for message in messages for one in message.ids})
+            self._events.claim_ids(tx, ids, plan, result)
+        if sweep and Role.TRIGGER in self._roles and plan.free > 0:
+            limit = min(_SWEEP_EVENTS, plan.free, self._may_resolve())
+            if limit > 0:
+                self._events.claim_due(tx, limit=limit, plan=plan, result=result)
+        if reap:
+            self._look_after(tx)
+        return result, plan
+
+    def _claim_due(
+        self, tx: LedgerTransaction, plan: Plan, result: ClaimResult, *, limit: int
+    ) -> None:
+        idle = not self._permits.in_flight and not plan.granted
+        alone = self._due.claim_due(
+            tx,
+            limit=limit,
+            expired=self._health.settled,
+            idle=idle,
+            plan=plan,
+            result=result,
+        )
+        if alone:
+            # Let the process run empty: the next look then finds it idle.
+            plan.free = 0
+            self._alone = True
+            result.left_waiting = True
+
+    def _look_after(self, tx: LedgerTransaction) -> None:
+        expired = reap_workers(tx)
+        if expired:
+            logger.warning("workers have vanished", extra={"leases": expired})
+        if Role.RETRY in self._roles:
+            release_held(tx)
+            self._parked.update(tx.parked_subscriptions(limit=_SWEEP_EVENTS))
+
+    def _take_resolved(self) -> list[Resolved]:
+        taken: list[Resolved] = []
+        while self._resolved:
+            one = self._resolved.popleft()
+            if one.error is None and self._events.large(one.resolving.event):
+                if taken:
+                    self._resolved.appendleft(one)
+                    break
+                self._fan_out_large(one)
+                continue
+            taken.append(one)
+        return taken
+
+    def _fan_out_large(self, resolved: Resolved) -> None:
+        """Fan a large event out, a transaction per chunk; workers then take it as due rows."""
+        chunks = self._events.chunks(resolved.resolving.event)
+        for number, chunk in enumerate(chunks, start=1):
+            last = number == len(chunks)
+
+            def write(
+                tx: LedgerTransaction, chunk: Sequence[Subscription] = chunk, last: bool = last
+            ) -> bool:
+                return self._events.fan_out_chunk(tx, resolved, chunk, last=last)
+
+            try:
+                owned = self._ledger.run(write)
+            except LedgerError:
+                self._resolved.appendleft(resolved)
+                raise
+            if not owned:
+                break
+        self._resolving.discard(resolved.resolving.event.id)
+        self._more_due = Role.RETRY in self._roles
+
+    def _on_resolved(self, resolved: Resolved) -> None:
+        self._resolved.append(resolved)
+        self._bell.ring()
+
+    def _pop_expected(self, now: float) -> bool:
+        found = False
+        while self._expected and self._expected[0] <= now:
+            heapq.heappop(self._expected)
+            found = True
+        return found

@@ -1,0 +1,161 @@
+"""The loop's side of a worker: makes attempts, as many at once as there are permits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+from asyncevents_core.engine.claims import Lease
+from asyncevents_core.engine.deliver import attempt, request_of
+from asyncevents_core.engine.outcomes import Finished, Returned
+from asyncevents_core.engine.permits import SLOW_AFTER, Permits
+from asyncevents_core.engine.policy import GIVE_BACK_MARGIN, Policy
+from asyncevents_core.engine.sinks import SinkRack
+from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.ports.clock import Clock
+
+logger = logging.getLogger("asyncevents.worker.deliverer")
+
+_WATCH_EVERY: Final = 0.1
+
+
+class _Running:
+    """One attempt under way."""
+
+    __slots__ = ("begun", "lease", "slow", "taken")
+
+    def __init__(self, lease: Lease, taken: float) -> None:
+        self.lease = lease
+        self.taken = taken
+        self.begun: float | None = None
+        self.slow = False
+
+
+class Deliverer:
+    """Runs leases as tasks. Everything happens on the loop, except `submit`."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        sinks: SinkRack,
+        permits: Permits,
+        policy: Policy,
+        clock: Clock,
+        report: Callable[[Finished | Returned], None],
+        freed: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._sinks = sinks
+        self._permits = permits
+        self._policy = policy
+        self._clock = clock
+        self._report = report
+        self._freed = freed
+        self._running: dict[asyncio.Task[None], _Running] = {}
+
+    def submit(self, leases: Sequence[Lease], taken: float) -> None:
+        """Start leases that were claimed at `taken` (monotonic seconds). Thread-safe."""
+        self._loop.call_soon_threadsafe(self._start, leases, taken)
+
+    async def watch(self) -> None:
+        """Move attempts that take long to the slow budget; runs until cancelled."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY)
+            before = self._clock.monotonic() - SLOW_AFTER
+            late = [
+                one
+                for one in self._running.values()
+                if not one.slow and one.begun is not None and one.begun < before
+            ]
+            if not late:
+                continue
+            moved = self._permits.slow_down([one.lease.subscription.id for one in late])
+            for one in late[:moved]:
+                one.slow = True
+            if moved:
+                self._freed()
+
+    async def drain(self, grace: float) -> None:
+        """Wait up to `grace` seconds for attempts under way, then cut them off."""
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=grace)
+        for task in list(self._running):
+            task.cancel()
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=2.0)
+
+    def _start(self, leases: Sequence[Lease], taken: float) -> None:
+        for lease in leases:
+            running = _Running(lease, taken)
+            task = self._loop.create_task(self._run(running))
+            self._running[task] = running
+            task.add_done_callback(self._over)
+
+    async def _run(self, running: _Running) -> None:
+        lease = running.lease
+        begun = running.begun = self._clock.monotonic()
+        left = self._policy.delivery_lease - (begun - running.taken)
+        if left < self._policy.sink_deadline + GIVE_BACK_MARGIN:
+            self._end(running, Returned(lease=lease, attempted=False), None)
+            return
+        try:
+            outcome = await self._attempt(lease)
+        except asyncio.CancelledError:
+            returned = Returned(
+                lease=lease,
+                attempted=True,
+                started=begun - running.taken,
+                duration=self._clock.monotonic() - begun,
+            )
+            self._end(running, returned, None)
+            raise
+        finished = Finished(
+            lease=lease,
+            outcome=outcome,
+            started=begun - running.taken,
+            duration=self._clock.monotonic() - begun,
+        )
+        self._end(running, finished, outcome)
+
+    async def _attempt(self, lease: Lease) -> Outcome:
+        name = lease.subscription.sink
+        try:
+            sink = self._sinks.get(name)
+        except AsyncEventsError as error:
+            # Not installed or not configured here: a deployment may be under way.
+            return Outcome.retryable(f"sink {name!r} cannot be opened: {error}"[:500])
+        except Exception as error:
+            logger.exception("a sink failed to open", extra={"sink": name})
+            return Outcome.retryable(f"sink {name!r} failed to open: {error!r}"[:500])
+        return await attempt(sink, request_of(lease), self._policy.sink_deadline)
+
+    def _end(
+        self, running: _Running, result: Finished | Returned, outcome: Outcome | None
+    ) -> None:
+        self._report(result)
+        self._permits.release(
+            running.lease.subscription.id,
+            slow=running.slow,
+            delivered=outcome is not None and outcome.kind is OutcomeKind.DELIVERED,
+            timed_out=outcome is not None and outcome.timed_out,
+        )
+        self._freed()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        running = self._running.pop(task)
+        if task.cancelled():
+            if running.begun is None:
+                # Cancelled before its first step: nothing was sent.
+                self._end(running, Returned(lease=running.lease, attempted=False), None)
+            return
+        error = task.exception()
+        if error is not None:
+            logger.error(
+                "an attempt ended without an outcome; its lease will run out",
+                exc_info=error,
+                extra={"delivery": str(running.lease.delivery.id)},
+            )

@@ -1,0 +1,265 @@
+"""One worker process, put together: `Worker.run` until it is told to stop, or has nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from attrs import frozen
+
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.claims import EventClaims, Resolved, Resolving
+from asyncevents_core.engine.due import DueDeliveries
+from asyncevents_core.engine.matching import SubscriptionIndex
+from asyncevents_core.engine.permits import Permits
+from asyncevents_core.engine.publish import SWEEP_AFTER
+from asyncevents_core.engine.resolve import ServiceCaller
+from asyncevents_core.engine.sinks import SinkRack
+from asyncevents_core.errors import LedgerError
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.worker.bookkeeper import Bookkeeper
+from asyncevents_core.worker.claimer import Claimer, Outlets
+from asyncevents_core.worker.deliverer import Deliverer
+from asyncevents_core.worker.receiver import Inbox, Receiver
+from asyncevents_core.worker.signals import Bell, LedgerHealth
+
+logger = logging.getLogger("asyncevents.worker")
+
+EXIT_OK: Final = 0
+EXIT_STUCK: Final = 3
+"""Threads hang in services or sinks: the process has drained, and wants to be started anew."""
+
+_SUPERVISE_EVERY: Final = 0.25
+_MOST_STUCK: Final = 4
+
+
+@frozen(kw_only=True)
+class WorkerOptions:
+    """How to run: which roles, and whether to exit when there is nothing left to do.
+
+    `handle_signals` installs SIGTERM and SIGINT handlers; only possible on the main thread.
+    """
+
+    roles: tuple[Role, ...] = (Role.TRIGGER, Role.RETRY)
+    drain: bool = False
+    handle_signals: bool = True
+
+
+class Worker:
+    """A worker process. `run` is called once; `stop` may be called from any thread."""
+
+    def __init__(self, runtime: Runtime, options: WorkerOptions) -> None:
+        self._runtime = runtime
+        self._options = options
+        self._stop_requested = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+
+    def run(self) -> int:
+        """Work until stopped, or idle with `drain`; return the exit code.
+
+        Raises `LedgerError` where the ledger cannot be used at the start.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(self._main())
+
+    def stop(self) -> None:
+        """Stop claiming, finish what is under way within SHUTDOWN_GRACE, return. Thread-safe."""
+        self._stop_requested.set()
+        loop, wake = self._loop, self._wake
+        if loop is not None and wake is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(wake.set)
+
+    async def _main(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        if self._options.handle_signals:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self.stop)
+        parts = _Parts(self._runtime, self._options, self._loop)
+        parts.start()
+        logger.info(
+            "worker started",
+            extra={
+                "worker": str(parts.row.id),
+                "pid": parts.row.pid,
+                "consumers": ",".join(parts.row.roles),
+            },
+        )
+        watch = self._loop.create_task(parts.deliverer.watch())
+        stuck = 0
+        try:
+            while not self._stop_requested.is_set():
+                parts.services.expire()
+                stuck = parts.services.stuck + parts.sinks.stuck
+                if stuck > _MOST_STUCK:
+                    logger.error(
+                        "threads hang in services or sinks whose time is over; draining",
+                        extra={"threads": stuck},
+                    )
+                    break
+                if self._options.drain and await parts.is_idle():
+                    logger.info("nothing left to do")
+                    break
+                await self._pause()
+        finally:
+            logger.info("worker stopping", extra={"under_way": parts.permits.in_flight})
+            await parts.stop(self._runtime.settings.shutdown_grace)
+            watch.cancel()
+        logger.info("worker stopped", extra={"worker": str(parts.row.id)})
+        return EXIT_STUCK if stuck else EXIT_OK
+
+    async def _pause(self) -> None:
+        assert self._wake is not None  # noqa: S101 - set at the start of _main
+        try:
+            async with asyncio.timeout(_SUPERVISE_EVERY):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+class _Parts:
+    """The threads and the loop's side of one worker, wired."""
+
+    def __init__(
+        self, runtime: Runtime, options: WorkerOptions, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        settings, policy, clock = runtime.settings, runtime.policy, runtime.clock
+        self.row = _worker_row(options.roles)
+        self._side = ThreadPoolExecutor(1, thread_name_prefix="supervisor")
+        self._ledger = runtime.ledger
+        bell, health = Bell(), LedgerHealth()
+        index = SubscriptionIndex()
+        self.permits = Permits(
+            budget=settings.permits, per_subscription=settings.permits_per_subscription
+        )
+        self.sinks = SinkRack(runtime.open_sink)
+        self.services = ServiceCaller(
+            resolver=runtime.resolver,
+            threads=settings.service_threads,
+            timeout=settings.service_timeout,
+            clock=clock,
+        )
+        self._inbox = Inbox(bell)
+        self._receiver = Receiver(broker=runtime.broker, inbox=self._inbox)
+        self._receives = Role.TRIGGER in options.roles
+        self._bookkeeper = Bookkeeper(
+            ledger=runtime.ledger,
+            retries=runtime.retry_manager,
+            worker=self.row,
+            policy=policy,
+            clock=clock,
+            health=health,
+            scheduled=self._expect,
+            written=bell.ring,
+        )
+        self.deliverer = Deliverer(
+            loop=loop,
+            sinks=self.sinks,
+            permits=self.permits,
+            policy=policy,
+            clock=clock,
+            report=self._bookkeeper.put,
+            freed=bell.ring,
+        )
+        self._claimer = Claimer(
+            ledger=runtime.ledger,
+            index=index,
+            events=EventClaims(
+                index=index, definitions=runtime.catalog, policy=policy, owner=self.row.id
+            ),
+            due=DueDeliveries(index=index, policy=policy, owner=self.row.id),
+            permits=self.permits,
+            roles=options.roles,
+            most_resolving=settings.service_threads * 8,
+            inbox=self._inbox,
+            bell=bell,
+            health=health,
+            clock=clock,
+            outlets=Outlets(
+                deliver=self.deliverer.submit,
+                resolve=self._resolve,
+                acknowledge=self._receiver.ack,
+                unwritten=lambda: self._bookkeeper.unwritten,
+            ),
+        )
+
+    def start(self) -> None:
+        """Start the threads; the first beat is written before anything is claimed."""
+        self._bookkeeper.start()
+        self._claimer.start()
+        if self._receives:
+            self._receiver.start()
+
+    def idle(self) -> bool:
+        """Tell whether there is nothing to do within seconds, here or in the ledger. Blocks."""
+        if self._busy():
+            return False
+        try:
+            backlog = self._ledger.read(lambda queries: queries.backlog(horizon=SWEEP_AFTER))
+        except LedgerError as error:
+            logger.warning("cannot count the backlog", extra={"error": str(error)})
+            return False
+        events = backlog.events_due + backlog.events_resolving
+        deliveries = backlog.waiting_due + backlog.parked + backlog.leased
+        return not (events or deliveries or self._busy())
+
+    async def is_idle(self) -> bool:
+        """As `idle`, without blocking the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._side, self.idle)
+
+    async def stop(self, grace: float) -> None:
+        """Stop claiming, finish attempts, write outcomes, release everything."""
+        run = asyncio.get_running_loop().run_in_executor
+        await run(self._side, self._claimer.stop)
+        await self.deliverer.drain(grace)
+        if self._receives:
+            await run(self._side, self._receiver.stop)
+        if not await run(self._side, self._bookkeeper.stop, grace):
+            logger.error(
+                "outcomes could not be written; their deliveries are sent again",
+                extra={"outcomes": self._bookkeeper.unwritten},
+            )
+        await self.sinks.close()
+        self.services.close()
+        self._side.shutdown()
+
+    def _busy(self) -> bool:
+        return bool(
+            self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle
+        )
+
+    def _expect(self, delay: float) -> None:
+        self._claimer.expect(delay)
+
+    def _resolve(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
+        self.services.submit(resolving, done)
+
+
+def _worker_row(roles: Collection[Role]) -> WorkerRow:
+    return WorkerRow(
+        id=uuid7(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        roles=tuple(roles),
+        started_at=0,
+        beat_at=0,
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return uvloop's where it is installed: an optional, faster event loop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

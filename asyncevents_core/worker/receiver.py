@@ -1,0 +1,128 @@
+"""The thread that owns the broker's connection: receives hand-offs and acknowledges them."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from asyncevents_core.errors import BrokerUnavailable
+from asyncevents_core.ports.broker import Broker, Consumer, HandOff
+from asyncevents_core.worker.signals import Bell
+
+logger = logging.getLogger("asyncevents.worker.receiver")
+
+PREFETCH: Final = 100
+_BUSY_WAIT: Final = 0.05
+_IDLE_WAIT: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+
+
+class Inbox:
+    """Hand-offs received and not yet claimed. Thread-safe."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._messages: deque[HandOff] = deque()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put(self, messages: Sequence[HandOff]) -> None:
+        """Add messages and wake the claimer."""
+        self._messages.extend(messages)
+        self._bell.ring()
+
+    def take(self, ids: int) -> list[HandOff]:
+        """Take messages with at most `ids` ids in all, but one at least if there is room."""
+        taken: list[HandOff] = []
+        while self._messages and ids > 0:
+            ids -= len(self._messages[0].ids)
+            taken.append(self._messages.popleft())
+        return taken
+
+    def put_back(self, messages: Sequence[HandOff]) -> None:
+        """Return messages whose claim failed, in their order."""
+        self._messages.extendleft(reversed(messages))
+
+
+class Receiver:
+    """Receives while there is room in the prefetch window; connects again after an outage.
+
+    Delivery does not depend on it: with the broker away the sweep finds the events.
+    """
+
+    def __init__(self, *, broker: Broker, inbox: Inbox) -> None:
+        self._broker = broker
+        self._inbox = inbox
+        self._acks: queue.SimpleQueue[HandOff] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._outstanding: dict[int, HandOff] = {}
+        self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def ack(self, messages: Sequence[HandOff]) -> None:
+        """Acknowledge messages whose claim is committed, soon, on this thread. Thread-safe."""
+        for message in messages:
+            self._acks.put(message)
+
+    def stop(self) -> None:
+        """Stop receiving; what was not acknowledged comes again. Waits for the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                with self._broker.consumer(prefetch=PREFETCH) as consumer:
+                    self._outstanding.clear()
+                    while not self._stop.is_set():
+                        self._step(consumer)
+                        if pause:
+                            logger.info("the broker answers again")
+                            pause = 0.0
+                    self._send_acks(wait=0.0)
+            except BrokerUnavailable as error:
+                if not pause:
+                    logger.warning(
+                        "the broker does not answer; delivery goes on from the ledger",
+                        extra={"error": str(error)},
+                    )
+                pause = min(_LONGEST_PAUSE, max(0.5, pause * 2))
+            except Exception:
+                logger.exception("receiving failed; delivery goes on from the ledger")
+                pause = min(_LONGEST_PAUSE, max(0.5, pause * 2))
+
+    def _step(self, consumer: Consumer) -> None:
+        full = len(self._outstanding) >= PREFETCH
+        self._send_acks(wait=_BUSY_WAIT if full else 0.0)
+        # Also when nothing more may come: it keeps the connection's heartbeat going.
+        full = len(self._outstanding) >= PREFETCH
+        busy = 0.0 if full else _BUSY_WAIT
+        messages = consumer.receive(busy if self._outstanding else _IDLE_WAIT)
+        if messages:
+            self._outstanding.update((id(message), message) for message in messages)
+            self._inbox.put(messages)
+
+    def _send_acks(self, *, wait: float) -> None:
+        """Acknowledge what is there, waiting up to `wait` seconds for the first one.
+
+        Messages of an earlier connection cannot be acknowledged: they come again, and find
+        nothing open.
+        """
+        try:
+            message = self._acks.get(timeout=wait) if wait else self._acks.get_nowait()
+            while True:
+                if self._outstanding.pop(id(message), None) is message:
+                    message.ack()
+                message = self._acks.get_nowait()
+        except queue.Empty:
+            return

@@ -1,0 +1,63 @@
+"""What the threads of a worker tell each other: wake up, stop, the ledger is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+SETTLE: Final = 5.0
+"""Seconds after a ledger outage before expired leases are claimed."""
+
+
+class Bell:
+    """Wakes one thread; rings are not counted. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def ring(self) -> None:
+        """Wake the thread, or let its next `wait` return at once."""
+        self._event.set()
+
+    def wait(self, timeout: float) -> None:
+        """Sleep until rung, at most `timeout` seconds."""
+        self._event.wait(max(0.0, timeout))
+        self._event.clear()
+
+
+class LedgerHealth:
+    """Whether the ledger answers, as seen by all threads of this process. Thread-safe.
+
+    After an outage outcomes are written first, and leases that ran out meanwhile are left
+    alone for `SETTLE` seconds: their workers are about to report.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._down = False
+        self._up_since = 0.0
+
+    def lost(self) -> bool:
+        """The ledger did not answer. Returns True the first time of this outage."""
+        with self._lock:
+            first, self._down = not self._down, True
+            return first
+
+    def found(self) -> bool:
+        """The ledger answered. Returns True if that ends an outage."""
+        with self._lock:
+            ended, self._down = self._down, False
+            if ended:
+                self._up_since = time.monotonic()
+            return ended
+
+    @property
+    def down(self) -> bool:
+        """Whether an outage is going on."""
+        return self._down
+
+    @property
+    def settled(self) -> bool:
+        """Whether leases that ran out may be claimed."""
+        return not self._down and time.monotonic() - self._up_since >= SETTLE
