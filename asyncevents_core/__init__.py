@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents
+    from asyncevents_core.domain.delivery import DeliveryState
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.marked import event
     from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+    from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, Subscription
+    from asyncevents_core.domain.trace import Trace
+    from asyncevents_core.engine.publish import PublishRequest
     from asyncevents_core.errors import (
         AsyncEventsError,
         InvalidSecret,
@@ -28,6 +32,12 @@ if TYPE_CHECKING:
     from asyncevents_core.settings import Settings
 
 _HOMES = {
+    "DeliveryState": "domain.delivery",
+    "PublishRequest": "engine.publish",
+    "Trace": "domain.trace",
+    "RetryPolicy": "domain.subscription",
+    "Subscription": "domain.subscription",
+    "NewSubscription": "domain.subscription",
     "SECRET": "ports.sink",
     "ServiceNotFound": "errors",
     "ServiceArguments": "errors",
@@ -55,26 +65,32 @@ _HOMES = {
 
 __all__ = [
     "SECRET",
-    "ServiceNotFound",
-    "ServiceArguments",
-    "InvalidSecret",
-    "InvalidTarget",
     "AsyncEvents",
     "AsyncEventsError",
     "BlockingSink",
     "DeliveryRequest",
+    "DeliveryState",
     "EventDefinition",
+    "InvalidSecret",
+    "InvalidTarget",
+    "NewSubscription",
     "Outcome",
     "OutcomeKind",
+    "PublishRequest",
     "RetryManager",
     "RetryManagerType",
+    "RetryPolicy",
     "ScheduledRetry",
     "Service",
+    "ServiceArguments",
+    "ServiceNotFound",
     "ServiceResolver",
     "ServiceResolverType",
     "Settings",
     "Sink",
     "SinkType",
+    "Subscription",
+    "Trace",
     "event",
     "hookimpl",
 ]

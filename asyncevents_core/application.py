@@ -13,10 +13,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from attrs import evolve
+
+from asyncevents_core.domain.subscription import NewSubscription, Subscription
+from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.eager import EagerDelivery
 from asyncevents_core.engine.handoff import HandOffThread
 from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.resolve import ServiceCaller
+from asyncevents_core.engine.subscriptions import generate_secret, subscribe
+from asyncevents_core.errors import NotFound
+from asyncevents_core.ports.ledger import LedgerQueries
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
 from asyncevents_core.worker.process import Worker, WorkerOptions
@@ -120,6 +127,48 @@ class AsyncEvents:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._pool(), self._publish, wanted, None)
         return await session.run_sync(lambda sync: self._publish(wanted, sync))
+
+    # -- subscriptions and traces -----------------------------------------------------------
+
+    def upgrade(self) -> str:
+        """Bring the ledger's schema to this version, as `asyncevents db upgrade`; safe to repeat.
+
+        Returns the revision. Raises `LedgerUnavailable`.
+        """
+        return self.runtime.ledger.upgrade()
+
+    def subscribe(self, subscription: NewSubscription) -> Subscription:
+        """Make a subscription and return it; a sink that signs gets a secret if none is given.
+
+        Raises `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidSecret`.
+        """
+        runtime = self.runtime
+        kind = runtime.plugins.sinks.get(subscription.sink)
+        if kind.signs and subscription.secret is None:
+            subscription = evolve(subscription, secret=generate_secret())
+        made = subscribe(
+            runtime.ledger,
+            runtime.catalog,
+            subscription,
+            validate_target=runtime.validate_target,
+        )
+        found = runtime.ledger.read(lambda queries: queries.subscription(made))
+        if found is None:
+            raise NotFound(f"subscription {made} vanished while it was made")
+        return found
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Return the subscriptions that are not deleted."""
+        return self.runtime.ledger.read(lambda queries: queries.all_subscriptions())
+
+    def traces(self, event_id: UUID) -> list[Trace]:
+        """Return the traces of an event's deliveries, oldest first; empty before its fan-out."""
+
+        def query(queries: LedgerQueries) -> list[Trace]:
+            found = (queries.trace(one.id) for one in queries.deliveries_of_event(event_id))
+            return [trace for trace in found if trace is not None]
+
+        return self.runtime.ledger.read(query)
 
     # -- working ----------------------------------------------------------------------------
 

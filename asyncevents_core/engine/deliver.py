@@ -16,7 +16,7 @@ logger = logging.getLogger("asyncevents.deliver")
 
 _OVERTIME: Final = 1.0
 """Seconds that a sink may take beyond its deadline before it is cut off."""
-_LONGEST_DETAIL: Final = 500
+LONGEST_DETAIL: Final = 500
 
 
 def request_of(lease: Lease) -> DeliveryRequest:
@@ -63,7 +63,7 @@ async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outc
 
 
 def _bug(sink: Sink, what: str) -> str:
-    return f"bug in sink {type(sink).__qualname__}: {what}"[:_LONGEST_DETAIL]
+    return f"bug in sink {type(sink).__qualname__}: {what}"[:LONGEST_DETAIL]
 
 
 class ThreadedSink(Sink):

@@ -18,7 +18,6 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import RetryPolicy
 from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
-from asyncevents_core.engine.deliver import attempt, request_of
 from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.outcomes import Finished, book
 from asyncevents_core.engine.permits import Plan
@@ -125,8 +124,7 @@ class EagerDelivery:
 
     async def _attempt(self, rack: SinkRack, lease: Lease) -> Finished:
         begun = self._clock.monotonic()
-        sink = rack.get(lease.subscription.sink)
-        outcome = await attempt(sink, request_of(lease), self._policy.sink_deadline)
+        outcome = await rack.attempt(lease, self._policy.sink_deadline)
         no_retry = evolve(lease, subscription=evolve(lease.subscription, retry=_NO_RETRY))
         return Finished(
             lease=no_retry,

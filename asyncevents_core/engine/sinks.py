@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from asyncevents_core.engine.deliver import ThreadedSink
+from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.engine.claims import Lease
+from asyncevents_core.engine.deliver import LONGEST_DETAIL, ThreadedSink, attempt, request_of
+from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.sink import Sink
 
 logger = logging.getLogger("asyncevents.sinks")
@@ -33,6 +36,19 @@ class SinkRack:
         if sink is None:
             sink = self._sinks[name] = self._open_sink(name)
         return sink
+
+    async def attempt(self, lease: Lease, deadline: float) -> Outcome:
+        """Make one attempt of a lease. Never raises, except `asyncio.CancelledError`."""
+        name = lease.subscription.sink
+        try:
+            sink = self.get(name)
+        except AsyncEventsError as error:
+            # Not installed or not configured here: a deployment may be under way.
+            return Outcome.retryable(f"sink {name!r} cannot be opened: {error}"[:LONGEST_DETAIL])
+        except Exception as error:
+            logger.exception("a sink failed to open", extra={"sink": name})
+            return Outcome.retryable(f"sink {name!r} failed to open: {error!r}"[:LONGEST_DETAIL])
+        return await attempt(sink, request_of(lease), deadline)
 
     async def close(self) -> None:
         """Close all of them; one that fails is logged and does not stop the others."""

@@ -2,9 +2,9 @@
 
 ::
 
-    broker ──> Receiver ──ids──> Claimer ──leases──> Deliverer (the loop) ──outcomes──> Bookkeeper
-                  ^                 │  ^                                                    │
-                  └──── acks ───────┘  └─────────── permits, due times ─────────────────────┘
-                                    v                                                       v
-                                  ledger (T1, T3, T4)                              ledger (T2, beats)
+    broker ──> Receiver ──ids──> Claimer ──leases──> Deliverer ──outcomes──> Bookkeeper
+                  ^              │    ^              (the loop)               │    │
+                  └──── acks ────┘    └──────── permits, due times ───────────┘    │
+                                 │                                                 │
+                       ledger (T1, T3, T4)                              ledger (T2, beats)
 """

@@ -161,6 +161,4 @@ class Bookkeeper:
         try:
             self._ledger.run(lambda tx: tx.remove_worker(self._worker.id))
         except LedgerError as error:
-            logger.warning(
-                "the worker's row stays; others remove it", extra={"error": str(error)}
-            )
+            logger.warning("the worker's row stays; others remove it", extra={"error": str(error)})

@@ -170,9 +170,7 @@ class Claimer:
         room = self._room()
         sweep = now >= self._next_sweep
         expected = self._pop_expected(now)
-        wants_due = (
-            Role.RETRY in self._roles and room > 0 and (expected or self._more_due or sweep)
-        )
+        wants_due = Role.RETRY in self._roles and room > 0 and (expected or self._more_due or sweep)
         messages: list[HandOff] = []
         if Role.TRIGGER in self._roles and room > 0:
             # With a backlog of due deliveries, half of the room is theirs.

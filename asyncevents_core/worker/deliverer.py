@@ -9,12 +9,10 @@ from typing import Final
 
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.engine.claims import Lease
-from asyncevents_core.engine.deliver import attempt, request_of
 from asyncevents_core.engine.outcomes import Finished, Returned
 from asyncevents_core.engine.permits import SLOW_AFTER, Permits
 from asyncevents_core.engine.policy import GIVE_BACK_MARGIN, Policy
 from asyncevents_core.engine.sinks import SinkRack
-from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.clock import Clock
 
 logger = logging.getLogger("asyncevents.worker.deliverer")
@@ -103,7 +101,7 @@ class Deliverer:
             self._end(running, Returned(lease=lease, attempted=False), None)
             return
         try:
-            outcome = await self._attempt(lease)
+            outcome = await self._sinks.attempt(lease, self._policy.sink_deadline)
         except asyncio.CancelledError:
             returned = Returned(
                 lease=lease,
@@ -121,21 +119,7 @@ class Deliverer:
         )
         self._end(running, finished, outcome)
 
-    async def _attempt(self, lease: Lease) -> Outcome:
-        name = lease.subscription.sink
-        try:
-            sink = self._sinks.get(name)
-        except AsyncEventsError as error:
-            # Not installed or not configured here: a deployment may be under way.
-            return Outcome.retryable(f"sink {name!r} cannot be opened: {error}"[:500])
-        except Exception as error:
-            logger.exception("a sink failed to open", extra={"sink": name})
-            return Outcome.retryable(f"sink {name!r} failed to open: {error!r}"[:500])
-        return await attempt(sink, request_of(lease), self._policy.sink_deadline)
-
-    def _end(
-        self, running: _Running, result: Finished | Returned, outcome: Outcome | None
-    ) -> None:
+    def _end(self, running: _Running, result: Finished | Returned, outcome: Outcome | None) -> None:
         self._report(result)
         self._permits.release(
             running.lease.subscription.id,

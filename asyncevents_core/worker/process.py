@@ -233,9 +233,7 @@ class _Parts:
         self._side.shutdown()
 
     def _busy(self) -> bool:
-        return bool(
-            self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle
-        )
+        return bool(self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle)
 
     def _expect(self, delay: float) -> None:
         self._claimer.expect(delay)
