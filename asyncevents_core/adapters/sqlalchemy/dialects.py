@@ -1,0 +1,206 @@
+"""What differs between databases: the clock, upserts, locks, and how to connect."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    create_engine,
+    func,
+    literal_column,
+)
+from sqlalchemy import event as listen
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.sql.dml import Insert
+
+from asyncevents_core.errors import LedgerUnavailable, MissingExtra
+
+CLOCKS: Final = {
+    # Days since noon of 4714 BC; rounded to a microsecond, exact to some 50 of them.
+    "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000000.0) AS INTEGER)",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    "mysql": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
+    "mariadb": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
+}
+_EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+BUSY_TIMEOUT: Final = 30.0
+
+
+class SqlDialect:
+    """The dialect of one ledger. Immutable."""
+
+    def __init__(self, name: str) -> None:
+        if name not in CLOCKS:
+            supported = ", ".join(sorted(CLOCKS))
+            raise LedgerUnavailable(f"LEDGER_URL: {name!r} is not supported; one of {supported} is")
+        self.name = name
+        self.is_sqlite = name == "sqlite"
+        self._mysql = name in {"mysql", "mariadb"}
+
+    def now(self) -> ColumnElement[int]:
+        """Return the database's clock in microseconds, as an expression."""
+        return literal_column(CLOCKS[self.name], BigInteger)
+
+    def insert_ignore(self, table: Table) -> Insert:
+        """Return an INSERT that passes over rows which break a unique key."""
+        if self._mysql:
+            # Not IGNORE: that would also cut values that are too long.
+            statement = mysql.insert(table)
+            key = next(iter(table.primary_key))
+            return statement.on_duplicate_key_update({key.name: table.c[key.name]})
+        if self.name == "postgresql":
+            return postgresql.insert(table).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+    def upsert(
+        self,
+        table: Table,
+        key: Collection[str],
+        changes: Collection[str],
+        *,
+        only_over: Mapping[str, str] | None = None,
+    ) -> Insert:
+        """Return an INSERT that changes these columns of a row that has the key already.
+
+        `only_over` restricts that to rows with these values.
+        """
+        if self._mysql:
+            statement = mysql.insert(table)
+            new = statement.inserted
+            if only_over is None:
+                return statement.on_duplicate_key_update({one: new[one] for one in changes})
+            ((column, value),) = only_over.items()
+            # Assigned from left to right: the column that decides comes last.
+            ordered = [one for one in changes if one != column] + [column]
+            return statement.on_duplicate_key_update(
+                [
+                    (one, func.if_(table.c[column] == value, new[one], table.c[one]))
+                    for one in ordered
+                ]
+            )
+        make = postgresql.insert if self.name == "postgresql" else sqlite.insert
+        insert = make(table)
+        where = None
+        if only_over is not None:
+            ((column, value),) = only_over.items()
+            where = table.c[column] == value
+        return insert.on_conflict_do_update(
+            index_elements=list(key),
+            set_={one: insert.excluded[one] for one in changes},
+            where=where,
+        )
+
+    def lock(self, statement: Select[Any]) -> Select[Any]:
+        """Lock the rows found, passing over those that others have locked."""
+        return statement if self.is_sqlite else statement.with_for_update(skip_locked=True)
+
+    def lock_waiting(self, statement: Select[Any]) -> Select[Any]:
+        """Lock the rows found, waiting for others."""
+        return statement if self.is_sqlite else statement.with_for_update()
+
+    def share(self, statement: Select[Any]) -> Select[Any]:
+        """Keep the rows found as they are until the end of the transaction."""
+        return statement if self.is_sqlite else statement.with_for_update(read=True)
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine with the settings that the ledger needs. Does not connect.
+
+    Raises `LedgerUnavailable`, `MissingExtra`.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.drivername in {"mysql", "mariadb"}:
+            parsed = parsed.set(drivername=f"{parsed.drivername}+pymysql")
+        backend = parsed.get_backend_name()
+        options: dict[str, Any] = {"pool_pre_ping": False, "pool_size": 5, "max_overflow": 20}
+        if backend == "sqlite":
+            return _sqlite_engine(parsed)
+        if backend in {"mysql", "mariadb"}:
+            options["isolation_level"] = "READ COMMITTED"
+        return create_engine(parsed, **options)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise LedgerUnavailable(f"LEDGER_URL is no database URL: {error}") from error
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(make_url(url).get_backend_name())
+        if extra is None:
+            raise
+        raise MissingExtra(f"LEDGER_URL ({extra})", extra=extra) from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database in {None, "", ":memory:"}:
+        raise LedgerUnavailable(
+            "LEDGER_URL: an SQLite ledger needs a file, since several connections share it: "
+            "sqlite:///asyncevents.db"
+        )
+    folder = Path(str(url.database)).resolve().parent
+    if not folder.is_dir():
+        raise LedgerUnavailable(f"LEDGER_URL: the folder {folder} does not exist: make it first")
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+        pool_size=5,
+        max_overflow=20,
+    )
+
+    @listen.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, _: object) -> None:
+        # The driver must not begin transactions by itself: `begin` below does.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @listen.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later fails with "locked" at once if
+        # another one wrote meanwhile; one that begins IMMEDIATE waits for its turn.
+        reads = connection.get_execution_options().get("asyncevents_read", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def masked(url: str) -> str:
+    """Return the URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the database"
+
+
+def is_missing_table(error: DBAPIError) -> bool:
+    """Tell whether a statement failed because the ledger's tables are not there."""
+    text = str(error.orig).lower()
+    return "no such table" in text or "does not exist" in text or "doesn't exist" in text
+
+
+def is_worth_a_rerun(error: DBAPIError) -> bool:
+    """Tell whether the whole transaction may be run again: deadlock, busy, connection lost."""
+    if error.connection_invalidated:
+        return True
+    text = str(error.orig).lower()
+    return any(
+        sign in text
+        for sign in (
+            "database is locked",
+            "database table is locked",
+            "deadlock",
+            "lock wait timeout",
+            "could not serialize",
+            "serialization failure",
+        )
+    )

@@ -1,0 +1,175 @@
+"""`SqlLedger`: transactions that are run again where the database asks for it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from asyncevents_core.adapters.cipher import Cipher
+from asyncevents_core.adapters.sqlalchemy.dialects import (
+    SqlDialect,
+    is_missing_table,
+    is_worth_a_rerun,
+    masked,
+    open_engine,
+)
+from asyncevents_core.adapters.sqlalchemy.joined import join
+from asyncevents_core.adapters.sqlalchemy.queries import SqlQueries
+from asyncevents_core.adapters.sqlalchemy.schema import PREFIX
+from asyncevents_core.adapters.sqlalchemy.transaction import SqlTransaction
+from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
+from asyncevents_core.ports.ledger import (
+    JoinedTransaction,
+    Ledger,
+    LedgerQueries,
+    LedgerTransaction,
+)
+
+logger = logging.getLogger("asyncevents.ledger")
+T = TypeVar("T")
+
+VERSION_TABLE: Final = f"{PREFIX}alembic_version"
+_MOST_RUNS: Final = 8
+_LONGEST_PAUSE: Final = 0.5
+
+
+class SqlLedger(Ledger):
+    """The ledger at `url`. `clock_offset` returns microseconds to add to its clock, for tests."""
+
+    def __init__(
+        self, url: str, *, cipher: Cipher, clock_offset: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._url = url
+        self._engine: Engine = open_engine(url)
+        self._dialect = SqlDialect(self._engine.dialect.name)
+        self._cipher = cipher
+        self._offset = clock_offset
+        self._reader = self._engine.execution_options(asyncevents_read=True)
+
+    def __repr__(self) -> str:
+        return f"SqlLedger({masked(self._url)!r})"
+
+    def run(self, work: Callable[[LedgerTransaction], T]) -> T:
+        def once() -> T:
+            with self._engine.begin() as connection:
+                return work(SqlTransaction(connection, self._dialect, self._cipher, self._offset))
+
+        return self._insist(once)
+
+    def read(self, query: Callable[[LedgerQueries], T]) -> T:
+        def once() -> T:
+            with self._reader.begin() as connection:
+                return query(SqlQueries(connection, self._dialect, self._cipher, self._offset))
+
+        return self._insist(once)
+
+    def join(self, transaction: object) -> JoinedTransaction:
+        return join(transaction, self._dialect, self._offset)
+
+    def check(self) -> Sequence[str]:
+        def once() -> list[str]:
+            with self._reader.begin() as connection:
+                current = _context(connection).get_current_revision()
+                wanted = _scripts().get_current_head()
+                if current != wanted:
+                    raise LedgerNotMigrated(
+                        f"the ledger's schema is {current or 'missing'}, this version needs "
+                        f"{wanted}: `asyncevents db upgrade`"
+                    )
+                return _durability(connection, self._dialect)
+
+        return self._insist(once)
+
+    def upgrade(self) -> str:
+        def once() -> str:
+            with self._engine.begin() as connection:
+                _lock_schema(connection, self._dialect)
+                config = _config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                return _context(connection).get_current_revision() or ""
+
+        return self._insist(once)
+
+    def after_fork(self) -> None:
+        self._engine.dispose(close=False)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _insist(self, once: Callable[[], T]) -> T:
+        """Run a transaction again while that is worth it, and name what is wrong otherwise."""
+        for number in range(1, _MOST_RUNS + 1):
+            try:
+                return once()
+            except DBAPIError as error:
+                if is_missing_table(error):
+                    raise LedgerNotMigrated(
+                        f"{masked(self._url)} has no ledger tables of this version: "
+                        "`asyncevents db upgrade`"
+                    ) from error
+                if not is_worth_a_rerun(error):
+                    raise LedgerUnavailable(f"{masked(self._url)}: {error.orig}") from error
+                # A lost connection gets one new try; a second failure means the server is away.
+                lost = error.connection_invalidated
+                if number == _MOST_RUNS or (lost and number > 1):
+                    raise LedgerUnavailable(f"{masked(self._url)}: {error.orig}") from error
+                logger.debug("transaction is run again", extra={"error": str(error.orig)})
+                time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.01 * 2**number)))  # noqa: S311
+        raise AssertionError("the loop above returns or raises")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _context(connection: Connection) -> MigrationContext:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+
+
+def _lock_schema(connection: Connection, dialect: SqlDialect) -> None:
+    """Let one process migrate at a time. SQLite does already: BEGIN IMMEDIATE."""
+    if dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7305271483501)"))
+    elif not dialect.is_sqlite:
+        connection.execute(text("SELECT GET_LOCK('asyncevents_schema', 60)"))
+
+
+def _durability(connection: Connection, dialect: SqlDialect) -> list[str]:
+    """Return a warning for each setting with which a committed event could be lost."""
+
+    def setting(sql: str) -> str:
+        return str(connection.execute(text(sql)).scalar()).lower()
+
+    warnings = []
+    if dialect.is_sqlite:
+        if setting("PRAGMA synchronous") not in {"2", "3"}:
+            warnings.append("SQLite: synchronous is below FULL; a power cut can lose events")
+        if setting("PRAGMA journal_mode") != "wal":
+            warnings.append("SQLite: journal_mode is not WAL; is the file on a network drive?")
+    elif dialect.name == "postgresql":
+        if setting("SHOW fsync") == "off":
+            warnings.append("PostgreSQL: fsync is off; a crash of the machine can lose events")
+        if setting("SHOW synchronous_commit") in {"off", "false"}:
+            warnings.append("PostgreSQL: synchronous_commit is off; a crash can lose events")
+    elif setting("SELECT @@innodb_flush_log_at_trx_commit") != "1":
+        warnings.append("InnoDB: innodb_flush_log_at_trx_commit is not 1; a crash can lose events")
+    return warnings

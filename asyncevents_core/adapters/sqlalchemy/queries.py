@@ -1,0 +1,263 @@
+"""Reads for people: traces, lists and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, case, func, select
+
+from asyncevents_core.adapters.cipher import Cipher
+from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    attempt,
+    delivery,
+    event,
+    subscription,
+    worker,
+)
+from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
+from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.ledger import LedgerQueries
+
+_WITHOUT_BODY = [column for column in event.c if column.name != "body"]
+
+
+class SqlQueries(LedgerQueries):
+    """Queries on one connection, within one transaction."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: SqlDialect,
+        cipher: Cipher,
+        offset: Callable[[], int],
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._cipher = cipher
+        self._offset = offset
+
+    def now(self) -> int:
+        return int(self._scalar(select(self._dialect.now()))) + self._offset()
+
+    def trace(self, delivery_id: UUID) -> Trace | None:
+        statement = (
+            select(delivery, subscription.c.sink, subscription.c.target)
+            .join(subscription, subscription.c.id == delivery.c.subscription_id)
+            .where(delivery.c.id == delivery_id)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        if row is None:
+            return None
+        found = self.event(row.event_id)
+        if found is None:
+            return None
+        attempts = self._connection.execute(
+            select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.claim_no)
+        )
+        replays = self._connection.execute(
+            select(delivery.c.id).where(delivery.c.replay_of == delivery_id).order_by(delivery.c.id)
+        )
+        return Trace(
+            delivery=rows.to_delivery(row),
+            event=found,
+            sink=row.sink,
+            target=row.target,
+            attempts=tuple(rows.to_attempt(one) for one in attempts),
+            replays=tuple(replays.scalars()),
+        )
+
+    def event(self, event_id: UUID) -> Event | None:
+        row = self._connection.execute(select(event).where(event.c.id == event_id)).one_or_none()
+        return None if row is None else rows.to_event(row)
+
+    def deliveries_of_event(self, event_id: UUID) -> Sequence[Delivery]:
+        statement = select(delivery).where(delivery.c.event_id == event_id).order_by(delivery.c.id)
+        return [rows.to_delivery(row) for row in self._connection.execute(statement)]
+
+    def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
+        statement = select(*_WITHOUT_BODY).order_by(event.c.id.desc()).limit(limit)
+        if name is not None:
+            statement = statement.where(event.c.name == name)
+        if before is not None:
+            statement = statement.where(event.c.id < before)
+        return [rows.to_event(row) for row in self._connection.execute(statement)]
+
+    def logs(
+        self, *, subscription_id: int | None, limit: int, before: int | None
+    ) -> Sequence[LogRow]:
+        statement = (
+            select(
+                attempt,
+                event.c.name.label("event_name"),
+                delivery.c.subscription_id,
+                delivery.c.state.label("delivery_state"),
+            )
+            .join(delivery, delivery.c.id == attempt.c.delivery_id)
+            .join(event, event.c.id == delivery.c.event_id)
+            .order_by(attempt.c.id.desc())
+            .limit(limit)
+        )
+        if subscription_id is not None:
+            statement = statement.where(delivery.c.subscription_id == subscription_id)
+        if before is not None:
+            statement = statement.where(attempt.c.id < before)
+        return [
+            LogRow(
+                log_id=row.id,
+                event_name=row.event_name,
+                subscription_id=row.subscription_id,
+                delivery_state=DeliveryState(row.delivery_state),
+                attempt=rows.to_attempt(row),
+            )
+            for row in self._connection.execute(statement)
+        ]
+
+    def dead_letters(self, *, limit: int) -> Sequence[DeadLetter]:
+        deliveries = self._connection.execute(
+            select(
+                delivery.c.id,
+                delivery.c.subscription_id,
+                delivery.c.reason,
+                delivery.c.deaths,
+                delivery.c.created_at,
+                event.c.name,
+                subscription.c.target,
+            )
+            .join(event, event.c.id == delivery.c.event_id)
+            .join(subscription, subscription.c.id == delivery.c.subscription_id)
+            .where(delivery.c.state == DeliveryState.DEAD.value)
+            .order_by(delivery.c.id.desc())
+            .limit(limit)
+        )
+        failed = self._connection.execute(
+            select(event.c.id, event.c.name, event.c.reason, event.c.deaths, event.c.created_at)
+            .where(event.c.state == EventState.FAILED.value)
+            .order_by(event.c.id.desc())
+            .limit(limit)
+        )
+        found = [
+            DeadLetter(
+                id=row.id,
+                event_name=row.name,
+                subscription_id=row.subscription_id,
+                target=row.target,
+                reason=row.reason or "",
+                summary=summary(DeliveryState.DEAD, row.deaths),
+                created_at=row.created_at,
+            )
+            for row in deliveries
+        ]
+        found += [
+            DeadLetter(
+                id=row.id,
+                event_name=row.name,
+                subscription_id=None,
+                target=None,
+                reason=row.reason or "",
+                summary="Its service failed: not delivered to anybody",
+                created_at=row.created_at,
+            )
+            for row in failed
+        ]
+        found.sort(key=lambda one: one.id, reverse=True)
+        return found[:limit]
+
+    def all_subscriptions(self) -> Sequence[Subscription]:
+        statement = (
+            select(subscription)
+            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+            .order_by(subscription.c.id)
+        )
+        found = self._connection.execute(statement)
+        return [rows.to_subscription(row, self._cipher) for row in found]
+
+    def subscription(self, subscription_id: int) -> Subscription | None:
+        statement = select(subscription).where(subscription.c.id == subscription_id)
+        row = self._connection.execute(statement).one_or_none()
+        return None if row is None else rows.to_subscription(row, self._cipher)
+
+    def workers(self) -> Sequence[WorkerRow]:
+        statement = select(worker).order_by(worker.c.started_at, worker.c.id)
+        return [rows.to_worker(row) for row in self._connection.execute(statement)]
+
+    def backlog(self, *, horizon: float = 0.0) -> Backlog:
+        until = self.now() + round(horizon * 1e6)
+        due_event = case((event.c.due_at <= until, 1), else_=0)
+        events: dict[str, Any] = {}
+        events_due = 0
+        for row in self._connection.execute(
+            select(
+                event.c.state,
+                func.count().label("count"),
+                func.sum(due_event).label("due"),
+            )
+            .where(event.c.state != EventState.FANNED_OUT.value)
+            .group_by(event.c.state)
+        ):
+            events[row.state] = row.count
+            if row.state != EventState.FAILED.value:
+                events_due += int(row.due or 0)
+        states: dict[str, int] = {}
+        due = later = parked = 0
+        due_delivery = case((delivery.c.due_at <= until, 1), else_=0)
+        open_states = [
+            state.value
+            for state in DeliveryState
+            if state not in {DeliveryState.DELIVERED, DeliveryState.CANCELLED}
+        ]
+        for row in self._connection.execute(
+            select(
+                delivery.c.state,
+                delivery.c.parked,
+                func.count().label("count"),
+                func.sum(due_delivery).label("due"),
+            )
+            .where(delivery.c.state.in_(open_states))
+            .group_by(delivery.c.state, delivery.c.parked)
+        ):
+            if row.state == DeliveryState.WAITING.value and row.parked:
+                parked += row.count
+            elif row.state == DeliveryState.WAITING.value:
+                due = int(row.due or 0)
+                later = row.count - due
+            else:
+                states[row.state] = states.get(row.state, 0) + row.count
+        return Backlog(
+            events_open=events.get(EventState.OPEN.value, 0),
+            events_due=events_due,
+            events_resolving=events.get(EventState.RESOLVING.value, 0),
+            events_failed=events.get(EventState.FAILED.value, 0),
+            waiting_due=due,
+            waiting_later=later,
+            parked=parked,
+            leased=states.get(DeliveryState.LEASED.value, 0),
+            held=states.get(DeliveryState.HELD.value, 0),
+            dead=states.get(DeliveryState.DEAD.value, 0),
+            oldest_due_at=self._oldest_due_at(),
+        )
+
+    def _oldest_due_at(self) -> int | None:
+        oldest = [
+            self._scalar(
+                select(func.min(event.c.due_at)).where(event.c.state == EventState.OPEN.value)
+            ),
+            self._scalar(
+                select(func.min(delivery.c.due_at)).where(
+                    and_(
+                        delivery.c.state == DeliveryState.WAITING.value,
+                        delivery.c.parked.is_(False),
+                    )
+                )
+            ),
+        ]
+        return min((one for one in oldest if one is not None), default=None)
+
+    def _scalar(self, statement: Any) -> Any:
+        return self._connection.execute(statement).scalar_one()

@@ -1,0 +1,169 @@
+"""The tables. Times are microseconds since 1970 (BIGINT); ids are UUIDs made by the client."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
+from sqlalchemy.types import BINARY, TypeDecorator, TypeEngine
+
+PREFIX: Final = "asyncevents_"
+metadata = MetaData()
+
+
+class Identifier(TypeDecorator[uuid.UUID]):
+    """A UUID: native on PostgreSQL, 16 bytes elsewhere (half of a hexadecimal text)."""
+
+    impl = BINARY(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Uuid())
+        return dialect.type_descriptor(BINARY(16))
+
+    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.bytes
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
+        if value is None or isinstance(value, uuid.UUID):
+            return value
+        return uuid.UUID(bytes=bytes(value))
+
+
+_Blob = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
+_Text = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+# SQLite counts up in INTEGER primary keys only.
+_Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _table(name: str, *parts: Any) -> Table:
+    # Byte for byte: event names and tenants are case-sensitive on every database.
+    return Table(
+        PREFIX + name,
+        metadata,
+        *parts,
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+    )
+
+
+meta = _table(
+    "meta",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("subscription_epoch", BigInteger, nullable=False),
+)
+
+subscription = _table(
+    "subscription",
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("event_name", String(255), nullable=False),
+    Column("sink", String(64), nullable=False),
+    Column("target", String(2048), nullable=False),
+    Column("secret", Text, nullable=True),
+    Column("tenant", String(255), nullable=True),
+    Column("maximum_deaths", Integer, nullable=True),
+    Column("schedule", Text, nullable=True),
+    Column("jitter", Float, nullable=False),
+    Column("options", Text, nullable=True),
+    Column("status", String(16), nullable=False),
+    Column("holding", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+event = _table(
+    "event",
+    Column("id", Identifier, primary_key=True),
+    Column("external_id", String(255), nullable=True, unique=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("tenant", String(255), nullable=True),
+    Column("arguments", _Blob, nullable=False),
+    Column("body", _Blob, nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("due_at", BigInteger, nullable=True),
+    Column("claims", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("abandonments", Integer, nullable=False),
+    Column("owner", Identifier, nullable=True),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}event_due", "state", "due_at"),
+)
+
+delivery = _table(
+    "delivery",
+    Column("id", Identifier, primary_key=True),
+    Column("event_id", Identifier, nullable=False),
+    Column("subscription_id", BigInteger, nullable=False),
+    Column("chain", Identifier, nullable=False),
+    Column("replay_of", Identifier, nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(16), nullable=True),
+    Column("claims", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("abandonments", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=True),
+    Column("owner", Identifier, nullable=True),
+    Column("parked", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("event_id", "subscription_id", "chain", name=f"uq_{PREFIX}delivery"),
+    Index(f"ix_{PREFIX}delivery_due", "state", "parked", "due_at"),
+    Index(f"ix_{PREFIX}delivery_subscription", "subscription_id", "state", "due_at"),
+    Index(f"ix_{PREFIX}delivery_replay", "replay_of"),
+)
+
+attempt = _table(
+    "attempt",
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("delivery_id", Identifier, nullable=False),
+    Column("claim_no", Integer, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("status", Integer, nullable=True),
+    Column("response", _Text, nullable=False),
+    Column("target", String(2048), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("duration", Float, nullable=False),
+    UniqueConstraint("delivery_id", "claim_no", name=f"uq_{PREFIX}attempt"),
+)
+
+worker = _table(
+    "worker",
+    Column("id", Identifier, primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("roles", String(255), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("beat_at", BigInteger, nullable=False),
+)
+
+index_queue = _table(
+    "index_queue",
+    Column("attempt_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+)
