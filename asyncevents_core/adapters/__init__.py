@@ -1,1 +1,1 @@
-"""The ports on real things: databases, brokers, cryptography, importlib."""
+"""The ports on real things: databases, brokers, cryptography, modules that are imported."""

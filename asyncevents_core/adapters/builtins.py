@@ -1,0 +1,23 @@
+"""What core itself brings along, registered through the same hooks as everybody's plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asyncevents_core.adapters.importing import ImportResolverType
+from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
+from asyncevents_core.hookspecs import hookimpl
+from asyncevents_core.ports.resolver import ServiceResolverType
+from asyncevents_core.ports.retry import RetryManagerType
+
+
+@hookimpl
+def asyncevents_register_service_resolvers() -> Sequence[ServiceResolverType]:
+    """Register `import`."""
+    return [ImportResolverType()]
+
+
+@hookimpl
+def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
+    """Register `ledger`."""
+    return [LedgerRetryManagerType()]

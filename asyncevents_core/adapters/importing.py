@@ -1,0 +1,130 @@
+"""The default service resolver: imports ``package.module:function`` or ``…:Class.method``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from cattrs import Converter
+from cattrs.errors import BaseValidationError
+
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.jsontext import make_converter
+from asyncevents_core.domain.marked import MarkedMethod, MarkedService
+from asyncevents_core.errors import ServiceArguments, ServiceNotFound
+from asyncevents_core.ports.resolver import (
+    BuildService,
+    Service,
+    ServiceResolver,
+    ServiceResolverType,
+)
+
+
+class ImportResolverType(ServiceResolverType):
+    """The resolver `import`."""
+
+    name = "import"
+    title = "Imports package.module:Class.method"
+
+    def open(self, build: BuildService) -> ServiceResolver:
+        """See `ServiceResolverType`."""
+        return ImportResolver(build)
+
+
+class ImportResolver(ServiceResolver):
+    """Imports services and converts their arguments by their parameters' annotations."""
+
+    def __init__(self, build: BuildService) -> None:
+        self._build = build
+        self._converter = make_converter()
+
+    def resolve(self, definition: EventDefinition) -> Service:
+        """See `ServiceResolver`. The signature is read once, here."""
+        path = definition.service or ""
+        function = self._find(path)
+        call = _Call(function, path, self._converter)
+        return Service(call=call, is_async=inspect.iscoroutinefunction(inspect.unwrap(function)))
+
+    def _find(self, path: str) -> Callable[..., object]:
+        module_name, _, attributes = path.partition(":")
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ImportError as error:
+            raise ServiceNotFound(f"{path}: cannot import {module_name}: {error}") from error
+        except Exception as error:
+            raise ServiceNotFound(f"{path}: {module_name} fails at import: {error!r}") from error
+        owner: Any = None
+        name = ""
+        for name in attributes.split("."):
+            owner = found
+            found = inspect.getattr_static(owner, name, None)
+            if found is None:
+                raise ServiceNotFound(f"{path}: {owner!r} has no attribute {name!r}")
+        if isinstance(found, MarkedService):
+            found = found.function
+        if not inspect.isclass(owner):
+            return _callable(found, path)
+        if isinstance(found, staticmethod | classmethod):
+            return _callable(getattr(owner, name), path)
+        try:
+            instance = self._build(owner)
+        except Exception as error:
+            raise ServiceNotFound(
+                f"{path}: {owner.__qualname__} cannot be built: {error!r}. Give it a constructor "
+                "without arguments, or implement the hook asyncevents_build_service"
+            ) from error
+        method = getattr(instance, name)
+        return _callable(method.function if isinstance(method, MarkedService) else method, path)
+
+
+def _callable(found: object, path: str) -> Callable[..., object]:
+    if isinstance(found, MarkedMethod | MarkedService) or not callable(found):
+        raise ServiceNotFound(f"{path}: is no function")
+    return found
+
+
+class _Call:
+    """Calls a function with JSON values, converted to what its parameters are annotated with."""
+
+    def __init__(self, function: Callable[..., object], path: str, converter: Converter) -> None:
+        self._function = function
+        self._path = path
+        self._converter = converter
+        self._signature = inspect.signature(function)
+        try:
+            hints = typing.get_type_hints(inspect.unwrap(function))
+        except Exception as error:
+            raise ServiceNotFound(f"{path}: its annotations cannot be read: {error!r}") from error
+        self._types = {name: hints[name] for name in self._signature.parameters if name in hints}
+
+    def __call__(self, arguments: Mapping[str, object]) -> object | Awaitable[object]:
+        try:
+            self._signature.bind(**arguments)
+        except TypeError as error:
+            raise ServiceArguments(
+                f"{self._path}{self._signature}: {error}; published: "
+                f"{', '.join(arguments) or 'nothing'}"
+            ) from error
+        converted = {name: self._convert(name, value) for name, value in arguments.items()}
+        return self._function(**converted)
+
+    def _convert(self, name: str, value: object) -> object:
+        wanted = self._types.get(name, Any)
+        if wanted is Any or wanted is object:
+            return value
+        try:
+            return self._converter.structure(value, wanted)
+        except (BaseValidationError, ValueError, TypeError, KeyError, ArithmeticError) as error:
+            label = getattr(wanted, "__qualname__", str(wanted))
+            raise ServiceArguments(
+                f"{self._path}: argument {name!r} is no {label}: {value!r} ({_cause(error)})"
+            ) from error
+
+
+def _cause(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__

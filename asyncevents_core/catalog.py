@@ -1,0 +1,117 @@
+"""The event definitions: from EVENTS, from functions marked with @event, from plugins."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.marked import MarkedService
+from asyncevents_core.errors import SettingsError, UnknownEvent
+from asyncevents_core.plugins import PluginSet
+from asyncevents_core.settings import Settings
+
+
+class EventCatalog:
+    """The known events by name. Immutable, thread-safe."""
+
+    def __init__(self, definitions: Iterable[EventDefinition]) -> None:
+        self._definitions = {one.name: one for one in definitions}
+
+    def __iter__(self) -> Iterator[EventDefinition]:
+        for name in self.names():
+            yield self._definitions[name]
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        return sorted(self._definitions)
+
+    def get(self, name: str) -> EventDefinition:
+        """Return the definition; raises `UnknownEvent` with close matches."""
+        try:
+            return self._definitions[name]
+        except KeyError:
+            raise UnknownEvent(name, known=self._definitions) from None
+
+
+def collect_events(settings: Settings, plugins: PluginSet) -> EventCatalog:
+    """Collect all definitions.
+
+    Raises `SettingsError` where a name is defined in two places, an event module cannot be
+    imported or a marked name is no event name: all mistakes at once.
+    """
+    problems: list[str] = []
+    found: dict[str, EventDefinition] = {}
+    for definition in _all(settings, plugins, problems):
+        other = found.setdefault(definition.name, definition)
+        if other is not definition:
+            problems.append(
+                f"event {definition.name!r} is defined twice: in {other.origin} and in "
+                f"{definition.origin}"
+            )
+    if problems:
+        raise SettingsError(problems, origin="the event definitions")
+    return EventCatalog(found.values())
+
+
+def _all(settings: Settings, plugins: PluginSet, problems: list[str]) -> Iterator[EventDefinition]:
+    for name, setting in settings.events.items():
+        yield EventDefinition(
+            name=name,
+            service=setting.service,
+            resources=setting.resources,
+            title=setting.title,
+            origin="EVENTS",
+        )
+    for module_name in settings.event_modules:
+        try:
+            module = importlib.import_module(module_name)
+        except Exception as error:
+            problems.append(f"EVENT_MODULES: {module_name} cannot be imported: {error!r}")
+            continue
+        yield from _marked(module, problems)
+    for registered in plugins.events:
+        definition = registered.value
+        yield EventDefinition(
+            name=definition.name,
+            service=definition.service,
+            resources=definition.resources,
+            title=definition.title,
+            origin=str(registered.source),
+        )
+
+
+def _marked(module: ModuleType, problems: list[str]) -> Iterator[EventDefinition]:
+    """Find what is marked in a module and in its classes; imported names are left alone."""
+    for attribute, value in sorted(vars(module).items()):
+        if inspect.isclass(value) and value.__module__ == module.__name__:
+            for method, inner in sorted(vars(value).items()):
+                yield from _definition(module, f"{attribute}.{method}", inner, problems)
+        else:
+            yield from _definition(module, attribute, value, problems)
+
+
+def _definition(
+    module: ModuleType, path: str, value: Any, problems: list[str]
+) -> Iterator[EventDefinition]:
+    if isinstance(value, staticmethod | classmethod):
+        value = value.__func__
+    if not isinstance(value, MarkedService) or value.function.__module__ != module.__name__:
+        return
+    service = f"{module.__name__}:{path}"
+    try:
+        yield EventDefinition(
+            name=value.event_name,
+            service=service,
+            resources=value.resources,
+            title=value.title,
+            origin=service,
+        )
+    except ValueError as error:
+        problems.append(f"{service}: {value.event_name!r} is no event name: {error.args[0]}")

@@ -1,0 +1,377 @@
+"""The settings module as a frozen value; every mistake is reported at once, with its path."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+from attrs import field, frozen, validators
+from cattrs import Converter
+from cattrs.errors import (
+    BaseValidationError,
+    ClassValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+)
+from cryptography.fernet import Fernet
+
+from asyncevents_core.domain.event import EVENT_NAME
+from asyncevents_core.errors import SettingsError, suggestion
+from asyncevents_core.ports.sink import SECRET, SinkType
+
+T = TypeVar("T")
+
+MODULE_VARIABLE: Final = "ASYNCEVENTS_SETTINGS_MODULE"
+_PREFIX: Final = "ASYNCEVENTS_"
+_NOT_SETTINGS: Final = frozenset({MODULE_VARIABLE, "ASYNCEVENTS_REQUIRE_SERVICES"})
+_NOT_SETTINGS_PREFIXES: Final = ("ASYNCEVENTS_TEST_", "ASYNCEVENTS_LISTEN_")
+DEFAULT: Final = "default"
+
+
+@frozen(kw_only=True)
+class EventSetting:
+    """One entry of EVENTS; all keys are optional."""
+
+    service: str | None = None
+    resources: tuple[str, ...] = ()
+    title: str | None = None
+
+
+def _positive(kind: type = float) -> Any:
+    return [validators.instance_of((int, float) if kind is float else int), validators.gt(0)]
+
+
+def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not urlsplit(value).scheme:
+        raise ValueError(f"{value!r} is no URL: it has no scheme")
+
+
+def _fernet_keys(_: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    for number, key in enumerate(value):
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ValueError(
+                f"[{number}] is no Fernet key (32 bytes in URL-safe base64). Make one: "
+                "python -c 'from cryptography.fernet import Fernet; "
+                "print(Fernet.generate_key().decode())'"
+            ) from error
+
+
+def _event_names(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:
+    for name in value:
+        if EVENT_NAME.fullmatch(name) is None:
+            raise ValueError(f"[{name!r}]: an event's name is 1 to 255 of A-Z a-z 0-9 . _ -")
+
+
+def _consistent_services(
+    _: object, attribute: attrs.Attribute[Any], value: Mapping[str, EventSetting]
+) -> None:
+    for name, setting in value.items():
+        module, _colon, attributes = (setting.service or "a:b").partition(":")
+        if not module or not attributes:
+            raise ValueError(
+                f"[{name!r}].service: {setting.service!r} is not package.module:function or "
+                "package.module:Class.method"
+            )
+
+
+@frozen(kw_only=True)
+class Settings:
+    """All settings; the setting LEDGER_URL is the attribute `ledger_url`, and so on.
+
+    Times are seconds. `origins` says where each value comes from: "default", the settings
+    module, or an environment variable.
+    """
+
+    ledger_url: str = field(default="sqlite:///asyncevents.db", validator=_url, repr=False)
+    broker_url: str = field(
+        default="sqla+sqlite:///asyncevents-broker.db", validator=_url, repr=False
+    )
+    source: str = field(default="/asyncevents", validator=validators.min_len(1))
+    events: Mapping[str, EventSetting] = field(
+        factory=dict, validator=[_event_names, _consistent_services]
+    )
+    event_modules: tuple[str, ...] = ()
+    secret_keys: tuple[str, ...] = field(
+        default=(), validator=_fernet_keys, repr=False, metadata={SECRET: True}
+    )
+    sinks: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
+    service_resolver: str = "import"
+    retry_manager: str = "ledger"
+    indexer: str | None = None
+    maximum_deaths: int = field(default=5, validator=validators.ge(0))
+    retry_after_max: float = field(default=3600.0, validator=validators.ge(0))
+    indexing_enabled: bool = True
+    log_cleanup_enabled: bool = False
+    log_lifetime_days: int = field(default=30, validator=validators.ge(1))
+    log_cleanup_schedule: str = "0 1 * * *"
+    eager: bool = False
+    max_payload_bytes: int = field(default=262_144, validator=validators.gt(0))
+    service_timeout: float = field(default=30.0, validator=validators.gt(0))
+    service_threads: int = field(default=8, validator=validators.gt(0))
+    sink_deadline: float = field(default=15.0, validator=validators.gt(0))
+    permits: int = field(default=200, validator=validators.gt(0))
+    permits_per_subscription: int = field(default=1000, validator=validators.gt(0))
+    shutdown_grace: float = field(default=30.0, validator=validators.ge(0))
+    origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+
+    @classmethod
+    def from_mapping(
+        cls,
+        values: Mapping[str, object],
+        *,
+        environ: Mapping[str, str] | None = None,
+        origin: str = "the settings",
+    ) -> Settings:
+        """Return settings from UPPERCASE names, overridden by ``ASYNCEVENTS_…`` variables.
+
+        Raises `SettingsError` with all mistakes.
+        """
+        problems: list[str] = []
+        merged: dict[str, object] = {}
+        origins: dict[str, str] = dict.fromkeys(_FIELDS, DEFAULT)
+        for name, value in values.items():
+            if name in _FIELDS:
+                merged[name] = value
+                origins[name] = origin
+            else:
+                problems.append(f"{name}: no such setting{suggestion(name, _FIELDS)}")
+        _override(merged, origins, problems, environ or {})
+        settings = _structure_all(cls, merged, problems)
+        if problems:
+            raise SettingsError(problems, origin=origin)
+        return attrs.evolve(settings, origins=MappingProxyType(origins))
+
+
+_FIELDS: Final[Mapping[str, attrs.Attribute[Any]]] = MappingProxyType(
+    {one.name.upper(): one for one in attrs.fields(Settings) if one.name != "origins"}
+)
+
+
+def load_settings(
+    source: str | Mapping[str, object] | Settings | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings of a module by its name, of a mapping, or as they are.
+
+    None stands for the module that ASYNCEVENTS_SETTINGS_MODULE names. The current folder is
+    put on the import path, as ``python -m`` does, so that a module beside you is found.
+    Raises `SettingsError`.
+    """
+    environ = os.environ if environ is None else environ
+    if isinstance(source, Settings):
+        return source
+    if source is not None and not isinstance(source, str):
+        return Settings.from_mapping(source, environ=environ)
+    name = source or environ.get(MODULE_VARIABLE)
+    if not name:
+        raise SettingsError(
+            [
+                f"{MODULE_VARIABLE} is not set. `asyncevents init` writes a settings module; then: "
+                f"export {MODULE_VARIABLE}=asyncevents_settings (or pass --settings)"
+            ],
+            origin="the environment",
+        )
+    values = _module_values(name)
+    return Settings.from_mapping(values, environ=environ, origin=f"settings module {name}")
+
+
+def sink_config(settings: Settings, kind: SinkType[T]) -> T:
+    """Return the configuration of a sink from SINKS. Raises `SettingsError`."""
+    problems: list[str] = []
+    path = f"SINKS[{kind.name!r}]"
+    config = _structure(kind.config_class, settings.sinks.get(kind.name, {}), path, problems)
+    if problems:
+        raise SettingsError(problems, origin=settings.origins.get("SINKS", "the settings"))
+    return config
+
+
+def _module_values(name: str) -> dict[str, object]:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise SettingsError([f"it fails at import: {error}"], origin=name) from error
+        raise SettingsError(
+            [
+                f"there is no module {name!r} in {here} or on the import path. `asyncevents init` "
+                f"writes one; {MODULE_VARIABLE} or --settings names it"
+            ],
+            origin="the environment",
+        ) from error
+    except Exception as error:
+        raise SettingsError([f"it fails at import: {error!r}"], origin=name) from error
+    return {key: value for key, value in vars(module).items() if key.isupper() and key[0] != "_"}
+
+
+def _override(
+    merged: dict[str, object],
+    origins: dict[str, str],
+    problems: list[str],
+    environ: Mapping[str, str],
+) -> None:
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        if variable.startswith(_NOT_SETTINGS_PREFIXES):
+            continue
+        name, *nested = variable.removeprefix(_PREFIX).split("__")
+        if name not in _FIELDS:
+            close = suggestion(name, _FIELDS)
+            problems.append(f"environment variable {variable}: no setting {name}{close}")
+            continue
+        try:
+            _put(merged, name, [part.lower() for part in nested], text)
+        except ValueError as error:
+            problems.append(f"environment variable {variable}: {error}")
+            continue
+        origins[name] = f"environment variable {variable}"
+
+
+def _put(merged: dict[str, object], name: str, nested: list[str], text: str) -> None:
+    if not nested:
+        merged[name] = _parse(_FIELDS[name].type, text)
+        return
+    outer = merged.get(name, {})
+    if not isinstance(outer, Mapping):
+        raise ValueError(f"{name} is no mapping")
+    root = inner = dict(outer)
+    for part in nested[:-1]:
+        key = _key(inner, part)
+        below = inner.get(key, {})
+        inner[key] = inner = dict(below) if isinstance(below, Mapping) else {}
+    inner[_key(inner, nested[-1])] = _guess(text)
+    merged[name] = root
+
+
+def _key(mapping: Mapping[str, object], part: str) -> str:
+    return next((key for key in mapping if key.lower() == part), part)
+
+
+def _guess(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _parse(kind: Any, text: str) -> object:
+    """Read the text of an environment variable as what the setting wants."""
+    wanted = str(kind)
+    if wanted == "bool":
+        lowered = text.lower()
+        if lowered in {"1", "true", "yes", "on"}:
+            return True
+        if lowered in {"0", "false", "no", "off"}:
+            return False
+        raise ValueError(f"{text!r} is neither true nor false")
+    if wanted in {"int", "float"}:
+        try:
+            return int(text) if wanted == "int" else float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no number") from None
+    if wanted == "str | None":
+        return None if text in {"", "none", "None"} else text
+    if wanted.startswith("tuple"):
+        if text.lstrip().startswith("["):
+            return json.loads(text)
+        return [part for part in text.split(",") if part]
+    if wanted.startswith("Mapping"):
+        return json.loads(text)
+    return text
+
+
+def _structure_all(cls: type[T], merged: Mapping[str, object], problems: list[str]) -> T:
+    lowered = {name.lower(): value for name, value in merged.items()}
+    return _structure(cls, lowered, "", problems)
+
+
+def _structure(cls: type[T], values: object, path: str, problems: list[str]) -> T:
+    """Structure an attrs class strictly; mistakes go to `problems`, each with its path."""
+    if not isinstance(values, Mapping):
+        problems.append(f"{path}: expected a mapping, got {type(values).__name__}")
+        return cls()
+    converter = _strict_converter()
+    good: dict[str, object] = {}
+    fields = {one.name: one for one in attrs.fields(attrs.resolve_types(cls))}
+    top = path == ""
+    for name, value in values.items():
+        where = name.upper() if top else f"{path}.{name}"
+        if name not in fields:
+            problems.append(f"{where}: no such option{suggestion(str(name), fields)}")
+            continue
+        try:
+            # One field at a time, so that a mistake in one does not hide the others.
+            structured = converter.structure(value, fields[name].type)
+            attribute = fields[name]
+            if attribute.validator is not None:
+                attribute.validator(None, attribute, structured)
+            good[name] = structured
+        except (BaseValidationError, ValueError, TypeError) as error:
+            problems.extend(_explain(error, where))
+    missing = [
+        name for name, one in fields.items() if one.default is attrs.NOTHING and name not in values
+    ]
+    problems.extend(f"{path}.{name}: is required" for name in missing)
+    if problems:
+        return good  # type: ignore[return-value]  # never used: the caller raises
+    return cls(**good)
+
+
+def _strict_converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int, float, bool):
+        converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook_func(
+        lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
+    )
+    return converter
+
+
+def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, wanted: Any) -> tuple[Any, ...]:
+        if isinstance(value, str) or not isinstance(value, list | tuple):
+            raise TypeError(f"expected a list, got {type(value).__name__}")
+        return tuple(converter.structure(one, wanted.__args__[0]) for one in value)
+
+    return structure
+
+
+def _exactly(value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {value!r}")
+    return value
+
+
+def _explain(error: Exception, path: str) -> list[str]:
+    """Turn cattrs' nested errors into lines with paths."""
+    if isinstance(error, ClassValidationError):
+        noted, others = error.group_exceptions()
+        lines = [line for one, note in noted for line in _explain(one, f"{path}.{note.name}")]
+        return lines + [line for one in others for line in _explain(one, path)]
+    if isinstance(error, IterableValidationError):
+        noted_, others = error.group_exceptions()
+        lines = [line for one, note in noted_ for line in _explain(one, f"{path}[{note.index!r}]")]
+        return lines + [line for one in others for line in _explain(one, path)]
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = [one.name for one in attrs.fields(error.cl)]
+        return [
+            f"{path}.{name}: no such option{suggestion(name, known)}"
+            for name in sorted(error.extra_fields)
+        ]
+    text = str(error.args[0]) if error.args else repr(error)
+    return [f"{path}{text}" if text.startswith("[") else f"{path}: {text}"]
