@@ -1,0 +1,111 @@
+"""How to connect to each kind of broker, and what its failures look like."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from kombu import Connection
+from kombu.exceptions import KombuError
+from kombu.utils.url import maybe_sanitize_url
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from asyncevents_core.errors import BrokerError, BrokerUnavailable, MissingExtra
+
+SQL_PREFIXES: Final = ("sqla+", "sqlalchemy+")
+_POLL_EVERY: Final = 0.1
+_BUSY_TIMEOUT: Final = 30.0
+_CONNECT_TIMEOUT: Final = 5.0
+_EXTRAS: Final = (("redis", "redis"), ("psycopg", "postgresql"), ("mysql", "mysql"))
+
+
+def masked(url: str) -> str:
+    """Return the URL without its password."""
+    prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), "")
+    if prefix:
+        try:
+            hidden = make_url(url.removeprefix(prefix)).render_as_string(hide_password=True)
+        except ArgumentError:
+            return prefix + "…"
+        return prefix + hidden
+    return str(maybe_sanitize_url(url))
+
+
+def new_connection(url: str) -> Connection:
+    """Return a connection that is not open yet. Raises `BrokerUnavailable`, `MissingExtra`."""
+    with failures(url):
+        return Connection(
+            url,
+            connect_timeout=_CONNECT_TIMEOUT,
+            heartbeat=30,
+            transport_options=_options(url),
+        )
+
+
+def open_transport(connection: Connection) -> None:
+    """Connect now, and poll often where the transport polls."""
+    connection.connect()
+    if connection.transport.driver_type in {"sql", "sqlalchemy"}:
+        # Not a transport option: kombu hands those on to the database's engine.
+        connection.transport.polling_interval = _POLL_EVERY
+
+
+@contextmanager
+def failures(url: str) -> Iterator[None]:
+    """Turn every way in which a broker can fail into `BrokerUnavailable`."""
+    try:
+        yield
+    except BrokerError:
+        raise
+    except ImportError as error:
+        extra = next((extra for sign, extra in _EXTRAS if sign in url.lower()), None)
+        if extra is None:
+            raise BrokerUnavailable(f"BROKER_URL {masked(url)}: {error}") from error
+        raise MissingExtra(f"BROKER_URL {masked(url)}", extra=extra) from error
+    except (KombuError, SQLAlchemyError, OSError, KeyError) as error:
+        raise BrokerUnavailable(f"{masked(url)}: {_what(error)}") from error
+    except Exception as error:
+        # The errors of amqp and redis have no base in common that can be imported here.
+        if type(error).__module__.split(".")[0] in {"amqp", "redis", "kombu", "vine"}:
+            raise BrokerUnavailable(f"{masked(url)}: {_what(error)}") from error
+        raise
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"unknown transport {error}; amqp://, redis:// and sqla+… are known"
+    original = getattr(error, "orig", None) or error
+    return f"{type(original).__name__}: {original}"
+
+
+def _options(url: str) -> dict[str, Any]:
+    prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), None)
+    if prefix is None:
+        return {"confirm_publish": True} if url.startswith(("amqp", "pyamqp")) else {}
+    # No pool: kombu keeps engines for the life of the process, and a fork would share them.
+    options: dict[str, Any] = {"poolclass": NullPool}
+    parsed = make_url(url.removeprefix(prefix))
+    if parsed.get_backend_name() == "sqlite":
+        database = parsed.database
+        if not database or database == ":memory:":
+            raise BrokerUnavailable(
+                "BROKER_URL: an SQLite broker needs a file: sqla+sqlite:///asyncevents-broker.db"
+            )
+        path = Path(database).resolve()
+        if not path.parent.is_dir():
+            raise BrokerUnavailable(f"BROKER_URL: the folder {path.parent} does not exist")
+        options["creator"] = lambda: _sqlite(path)
+    return options
+
+
+def _sqlite(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    # What a power cut takes from the broker, the sweep finds in the ledger.
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
