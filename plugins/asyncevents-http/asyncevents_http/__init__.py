@@ -1,0 +1,1 @@
+"""asyncevents-http: the webhook sink, and receivers to develop with."""

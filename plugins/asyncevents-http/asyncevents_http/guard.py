@@ -1,0 +1,115 @@
+"""Which addresses may be connected to: none that only this network can reach, unless allowed.
+
+Subscribers choose targets, so without this a webhook could be pointed at what is reachable
+from the worker only: databases, admin pages, a cloud's metadata service.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import field, frozen
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Prefixes that carry an IPv4 address: RFC 6052 (NAT64), RFC 8215 (local NAT64).
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+class AddressRefused(Exception):
+    """The target resolves to an address that the settings do not allow."""
+
+
+@frozen
+class Guard:
+    """Decides by address, or by host name where the host itself is allowed. Immutable.
+
+    `allow` holds networks ("127.0.0.0/8", "10.1.2.3") and hosts ("localhost", "*.internal").
+    """
+
+    allow: tuple[str, ...]
+    _networks: tuple[Network, ...] = field(init=False)
+    _hosts: tuple[str, ...] = field(init=False)
+
+    @_networks.default
+    def _parse_networks(self) -> tuple[Network, ...]:
+        return tuple(network for one in self.allow if (network := _network(one)))
+
+    @_hosts.default
+    def _parse_hosts(self) -> tuple[str, ...]:
+        return tuple(one.lower() for one in self.allow if _network(one) is None)
+
+    def allows_host(self, host: str) -> bool:
+        """Tell whether a host is allowed by its name, whatever it resolves to."""
+        host = host.lower().rstrip(".")
+        return any(
+            host == one or (one.startswith("*.") and host.endswith(one[1:])) for one in self._hosts
+        )
+
+    def check(self, host: str, addresses: Sequence[str]) -> list[str]:
+        """Return the addresses that may be connected to. Raises `AddressRefused` if none may."""
+        if self.allows_host(host):
+            return list(addresses)
+        allowed = [one for one in addresses if self._allows(ipaddress.ip_address(_bare(one)))]
+        if not allowed:
+            raise AddressRefused(
+                f"{host} is {', '.join(addresses) or 'nothing'}, an address that is not public. "
+                "If it is meant, add the host or its network to SINKS['http']['allow']"
+            )
+        return allowed
+
+    def check_literal(self, host: str) -> None:
+        """Raise `AddressRefused` if `host` is written as an address that may not be used."""
+        address = literal(host)
+        if address is not None:
+            self.check(host, [str(address)])
+
+    def _allows(self, address: Address) -> bool:
+        if any(address in network for network in self._networks):
+            return True
+        return is_public(address)
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address, and the IPv4 address it may wrap, is one of the internet."""
+    if not address.is_global or address.is_multicast or address.is_unspecified:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return not address.is_reserved
+    if address in _LOCAL_NAT64:
+        return False
+    return all(is_public(one) for one in _wrapped(address))
+
+
+def literal(host: str) -> Address | None:
+    """Return the address that a URL's host is, if it is one ("[::1]" too)."""
+    try:
+        return ipaddress.ip_address(_bare(host))
+    except ValueError:
+        return None
+
+
+def _wrapped(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses inside an IPv6 address: mapped, 6to4, Teredo, NAT64, compatible."""
+    found = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
+    if address.teredo is not None:
+        found += address.teredo
+    if address in _NAT64 or int(address) >> 32 == 0:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return found
+
+
+def _bare(text: str) -> str:
+    """Strip the brackets of a URL and the zone of a link-local address."""
+    return text.strip("[]").split("%")[0]
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None

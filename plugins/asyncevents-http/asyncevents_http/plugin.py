@@ -1,0 +1,29 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from asyncevents_core import SinkType, hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from asyncevents_http.sink import HttpConfig
+
+
+@hookimpl
+def asyncevents_register_sinks() -> Sequence[SinkType[HttpConfig]]:
+    """Register `http`."""
+    from asyncevents_http.sink import HttpSinkType
+
+    return [HttpSinkType()]
+
+
+@hookimpl
+def asyncevents_register_commands() -> Sequence[click.Command]:
+    """Register `listen`."""
+    from asyncevents_http.listen import listen
+
+    return [listen]

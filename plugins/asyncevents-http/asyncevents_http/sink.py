@@ -1,0 +1,188 @@
+"""The sink `http`: CloudEvents in structured mode, signed, one POST per attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from attrs import field, frozen, validators
+from httpx_aiohttp import AiohttpTransport
+
+from asyncevents_core import DeliveryRequest, InvalidSecret, InvalidTarget, Outcome, Sink, SinkType
+from asyncevents_http import outcomes
+from asyncevents_http.guard import AddressRefused, Guard
+from asyncevents_http.resolving import GuardedResolver
+from asyncevents_http.signing import Signer, magento_signature, signers
+
+CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+LONGEST_TARGET: Final = 2048
+_CUT: Final = " … (cut)"
+_RECIPIENTS_KEPT: Final = 4096
+_NAMES_KEPT: Final = 10
+
+
+@frozen(kw_only=True)
+class HttpConfig:
+    """SINKS["http"]. Times are seconds.
+
+    `allow` lists networks and hosts that may be reached although they are not public;
+    `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
+    header `x-magento-signature` for receivers of mageos-async-events.
+    """
+
+    connect_timeout: float = field(default=5.0, validator=validators.gt(0))
+    timeout: float = field(default=15.0, validator=validators.gt(0))
+    allow: tuple[str, ...] = ()
+    response_cap: int = field(default=4096, validator=validators.ge(0))
+    magento_signature: bool = False
+    user_agent: str = "asyncevents"
+    dns_threads: int = field(default=8, validator=validators.gt(0))
+
+
+@frozen
+class _Recipient:
+    """What stays the same from one request to the next."""
+
+    url: httpx.URL
+    host: str
+    signers: tuple[Signer, ...]
+
+
+class HttpSinkType(SinkType[HttpConfig]):
+    """Registers the sink `http`."""
+
+    name = "http"
+    title = "HTTP webhook (CloudEvents, Standard Webhooks)"
+    config_class = HttpConfig
+    signs = True
+
+    def validate_target(self, target: str, config: HttpConfig) -> None:
+        """See `SinkType`: http(s), a host, no credentials; literal addresses are checked."""
+        if len(target) > LONGEST_TARGET:
+            raise InvalidTarget(f"a target has at most {LONGEST_TARGET} characters")
+        if any(character.isspace() or not character.isprintable() for character in target):
+            raise InvalidTarget("a target has no spaces or control characters")
+        try:
+            parts = urlsplit(target)
+            port = parts.port
+            httpx.URL(target)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise InvalidTarget(f"{target!r} is no URL: {error}") from error
+        if parts.scheme not in {"http", "https"}:
+            raise InvalidTarget(f"{target!r}: the scheme must be http or https")
+        if not parts.hostname or port == 0:
+            raise InvalidTarget(f"{target!r}: a host is missing")
+        if parts.username is not None or parts.password is not None:
+            raise InvalidTarget("a target must not contain credentials: they would be logged")
+        if parts.fragment:
+            raise InvalidTarget(f"{target!r}: a fragment (#…) is never sent; remove it")
+        try:
+            Guard(config.allow).check_literal(parts.hostname)
+        except AddressRefused as error:
+            raise InvalidTarget(str(error)) from error
+
+    def open(self, config: HttpConfig) -> Sink:
+        """See `SinkType`."""
+        return HttpSink(config)
+
+
+class HttpSink(Sink):
+    """Posts. httpx's types on aiohttp's connections, without httpx's client in between."""
+
+    def __init__(self, config: HttpConfig) -> None:
+        self._config = config
+        self._guard = Guard(config.allow)
+        self._resolver = GuardedResolver(self._guard, threads=config.dns_threads)
+        self._transport = AiohttpTransport(client=self._session, trust_env=False)
+        self._recipient = functools.lru_cache(_RECIPIENTS_KEPT)(_recipient)
+        self._timeouts = {"connect": config.connect_timeout}
+
+    async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
+        """See `Sink`."""
+        deadline = min(deadline, self._config.timeout)
+        until = asyncio.get_running_loop().time() + deadline
+        try:
+            recipient = self._recipient(request.target, request.secrets)
+            self._guard.check_literal(recipient.host)
+            async with asyncio.timeout_at(until):
+                response = await self._transport.handle_async_request(
+                    self._request(request, recipient)
+                )
+        except (AddressRefused, InvalidSecret) as error:
+            return Outcome.permanent(str(error))
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            return outcomes.of_error(error, deadline)
+        return await self._read(response, until)
+
+    async def close(self) -> None:
+        """See `Sink`."""
+        await self._transport.aclose()
+        await self._resolver.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            # The worker's permits bound the work; a limit here would only hide it.
+            limit=0,
+            resolver=self._resolver,
+            ttl_dns_cache=_NAMES_KEPT,
+            ssl=self._transport.ssl_context,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+        )
+
+    def _request(self, request: DeliveryRequest, recipient: _Recipient) -> httpx.Request:
+        message_id, timestamp = str(request.event_id), int(time.time())
+        headers = {
+            "content-type": CONTENT_TYPE,
+            "user-agent": self._config.user_agent,
+            # The response is kept as it comes.
+            "accept-encoding": "identity",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "asyncevents-delivery": str(request.delivery_id),
+        }
+        if recipient.signers:
+            headers["webhook-signature"] = " ".join(
+                signer.sign(message_id, timestamp, request.body) for signer in recipient.signers
+            )
+        if self._config.magento_signature and request.secrets:
+            headers["x-magento-signature"] = magento_signature(request.secrets[0], request.body)
+        return httpx.Request(
+            "POST",
+            recipient.url,
+            headers=headers,
+            content=request.body,
+            extensions={"timeout": self._timeouts},
+        )
+
+    async def _read(self, response: httpx.Response, until: float) -> Outcome:
+        """Read up to the cap. What the status says stands, even if the body does not arrive."""
+        cap = self._config.response_cap
+        kept = bytearray()
+        note = ""
+        try:
+            async with asyncio.timeout_at(until):
+                async for chunk in response.aiter_raw():
+                    kept += chunk
+                    if len(kept) > cap:
+                        break
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            note = f"its body did not arrive ({type(error).__name__})"
+        finally:
+            await response.aclose()
+        text = kept[:cap].decode("utf-8", "replace") + (_CUT if len(kept) > cap else "")
+        return outcomes.of_response(response.status_code, response.headers, text, note)
+
+
+def _recipient(target: str, secrets: tuple[str, ...]) -> _Recipient:
+    url = httpx.URL(target)
+    return _Recipient(url, url.host, signers(secrets))
