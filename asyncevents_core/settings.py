@@ -305,7 +305,8 @@ def _structure(cls: type[T], values: object, path: str, problems: list[str]) -> 
         return cls()
     converter = _strict_converter()
     good: dict[str, object] = {}
-    fields = {one.name: one for one in attrs.fields(attrs.resolve_types(cls))}
+    kind: Any = cls
+    fields = {one.name: one for one in attrs.fields(attrs.resolve_types(kind))}
     top = path == ""
     for name, value in values.items():
         where = name.upper() if top else f"{path}.{name}"
@@ -334,6 +335,9 @@ def _strict_converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook_func(
+        lambda wanted: wanted is object, lambda value, _: value
+    )
     converter.register_structure_hook_func(
         lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
     )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-import attrs
 from cattrs import Converter
 
 from asyncevents_core.errors import InvalidPayload
 
-_PLAIN: Final = (str, int, float, bool, type(None))
+_PLAIN: Final = (int, bool, type(None))
 
 
 def make_converter() -> Converter:
@@ -40,7 +40,9 @@ def make_converter() -> Converter:
     return converter
 
 
-_CONVERTER: Final = make_converter()
+@functools.cache
+def _converter() -> Converter:
+    return make_converter()
 
 
 def to_json(value: object) -> bytes:
@@ -53,7 +55,11 @@ def to_json(value: object) -> bytes:
         return _dump(value)
     except (TypeError, ValueError, RecursionError):
         # Not plain JSON: convert what can be, and find out where what cannot be stands.
-        return _dump(_plain(value, "data", ()))
+        try:
+            plain = _converter().unstructure(value)
+        except RecursionError:
+            raise InvalidPayload("data: it contains itself, or is nested too deeply") from None
+        return _dump(_checked(plain, "data"))
 
 
 def from_json(text: bytes) -> Any:
@@ -65,10 +71,10 @@ def _dump(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _plain(value: object, path: str, above: tuple[int, ...]) -> object:
-    """Convert to plain JSON values, checking each."""
+def _checked(value: object, path: str) -> object:
+    """Return plain JSON values, or say where one is that JSON cannot hold."""
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise InvalidPayload(f"{path}: {value} is no JSON number")
         return value
     if isinstance(value, str):
@@ -77,27 +83,12 @@ def _plain(value: object, path: str, above: tuple[int, ...]) -> object:
         except UnicodeEncodeError as error:
             raise InvalidPayload(f"{path}: the text is no valid Unicode: {error}") from error
         return value
-    if isinstance(value, _PLAIN) and not isinstance(value, Enum):
+    if isinstance(value, _PLAIN):
         return value
-    if id(value) in above:
-        raise InvalidPayload(f"{path}: the data contains itself")
-    above = (*above, id(value))
     if isinstance(value, Mapping):
-        return {
-            _key(key, path): _plain(item, f"{path}.{key}", above) for key, item in value.items()
-        }
+        return {_key(key, path): _checked(item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item, f"{path}[{number}]", above) for number, item in enumerate(value)]
-    if isinstance(value, Enum):
-        return _plain(value.value, path, above)
-    if attrs.has(type(value)):
-        fields = [one.name for one in attrs.fields(type(value))]
-        return {name: _plain(getattr(value, name), f"{path}.{name}", above) for name in fields}
-    if hasattr(type(value), "__dataclass_fields__"):
-        names = type(value).__dataclass_fields__
-        return {name: _plain(getattr(value, name), f"{path}.{name}", above) for name in names}
-    if isinstance(value, datetime | date | time | Decimal | UUID):
-        return _CONVERTER.unstructure(value)
+        return [_checked(item, f"{path}[{number}]") for number, item in enumerate(value)]
     raise InvalidPayload(
         f"{path}: {type(value).__qualname__} is not JSON. Publish plain values, attrs classes, "
         "dataclasses, datetimes, Decimals, UUIDs or enums"
@@ -107,8 +98,6 @@ def _plain(value: object, path: str, above: tuple[int, ...]) -> object:
 def _key(key: object, path: str) -> str:
     if isinstance(key, str):
         return key
-    if isinstance(key, UUID):
-        return str(key)
     raise InvalidPayload(f"{path}: keys must be texts, not {type(key).__name__} ({key!r})")
 
 

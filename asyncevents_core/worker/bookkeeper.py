@@ -98,7 +98,7 @@ class Bookkeeper:
             self._sign_off()
 
     def _write_batch(self) -> None:
-        batch = []
+        batch: list[Finished | Returned] = []
         # Counted before it leaves the queue: `unwritten` must never miss it.
         self._pending = min(BATCH, len(self._queue))
         while self._queue and len(batch) < BATCH:

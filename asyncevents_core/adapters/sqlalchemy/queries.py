@@ -195,13 +195,13 @@ class SqlQueries(LedgerQueries):
         for row in self._connection.execute(
             select(
                 event.c.state,
-                func.count().label("count"),
+                func.count().label("rows"),
                 func.sum(due_event).label("due"),
             )
             .where(event.c.state != EventState.FANNED_OUT.value)
             .group_by(event.c.state)
         ):
-            events[row.state] = row.count
+            events[row.state] = row.rows
             if row.state != EventState.FAILED.value:
                 events_due += int(row.due or 0)
         states: dict[str, int] = {}
@@ -216,19 +216,19 @@ class SqlQueries(LedgerQueries):
             select(
                 delivery.c.state,
                 delivery.c.parked,
-                func.count().label("count"),
+                func.count().label("rows"),
                 func.sum(due_delivery).label("due"),
             )
             .where(delivery.c.state.in_(open_states))
             .group_by(delivery.c.state, delivery.c.parked)
         ):
             if row.state == DeliveryState.WAITING.value and row.parked:
-                parked += row.count
+                parked += row.rows
             elif row.state == DeliveryState.WAITING.value:
                 due = int(row.due or 0)
-                later = row.count - due
+                later = row.rows - due
             else:
-                states[row.state] = states.get(row.state, 0) + row.count
+                states[row.state] = states.get(row.state, 0) + row.rows
         return Backlog(
             events_open=events.get(EventState.OPEN.value, 0),
             events_due=events_due,

@@ -139,8 +139,9 @@ class SqlTransaction(SqlWriter, LedgerTransaction):
             insert(subscription), rows.subscription_values(new, self._cipher, self.now())
         )
         self._increment_epoch()
-        (made,) = result.inserted_primary_key or (None,)
-        return int(made)
+        key = result.inserted_primary_key
+        assert key is not None  # noqa: S101 - one row, so its key is known
+        return int(key[0])
 
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
         values: dict[str, Any] = {"status": status.value}

@@ -1,0 +1,160 @@
+"""Values for tests: complete ones, of which a test names only what it is about."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from uuid import UUID
+
+from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
+from asyncevents_core.domain.envelope import envelope
+from asyncevents_core.domain.event import NewEvent
+from asyncevents_core.domain.identifiers import NIL, uuid7
+from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, SubscriptionStatus
+from asyncevents_core.ports.sink import DeliveryRequest
+from asyncevents_core.testing.clock import START
+
+EVENT_NAME = "sales.order.created"
+
+
+def make_event(
+    *,
+    id: UUID | None = None,
+    name: str = EVENT_NAME,
+    arguments: bytes = b'{"id":42}',
+    tenant: str | None = None,
+    external_id: str | None = None,
+    occurred_at: int = START,
+) -> NewEvent:
+    """Return an event to insert."""
+    digest = hashlib.sha256(b"\0".join([name.encode(), (tenant or "").encode(), arguments]))
+    return NewEvent(
+        id=id or uuid7(),
+        external_id=external_id,
+        digest=digest.digest(),
+        name=name,
+        tenant=tenant,
+        arguments=arguments,
+        occurred_at=occurred_at,
+    )
+
+
+def make_subscription(
+    *,
+    event_name: str = EVENT_NAME,
+    sink: str = "recording",
+    target: str = "memory:orders",
+    secret: str | None = None,
+    tenant: str | None = None,
+    retry: RetryPolicy | None = None,
+    options: Mapping[str, object] | None = None,
+    status: SubscriptionStatus = SubscriptionStatus.ENABLED,
+) -> NewSubscription:
+    """Return a subscription to insert."""
+    return NewSubscription(
+        event_name=event_name,
+        sink=sink,
+        target=target,
+        secret=secret,
+        tenant=tenant,
+        retry=retry or RetryPolicy(),
+        options=options or {},
+        status=status,
+    )
+
+
+def make_delivery(
+    *,
+    id: UUID | None = None,
+    event_id: UUID | None = None,
+    subscription_id: int = 1,
+    chain: UUID = NIL,
+    replay_of: UUID | None = None,
+    state: DeliveryState = DeliveryState.WAITING,
+    reason: DeadReason | None = None,
+    claims: int = 0,
+    deaths: int = 0,
+    abandonments: int = 0,
+    due_at: int | None = START,
+    owner: UUID | None = None,
+    parked: bool = False,
+    created_at: int = START,
+) -> Delivery:
+    """Return a delivery's row."""
+    return Delivery(
+        id=id or uuid7(),
+        event_id=event_id or uuid7(),
+        subscription_id=subscription_id,
+        chain=chain,
+        replay_of=replay_of,
+        state=state,
+        reason=reason,
+        claims=claims,
+        deaths=deaths,
+        abandonments=abandonments,
+        due_at=due_at,
+        owner=owner,
+        parked=parked,
+        created_at=created_at,
+    )
+
+
+def make_attempt(
+    *,
+    delivery_id: UUID,
+    claim_no: int = 1,
+    outcome: OutcomeKind = OutcomeKind.DELIVERED,
+    detail: str = "HTTP 200",
+    status: int | None = 200,
+    response: str = "thanks",
+    target: str = "memory:orders",
+    started_at: int = START,
+    duration: float = 0.25,
+) -> Attempt:
+    """Return an attempt."""
+    return Attempt(
+        delivery_id=delivery_id,
+        claim_no=claim_no,
+        outcome=outcome,
+        detail=detail,
+        status=status,
+        response=response,
+        target=target,
+        started_at=started_at,
+        duration=duration,
+    )
+
+
+def make_request(
+    *,
+    target: str,
+    data: object = None,
+    event_name: str = EVENT_NAME,
+    tenant: str | None = None,
+    attempt: int = 1,
+    secrets: tuple[str, ...] = (),
+    options: Mapping[str, object] | None = None,
+) -> DeliveryRequest:
+    """Return a request whose body is a CloudEvent that carries `data`."""
+    event_id = uuid7()
+    return DeliveryRequest(
+        delivery_id=uuid7(),
+        event_id=event_id,
+        event_name=event_name,
+        tenant=tenant,
+        subscription_id=1,
+        target=target,
+        body=envelope(
+            event_id=event_id,
+            name=event_name,
+            source="/conformance",
+            occurred_at=START,
+            tenant=tenant,
+            data=to_json({"id": 42} if data is None else data),
+        ),
+        attempt=attempt,
+        secrets=secrets,
+        options=options or {},
+    )

@@ -1,0 +1,165 @@
+"""The reads for people of the ledger in memory; what each means stands in its port."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
+from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.testing.memory_events import undeleted
+from asyncevents_core.testing.memory_tables import Tables
+
+_by_id = attrgetter("id")
+
+
+class MemoryQueries(LedgerQueries):
+    """Queries on the tables, which stand still while they run."""
+
+    def __init__(self, tables: Tables, clock: Callable[[], int]) -> None:
+        self._tables = tables
+        self._clock = clock
+
+    def now(self) -> int:
+        return self._clock()
+
+    def trace(self, delivery_id: UUID) -> Trace | None:
+        delivery = self._tables.deliveries.get(delivery_id)
+        if delivery is None:
+            return None
+        event = self.event(delivery.event_id)
+        subscription = self.subscription(delivery.subscription_id)
+        if event is None or subscription is None:
+            return None
+        attempts = [
+            row.attempt for row in self._tables.attempts if row.attempt.delivery_id == delivery_id
+        ]
+        replays = [one.id for one in self._tables.deliveries if one.replay_of == delivery_id]
+        return Trace(
+            delivery=delivery,
+            event=event,
+            sink=subscription.sink,
+            target=subscription.target,
+            attempts=tuple(sorted(attempts, key=attrgetter("claim_no"))),
+            replays=tuple(sorted(replays)),
+        )
+
+    def event(self, event_id: UUID) -> Event | None:
+        row = self._tables.events.get(event_id)
+        return None if row is None else row.event
+
+    def deliveries_of_event(self, event_id: UUID) -> Sequence[Delivery]:
+        found = [one for one in self._tables.deliveries if one.event_id == event_id]
+        return sorted(found, key=_by_id)
+
+    def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
+        found = [
+            evolve(row.event, body=None)
+            for row in self._tables.events
+            if (name is None or row.event.name == name)
+            and (before is None or row.event.id < before)
+        ]
+        return sorted(found, key=_by_id, reverse=True)[:limit]
+
+    def logs(
+        self, *, subscription_id: int | None, limit: int, before: int | None
+    ) -> Sequence[LogRow]:
+        found: list[LogRow] = []
+        for row in self._tables.attempts:
+            delivery = self._tables.deliveries.get(row.attempt.delivery_id)
+            event = None if delivery is None else self.event(delivery.event_id)
+            if delivery is None or event is None:
+                continue
+            if subscription_id not in (None, delivery.subscription_id):
+                continue
+            if before is None or row.log_id < before:
+                found.append(
+                    LogRow(
+                        log_id=row.log_id,
+                        event_name=event.name,
+                        subscription_id=delivery.subscription_id,
+                        delivery_state=delivery.state,
+                        attempt=row.attempt,
+                    )
+                )
+        return sorted(found, key=attrgetter("log_id"), reverse=True)[:limit]
+
+    def dead_letters(self, *, limit: int) -> Sequence[DeadLetter]:
+        found = [
+            self._dead_delivery(one)
+            for one in self._tables.deliveries
+            if one.state is DeliveryState.DEAD
+        ]
+        found += [
+            _failed_event(row.event)
+            for row in self._tables.events
+            if row.event.state is EventState.FAILED
+        ]
+        return sorted(found, key=_by_id, reverse=True)[:limit]
+
+    def all_subscriptions(self) -> Sequence[Subscription]:
+        return undeleted(self._tables)
+
+    def subscription(self, subscription_id: int) -> Subscription | None:
+        row = self._tables.subscriptions.get(subscription_id)
+        return None if row is None else row.value()
+
+    def workers(self) -> Sequence[WorkerRow]:
+        return sorted(self._tables.workers, key=attrgetter("started_at", "id"))
+
+    def backlog(self, *, horizon: float = 0.0) -> Backlog:
+        until = self.now() + round(horizon * 1e6)
+        events = [row.event for row in self._tables.events]
+        event_states = Counter(one.state for one in events)
+        states = Counter(one.state for one in self._tables.deliveries)
+        waiting = [one for one in self._tables.deliveries if one.state is DeliveryState.WAITING]
+        unparked = [one.due_at or 0 for one in waiting if not one.parked]
+        still_open = [one.due_at or 0 for one in events if one.state is EventState.OPEN]
+        resolving = [one.due_at or 0 for one in events if one.state is EventState.RESOLVING]
+        waiting_due = sum(due_at <= until for due_at in unparked)
+        return Backlog(
+            events_open=event_states[EventState.OPEN],
+            events_due=sum(due_at <= until for due_at in still_open + resolving),
+            events_resolving=event_states[EventState.RESOLVING],
+            events_failed=event_states[EventState.FAILED],
+            waiting_due=waiting_due,
+            waiting_later=len(unparked) - waiting_due,
+            parked=len(waiting) - len(unparked),
+            leased=states[DeliveryState.LEASED],
+            held=states[DeliveryState.HELD],
+            dead=states[DeliveryState.DEAD],
+            oldest_due_at=min(still_open + unparked, default=None),
+        )
+
+    def _dead_delivery(self, delivery: Delivery) -> DeadLetter:
+        event = self.event(delivery.event_id)
+        subscription = self.subscription(delivery.subscription_id)
+        return DeadLetter(
+            id=delivery.id,
+            event_name="" if event is None else event.name,
+            subscription_id=delivery.subscription_id,
+            target=None if subscription is None else subscription.target,
+            reason="" if delivery.reason is None else delivery.reason.value,
+            summary=summary(DeliveryState.DEAD, delivery.deaths),
+            created_at=delivery.created_at,
+        )
+
+
+def _failed_event(event: Event) -> DeadLetter:
+    return DeadLetter(
+        id=event.id,
+        event_name=event.name,
+        subscription_id=None,
+        target=None,
+        reason=event.reason or "",
+        summary="Its service failed: not delivered to anybody",
+        created_at=event.created_at,
+    )

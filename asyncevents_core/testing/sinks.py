@@ -1,0 +1,204 @@
+"""Sinks that record what they are asked to deliver, with outcomes that a test prescribes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict, deque
+from typing import Final
+
+from attrs import field, frozen
+
+from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.ports.sink import SECRET, BlockingSink, DeliveryRequest, Sink, SinkType
+
+PREFIX: Final = "memory:"
+_POLL: Final = 0.005
+
+Step = Outcome | Exception
+"""What one delivery comes to: an outcome, or an exception that the sink raises."""
+
+
+@frozen(kw_only=True)
+class RecordingConfig:
+    """The configuration of the recording sinks, with one field that is secret."""
+
+    greeting: str = "hello"
+    token: str = field(default="", repr=False, metadata={SECRET: True})
+
+
+class Recorder:
+    """What the sinks of one type have seen, and what they shall answer. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: list[DeliveryRequest] = []
+        self._scripts: defaultdict[str, deque[Step]] = defaultdict(deque)
+        self._held: set[str] = set()
+        self._under_way = 0
+        self._most_at_once = 0
+        self._closed = 0
+
+    @property
+    def requests(self) -> list[DeliveryRequest]:
+        """Every request so far, in the order of arrival."""
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def most_at_once(self) -> int:
+        """How many deliveries were under way at the same time, at most."""
+        return self._most_at_once
+
+    @property
+    def closed(self) -> int:
+        """How many sinks were closed."""
+        return self._closed
+
+    def requests_to(self, target: str) -> list[DeliveryRequest]:
+        """Return the requests to one target."""
+        return [one for one in self.requests if one.target == target]
+
+    def script(self, target: str, *steps: Step) -> None:
+        """Let the next deliveries to `target` come to these, one after the other.
+
+        Afterwards, and for other targets, deliveries succeed.
+        """
+        with self._lock:
+            self._scripts[target].extend(steps)
+
+    def hold(self, target: str) -> None:
+        """Let deliveries to `target` hang until `release`, or until their deadline."""
+        with self._lock:
+            self._held.add(target)
+
+    def release(self, target: str) -> None:
+        """Let deliveries to `target` go on."""
+        with self._lock:
+            self._held.discard(target)
+
+    def is_held(self, target: str) -> bool:
+        """Tell whether deliveries to `target` hang."""
+        with self._lock:
+            return target in self._held
+
+    def begin(self, request: DeliveryRequest) -> None:
+        """Called by a sink when a delivery begins."""
+        with self._lock:
+            self._requests.append(request)
+            self._under_way += 1
+            self._most_at_once = max(self._most_at_once, self._under_way)
+
+    def end(self) -> None:
+        """Called by a sink when a delivery is over, however it ended."""
+        with self._lock:
+            self._under_way -= 1
+
+    def outcome(self, request: DeliveryRequest) -> Outcome:
+        """Return what the script says, or raise it."""
+        with self._lock:
+            steps = self._scripts[request.target]
+            step = steps.popleft() if steps else Outcome.delivered("recorded")
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def close(self) -> None:
+        """Called by a sink that is closed."""
+        with self._lock:
+            self._closed += 1
+
+
+class RecordingSinkType(SinkType[RecordingConfig]):
+    """The sink `recording`: keeps requests in `recorder`, does no I/O.
+
+    Targets are ``memory:`` and any text. Each object records for itself.
+    """
+
+    name = "recording"
+    title = "Recording (for tests)"
+    config_class = RecordingConfig
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+
+    def validate_target(self, target: str, config: RecordingConfig) -> None:
+        """See `SinkType`."""
+        check_target(target)
+
+    def open(self, config: RecordingConfig) -> Sink:
+        """See `SinkType`."""
+        return _RecordingSink(self.recorder)
+
+
+class BlockingRecordingSinkType(SinkType[RecordingConfig]):
+    """The sink `recording-blocking`: as `recording`, and blocks a thread per delivery."""
+
+    name = "recording-blocking"
+    title = "Recording, blocking (for tests)"
+    config_class = RecordingConfig
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+
+    def validate_target(self, target: str, config: RecordingConfig) -> None:
+        """See `SinkType`."""
+        check_target(target)
+
+    def open(self, config: RecordingConfig) -> BlockingSink:
+        """See `SinkType`."""
+        return _BlockingRecordingSink(self.recorder)
+
+
+def check_target(target: str) -> None:
+    """Raise `InvalidTarget` for what the recording sinks cannot deliver to."""
+    if not target.startswith(PREFIX) or not target.removeprefix(PREFIX).strip():
+        raise InvalidTarget(f"{target!r} is no target of a recording sink: use {PREFIX}NAME")
+
+
+class _RecordingSink(Sink):
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
+        recorder = self._recorder
+        recorder.begin(request)
+        try:
+            async with asyncio.timeout(deadline):
+                while recorder.is_held(request.target):
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            return _late(deadline)
+        finally:
+            recorder.end()
+        return recorder.outcome(request)
+
+    async def close(self) -> None:
+        self._recorder.close()
+
+
+class _BlockingRecordingSink(BlockingSink):
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
+        until = time.monotonic() + deadline
+        recorder = self._recorder
+        recorder.begin(request)
+        try:
+            while recorder.is_held(request.target):
+                if time.monotonic() >= until:
+                    return _late(deadline)
+                time.sleep(_POLL)
+        finally:
+            recorder.end()
+        return recorder.outcome(request)
+
+    def close(self) -> None:
+        self._recorder.close()
+
+
+def _late(deadline: float) -> Outcome:
+    return Outcome.retryable(f"no answer within {deadline:g} s", timed_out=True)
