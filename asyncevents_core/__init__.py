@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.marked import event
     from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+    from asyncevents_core.domain.secret import private_key, receiver_secret, symmetric_key
     from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, Subscription
     from asyncevents_core.domain.trace import Trace
     from asyncevents_core.engine.publish import PublishRequest
@@ -32,55 +33,62 @@ if TYPE_CHECKING:
     from asyncevents_core.settings import Settings
 
 _HOMES = {
-    "DeliveryState": "domain.delivery",
-    "PublishRequest": "engine.publish",
-    "Trace": "domain.trace",
-    "RetryPolicy": "domain.subscription",
-    "Subscription": "domain.subscription",
-    "NewSubscription": "domain.subscription",
-    "SECRET": "ports.sink",
-    "ServiceNotFound": "errors",
-    "ServiceArguments": "errors",
-    "InvalidSecret": "errors",
-    "InvalidTarget": "errors",
     "AsyncEvents": "application",
     "AsyncEventsError": "errors",
     "BlockingSink": "ports.sink",
     "DeliveryRequest": "ports.sink",
+    "DeliveryState": "domain.delivery",
+    "event": "domain.marked",
     "EventDefinition": "domain.event",
+    "hookimpl": "hookspecs",
+    "InvalidSecret": "errors",
+    "InvalidTarget": "errors",
+    "NewSubscription": "domain.subscription",
     "Outcome": "domain.outcome",
     "OutcomeKind": "domain.outcome",
+    "private_key": "domain.secret",
+    "PublishRequest": "engine.publish",
+    "receiver_secret": "domain.secret",
     "RetryManager": "ports.retry",
     "RetryManagerType": "ports.retry",
+    "RetryPolicy": "domain.subscription",
     "ScheduledRetry": "ports.retry",
+    "SECRET": "ports.sink",
     "Service": "ports.resolver",
+    "ServiceArguments": "errors",
+    "ServiceNotFound": "errors",
     "ServiceResolver": "ports.resolver",
     "ServiceResolverType": "ports.resolver",
     "Settings": "settings",
     "Sink": "ports.sink",
     "SinkType": "ports.sink",
-    "event": "domain.marked",
-    "hookimpl": "hookspecs",
+    "Subscription": "domain.subscription",
+    "symmetric_key": "domain.secret",
+    "Trace": "domain.trace",
 }
 
 __all__ = [
-    "SECRET",
     "AsyncEvents",
     "AsyncEventsError",
     "BlockingSink",
     "DeliveryRequest",
     "DeliveryState",
+    "event",
     "EventDefinition",
+    "hookimpl",
     "InvalidSecret",
     "InvalidTarget",
     "NewSubscription",
     "Outcome",
     "OutcomeKind",
+    "private_key",
     "PublishRequest",
+    "receiver_secret",
     "RetryManager",
     "RetryManagerType",
     "RetryPolicy",
     "ScheduledRetry",
+    "SECRET",
     "Service",
     "ServiceArguments",
     "ServiceNotFound",
@@ -90,9 +98,8 @@ __all__ = [
     "Sink",
     "SinkType",
     "Subscription",
+    "symmetric_key",
     "Trace",
-    "event",
-    "hookimpl",
 ]
 
 

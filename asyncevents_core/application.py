@@ -15,13 +15,14 @@ from uuid import UUID
 
 from attrs import evolve
 
+from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.eager import EagerDelivery
 from asyncevents_core.engine.handoff import HandOffThread
 from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.resolve import ServiceCaller
-from asyncevents_core.engine.subscriptions import generate_secret, subscribe
+from asyncevents_core.engine.subscriptions import subscribe
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.ledger import LedgerQueries
 from asyncevents_core.runtime import Runtime

@@ -335,9 +335,7 @@ def _strict_converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _exactly)
-    converter.register_structure_hook_func(
-        lambda wanted: wanted is object, lambda value, _: value
-    )
+    converter.register_structure_hook_func(lambda wanted: wanted is object, lambda value, _: value)
     converter.register_structure_hook_func(
         lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
     )

@@ -44,7 +44,7 @@ async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outc
     """
     try:
         async with asyncio.timeout(deadline + _OVERTIME):
-            outcome = await sink.deliver(request, deadline)
+            outcome: object = await sink.deliver(request, deadline)
     except TimeoutError:
         return Outcome.retryable(f"no outcome within {deadline:g} s", timed_out=True)
     except Exception as error:

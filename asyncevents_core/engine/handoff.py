@@ -40,6 +40,7 @@ class HandOffThread:
         self._broker = broker
         self._capacity = capacity
         self.dropped = 0
+        self._thread: threading.Thread | None = None
         self._reset()
         _at_exit(self)
 
@@ -91,7 +92,7 @@ class HandOffThread:
         self._queue: deque[UUID] = deque()
         self._sending = False
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._thread = None
 
     def _run(self) -> None:
         producer = self._broker.producer()

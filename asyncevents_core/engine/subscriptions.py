@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Callable
 from typing import Final
 
+from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import NewSubscription, SubscriptionStatus
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger
 
 CANCEL_BATCH: Final = 500
-
-
-def generate_secret() -> str:
-    """Return a new secret in the receiver's form: ``whsec_`` and 24 random bytes in base64.
-
-    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    """
-    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
 def subscribe(
@@ -36,6 +27,8 @@ def subscribe(
     Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidSecret`.
     """
     definitions.get(subscription.event_name)
+    if subscription.secret is not None:
+        receiver_secret(subscription.secret)
     validate_target(subscription.sink, subscription.target)
     return ledger.run(lambda tx: tx.insert_subscription(subscription))
 

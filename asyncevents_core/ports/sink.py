@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from asyncevents_core.domain.outcome import Outcome
 
-SECRET: Final = "secret"
+SECRET: Final = "secret"  # noqa: S105 - a key, no password
 """Key in an attrs field's metadata: ``field(metadata={SECRET: True})`` is masked everywhere."""
 
 Config = TypeVar("Config")

@@ -85,14 +85,14 @@ class Recorder:
             return target in self._held
 
     def begin(self, request: DeliveryRequest) -> None:
-        """Called by a sink when a delivery begins."""
+        """Note that a delivery begins; the sinks call this."""
         with self._lock:
             self._requests.append(request)
             self._under_way += 1
             self._most_at_once = max(self._most_at_once, self._under_way)
 
     def end(self) -> None:
-        """Called by a sink when a delivery is over, however it ended."""
+        """Note that a delivery is over, however it ended."""
         with self._lock:
             self._under_way -= 1
 
@@ -106,7 +106,7 @@ class Recorder:
         return step
 
     def close(self) -> None:
-        """Called by a sink that is closed."""
+        """Note that a sink was closed."""
         with self._lock:
             self._closed += 1
 

@@ -10,9 +10,11 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from kombu import Connection, Exchange, Message, Queue
-from kombu import Consumer as KombuConsumer
-from kombu import Producer as KombuProducer
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
+from kombu.message import Message
+from kombu.messaging import Consumer as KombuConsumer
+from kombu.messaging import Producer as KombuProducer
 
 from asyncevents_core.adapters.kombu.connecting import (
     failures,

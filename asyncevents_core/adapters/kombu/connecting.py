@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.utils.url import maybe_sanitize_url
 from sqlalchemy.engine import make_url
@@ -67,6 +67,11 @@ def failures(url: str) -> Iterator[None]:
         if extra is None:
             raise BrokerUnavailable(f"BROKER_URL {masked(url)}: {error}") from error
         raise MissingExtra(f"BROKER_URL {masked(url)}", extra=extra) from error
+    except AttributeError as error:
+        # kombu imports redis only to find it missing when it connects.
+        if url.startswith("redis"):
+            raise MissingExtra(f"BROKER_URL {masked(url)}", extra="redis") from error
+        raise
     except (KombuError, SQLAlchemyError, OSError, KeyError) as error:
         raise BrokerUnavailable(f"{masked(url)}: {_what(error)}") from error
     except Exception as error:

@@ -6,20 +6,15 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from asyncevents_core import private_key, symmetric_key
 
-from asyncevents_core import InvalidSecret
-
-SYMMETRIC: Final = "whsec_"
-PRIVATE: Final = "whsk_"
-_SEED: Final = 32
+_PRIVATE: Final = "whsk_"
 
 
 class Signer(ABC):
@@ -34,7 +29,7 @@ class HmacSigner(Signer):
     """Version v1: HMAC-SHA256."""
 
     def __init__(self, token: str) -> None:
-        self._key = hmac.new(key_of(token), digestmod=hashlib.sha256)
+        self._key = hmac.new(symmetric_key(token), digestmod=hashlib.sha256)
 
     def sign(self, message_id: str, timestamp: int, body: bytes) -> str:
         """See `Signer`."""
@@ -48,10 +43,7 @@ class Ed25519Signer(Signer):
     """Version v1a: ed25519, for receivers that hold the public key only."""
 
     def __init__(self, token: str) -> None:
-        seed = _decode(token, PRIVATE)[:_SEED]
-        if len(seed) != _SEED:
-            raise InvalidSecret("a whsk_ secret holds the 32 bytes of an ed25519 private key")
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._key = private_key(token)
 
     def sign(self, message_id: str, timestamp: int, body: bytes) -> str:
         """See `Signer`."""
@@ -62,39 +54,10 @@ class Ed25519Signer(Signer):
 def signers(secrets: Sequence[str]) -> tuple[Signer, ...]:
     """Return a signer per secret. Raises `InvalidSecret`."""
     return tuple(
-        Ed25519Signer(one) if one.startswith(PRIVATE) else HmacSigner(one) for one in secrets
+        Ed25519Signer(one) if one.startswith(_PRIVATE) else HmacSigner(one) for one in secrets
     )
-
-
-def key_of(token: str) -> bytes:
-    """Return the key of a verification token: base64 after ``whsec_``, else its UTF-8 bytes."""
-    if token.startswith(SYMMETRIC):
-        return _decode(token, SYMMETRIC)
-    if not token:
-        raise InvalidSecret("a secret must not be empty")
-    return token.encode()
-
-
-def receiver_secret(token: str) -> str:
-    """Return the token in the form that every Standard Webhooks library takes.
-
-    >>> receiver_secret("supersecret")
-    'whsec_c3VwZXJzZWNyZXQ='
-    """
-    return SYMMETRIC + base64.b64encode(key_of(token)).decode()
 
 
 def magento_signature(token: str, body: bytes) -> str:
     """Return the hexadecimal HMAC-SHA256 of the body, as mageos-async-events signs."""
     return hmac.new(token.encode(), body, hashlib.sha256).hexdigest()
-
-
-def _decode(token: str, prefix: str) -> bytes:
-    text = token.removeprefix(prefix)
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidSecret(f"a secret that starts with {prefix} must go on in base64") from error
-    if not key:
-        raise InvalidSecret(f"a secret needs more than {prefix}")
-    return key

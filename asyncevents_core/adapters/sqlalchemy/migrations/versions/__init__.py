@@ -1,0 +1,1 @@
+"""The history, one for all databases."""

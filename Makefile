@@ -1,0 +1,51 @@
+# Everything here sets itself up: `make demo` and `make test` work on a fresh clone.
+
+PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
+	command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	&& echo $$one && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/pyproject.toml)
+EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-crash lint format clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP)  ## Make .venv with core, the plugins, the examples and the tools
+
+$(STAMP): $(PROJECTS)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EDITABLE) --group dev
+	@touch $@
+
+demo: install  ## Watch a shop publish and a receiver listen (ARGS="--events 200 --exit")
+	@$(BIN)/asyncevents demo $(ARGS)
+
+test: install  ## Run all tests, with every real service that this machine can have
+	@$(BIN)/python -m tests.services
+	$(BIN)/python -m pytest $(ARGS)
+
+test-crash: install  ## Kill publishers and workers at random, longer than `make test` does
+	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kills.py $(ARGS)
+
+lint: install  ## Check style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Remove .venv and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""`python -m asyncevents_core` is `asyncevents`."""
+
+from asyncevents_core.cli import main
+
+main()

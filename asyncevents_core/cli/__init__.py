@@ -1,0 +1,5 @@
+"""The command line: `asyncevents`."""
+
+from asyncevents_core.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,159 @@
+"""The group `asyncevents`: commands of core by name, then those that plugins contribute."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.logs import configure_logging
+
+if TYPE_CHECKING:
+    from asyncevents_core.application import AsyncEvents
+    from asyncevents_core.plugins import PluginSet
+    from asyncevents_core.ports.ledger import Ledger
+    from asyncevents_core.runtime import Runtime
+    from asyncevents_core.settings import Settings
+
+# Where each command lives: its module is imported when it is used or listed.
+_COMMANDS: Final = {
+    "init": "setup:init",
+    "check": "checking:check",
+    "db": "setup:db",
+    "plugins": "definitions:plugins",
+    "events": "definitions:events",
+    "published": "reading:published",
+    "publish": "publishing:publish",
+    "subscribe": "subscriptions:subscribe",
+    "subscriptions": "subscriptions:subscriptions",
+    "worker": "working:worker",
+    "logs": "reading:logs",
+    "trace": "reading:trace",
+    "replay": "replaying:replay",
+    "dead-letters": "replaying:dead_letters",
+    "completion": "setup:completion",
+}
+
+
+class CliContext:
+    """What commands share; each part is made when a command asks for it."""
+
+    def __init__(self, settings_module: str | None) -> None:
+        self.settings_module = settings_module
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings. Raises `SettingsError`."""
+        from asyncevents_core.settings import load_settings
+
+        return load_settings(self.settings_module)
+
+    @cached_property
+    def events(self) -> AsyncEvents:
+        """The application object on these settings; closed when the command ends."""
+        from asyncevents_core.application import AsyncEvents
+
+        events = AsyncEvents(self.settings)
+        click.get_current_context().find_root().call_on_close(events.close)
+        return events
+
+    @property
+    def runtime(self) -> Runtime:
+        """All parts that the settings name."""
+        return self.events.runtime
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return self.runtime.ledger
+
+
+pass_cli = click.make_pass_decorator(CliContext)
+
+
+class CommandGroup(click.Group):
+    """Finds core's commands by name and asks plugins for the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names: core's in the order in which one needs them, then the plugins'."""
+        return [
+            *_COMMANDS,
+            *(name for name in _plugins().commands.names() if name not in _COMMANDS),
+        ]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; plugins are loaded only for names that are not core's."""
+        home = _COMMANDS.get(cmd_name)
+        if home is not None:
+            module, _, attribute = home.partition(":")
+            loaded = importlib.import_module(f"asyncevents_core.cli.{module}")
+            command: click.Command = getattr(loaded, attribute)
+            return command
+        plugins = _plugins()
+        if cmd_name in plugins.commands.names():
+            return plugins.commands.get(cmd_name)
+        for problem in plugins.problems:
+            click.echo(f"warning: {problem}", err=True)
+        return None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what it raises on purpose becomes one message and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except AsyncEventsError as error:
+            if ctx.params.get("debug"):
+                raise
+            raise click.ClickException(str(error)) from error
+
+
+def _plugins() -> PluginSet:
+    from asyncevents_core.adapters import builtins
+    from asyncevents_core.plugins import load_plugins
+
+    return load_plugins([builtins])
+
+
+def _version() -> str:
+    try:
+        return version("asyncevents-core")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="asyncevents")
+@click.option(
+    "--settings",
+    "settings_module",
+    metavar="MODULE",
+    help="Settings module; by default ASYNCEVENTS_SETTINGS_MODULE.",
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks, and log more.")
+@click.pass_context
+def cli(ctx: click.Context, settings_module: str | None, debug: bool) -> None:
+    """Deliver application events: at least once, signed, retried, traced, replayable.
+
+    \b
+    First steps:
+      asyncevents init --dev
+      export ASYNCEVENTS_SETTINGS_MODULE=asyncevents_settings
+      asyncevents db upgrade
+      asyncevents dev
+    """
+    configure_logging("text", "debug" if debug else "warning")
+    ctx.obj = CliContext(settings_module)
+
+
+def main() -> None:
+    """Run the command line; the console script `asyncevents`."""
+    # A pipe that is closed early (`asyncevents logs | head`) is no error of ours.
+    try:
+        cli(prog_name="asyncevents")
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,132 @@
+"""`check`: would it work? Validates everything and connects to everything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import click
+from attrs import asdict, frozen
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.render import JSON_OPTION, console, json_lines
+from asyncevents_core.domain.worker import Role
+from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import sink_config
+
+State = Literal["ok", "warning", "error"]
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    state: State
+    detail: str
+
+
+@click.command()
+@JSON_OPTION
+@pass_cli
+def check(context: CliContext, as_json: bool) -> None:
+    """Validate the settings, connect to everything, warn of what is unsafe.
+
+    Exits with 1 if anything is wrong; warnings alone exit with 0.
+    """
+    findings = list(_findings(context))
+    if as_json:
+        json_lines(asdict(one) for one in findings)
+    else:
+        marks = {
+            "ok": "[green]ok     [/]",
+            "warning": "[yellow]warning[/]",
+            "error": "[red]error  [/]",
+        }
+        for one in findings:
+            console().print(f"{marks[one.state]}  [bold]{one.what}[/]  ", end="")
+            console().print(one.detail, markup=False)
+    sys.exit(1 if any(one.state == "error" for one in findings) else 0)
+
+
+def _findings(context: CliContext) -> Iterator[Finding]:
+    try:
+        runtime = context.runtime
+    except AsyncEventsError as error:
+        yield Finding(what="settings", state="error", detail=str(error))
+        return
+    yield Finding(what="settings", state="ok", detail=f"{len(runtime.catalog)} events defined")
+    for problem in runtime.plugins.problems:
+        yield Finding(what="plugin", state="error", detail=str(problem))
+    yield from _ledger(runtime)
+    yield _tried("broker", runtime.broker.check)
+    yield _tried(
+        "retry manager", lambda: _named(runtime.settings.retry_manager, runtime.retry_manager)
+    )
+    yield from _services(runtime)
+    yield from _sinks(runtime)
+
+
+def _named(name: str, _: object) -> str:
+    return name
+
+
+def _tried(what: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what=what, state="ok", detail=attempt())
+    except AsyncEventsError as error:
+        return Finding(what=what, state="error", detail=str(error))
+
+
+def _ledger(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        warnings = runtime.ledger.check()
+        workers = runtime.ledger.read(lambda queries: queries.workers())
+        subscriptions = runtime.ledger.read(lambda queries: queries.all_subscriptions())
+    except AsyncEventsError as error:
+        yield Finding(what="ledger", state="error", detail=str(error))
+        return
+    yield Finding(what="ledger", state="ok", detail=repr(runtime.ledger))
+    for warning in warnings:
+        yield Finding(what="durability", state="warning", detail=warning)
+    for role in Role:
+        count = sum(role in worker.roles for worker in workers)
+        if count:
+            yield Finding(what=f"{role} consumers", state="ok", detail=f"{count} running")
+        else:
+            detail = f"nobody runs one: asyncevents worker --consumers {role}"
+            yield Finding(what=f"{role} consumers", state="warning", detail=detail)
+    for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
+        detail = f"subscriptions use the sink {sink!r}, which is not installed"
+        yield Finding(what="subscriptions", state="error", detail=detail)
+
+
+def _services(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        resolver = runtime.resolver
+    except AsyncEventsError as error:
+        yield Finding(what="service resolver", state="error", detail=str(error))
+        return
+    for definition in runtime.catalog:
+        if definition.service is None:
+            continue
+        try:
+            resolver.resolve(definition)
+        except AsyncEventsError as error:
+            yield Finding(what=f"service of {definition.name}", state="error", detail=str(error))
+
+
+def _sinks(runtime: Runtime) -> Iterator[Finding]:
+    for entry in runtime.plugins.sinks:
+        try:
+            sink_config(runtime.settings, entry.value)
+        except AsyncEventsError as error:
+            yield Finding(what=f"sink {entry.name}", state="error", detail=str(error))
+        else:
+            yield Finding(what=f"sink {entry.name}", state="ok", detail=entry.source.distribution)
+    unknown = sorted(set(runtime.settings.sinks) - set(runtime.plugins.sinks.names()))
+    for name in unknown:
+        detail = "SINKS configures it, but no plugin provides it"
+        yield Finding(what=f"sink {name}", state="warning", detail=detail)

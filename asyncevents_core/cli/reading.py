@@ -1,0 +1,231 @@
+"""`published`, `logs`, `trace`: what happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import click
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.render import (
+    JSON_OPTION,
+    console,
+    iso,
+    json_lines,
+    local,
+    seconds,
+    table,
+)
+from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.domain.trace import Trace
+from asyncevents_core.errors import NotFound
+from asyncevents_core.ports.ledger import LedgerQueries
+
+_LONGEST_CELL = 120
+_LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+
+
+@click.command()
+@click.option("--name", help="Events of this name only.")
+@_LIMIT
+@click.option("--before", type=click.UUID, metavar="UUID", help="Page on: the last id shown.")
+@JSON_OPTION
+@pass_cli
+def published(
+    context: CliContext, name: str | None, limit: int, before: UUID | None, as_json: bool
+) -> None:
+    """List what was published, newest first, with its state."""
+    found = context.ledger.read(
+        lambda queries: queries.events(name=name, limit=limit, before=before)
+    )
+    if as_json:
+        json_lines(
+            {
+                "id": one.id,
+                "event_name": one.name,
+                "state": one.state.value,
+                "reason": one.reason,
+                "tenant": one.tenant,
+                "event_id": one.external_id,
+                "data": json.loads(one.arguments),
+                "published_at": iso(one.created_at),
+            }
+            for one in found
+        )
+        return
+    table(
+        "Published events",
+        ["published", "id", "event", "state", "data"],
+        [
+            [
+                local(one.created_at),
+                one.id,
+                one.name,
+                f"{one.state}: {one.reason}" if one.reason else one.state,
+                _short(one.arguments.decode()),
+            ]
+            for one in found
+        ],
+    )
+
+
+@click.command()
+@click.option("--subscription", type=int, metavar="ID", help="Attempts of one subscription only.")
+@_LIMIT
+@click.option("--before", type=int, metavar="LOG_ID", help="Page on: the last log id shown.")
+@JSON_OPTION
+@pass_cli
+def logs(
+    context: CliContext, subscription: int | None, limit: int, before: int | None, as_json: bool
+) -> None:
+    """List attempts, newest first. `asyncevents trace UUID` shows one delivery in full."""
+    found = context.ledger.read(
+        lambda queries: queries.logs(subscription_id=subscription, limit=limit, before=before)
+    )
+    if as_json:
+        json_lines(
+            {
+                "log_id": one.log_id,
+                "uuid": one.attempt.delivery_id,
+                "event_name": one.event_name,
+                "subscription_id": one.subscription_id,
+                "delivery": one.delivery_state.value,
+                **_attempt(one.attempt),
+            }
+            for one in found
+        )
+        return
+    table(
+        "Attempts",
+        ["log id", "started", "uuid", "event", "sub.", "outcome", "detail", "took"],
+        [
+            [
+                one.log_id,
+                local(one.attempt.started_at),
+                one.attempt.delivery_id,
+                one.event_name,
+                one.subscription_id,
+                one.attempt.outcome,
+                _short(one.attempt.detail),
+                seconds(one.attempt.duration),
+            ]
+            for one in found
+        ],
+    )
+
+
+@click.command()
+@click.argument("identifier", metavar="UUID", type=click.UUID)
+@JSON_OPTION
+@pass_cli
+def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
+    """Show a delivery with every attempt, or all deliveries of an event.
+
+    UUID is a delivery's id (the header `asyncevents-delivery`) or an event's (`webhook-id`).
+    """
+    found = context.ledger.read(lambda queries: _traces(queries, identifier))
+    if as_json:
+        json_lines(_plain(one) for one in found)
+        return
+    for one in found:
+        _show(one)
+
+
+def _traces(queries: LedgerQueries, identifier: UUID) -> Sequence[Trace]:
+    one = queries.trace(identifier)
+    if one is not None:
+        return [one]
+    event = queries.event(identifier)
+    if event is None:
+        raise NotFound(f"no delivery and no event {identifier}: `asyncevents logs` lists them")
+    deliveries = queries.deliveries_of_event(identifier)
+    traces = [queries.trace(delivery.id) for delivery in deliveries]
+    found = [one for one in traces if one is not None]
+    if not found:
+        reason = f" ({event.reason})" if event.reason else ""
+        raise NotFound(
+            f"event {identifier} ({event.name}) has no deliveries; it is {event.state}{reason}"
+        )
+    return found
+
+
+def _show(one: Trace) -> None:
+    out = console()
+    good = one.delivery.state.value == "delivered"
+    colour = "green" if good else "red" if one.delivery.state.value == "dead" else "yellow"
+    out.print(f"[bold {colour}]{one.summary}[/]", end="")
+    out.print(f" ({one.delivery.reason})" if one.delivery.reason else "")
+    for label, value in (
+        ("delivery", one.delivery.id),
+        ("event", f"{one.event.name} {one.event.id}"),
+        ("published", local(one.event.created_at)),
+        ("tenant", one.event.tenant),
+        ("to", f"{one.sink} {one.target} (subscription {one.delivery.subscription_id})"),
+        ("due", local(one.delivery.due_at)),
+        ("replay of", one.delivery.replay_of),
+        ("replayed by", ", ".join(map(str, one.replays))),
+    ):
+        if value:
+            out.print(f"{label:>12}  {value}", markup=False)
+    table(
+        "Attempts",
+        ["no.", "started", "outcome", "status", "took", "detail", "response"],
+        [
+            [
+                number,
+                local(attempt.started_at),
+                attempt.outcome,
+                attempt.status,
+                seconds(attempt.duration),
+                attempt.detail,
+                _short(attempt.response),
+            ]
+            for number, attempt in enumerate(one.attempts, start=1)
+        ],
+    )
+    if one.event.body is not None:
+        pretty = json.dumps(json.loads(one.event.body), indent=2, ensure_ascii=False)
+        payload = Syntax(pretty, "json", word_wrap=True, background_color="default")
+        out.print(Panel(payload, title="payload", title_align="left", border_style="dim"))
+
+
+def _plain(one: Trace) -> dict[str, Any]:
+    return {
+        "uuid": one.delivery.id,
+        "summary": one.summary,
+        "state": one.delivery.state.value,
+        "reason": one.delivery.reason,
+        "event_id": one.event.id,
+        "event_name": one.event.name,
+        "tenant": one.event.tenant,
+        "subscription_id": one.delivery.subscription_id,
+        "sink": one.sink,
+        "target": one.target,
+        "replay_of": one.delivery.replay_of,
+        "replays": [str(replay) for replay in one.replays],
+        "due_at": iso(one.delivery.due_at),
+        "attempts": [_attempt(attempt) for attempt in one.attempts],
+        "payload": None if one.event.body is None else json.loads(one.event.body),
+    }
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    return {
+        "outcome": one.outcome.value,
+        "detail": one.detail,
+        "status": one.status,
+        "response": one.response,
+        "target": one.target,
+        "started_at": iso(one.started_at),
+        "duration": one.duration,
+    }
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_CELL else line[: _LONGEST_CELL - 1] + "…"

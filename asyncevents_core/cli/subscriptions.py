@@ -1,0 +1,181 @@
+"""`subscribe` and `subscriptions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, local, table
+from asyncevents_core.domain.secret import receiver_secret
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    RetryPolicy,
+    Subscription,
+    SubscriptionStatus,
+)
+from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.errors import NotFound, SubscriptionError
+
+
+@click.command()
+@click.argument("event_name", metavar="EVENT")
+@click.argument("target")
+@click.option("--sink", default="http", show_default=True, help="How to deliver.")
+@click.option("--secret", help="Verification token; made if the sink signs and none is given.")
+@click.option("--tenant", help="Only events of this tenant, and those without one.")
+@click.option("--max-deaths", type=click.IntRange(min=0), help="Retries after the first attempt.")
+@click.option("--schedule", metavar="S,S,…", help="Seconds before each retry, e.g. 1,30,300.")
+@click.option("--jitter", default=0.0, type=click.FloatRange(0, 1), help="Fraction of the delay.")
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
+@click.option("--disabled", is_flag=True, help="Do not deliver yet.")
+@JSON_OPTION
+@pass_cli
+def subscribe(
+    context: CliContext,
+    event_name: str,
+    target: str,
+    sink: str,
+    secret: str | None,
+    tenant: str | None,
+    max_deaths: int | None,
+    schedule: str | None,
+    jitter: float,
+    options: tuple[str, ...],
+    disabled: bool,
+    as_json: bool,
+) -> None:
+    """Deliver EVENT to TARGET from now on.
+
+    The receiver's form of the secret is printed once, here.
+
+    \b
+    Example:
+      asyncevents subscribe sales.order.created https://example.com/orders --sink http
+    """
+    try:
+        retry = RetryPolicy(maximum_deaths=max_deaths, schedule=_schedule(schedule), jitter=jitter)
+    except ValueError as error:
+        raise SubscriptionError(str(error)) from error
+    made = context.events.subscribe(
+        NewSubscription(
+            event_name=event_name,
+            sink=sink,
+            target=target,
+            secret=secret,
+            tenant=tenant,
+            retry=retry,
+            options=dict(_option(one) for one in options),
+            status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
+        )
+    )
+    shown = None if made.secret is None else receiver_secret(made.secret)
+    if as_json:
+        json_lines([{**_plain(made), "secret": shown}])
+        return
+    console().print(f"subscription {made.id}: {made.event_name} to {made.target}", markup=False)
+    if shown is not None:
+        console().print(
+            f"the receiver verifies with this secret, shown only now: {shown}", markup=False
+        )
+
+
+@click.group()
+def subscriptions() -> None:
+    """List, show, enable, disable and delete subscriptions."""
+
+
+@subscriptions.command("list")
+@JSON_OPTION
+@pass_cli
+def list_(context: CliContext, as_json: bool) -> None:
+    """List the subscriptions that are not deleted."""
+    found = context.events.subscriptions()
+    if as_json:
+        json_lines(_plain(one) for one in found)
+        return
+    table(
+        "Subscriptions",
+        ["id", "status", "event", "sink", "target", "tenant"],
+        [[one.id, one.status, one.event_name, one.sink, one.target, one.tenant] for one in found],
+    )
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=int)
+@JSON_OPTION
+@pass_cli
+def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
+    """Show one subscription, without its secret."""
+    found = context.ledger.read(lambda queries: queries.subscription(subscription_id))
+    if found is None:
+        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
+    if as_json:
+        json_lines([_plain(found)])
+        return
+    for name, value in _plain(found).items():
+        console().print(f"{name:>15}  {'' if value is None else value}", markup=False)
+    console().print(f"{'created':>15}  {local(found.created_at)}")
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=int)
+@pass_cli
+def enable(context: CliContext, subscription_id: int) -> None:
+    """Deliver again; what was held meanwhile goes out, in batches."""
+    set_status(context.ledger, subscription_id, SubscriptionStatus.ENABLED)
+    click.echo(f"subscription {subscription_id} is enabled")
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=int)
+@pass_cli
+def disable(context: CliContext, subscription_id: int) -> None:
+    """Hold open deliveries and make no new ones until it is enabled."""
+    set_status(context.ledger, subscription_id, SubscriptionStatus.DISABLED)
+    click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_cli
+def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
+    """Delete a subscription: open deliveries are cancelled, the log stays."""
+    if not yes:
+        click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)
+    set_status(context.ledger, subscription_id, SubscriptionStatus.DELETED)
+    click.echo(f"subscription {subscription_id} is deleted; its log stays")
+
+
+def _plain(one: Subscription) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "status": one.status.value,
+        "event_name": one.event_name,
+        "sink": one.sink,
+        "target": one.target,
+        "tenant": one.tenant,
+        "maximum_deaths": one.retry.maximum_deaths,
+        "schedule": one.retry.schedule,
+        "jitter": one.retry.jitter,
+        "signed": one.secret is not None,
+        "created_at": iso(one.created_at),
+    }
+
+
+def _schedule(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}", param_hint="--schedule") from error
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--option")
+    return name, value

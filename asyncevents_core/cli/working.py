@@ -1,0 +1,88 @@
+"""`worker`: the process that delivers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.domain.worker import Role
+from asyncevents_core.logs import Format, configure_logging
+from asyncevents_core.worker.process import EXIT_STUCK, Worker, WorkerOptions
+from asyncevents_core.worker.supervisor import Supervisor
+
+# The names of mageos-async-events' consumers.
+_ALIASES: Final = {
+    "event.trigger.consumer": Role.TRIGGER,
+    "event.retry.consumer": Role.RETRY,
+}
+
+
+@click.command()
+@click.option("--consumers", default="trigger,retry", show_default=True, help="What to consume.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option("--drain", is_flag=True, help="Exit when nothing is due within ten seconds.")
+@click.option("--log-format", default="text", type=click.Choice(["text", "json"]))
+@click.option(
+    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
+)
+@pass_cli
+def worker(
+    context: CliContext,
+    consumers: str,
+    processes: int,
+    drain: bool,
+    log_format: Format,
+    log_level: str,
+) -> None:
+    """Deliver events until SIGTERM or Ctrl-C.
+
+    Either ends it gracefully: what is under way is finished within SHUTDOWN_GRACE, everything
+    else stays in the ledger. The consumer `trigger` takes new events, `retry` takes deliveries
+    that are due again. Exits with 3 where threads hang in services or sinks.
+
+    \b
+    Examples:
+      asyncevents worker
+      asyncevents worker --processes 4 --log-format json
+      asyncevents worker --consumers retry
+    """
+    roles = _roles(consumers)
+    configure_logging(log_format, log_level)
+    context.ledger.check()
+    if processes > 1:
+        context.events.close()
+        command = [sys.executable, "-m", "asyncevents_core"]
+        if context.settings_module is not None:
+            command += ["--settings", context.settings_module]
+        command += ["worker", "--consumers", consumers, "--log-format", log_format]
+        command += ["--log-level", log_level, *(["--drain"] if drain else [])]
+        grace = context.settings.shutdown_grace
+        sys.exit(Supervisor(command, processes=processes, grace=grace).run())
+    code = Worker(context.runtime, WorkerOptions(roles=roles, drain=drain)).run()
+    if code == EXIT_STUCK:
+        # The interpreter would wait for the threads that hang.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _roles(consumers: str) -> tuple[Role, ...]:
+    roles: list[Role] = []
+    for name in filter(None, (part.strip() for part in consumers.split(","))):
+        try:
+            role = _ALIASES.get(name) or Role(name)
+        except ValueError as error:
+            known = ", ".join([*Role, *_ALIASES])
+            raise click.BadParameter(
+                f"{name!r} is none of {known}", param_hint="--consumers"
+            ) from error
+        if role not in roles:
+            roles.append(role)
+    if not roles:
+        raise click.BadParameter("name at least one", param_hint="--consumers")
+    return tuple(roles)

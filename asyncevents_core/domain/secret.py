@@ -1,0 +1,68 @@
+"""Verification tokens and the keys in them, as Standard Webhooks write them.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from asyncevents_core.errors import InvalidSecret
+
+SYMMETRIC: Final = "whsec_"
+PRIVATE: Final = "whsk_"
+_PUBLIC: Final = "whpk_"
+_SEED: Final = 32
+
+
+def generate_secret() -> str:
+    """Return a new symmetric secret: ``whsec_`` and 24 random bytes in base64."""
+    return SYMMETRIC + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+def symmetric_key(token: str) -> bytes:
+    """Return the key of a token: base64 after ``whsec_``, else its UTF-8 bytes.
+
+    Raises `InvalidSecret` where it is empty or no base64.
+    """
+    if token.startswith(SYMMETRIC):
+        return _decode(token, SYMMETRIC)
+    if not token:
+        raise InvalidSecret("a secret must not be empty")
+    return token.encode()
+
+
+def private_key(token: str) -> Ed25519PrivateKey:
+    """Return the ed25519 key of a ``whsk_`` token. Raises `InvalidSecret`."""
+    seed = _decode(token, PRIVATE)[:_SEED]
+    if len(seed) != _SEED:
+        raise InvalidSecret("a whsk_ secret holds the 32 bytes of an ed25519 private key")
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def receiver_secret(token: str) -> str:
+    """Return what the receiver verifies with, in the form that every library takes.
+
+    >>> receiver_secret("supersecret")
+    'whsec_c3VwZXJzZWNyZXQ='
+    """
+    if token.startswith(PRIVATE):
+        public = private_key(token).public_key().public_bytes_raw()
+        return _PUBLIC + base64.b64encode(public).decode()
+    return SYMMETRIC + base64.b64encode(symmetric_key(token)).decode()
+
+
+def _decode(token: str, prefix: str) -> bytes:
+    text = token.removeprefix(prefix)
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidSecret(f"a secret that starts with {prefix} must go on in base64") from error
+    if not key:
+        raise InvalidSecret(f"a secret needs more than {prefix}")
+    return key

@@ -1,0 +1,59 @@
+"""Logging of the command line and the worker: readable text, or one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+Format = Literal["text", "json"]
+
+_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+def configure_logging(form: Format, level: str) -> None:
+    """Write the log to stderr in this form, from `level` ("debug", "info", …) on.
+
+    Replaces handlers that were set before; other libraries are logged from WARNING on.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("asyncevents").setLevel(level.upper())
+
+
+class TextFormatter(logging.Formatter):
+    """``12:34:56.789 INFO  asyncevents.worker  worker started  pid=42``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one record as a line, followed by its traceback if it has one."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        fields = "".join(f"  {name}={value}" for name, value in _fields(record).items())
+        line = f"{at} {record.levelname:<7} {record.name}  {record.getMessage()}{fields}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object: time (ISO 8601, UTC), level, logger, message, fields, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one record as a line."""
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what was passed as `extra`."""
+    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}

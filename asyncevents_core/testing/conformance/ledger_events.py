@@ -1,0 +1,301 @@
+"""The rows of events: publishing, claims, services that fail."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from asyncevents_core.domain.event import EventState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.testing.builders import make_event
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import (
+    MANY,
+    SECOND,
+    LedgerFixtures,
+    event_of,
+    now,
+    publish,
+    sorted_ids,
+)
+
+
+class EventRows(LedgerFixtures):
+    """Every operation on events."""
+
+    # -- insert and find --------------------------------------------------------------------
+
+    def test_new_event_is_open(self, ledger: Ledger) -> None:
+        new = make_event(
+            name="Sales.order_created-1",
+            tenant="zürich",
+            arguments='{"text":"žluťoučký 🐎"}'.encode(),
+            external_id="order-42",
+            occurred_at=1_234_567_890_123_456,
+        )
+        before = now(ledger)
+
+        publish(ledger, new, due_in=10.0)
+
+        event = event_of(ledger, new.id)
+        assert event.name == new.name
+        assert event.tenant == "zürich"
+        assert event.arguments == new.arguments
+        assert event.external_id == "order-42"
+        assert event.occurred_at == 1_234_567_890_123_456
+        assert event.body is None
+        assert event.state is EventState.OPEN
+        assert (event.claims, event.deaths, event.abandonments) == (0, 0, 0)
+        assert (event.owner, event.reason) == (None, None)
+        assert before <= event.created_at <= now(ledger)
+        assert event.due_at is not None
+        assert before + 10 * SECOND <= event.due_at <= now(ledger) + 10 * SECOND
+
+    def test_same_id_is_passed_over(self, ledger: Ledger) -> None:
+        first = make_event(arguments=b'{"n":1}')
+        other = make_event()
+        publish(ledger, first)
+
+        publish(ledger, make_event(id=first.id, arguments=b'{"n":2}'), other)
+
+        assert event_of(ledger, first.id).arguments == b'{"n":1}'
+        assert event_of(ledger, other.id).state is EventState.OPEN
+
+    def test_same_external_id_is_passed_over(self, ledger: Ledger) -> None:
+        first, again = make_event(external_id="a"), make_event(external_id="a")
+        other = make_event(external_id="b")
+        publish(ledger, first)
+
+        publish(ledger, again, other)
+
+        assert ledger.read(lambda queries: queries.event(again.id)) is None
+        assert event_of(ledger, other.id).external_id == "b"
+        found = ledger.run(lambda tx: dict(tx.find_events(["a", "b"])))
+        assert found == {"a": (first.id, first.digest), "b": (other.id, other.digest)}
+
+    def test_same_external_id_twice_in_one_call(self, ledger: Ledger) -> None:
+        first, again = make_event(external_id="a"), make_event(external_id="a")
+
+        publish(ledger, first, again)
+
+        assert event_of(ledger, first.id).external_id == "a"
+        assert ledger.read(lambda queries: queries.event(again.id)) is None
+
+    def test_names_and_external_ids_are_case_sensitive(self, ledger: Ledger) -> None:
+        lower = make_event(name="a.b", external_id="id")
+        upper = make_event(name="A.B", external_id="ID")
+
+        publish(ledger, lower, upper)
+
+        found = ledger.run(lambda tx: dict(tx.find_events(["id"])))
+        assert found == {"id": (lower.id, lower.digest)}
+        listed = ledger.read(lambda queries: queries.events(name="A.B", limit=10, before=None))
+        assert [one.id for one in listed] == [upper.id]
+
+    def test_find_events_knows_only_what_is_there(self, ledger: Ledger) -> None:
+        publish(ledger, make_event(), make_event())
+
+        assert ledger.run(lambda tx: dict(tx.find_events(["nothing"]))) == {}
+        assert ledger.run(lambda tx: dict(tx.find_events([]))) == {}
+
+    def test_many_at_once(self, ledger: Ledger) -> None:
+        events = [make_event(external_id=f"e{number}") for number in range(MANY)]
+        ids = publish(ledger, *events)
+
+        found = ledger.run(lambda tx: tx.find_events([f"e{number}" for number in range(MANY)]))
+        locked = ledger.run(lambda tx: tx.lock_events(ids))
+
+        assert {one for one, _ in found.values()} == set(ids)
+        assert [one.id for one in locked] == sorted(ids)
+
+    # -- claims -----------------------------------------------------------------------------
+
+    def test_lock_events_takes_open_ones_by_id_whenever_due(self, ledger: Ledger) -> None:
+        late = publish(ledger, make_event(), make_event(), due_in=1000.0)
+        soon = publish(ledger)
+
+        locked = ledger.run(lambda tx: tx.lock_events([*late, *soon, uuid7()]))
+
+        assert [one.id for one in locked] == sorted([*late, *soon])
+
+    def test_lock_events_leaves_what_is_claimed_or_over(self, ledger: Ledger) -> None:
+        resolving, fanned_out, failed = publish(ledger, make_event(), make_event(), make_event())
+        _resolve(ledger, resolving, owner=uuid7(), lease=60.0)
+        ledger.run(lambda tx: tx.mark_fanned_out([fanned_out]))
+        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+
+        locked = ledger.run(lambda tx: tx.lock_events([resolving, fanned_out, failed]))
+
+        assert locked == []
+
+    def test_lock_events_takes_an_expired_lease(self, ledger: Ledger, clock: ManualClock) -> None:
+        (event_id,) = publish(ledger)
+        _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
+
+        clock.advance(61.0)
+
+        (locked,) = ledger.run(lambda tx: tx.lock_events([event_id]))
+        assert locked.state is EventState.RESOLVING
+
+    def test_lock_due_events_oldest_first(self, ledger: Ledger) -> None:
+        (second,) = publish(ledger, due_in=-20.0)
+        (first,) = publish(ledger, due_in=-30.0)
+        (third,) = publish(ledger, due_in=-10.0)
+        publish(ledger, due_in=100.0)
+
+        def due(limit: int) -> list[UUID]:
+            return ledger.run(
+                lambda tx: [one.id for one in tx.lock_due_events(before=tx.now(), limit=limit)]
+            )
+
+        assert due(10) == [first, second, third]
+        assert due(2) == [first, second]
+
+    def test_lock_due_events_takes_expired_leases_only(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        short, long, over = publish(ledger, make_event(), make_event(), make_event())
+        _resolve(ledger, short, owner=uuid7(), lease=10.0)
+        _resolve(ledger, long, owner=uuid7(), lease=100.0)
+        ledger.run(lambda tx: tx.mark_fanned_out([over]))
+
+        clock.advance(50.0)
+
+        due = ledger.run(lambda tx: tx.lock_due_events(before=tx.now(), limit=10))
+        assert [one.id for one in due] == [short]
+
+    def test_lock_due_events_looks_back_from_before(self, ledger: Ledger) -> None:
+        publish(ledger, due_in=-5.0)
+
+        due = ledger.run(lambda tx: tx.lock_due_events(before=tx.now() - 10 * SECOND, limit=10))
+
+        assert due == []
+
+    def test_start_resolving_counts_claims(self, ledger: Ledger, clock: ManualClock) -> None:
+        (event_id,) = publish(ledger)
+        first, second = uuid7(), uuid7()
+
+        _resolve(ledger, event_id, owner=first, lease=60.0)
+        claimed = event_of(ledger, event_id)
+        clock.advance(61.0)
+        _resolve(ledger, event_id, owner=second, lease=60.0, abandoned=True)
+        again = event_of(ledger, event_id)
+
+        assert claimed.state is EventState.RESOLVING
+        assert (claimed.claims, claimed.abandonments, claimed.owner) == (1, 0, first)
+        assert (again.claims, again.abandonments, again.owner) == (2, 1, second)
+        assert again.due_at is not None
+        assert claimed.due_at is not None
+        assert again.due_at > claimed.due_at
+
+    def test_lock_resolving_is_fenced(self, ledger: Ledger) -> None:
+        owner, other = uuid7(), uuid7()
+        ids = sorted_ids(3)
+        publish(ledger, *[make_event(id=one) for one in ids])
+        for one in ids:
+            _resolve(ledger, one, owner=owner, lease=60.0)
+        claims = [Claim(id=one, claim_no=1) for one in reversed(ids)]
+
+        mine = ledger.run(lambda tx: tx.lock_resolving(claims, owner=owner))
+        foreign = ledger.run(lambda tx: tx.lock_resolving(claims, owner=other))
+        wrong = [Claim(id=ids[0], claim_no=2)]
+
+        assert [one.id for one in mine] == ids
+        assert foreign == []
+        assert ledger.run(lambda tx: tx.lock_resolving(wrong, owner=owner)) == []
+
+    def test_lock_resolving_outlives_the_lease_until_the_next_claim(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        owner = uuid7()
+        (event_id,) = publish(ledger)
+        _resolve(ledger, event_id, owner=owner, lease=10.0)
+        claim = [Claim(id=event_id, claim_no=1)]
+        clock.advance(11.0)
+
+        late = ledger.run(lambda tx: tx.lock_resolving(claim, owner=owner))
+        _resolve(ledger, event_id, owner=uuid7(), lease=10.0, abandoned=True)
+        too_late = ledger.run(lambda tx: tx.lock_resolving(claim, owner=owner))
+
+        assert [one.id for one in late] == [event_id]
+        assert too_late == []
+
+    # -- what becomes of them ---------------------------------------------------------------
+
+    def test_store_bodies(self, ledger: Ledger) -> None:
+        first, second = publish(ledger, make_event(), make_event())
+        _resolve(ledger, first, owner=uuid7(), lease=60.0, abandoned=True)
+        large = '{"data":"🐎"}'.encode() * 20_000
+
+        ledger.run(lambda tx: tx.store_bodies({first: large, second: b"{}"}))
+
+        assert event_of(ledger, first).body == large
+        assert event_of(ledger, second).body == b"{}"
+        assert event_of(ledger, first).abandonments == 0
+        found = ledger.run(lambda tx: dict(tx.bodies([first, second, uuid7()])))
+        assert {key: event.body for key, event in found.items()} == {first: large, second: b"{}"}
+
+    def test_mark_fanned_out(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+        _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
+        ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))
+
+        ledger.run(lambda tx: tx.mark_fanned_out([event_id]))
+
+        event = event_of(ledger, event_id)
+        assert event.state is EventState.FANNED_OUT
+        assert (event.due_at, event.owner, event.body) == (None, None, b"{}")
+
+    def test_postpone_event(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+        _resolve(ledger, event_id, owner=uuid7(), lease=60.0, abandoned=True)
+        due_at = now(ledger) + 4 * SECOND
+
+        ledger.run(
+            lambda tx: tx.postpone_event(event_id, due_at=due_at, deaths=2, reason="KeyError")
+        )
+
+        event = event_of(ledger, event_id)
+        assert event.state is EventState.OPEN
+        assert (event.due_at, event.deaths, event.reason) == (due_at, 2, "KeyError")
+        assert (event.claims, event.abandonments) == (1, 0)
+
+    def test_fail_event_and_reopen_it(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+        _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
+
+        ledger.run(lambda tx: tx.fail_event(event_id, deaths=6, reason="no such order"))
+        failed = event_of(ledger, event_id)
+        before = now(ledger)
+        reopened = ledger.run(lambda tx: tx.reopen_event(event_id))
+        event = event_of(ledger, event_id)
+
+        assert failed.state is EventState.FAILED
+        assert (failed.due_at, failed.owner) == (None, None)
+        assert (failed.deaths, failed.reason) == (6, "no such order")
+        assert reopened is True
+        assert event.state is EventState.OPEN
+        assert event.deaths == 0
+        assert event.due_at is not None
+        assert before <= event.due_at <= now(ledger)
+
+    def test_only_failed_events_are_reopened(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger, due_in=50.0)
+        due_at = event_of(ledger, event_id).due_at
+
+        assert ledger.run(lambda tx: tx.reopen_event(event_id)) is False
+        assert ledger.run(lambda tx: tx.reopen_event(uuid7())) is False
+        assert event_of(ledger, event_id).due_at == due_at
+
+
+def _resolve(
+    ledger: Ledger, event_id: UUID, *, owner: UUID, lease: float, abandoned: bool = False
+) -> None:
+    ledger.run(
+        lambda tx: tx.start_resolving(
+            [event_id],
+            owner=owner,
+            due_at=tx.now() + round(lease * SECOND),
+            abandoned=abandoned,
+        )
+    )

@@ -1,0 +1,362 @@
+"""Attempts, outcomes with and without a fence, the index queue, and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.domain.event import EventState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.testing.builders import make_attempt, make_delivery
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import (
+    SECOND,
+    LedgerFixtures,
+    delivery_of,
+    ended,
+    event_of,
+    insert,
+    leased,
+    now,
+    publish,
+    states_of,
+    subscribe,
+    waiting,
+)
+
+
+class OutcomeRows(LedgerFixtures):
+    """What attempts come to."""
+
+    # -- attempts ---------------------------------------------------------------------------
+
+    def test_an_attempt_comes_back_as_it_was(self, ledger: Ledger) -> None:
+        attempt = make_attempt(
+            delivery_id=_delivery(ledger),
+            claim_no=3,
+            outcome=OutcomeKind.RETRYABLE,
+            detail="HTTP 503 – später",
+            status=503,
+            response="🐎" * 30_000,
+            target="memory:orders",
+            started_at=1_234_567_890_123_456,
+            duration=0.125,
+        )
+        without_status = evolve(attempt, claim_no=4, status=None, response="")
+
+        ledger.run(lambda tx: tx.record_attempts([attempt, without_status]))
+
+        assert _attempts(ledger, attempt.delivery_id) == [attempt, without_status]
+
+    def test_an_attempt_is_written_once(self, ledger: Ledger) -> None:
+        first = make_attempt(delivery_id=_delivery(ledger), detail="HTTP 200")
+        second = evolve(first, outcome=OutcomeKind.RETRYABLE, detail="HTTP 500", status=500)
+
+        ledger.run(lambda tx: tx.record_attempts([first]))
+        ledger.run(lambda tx: tx.record_attempts([first]))
+        ledger.run(lambda tx: tx.record_attempts([second]))
+
+        assert _attempts(ledger, first.delivery_id) == [first]
+
+    def test_a_late_outcome_replaces_abandoned(self, ledger: Ledger) -> None:
+        late = make_attempt(delivery_id=_delivery(ledger))
+        abandoned = _abandoned(late)
+        ledger.run(lambda tx: tx.record_attempts([abandoned]))
+        (before,) = ledger.read(
+            lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
+        )
+
+        ledger.run(lambda tx: tx.record_attempts([late]))
+
+        (after,) = ledger.read(
+            lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
+        )
+        assert before.attempt == abandoned
+        assert after.attempt == late
+        assert after.log_id == before.log_id
+
+    def test_abandoned_replaces_nothing(self, ledger: Ledger) -> None:
+        made = make_attempt(delivery_id=_delivery(ledger))
+        first = _abandoned(evolve(made, claim_no=2))
+        ledger.run(lambda tx: tx.record_attempts([made, first]))
+
+        ledger.run(
+            lambda tx: tx.record_attempts([_abandoned(made), evolve(first, detail="another")])
+        )
+
+        assert _attempts(ledger, made.delivery_id) == [made, first]
+
+    # -- success, which has no fence --------------------------------------------------------
+
+    def test_success_counts_whatever_happened_meanwhile(self, ledger: Ledger) -> None:
+        ids = insert(
+            ledger,
+            leased(uuid7(), claims=2, deaths=1),
+            waiting(100.0, parked=True),
+            make_delivery(
+                state=DeliveryState.DEAD, reason=DeadReason.EXHAUSTED, deaths=6, due_at=None
+            ),
+            ended(DeliveryState.HELD),
+        )
+
+        ledger.run(lambda tx: tx.mark_delivered(ids))
+
+        for row in (delivery_of(ledger, one) for one in ids):
+            assert row.state is DeliveryState.DELIVERED
+            assert (row.due_at, row.owner, row.reason, row.parked) == (None, None, None, False)
+        assert delivery_of(ledger, ids[0]).claims == 2
+        assert delivery_of(ledger, ids[0]).deaths == 1
+
+    def test_success_does_not_revive_cancelled_ones(self, ledger: Ledger) -> None:
+        ids = insert(ledger, ended(DeliveryState.CANCELLED), ended(DeliveryState.DELIVERED))
+
+        ledger.run(lambda tx: tx.mark_delivered(ids))
+
+        assert states_of(ledger, ids) == [DeliveryState.CANCELLED, DeliveryState.DELIVERED]
+
+    # -- failure, which has one -------------------------------------------------------------
+
+    def test_failure_waits_for_its_retry(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        first, second = insert(
+            ledger,
+            evolve(leased(owner, claims=1), abandonments=2),
+            leased(owner, claims=3, deaths=2),
+        )
+        due_at = now(ledger) + 9 * SECOND
+
+        _fail(ledger, [(first, 1), (second, 3)], owner=owner, due_at=due_at)
+
+        for row, deaths in ((delivery_of(ledger, first), 1), (delivery_of(ledger, second), 3)):
+            assert row.state is DeliveryState.WAITING
+            assert (row.due_at, row.owner, row.reason) == (due_at, None, None)
+            assert (row.deaths, row.abandonments) == (deaths, 0)
+
+    def test_failure_that_kills(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        (one,) = insert(ledger, leased(owner, deaths=5))
+
+        _fail(ledger, [(one, 1)], owner=owner, due_at=None, reason=DeadReason.EXHAUSTED)
+
+        row = delivery_of(ledger, one)
+        assert row.state is DeliveryState.DEAD
+        assert (row.due_at, row.reason, row.deaths) == (None, DeadReason.EXHAUSTED, 6)
+
+    def test_failure_of_another_claim_changes_nothing(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        rows = [
+            leased(owner, claims=2),
+            leased(uuid7(), claims=1),
+            waiting(100.0),
+            ended(DeliveryState.DELIVERED),
+            ended(DeliveryState.CANCELLED),
+        ]
+        ids = insert(ledger, *rows)
+        before = [delivery_of(ledger, one) for one in ids]
+
+        _fail(ledger, [(one, 1) for one in ids], owner=owner, due_at=None)
+
+        assert [delivery_of(ledger, one) for one in ids] == before
+
+    def test_failure_written_twice_is_one_death(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        (one,) = insert(ledger, leased(owner))
+
+        _fail(ledger, [(one, 1)], owner=owner, due_at=now(ledger))
+        _fail(ledger, [(one, 1)], owner=owner, due_at=now(ledger))
+
+        assert delivery_of(ledger, one).deaths == 1
+
+    # -- neither ----------------------------------------------------------------------------
+
+    def test_given_back_is_no_death(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        mine, older, foreign = insert(
+            ledger, leased(owner, claims=2, deaths=1), leased(owner, claims=3), leased(uuid7())
+        )
+        before = now(ledger)
+
+        ledger.run(
+            lambda tx: tx.give_back(
+                [
+                    Claim(id=mine, claim_no=2),
+                    *(Claim(id=one, claim_no=1) for one in (older, foreign)),
+                ],
+                owner=owner,
+            )
+        )
+
+        row = delivery_of(ledger, mine)
+        assert row.state is DeliveryState.WAITING
+        assert (row.owner, row.claims, row.deaths) == (None, 2, 1)
+        assert row.due_at is not None
+        assert before <= row.due_at <= now(ledger)
+        assert states_of(ledger, [older, foreign]) == [DeliveryState.LEASED] * 2
+
+    # -- index queue ------------------------------------------------------------------------
+
+    def test_the_index_queue_counts_versions(
+        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
+    ) -> None:
+        delivery_id = _delivery(ledger)
+        attempts = [make_attempt(delivery_id=delivery_id, claim_no=number) for number in (1, 2)]
+        claims = [Claim(id=delivery_id, claim_no=number) for number in (1, 2)]
+        ledger.run(lambda tx: tx.record_attempts(attempts))
+        newest, oldest = (
+            row.log_id
+            for row in ledger.read(
+                lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
+            )
+        )
+
+        ledger.run(lambda tx: tx.queue_for_index(claims))
+        first = dict(index_queue())
+        ledger.run(lambda tx: tx.queue_for_index(claims[1:]))
+
+        assert first == {oldest: 1, newest: 1}
+        assert dict(index_queue()) == {oldest: 1, newest: 2}
+
+    def test_only_attempts_are_queued(
+        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
+    ) -> None:
+        delivery_id = _delivery(ledger)
+        ledger.run(lambda tx: tx.record_attempts([make_attempt(delivery_id=delivery_id)]))
+
+        ledger.run(
+            lambda tx: tx.queue_for_index(
+                [Claim(id=delivery_id, claim_no=2), Claim(id=uuid7(), claim_no=1)]
+            )
+        )
+
+        assert dict(index_queue()) == {}
+
+
+class WorkerRows(LedgerFixtures):
+    """Beats, and the leases of workers that fell silent."""
+
+    def test_a_beat_makes_a_worker_and_keeps_it(self, ledger: Ledger, clock: ManualClock) -> None:
+        worker = _worker(roles=(Role.TRIGGER, Role.RETRY))
+
+        ledger.run(lambda tx: tx.beat(worker))
+        (first,) = ledger.read(lambda queries: queries.workers())
+        clock.advance(5.0)
+        ledger.run(lambda tx: tx.beat(worker))
+        (second,) = ledger.read(lambda queries: queries.workers())
+
+        assert (first.id, first.host, first.pid) == (worker.id, worker.host, worker.pid)
+        assert first.roles == (Role.TRIGGER, Role.RETRY)
+        assert second.started_at == first.started_at
+        assert second.beat_at >= first.beat_at + 5 * SECOND
+
+    def test_workers_are_listed_by_start(self, ledger: Ledger, clock: ManualClock) -> None:
+        first, second = _worker(), _worker()
+
+        ledger.run(lambda tx: tx.beat(first))
+        clock.advance(1.0)
+        ledger.run(lambda tx: tx.beat(second))
+
+        listed = ledger.read(lambda queries: queries.workers())
+        assert [one.id for one in listed] == [first.id, second.id]
+
+    def test_remove_worker(self, ledger: Ledger) -> None:
+        worker = _worker()
+        ledger.run(lambda tx: tx.beat(worker))
+
+        ledger.run(lambda tx: tx.remove_worker(worker.id))
+        ledger.run(lambda tx: tx.remove_worker(worker.id))
+
+        assert list(ledger.read(lambda queries: queries.workers())) == []
+
+    def test_silent_workers(self, ledger: Ledger, clock: ManualClock) -> None:
+        silent, alive = _worker(), _worker()
+        ledger.run(lambda tx: tx.beat(silent))
+        ledger.run(lambda tx: tx.beat(alive))
+        clock.advance(20.0)
+        ledger.run(lambda tx: tx.beat(alive))
+
+        found = ledger.run(lambda tx: list(tx.silent_workers(before=tx.now() - 15 * SECOND)))
+
+        assert found == [silent.id]
+
+    def test_leases_of_silent_workers_become_due(self, ledger: Ledger) -> None:
+        silent, alive = uuid7(), uuid7()
+        delivery, foreign = insert(ledger, leased(silent, due=60.0), leased(alive, due=60.0))
+        event_id, other = publish(ledger), publish(ledger)
+        for one, owner in ((event_id, silent), (other, alive)):
+            _resolve(ledger, one, owner)
+
+        count = ledger.run(lambda tx: tx.expire_leases([silent]))
+
+        due = ledger.run(lambda tx: tx.lock_due_deliveries(limit=10, expired=True))
+        events = ledger.run(lambda tx: tx.lock_due_events(before=tx.now(), limit=10))
+        assert count == 2
+        assert [one.id for one in due] == [delivery]
+        assert [one.id for one in events] == event_id
+        assert delivery_of(ledger, delivery).state is DeliveryState.LEASED
+        assert event_of(ledger, event_id[0]).state is EventState.RESOLVING
+        assert delivery_of(ledger, foreign).state is DeliveryState.LEASED
+
+    def test_only_running_leases_expire(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        over, later = insert(ledger, leased(owner, due=-10.0), evolve(waiting(60.0), owner=owner))
+        before = [delivery_of(ledger, one) for one in (over, later)]
+
+        assert ledger.run(lambda tx: tx.expire_leases([owner])) == 0
+        assert [delivery_of(ledger, one) for one in (over, later)] == before
+
+
+def _delivery(ledger: Ledger) -> UUID:
+    """Make all the rows that a trace needs, and return the delivery's id."""
+    subscription_id = subscribe(ledger)
+    (event_id,) = publish(ledger)
+    (delivery_id,) = insert(
+        ledger, evolve(waiting(subscription_id=subscription_id), event_id=event_id)
+    )
+    return delivery_id
+
+
+def _attempts(ledger: Ledger, delivery_id: UUID) -> list[Attempt]:
+    trace = ledger.read(lambda queries: queries.trace(delivery_id))
+    assert trace is not None
+    return list(trace.attempts)
+
+
+def _abandoned(attempt: Attempt) -> Attempt:
+    return evolve(attempt, outcome=OutcomeKind.ABANDONED, detail="its worker vanished", status=None)
+
+
+def _fail(
+    ledger: Ledger,
+    claims: Sequence[tuple[UUID, int]],
+    *,
+    owner: UUID,
+    due_at: int | None,
+    reason: DeadReason | None = None,
+) -> None:
+    ledger.run(
+        lambda tx: tx.mark_failed(
+            [Claim(id=one, claim_no=number) for one, number in claims],
+            owner=owner,
+            state=DeliveryState.DEAD if due_at is None else DeliveryState.WAITING,
+            due_at=due_at,
+            reason=reason,
+        )
+    )
+
+
+def _worker(roles: tuple[Role, ...] = (Role.TRIGGER,)) -> WorkerRow:
+    return WorkerRow(id=uuid7(), host="host", pid=42, roles=roles, started_at=0, beat_at=0)
+
+
+def _resolve(ledger: Ledger, ids: Sequence[UUID], owner: UUID) -> None:
+    ledger.run(
+        lambda tx: tx.start_resolving(
+            ids, owner=owner, due_at=tx.now() + 60 * SECOND, abandoned=False
+        )
+    )

@@ -1,0 +1,245 @@
+"""What people read: traces, lists with pages, counts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.trace import Backlog, LogRow
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import (
+    SECOND,
+    LedgerFixtures,
+    delivery_of,
+    ended,
+    event_of,
+    insert,
+    leased,
+    publish,
+    sorted_ids,
+    subscribe,
+    waiting,
+)
+
+NOTHING = Backlog(
+    events_open=0,
+    events_due=0,
+    events_resolving=0,
+    events_failed=0,
+    waiting_due=0,
+    waiting_later=0,
+    parked=0,
+    leased=0,
+    held=0,
+    dead=0,
+    oldest_due_at=None,
+)
+
+
+class Queries(LedgerFixtures):
+    """Every read."""
+
+    # -- trace ------------------------------------------------------------------------------
+
+    def test_trace(self, ledger: Ledger) -> None:
+        number = subscribe(ledger, make_subscription(sink="recording", target="memory:shop"))
+        (event_id,) = publish(ledger, make_event(arguments=b'{"id":7}'))
+        ledger.run(lambda tx: tx.store_bodies({event_id: b'{"specversion":"1.0"}'}))
+        original, replay, again = sorted_ids(3)
+        insert(ledger, evolve(waiting(subscription_id=number), id=original, event_id=event_id))
+        for one in (again, replay):
+            row = waiting(subscription_id=number)
+            insert(
+                ledger,
+                evolve(row, id=one, event_id=event_id, chain=uuid7(), replay_of=original),
+            )
+        second, first = (make_attempt(delivery_id=original, claim_no=n) for n in (2, 1))
+        ledger.run(lambda tx: tx.record_attempts([second, first]))
+
+        trace = ledger.read(lambda queries: queries.trace(original))
+
+        assert trace is not None
+        assert trace.delivery == delivery_of(ledger, original)
+        assert trace.event == event_of(ledger, event_id)
+        assert trace.event.body == b'{"specversion":"1.0"}'
+        assert (trace.sink, trace.target) == ("recording", "memory:shop")
+        assert trace.attempts == (first, second)
+        assert trace.replays == (replay, again)
+
+    def test_trace_of_nothing(self, ledger: Ledger) -> None:
+        assert ledger.read(lambda queries: queries.trace(uuid7())) is None
+        assert ledger.read(lambda queries: queries.event(uuid7())) is None
+
+    def test_deliveries_of_an_event_oldest_first(self, ledger: Ledger) -> None:
+        event_id = uuid7()
+        ids = sorted_ids(3)
+        for number, one in enumerate(reversed(ids), start=1):
+            row = waiting(subscription_id=number)
+            insert(ledger, evolve(row, id=one, event_id=event_id))
+        insert(ledger, waiting())
+
+        found = ledger.read(lambda queries: queries.deliveries_of_event(event_id))
+
+        assert [one.id for one in found] == ids
+
+    # -- lists ------------------------------------------------------------------------------
+
+    def test_events_newest_first_in_pages(self, ledger: Ledger) -> None:
+        ids = sorted_ids(5)
+        publish(ledger, *[make_event(id=one) for one in ids])
+
+        def page(before: UUID | None) -> list[UUID]:
+            found = ledger.read(lambda queries: queries.events(name=None, limit=2, before=before))
+            return [one.id for one in found]
+
+        assert page(None) == [ids[4], ids[3]]
+        assert page(ids[3]) == [ids[2], ids[1]]
+        assert page(ids[1]) == [ids[0]]
+        assert page(ids[0]) == []
+
+    def test_events_by_name_without_bodies(self, ledger: Ledger) -> None:
+        wanted, _ = publish(ledger, make_event(name="a"), make_event(name="b"))
+        ledger.run(lambda tx: tx.store_bodies({wanted: b"{}"}))
+
+        (found,) = ledger.read(lambda queries: queries.events(name="a", limit=9, before=None))
+
+        assert found == evolve(event_of(ledger, wanted), body=None)
+
+    def test_logs_newest_first_in_pages(self, ledger: Ledger) -> None:
+        first = self._logged(ledger, "a", attempts=2)
+        second = self._logged(ledger, "b", attempts=1)
+
+        def page(before: int | None, subscription_id: int | None = None) -> list[LogRow]:
+            return list(
+                ledger.read(
+                    lambda queries: queries.logs(
+                        subscription_id=subscription_id, limit=2, before=before
+                    )
+                )
+            )
+
+        newest = page(None)
+        older = page(newest[-1].log_id)
+        assert [(one.event_name, one.attempt.claim_no) for one in newest + older] == [
+            ("b", 1),
+            ("a", 2),
+            ("a", 1),
+        ]
+        assert page(older[-1].log_id) == []
+        assert [one.subscription_id for one in newest] == [second, first]
+        assert newest[0].delivery_state is DeliveryState.WAITING
+        assert newest[0].attempt.outcome is OutcomeKind.DELIVERED
+        assert [one.attempt.claim_no for one in page(None, first)] == [2, 1]
+
+    def test_dead_letters_newest_first(self, ledger: Ledger) -> None:
+        number = subscribe(ledger, make_subscription(target="memory:shop"))
+        oldest, middle, newest, event_id = sorted_ids(4)
+        publish(ledger, make_event(id=event_id, name="a"), make_event(id=oldest, name="b"))
+        ledger.run(lambda tx: tx.fail_event(oldest, deaths=6, reason="no such order"))
+        for one, reason in ((middle, DeadReason.EXHAUSTED), (newest, DeadReason.PERMANENT)):
+            row = evolve(ended(DeliveryState.DEAD, subscription_id=number), deaths=6)
+            insert(ledger, evolve(row, id=one, event_id=event_id, reason=reason, chain=one))
+        insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
+
+        found = ledger.read(lambda queries: queries.dead_letters(limit=10))
+
+        assert [one.id for one in found] == [newest, middle, oldest]
+        dead, failed = found[1], found[2]
+        assert (dead.event_name, dead.subscription_id, dead.target) == ("a", number, "memory:shop")
+        assert (dead.reason, dead.summary) == ("exhausted", "Dead Lettered with 5 retries")
+        assert (failed.event_name, failed.subscription_id, failed.target) == ("b", None, None)
+        assert failed.reason == "no such order"
+        limited = ledger.read(lambda queries: queries.dead_letters(limit=2))
+        assert list(limited) == list(found[:2])
+
+    # -- counts -----------------------------------------------------------------------------
+
+    def test_an_empty_backlog(self, ledger: Ledger) -> None:
+        assert ledger.read(lambda queries: queries.backlog()) == NOTHING
+
+    def test_backlog_of_deliveries(self, ledger: Ledger) -> None:
+        insert(
+            ledger,
+            waiting(-10.0),
+            waiting(-5.0),
+            waiting(100.0),
+            waiting(-5.0, parked=True),
+            leased(uuid7()),
+            leased(uuid7(), due=-1.0),
+            ended(DeliveryState.HELD),
+            ended(DeliveryState.DEAD),
+            ended(DeliveryState.DELIVERED),
+            ended(DeliveryState.CANCELLED),
+        )
+
+        backlog = ledger.read(lambda queries: queries.backlog())
+
+        assert evolve(backlog, oldest_due_at=None) == evolve(
+            NOTHING, waiting_due=2, waiting_later=1, parked=1, leased=2, held=1, dead=1
+        )
+
+    def test_backlog_of_events(self, ledger: Ledger) -> None:
+        (first,) = publish(ledger, due_in=-10.0)
+        publish(ledger, due_in=10.0)
+        running, expired = publish(ledger, make_event(), make_event())
+        failed, done = publish(ledger, make_event(), make_event())
+        for one, lease in ((running, 60.0), (expired, -60.0)):
+            _resolve(ledger, one, lease)
+        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.mark_fanned_out([done]))
+
+        backlog = ledger.read(lambda queries: queries.backlog())
+
+        assert backlog == evolve(
+            NOTHING,
+            events_open=2,
+            events_due=2,
+            events_resolving=2,
+            events_failed=1,
+            oldest_due_at=event_of(ledger, first).due_at,
+        )
+
+    def test_the_backlog_looks_ahead(self, ledger: Ledger) -> None:
+        publish(ledger, due_in=10.0)
+        insert(ledger, waiting(20.0))
+
+        now_due = ledger.read(lambda queries: queries.backlog())
+        soon_due = ledger.read(lambda queries: queries.backlog(horizon=60.0))
+
+        assert (now_due.events_due, now_due.waiting_due, now_due.waiting_later) == (0, 0, 1)
+        assert (soon_due.events_due, soon_due.waiting_due, soon_due.waiting_later) == (1, 1, 0)
+
+    def test_the_oldest_may_be_a_delivery(self, ledger: Ledger, clock: ManualClock) -> None:
+        (delivery_id,) = insert(ledger, waiting(10.0))
+        clock.advance(30.0)
+        publish(ledger)
+
+        backlog = ledger.read(lambda queries: queries.backlog())
+
+        assert backlog.oldest_due_at == delivery_of(ledger, delivery_id).due_at
+
+    def _logged(self, ledger: Ledger, name: str, *, attempts: int) -> int:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger, make_event(name=name))
+        (one,) = insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
+        for claim_no in range(1, attempts + 1):
+            attempt = make_attempt(delivery_id=one, claim_no=claim_no)
+            ledger.run(lambda tx, attempt=attempt: tx.record_attempts([attempt]))
+        return number
+
+
+def _resolve(ledger: Ledger, event_id: UUID, lease: float) -> None:
+    ledger.run(
+        lambda tx: tx.start_resolving(
+            [event_id],
+            owner=uuid7(),
+            due_at=tx.now() + round(lease * SECOND),
+            abandoned=False,
+        )
+    )

@@ -1,0 +1,185 @@
+"""The rows of subscriptions: epoch, status, holding."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.testing.builders import make_subscription
+from asyncevents_core.testing.conformance.ledger_base import (
+    LedgerFixtures,
+    now,
+    set_status,
+    subscribe,
+)
+
+ENABLED = SubscriptionStatus.ENABLED
+DISABLED = SubscriptionStatus.DISABLED
+DELETED = SubscriptionStatus.DELETED
+
+
+class SubscriptionRows(LedgerFixtures):
+    """Every operation on subscriptions."""
+
+    def test_a_subscription_comes_back_as_it_was(self, ledger: Ledger) -> None:
+        new = make_subscription(
+            event_name="Sales.order_created",
+            sink="recording",
+            target="memory:zürich",
+            secret="whsec_ž",
+            tenant="t",
+            retry=RetryPolicy(maximum_deaths=0, schedule=(0.5, 2.0), jitter=0.25),
+            options={"headers": {"x": "ž"}, "batch": [1, 2.5, None, True]},
+            status=DISABLED,
+        )
+        before = now(ledger)
+
+        number = subscribe(ledger, new)
+
+        found = ledger.read(lambda queries: queries.subscription(number))
+        assert found is not None
+        assert found.id == number
+        assert (found.event_name, found.sink, found.target) == (
+            "Sales.order_created",
+            "recording",
+            "memory:zürich",
+        )
+        assert (found.secret, found.tenant, found.retry) == ("whsec_ž", "t", new.retry)
+        assert found.options == new.options
+        assert found.status is DISABLED
+        assert before <= found.created_at <= now(ledger)
+
+    def test_defaults_come_back_as_defaults(self, ledger: Ledger) -> None:
+        subscribe(ledger)
+
+        (found,) = ledger.run(lambda tx: tx.subscriptions())
+
+        assert (found.secret, found.tenant, dict(found.options)) == (None, None, {})
+        assert found.retry == RetryPolicy()
+        assert found.status is ENABLED
+
+    def test_ids_count_from_one(self, ledger: Ledger) -> None:
+        assert [subscribe(ledger), subscribe(ledger)] == [1, 2]
+
+    def test_a_reader_cannot_change_what_is_stored(self, ledger: Ledger) -> None:
+        options: dict[str, object] = {"headers": {"x": "1"}}
+        subscribe(ledger, make_subscription(options=options))
+
+        cast("dict[str, str]", options["headers"])["x"] = "2"
+        (found,) = ledger.run(lambda tx: tx.subscriptions())
+        cast("dict[str, str]", found.options["headers"])["x"] = "3"
+
+        (found,) = ledger.run(lambda tx: tx.subscriptions())
+        assert found.options == {"headers": {"x": "1"}}
+
+    def test_listed_by_id_without_deleted_ones(self, ledger: Ledger) -> None:
+        first, second, third = (subscribe(ledger) for _ in range(3))
+        set_status(ledger, first, DISABLED)
+        set_status(ledger, second, DELETED)
+
+        in_transaction = ledger.run(lambda tx: tx.subscriptions())
+        for_people = ledger.read(lambda queries: queries.all_subscriptions())
+
+        assert [(one.id, one.status) for one in in_transaction] == [
+            (first, DISABLED),
+            (third, ENABLED),
+        ]
+        assert list(for_people) == list(in_transaction)
+
+    def test_a_deleted_one_can_be_looked_up(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        set_status(ledger, number, DELETED)
+
+        found = ledger.read(lambda queries: queries.subscription(number))
+
+        assert found is not None
+        assert found.status is DELETED
+        assert ledger.run(lambda tx: tx.subscription_status(number)) is DELETED
+
+    def test_an_unknown_one_has_no_status(self, ledger: Ledger) -> None:
+        assert ledger.run(lambda tx: tx.subscription_status(99)) is None
+        assert ledger.read(lambda queries: queries.subscription(99)) is None
+
+    def test_deleted_is_final(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        set_status(ledger, number, DELETED)
+
+        set_status(ledger, number, ENABLED)
+
+        assert ledger.run(lambda tx: tx.subscription_status(number)) is DELETED
+
+    def test_several_change_at_once(self, ledger: Ledger) -> None:
+        numbers = [subscribe(ledger) for _ in range(3)]
+
+        ledger.run(lambda tx: tx.set_subscription_status(numbers[:2], DISABLED))
+
+        statuses = ledger.run(lambda tx: [tx.subscription_status(one) for one in numbers])
+        assert statuses == [DISABLED, DISABLED, ENABLED]
+
+    # -- epoch ------------------------------------------------------------------------------
+
+    def test_each_change_moves_the_epoch(self, ledger: Ledger) -> None:
+        epochs = [_epoch(ledger)]
+        number = subscribe(ledger)
+        epochs.append(_epoch(ledger))
+        for status in (DISABLED, ENABLED, DELETED):
+            set_status(ledger, number, status)
+            epochs.append(_epoch(ledger))
+
+        assert epochs == sorted(set(epochs))
+
+    def test_a_transaction_sees_its_own_epoch(self, ledger: Ledger) -> None:
+        def work(tx: LedgerTransaction) -> tuple[int, int]:
+            before = tx.epoch()
+            tx.insert_subscription(make_subscription())
+            return before, tx.epoch()
+
+        before, after = ledger.run(work)
+
+        assert after > before
+        assert _epoch(ledger) == after
+
+    # -- holding ----------------------------------------------------------------------------
+
+    def test_an_enabled_one_that_was_disabled_is_holding(self, ledger: Ledger) -> None:
+        first, second, _ = (subscribe(ledger) for _ in range(3))
+        set_status(ledger, first, DISABLED)
+        set_status(ledger, second, DISABLED)
+        while_disabled = ledger.run(lambda tx: list(tx.holding()))
+
+        set_status(ledger, first, ENABLED)
+
+        assert while_disabled == []
+        assert ledger.run(lambda tx: list(tx.holding())) == [first]
+
+    def test_stop_holding(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        set_status(ledger, number, DISABLED)
+        set_status(ledger, number, ENABLED)
+        epoch = _epoch(ledger)
+
+        ledger.run(lambda tx: tx.stop_holding(number))
+
+        assert ledger.run(lambda tx: list(tx.holding())) == []
+        assert _epoch(ledger) == epoch
+
+    def test_a_deleted_one_is_not_holding(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        set_status(ledger, number, DISABLED)
+        set_status(ledger, number, DELETED)
+
+        assert ledger.run(lambda tx: list(tx.holding())) == []
+
+    def test_still_disabled(self, ledger: Ledger) -> None:
+        enabled, disabled, deleted = (subscribe(ledger) for _ in range(3))
+        set_status(ledger, disabled, DISABLED)
+        set_status(ledger, deleted, DELETED)
+
+        found = ledger.run(lambda tx: tx.still_disabled([enabled, disabled, deleted, 99]))
+
+        assert found == {disabled}
+
+
+def _epoch(ledger: Ledger) -> int:
+    return ledger.run(lambda tx: tx.epoch())

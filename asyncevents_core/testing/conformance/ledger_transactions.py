@@ -1,0 +1,311 @@
+"""Transactions: atomic, apart from each other, joined to the caller's, safe among threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.errors import ForeignTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import (
+    SECOND,
+    CallersTransaction,
+    LedgerFixtures,
+    event_of,
+    insert,
+    now,
+    publish,
+    set_status,
+    subscribe,
+    waiting,
+)
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up on another thread."""
+GLANCE = 0.2
+"""Seconds for which a test looks whether another thread waits as it must."""
+_IN_2020 = 1_577_836_800 * SECOND
+_IN_2100 = 4_102_444_800 * SECOND
+
+
+class OnPurpose(Exception):
+    """Raised by tests within a transaction."""
+
+
+class Transactions(LedgerFixtures):
+    """`run`, `read` and the life of a ledger."""
+
+    def test_run_and_read_return_what_the_function_returns(self, ledger: Ledger) -> None:
+        assert ledger.run(lambda tx: "written") == "written"
+        assert ledger.read(lambda queries: "read") == "read"
+
+    def test_an_exception_rolls_everything_back(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        event = make_event(external_id="e")
+        (delivery_id,) = insert(ledger, waiting())
+        before = ledger.read(lambda queries: queries.backlog())
+        epoch = ledger.run(lambda tx: tx.epoch())
+
+        def work(tx: LedgerTransaction) -> None:
+            tx.insert_events([event], due_in=0.0)
+            tx.insert_subscription(make_subscription())
+            tx.set_subscription_status([number], SubscriptionStatus.DISABLED)
+            tx.move_deliveries([delivery_id], state=DeliveryState.DEAD, due_at=None)
+            tx.record_attempts([make_attempt(delivery_id=delivery_id)])
+            raise OnPurpose
+
+        with pytest.raises(OnPurpose):
+            ledger.run(work)
+
+        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert ledger.run(lambda tx: dict(tx.find_events(["e"]))) == {}
+        assert ledger.run(lambda tx: tx.epoch()) == epoch
+        assert ledger.run(lambda tx: tx.subscription_status(number)) is SubscriptionStatus.ENABLED
+        assert len(ledger.run(lambda tx: tx.subscriptions())) == 1
+        assert ledger.read(lambda queries: queries.backlog()) == before
+        logs = ledger.read(
+            lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
+        )
+        assert list(logs) == []
+
+    def test_a_transaction_sees_what_it_wrote(self, ledger: Ledger) -> None:
+        event = make_event(external_id="e")
+
+        def work(tx: LedgerTransaction) -> tuple[list[UUID], list[str]]:
+            tx.insert_events([event], due_in=0.0)
+            return [one.id for one in tx.lock_events([event.id])], list(tx.find_events(["e"]))
+
+        assert ledger.run(work) == ([event.id], ["e"])
+
+    def test_an_exception_in_a_read_passes_through(self, ledger: Ledger) -> None:
+        def query(_: object) -> None:
+            raise OnPurpose
+
+        with pytest.raises(OnPurpose):
+            ledger.read(query)
+        assert ledger.run(lambda tx: True) is True
+
+    def test_time_stands_still_in_a_transaction(self, ledger: Ledger, clock: ManualClock) -> None:
+        def work(tx: LedgerTransaction) -> tuple[int, int]:
+            before = tx.now()
+            clock.advance(1.0)
+            return before, tx.now()
+
+        before, after = ledger.run(work)
+
+        assert before == after
+        assert _IN_2020 < before < _IN_2100
+        assert now(ledger) >= before + SECOND
+
+    def test_time_goes_on_between_transactions(self, ledger: Ledger, clock: ManualClock) -> None:
+        before = ledger.run(lambda tx: tx.now())
+        clock.advance(100.0)
+
+        assert ledger.run(lambda tx: tx.now()) >= before + 100 * SECOND
+
+    def test_upgrade_may_be_repeated(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+
+        assert ledger.upgrade() == ledger.upgrade()
+        assert all(isinstance(warning, str) for warning in ledger.check())
+        assert event_of(ledger, event_id).id == event_id
+
+    def test_a_closed_ledger_opens_again(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+
+        ledger.close()
+        ledger.close()
+
+        assert event_of(ledger, event_id).id == event_id
+
+    # -- several threads --------------------------------------------------------------------
+
+    def test_many_threads(self, ledger: Ledger) -> None:
+        with ThreadPoolExecutor(6) as pool:
+            batches = list(pool.map(lambda _: publish(ledger, make_event()), range(60)))
+
+        assert ledger.read(lambda queries: queries.backlog()).events_open == 60
+        assert len({one for (one,) in batches}) == 60
+
+    def test_two_workers_never_take_the_same_delivery(self, ledger: Ledger) -> None:
+        ids = insert(ledger, *[waiting(-1.0) for _ in range(60)])
+
+        def take(_: int) -> list[UUID]:
+            def work(tx: LedgerTransaction) -> list[UUID]:
+                taken = [one.id for one in tx.lock_due_deliveries(limit=10, expired=False)]
+                tx.move_deliveries(taken, state=DeliveryState.LEASED, due_at=tx.now() + SECOND)
+                return taken
+
+            return ledger.run(work)
+
+        with ThreadPoolExecutor(4) as pool:
+            taken = [one for batch in pool.map(take, range(30)) for one in batch]
+
+        assert sorted(taken) == sorted(ids)
+
+    def test_locked_rows_are_passed_over(self, ledger: Ledger) -> None:
+        """Where only one transaction writes at a time, the other one finds them taken."""
+        first, second = sorted(insert(ledger, waiting(-2.0), waiting(-1.0)))
+        (event_id,) = publish(ledger)
+        locked, looked = threading.Event(), threading.Event()
+
+        def hold(tx: LedgerTransaction) -> None:
+            tx.lock_due_deliveries(limit=10, expired=False)
+            tx.lock_events([event_id])
+            tx.move_deliveries([first, second], state=DeliveryState.HELD, due_at=None)
+            tx.mark_fanned_out([event_id])
+            locked.set()
+            assert looked.wait(PATIENCE if self.concurrent else GLANCE) is self.concurrent
+
+        def look(tx: LedgerTransaction) -> list[object]:
+            found: list[object] = list(tx.lock_due_deliveries(limit=10, expired=True))
+            found += tx.lock_events([event_id])
+            found += tx.lock_due_events(before=tx.now(), limit=10)
+            return found
+
+        def other() -> list[object]:
+            assert locked.wait(PATIENCE)
+            found = ledger.run(look)
+            looked.set()
+            return found
+
+        with ThreadPoolExecutor(2) as pool:
+            holding, looking = pool.submit(ledger.run, hold), pool.submit(other)
+            holding.result(PATIENCE)
+            assert looking.result(PATIENCE) == []
+
+    def test_still_disabled_keeps_it_disabled(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        set_status(ledger, number, SubscriptionStatus.DISABLED)
+        checked, enabled = threading.Event(), threading.Event()
+
+        def hold(tx: LedgerTransaction) -> bool:
+            assert tx.still_disabled([number]) == {number}
+            checked.set()
+            return enabled.wait(GLANCE)
+
+        def enable() -> None:
+            assert checked.wait(PATIENCE)
+            set_status(ledger, number, SubscriptionStatus.ENABLED)
+            enabled.set()
+
+        with ThreadPoolExecutor(2) as pool:
+            holding, enabling = pool.submit(ledger.run, hold), pool.submit(enable)
+            assert holding.result(PATIENCE) is False
+            enabling.result(PATIENCE)
+
+        assert ledger.run(lambda tx: tx.still_disabled([number])) == set()
+
+
+class JoinedTransactions(LedgerFixtures):
+    """The caller's own transaction: the outbox."""
+
+    def test_committed_it_is_published(
+        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+    ) -> None:
+        event, calls = make_event(external_id="e"), list[str]()
+        transaction = begin()
+        joined = ledger.join(transaction.handle)
+        observed = joined.on_commit(lambda: calls.append("committed"))
+        joined.insert_events([event], due_in=10.0)
+
+        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert calls == []
+        transaction.commit()
+
+        assert event_of(ledger, event.id).external_id == "e"
+        due_at = event_of(ledger, event.id).due_at
+        assert due_at is not None
+        assert due_at > now(ledger)
+        assert calls == (["committed"] if observed else [])
+
+    def test_rolled_back_it_never_happened(
+        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+    ) -> None:
+        event, calls = make_event(), list[str]()
+        transaction = begin()
+        joined = ledger.join(transaction.handle)
+        joined.on_commit(lambda: calls.append("committed"))
+        joined.insert_events([event], due_in=10.0)
+
+        transaction.rollback()
+
+        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert calls == []
+
+    def test_a_released_savepoint_is_no_commit(
+        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+    ) -> None:
+        event, calls = make_event(), list[str]()
+        transaction = begin()
+        with transaction.savepoint():
+            joined = ledger.join(transaction.handle)
+            observed = joined.on_commit(lambda: calls.append("committed"))
+            joined.insert_events([event], due_in=10.0)
+
+        assert calls == []
+        transaction.commit()
+
+        assert event_of(ledger, event.id).id == event.id
+        assert calls == (["committed"] if observed else [])
+
+    def test_a_released_savepoint_in_a_rollback(
+        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+    ) -> None:
+        event, calls = make_event(), list[str]()
+        transaction = begin()
+        with transaction.savepoint():
+            joined = ledger.join(transaction.handle)
+            joined.on_commit(lambda: calls.append("committed"))
+            joined.insert_events([event], due_in=10.0)
+
+        transaction.rollback()
+
+        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert calls == []
+
+    def test_a_savepoint_rolled_back(
+        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+    ) -> None:
+        kept, dropped = make_event(), make_event()
+        transaction = begin()
+        ledger.join(transaction.handle).insert_events([kept], due_in=10.0)
+        with pytest.raises(OnPurpose), transaction.savepoint():
+            ledger.join(transaction.handle).insert_events([dropped], due_in=10.0)
+            raise OnPurpose
+
+        transaction.commit()
+
+        assert event_of(ledger, kept.id).id == kept.id
+        assert ledger.read(lambda queries: queries.event(dropped.id)) is None
+
+    def test_it_finds_what_is_committed_and_its_own(
+        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+    ) -> None:
+        committed, own = make_event(external_id="committed"), make_event(external_id="own")
+        again = make_event(external_id="committed")
+        publish(ledger, committed)
+        transaction = begin()
+        joined = ledger.join(transaction.handle)
+
+        joined.insert_events([own, again], due_in=10.0)
+        found = dict(joined.find_events(["committed", "own", "nothing"]))
+        transaction.commit()
+
+        assert found == {
+            "committed": (committed.id, committed.digest),
+            "own": (own.id, own.digest),
+        }
+        assert ledger.read(lambda queries: queries.event(again.id)) is None
+
+    def test_anything_else_is_refused(self, ledger: Ledger) -> None:
+        with pytest.raises(ForeignTransaction):
+            ledger.join(object())

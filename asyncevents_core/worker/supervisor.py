@@ -1,0 +1,112 @@
+"""Several worker processes under one parent: started anew when they die, stopped together."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Final
+
+from attrs import define
+
+from asyncevents_core.worker.process import EXIT_OK, EXIT_STUCK
+
+logger = logging.getLogger("asyncevents.supervisor")
+
+_LOOK_EVERY: Final = 0.2
+_EXTRA_GRACE: Final = 10.0
+_LONGEST_PAUSE: Final = 30.0
+_STEADY: Final = 60.0
+
+
+@define
+class _Child:
+    process: subprocess.Popen[bytes]
+    started: float
+    failures: int = 0
+    restart_at: float | None = None
+    done: bool = False
+
+
+class Supervisor:
+    """Runs `command` as `processes` children. Each is a program of its own: nothing is forked.
+
+    A child that exits with 0 is done (`--drain`); one that dies is started again, at once the
+    first time, later after 1 to 30 seconds. SIGTERM and SIGINT are passed on; children get
+    `grace` seconds and a little more, then they are killed.
+    """
+
+    def __init__(self, command: Sequence[str], *, processes: int, grace: float) -> None:
+        self._command = list(command)
+        self._processes = processes
+        self._grace = grace
+        self._stop = threading.Event()
+
+    def run(self) -> int:
+        """Supervise until all children are done or a signal comes; return the exit code.
+
+        To be called on the main thread, which gets the signal handlers.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        children = [self._start() for _ in range(self._processes)]
+        logger.info("supervisor started", extra={"processes": self._processes})
+        while not self._stop.wait(_LOOK_EVERY):
+            for child in children:
+                self._look_after(child)
+            if all(child.done for child in children):
+                return EXIT_OK
+        return self._stop_all(children)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self._stop.set()
+
+    def _start(self) -> _Child:
+        # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
+        process = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603
+        return _Child(process=process, started=time.monotonic())
+
+    def _look_after(self, child: _Child) -> None:
+        if child.done:
+            return
+        now = time.monotonic()
+        if child.restart_at is not None:
+            if now >= child.restart_at:
+                fresh = self._start()
+                child.process, child.started, child.restart_at = fresh.process, now, None
+            return
+        code = child.process.poll()
+        if code is None:
+            return
+        if code == EXIT_OK:
+            child.done = True
+            return
+        if now - child.started > _STEADY or code == EXIT_STUCK:
+            child.failures = 0
+        pause = min(_LONGEST_PAUSE, 2.0 ** (child.failures - 1)) if child.failures else 0.0
+        child.failures += 1
+        child.restart_at = now + pause
+        logger.error(
+            "a worker process died; it is started again",
+            extra={"pid": child.process.pid, "exit": code, "in_seconds": pause},
+        )
+
+    def _stop_all(self, children: Sequence[_Child]) -> int:
+        running = [child.process for child in children if child.process.poll() is None]
+        logger.info("supervisor stopping", extra={"running": len(running)})
+        for process in running:
+            process.terminate()
+        until = time.monotonic() + self._grace + _EXTRA_GRACE
+        codes = []
+        for process in running:
+            try:
+                codes.append(process.wait(max(0.0, until - time.monotonic())))
+            except subprocess.TimeoutExpired:
+                logger.error("a worker did not stop in time; killed", extra={"pid": process.pid})
+                process.kill()
+                codes.append(process.wait())
+        return next((code if code > 0 else 1 for code in codes if code != EXIT_OK), EXIT_OK)

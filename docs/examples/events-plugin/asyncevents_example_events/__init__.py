@@ -1,0 +1,1 @@
+"""A library that publishes events of its own."""
