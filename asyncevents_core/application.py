@@ -15,6 +15,7 @@ from uuid import UUID
 
 from attrs import evolve
 
+from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
@@ -137,6 +138,10 @@ class AsyncEvents:
         Returns the revision. Raises `LedgerUnavailable`.
         """
         return self.runtime.ledger.upgrade()
+
+    def definitions(self) -> Sequence[EventDefinition]:
+        """Return the event definitions: what can be published and subscribed to, by name."""
+        return list(self.runtime.catalog)
 
     def subscribe(self, subscription: NewSubscription) -> Subscription:
         """Make a subscription and return it; a sink that signs gets a secret if none is given.

@@ -73,7 +73,12 @@ def asyncevents_register_events() -> Sequence[EventDefinition]:
 
 @hookspec
 def asyncevents_register_commands() -> Sequence[click.Command]:
-    """Return click commands that appear under ``asyncevents``."""
+    """Return click commands that appear under ``asyncevents``.
+
+    The settings module that the user chose with ``--settings`` is
+    ``click.get_current_context().find_root().params["settings_module"]``, None for the
+    environment's; pass it to `AsyncEvents`.
+    """
     raise AssertionError("a specification is never called")
 
 

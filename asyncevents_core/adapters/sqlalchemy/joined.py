@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 from sqlalchemy import event as listen
@@ -19,46 +20,83 @@ from asyncevents_core.errors import ForeignTransaction
 from asyncevents_core.ports.ledger import JoinedTransaction
 
 
-def join(transaction: object, dialect: SqlDialect, offset: Callable[[], int]) -> JoinedTransaction:
-    """Return a writer for a Session, a Connection or a DBAPI connection.
+class Outbox:
+    """Makes writers on callers' transactions, and hears when those are committed. Thread-safe."""
 
-    Raises `ForeignTransaction` where it is none of these, or of another kind of database.
-    """
-    # Told by its attribute: importing SQLAlchemy's asyncio module needs greenlet.
-    if hasattr(transaction, "sync_session") or hasattr(transaction, "sync_connection"):
-        raise ForeignTransaction(
-            f"an {type(transaction).__name__} needs the asynchronous form: "
-            "await events.apublish(…, session=session)"
-        )
-    if isinstance(transaction, Session):
-        connection = transaction.connection()
-        on_commit: Callable[[Callable[[], None]], None] = functools.partial(
-            _after_session_commit, transaction
-        )
-    elif isinstance(transaction, Connection):
-        connection = transaction
-        on_commit = functools.partial(_after_connection_commit, transaction)
-    elif callable(getattr(transaction, "cursor", None)):
-        return BorrowedConnection(transaction, dialect, offset)
-    else:
-        raise ForeignTransaction(
-            f"session= takes a SQLAlchemy Session or Connection, connection= a DBAPI connection; "
-            f"got {type(transaction).__name__}"
-        )
-    if connection.dialect.name != dialect.name:
-        raise ForeignTransaction(
-            f"the session is on {connection.dialect.name}, the ledger (LEDGER_URL) on "
-            f"{dialect.name}: an event can only join a transaction on the ledger's own database"
-        )
-    return SqlJoined(SqlWriter(connection, dialect, offset), on_commit)
+    def __init__(self, dialect: SqlDialect, offset: Callable[[], int]) -> None:
+        self._dialect = dialect
+        self._offset = offset
+        self._lock = threading.Lock()
+        self._listening: WeakKeyDictionary[Session | Connection, _Callbacks] = WeakKeyDictionary()
+
+    def join(self, transaction: object) -> JoinedTransaction:
+        """Return a writer for a Session, a Connection or a DBAPI connection.
+
+        Raises `ForeignTransaction` where it is none of these, or of another kind of database.
+        """
+        # Told by its attribute: importing SQLAlchemy's asyncio module needs greenlet.
+        if hasattr(transaction, "sync_session") or hasattr(transaction, "sync_connection"):
+            raise ForeignTransaction(
+                f"an {type(transaction).__name__} needs the asynchronous form: "
+                "await events.apublish(…, session=session)"
+            )
+        if isinstance(transaction, Session):
+            connection = transaction.connection()
+        elif isinstance(transaction, Connection):
+            connection = transaction
+        elif callable(getattr(transaction, "cursor", None)):
+            return BorrowedConnection(transaction, self._dialect, self._offset)
+        else:
+            raise ForeignTransaction(
+                "session= takes a SQLAlchemy Session or Connection, connection= a DBAPI "
+                f"connection; got {type(transaction).__name__}"
+            )
+        if connection.dialect.name != self._dialect.name:
+            raise ForeignTransaction(
+                f"the session is on {connection.dialect.name}, the ledger (LEDGER_URL) on "
+                f"{self._dialect.name}: an event can only join a transaction on the ledger's own "
+                "database"
+            )
+        writer = SqlWriter(connection, self._dialect, self._offset)
+        return SqlJoined(writer, self._callbacks(transaction))
+
+    def _callbacks(self, transaction: Session | Connection) -> _Callbacks:
+        """Listen to a Session or Connection from now on, once however often it publishes."""
+        with self._lock:
+            callbacks = self._listening.get(transaction)
+            if callbacks is None:
+                callbacks = self._listening[transaction] = _Callbacks()
+                if isinstance(transaction, Session):
+                    _listen_to_session(transaction, callbacks)
+                else:
+                    _listen_to_connection(transaction, callbacks)
+            return callbacks
+
+
+class _Callbacks:
+    """What to do after the commit of the transaction under way."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def add(self, callback: Callable[[], None]) -> None:
+        self._waiting.append(callback)
+
+    def run(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+    def drop(self) -> None:
+        self._waiting.clear()
 
 
 class SqlJoined(JoinedTransaction):
     """A SQLAlchemy transaction of the caller."""
 
-    def __init__(self, writer: SqlWriter, on_commit: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, writer: SqlWriter, callbacks: _Callbacks) -> None:
         self._writer = writer
-        self._on_commit = on_commit
+        self._callbacks = callbacks
 
     def insert_events(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         try:
@@ -73,7 +111,7 @@ class SqlJoined(JoinedTransaction):
             raise _explained(error) from error
 
     def on_commit(self, callback: Callable[[], None]) -> bool:
-        self._on_commit(callback)
+        self._callbacks.add(callback)
         return True
 
 
@@ -86,45 +124,21 @@ def _explained(error: DBAPIError) -> Exception:
     return error
 
 
-def _after_session_commit(session: Session, callback: Callable[[], None]) -> None:
-    """Call back after the outermost commit: `after_commit` also fires for savepoints.
-
-    A session's root transaction ends once, so the listeners remove themselves then.
-    """
-    root = _root(session.get_transaction())
-
-    def committed(_: Session) -> None:
+def _listen_to_session(session: Session, callbacks: _Callbacks) -> None:
+    def committed(session: Session) -> None:
+        # Also fires when a savepoint is released, which commits nothing.
         if not session.in_nested_transaction():
-            callback()
+            callbacks.run()
 
     def ended(_: Session, transaction: SessionTransaction) -> None:
-        if transaction is root:
-            listen.remove(session, "after_commit", committed)
-            listen.remove(session, "after_transaction_end", ended)
+        if transaction.parent is None:
+            callbacks.drop()
 
     listen.listen(session, "after_commit", committed)
     listen.listen(session, "after_transaction_end", ended)
 
 
-def _root(transaction: SessionTransaction | None) -> SessionTransaction | None:
-    while transaction is not None and transaction.parent is not None:
-        transaction = transaction.parent
-    return transaction
-
-
-def _after_connection_commit(connection: Connection, callback: Callable[[], None]) -> None:
-    """Call back after the commit; a savepoint's release is another event and does not count."""
-
-    def committed(_: Connection) -> None:
-        remove()
-        callback()
-
-    def rolled_back(_: Connection) -> None:
-        remove()
-
-    def remove() -> None:
-        listen.remove(connection, "commit", committed)
-        listen.remove(connection, "rollback", rolled_back)
-
-    listen.listen(connection, "commit", committed)
-    listen.listen(connection, "rollback", rolled_back)
+def _listen_to_connection(connection: Connection, callbacks: _Callbacks) -> None:
+    # The release of a savepoint is another event.
+    listen.listen(connection, "commit", lambda _: callbacks.run())
+    listen.listen(connection, "rollback", lambda _: callbacks.drop())

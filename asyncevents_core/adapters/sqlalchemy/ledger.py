@@ -24,7 +24,7 @@ from asyncevents_core.adapters.sqlalchemy.dialects import (
     masked,
     open_engine,
 )
-from asyncevents_core.adapters.sqlalchemy.joined import join
+from asyncevents_core.adapters.sqlalchemy.joined import Outbox
 from asyncevents_core.adapters.sqlalchemy.queries import SqlQueries
 from asyncevents_core.adapters.sqlalchemy.schema import PREFIX
 from asyncevents_core.adapters.sqlalchemy.transaction import SqlTransaction
@@ -55,6 +55,7 @@ class SqlLedger(Ledger):
         self._dialect = SqlDialect(self._engine.dialect.name)
         self._cipher = cipher
         self._offset = clock_offset
+        self._outbox = Outbox(self._dialect, clock_offset)
         self._reader = self._engine.execution_options(asyncevents_read=True)
 
     def __repr__(self) -> str:
@@ -75,7 +76,7 @@ class SqlLedger(Ledger):
         return self._insist(once)
 
     def join(self, transaction: object) -> JoinedTransaction:
-        return join(transaction, self._dialect, self._offset)
+        return self._outbox.join(transaction)
 
     def check(self) -> Sequence[str]:
         def once() -> list[str]:

@@ -54,7 +54,7 @@ def listen(
       asyncevents subscribe sales.order.created http://127.0.0.1:8080/ \\
           --sink http --secret supersecret
     """
-    printer = _Printer(as_json=as_json)
+    printer = Printer(as_json=as_json)
     behaviour = Behaviour(status=status, fail_first=fail_first, delay=delay)
     try:
         receiver = Receiver(
@@ -68,7 +68,7 @@ def listen(
     sys.exit(1 if invalid else 0)
 
 
-async def _serve(receiver: Receiver, printer: _Printer, count: int, *, verifies: bool) -> int:
+async def _serve(receiver: Receiver, printer: Printer, count: int, *, verifies: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,7 +94,7 @@ async def _serve(receiver: Receiver, printer: _Printer, count: int, *, verifies:
     return receiver.invalid
 
 
-class _Printer:
+class Printer:
     """Prints arrivals to stdout, everything else to stderr."""
 
     def __init__(self, *, as_json: bool) -> None:

@@ -23,7 +23,9 @@ def asyncevents_register_sinks() -> Sequence[SinkType[HttpConfig]]:
 
 @hookimpl
 def asyncevents_register_commands() -> Sequence[click.Command]:
-    """Register `listen`."""
+    """Register `listen`, `dev` and `demo`."""
+    from asyncevents_http.demo import demo
+    from asyncevents_http.dev import dev
     from asyncevents_http.listen import listen
 
-    return [listen]
+    return [listen, dev, demo]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from asyncevents_core import (
     BlockingSink,
     DeliveryRequest,
@@ -15,7 +17,6 @@ from asyncevents_core import (
     SinkType,
     hookimpl,
 )
-from attrs import frozen
 
 
 @frozen(kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from attrs import frozen
 from sqlalchemy import Engine
@@ -34,6 +35,14 @@ class Order:
     total: Decimal
 
 
+@frozen(kw_only=True)
+class Placed:
+    """What `place_order` did: the order's id, and the id of the event that says so."""
+
+    order_id: int
+    event_id: UUID
+
+
 class OrderRepository:
     """Loads orders. The worker makes one and keeps it."""
 
@@ -57,8 +66,8 @@ class OrderRepository:
 
 def place_order(
     events: AsyncEvents, engine: Engine, customer_email: str, items: Sequence[Item]
-) -> int:
-    """Store an order and publish that it was placed, in one transaction; return its id."""
+) -> Placed:
+    """Store an order and publish that it was placed, in one transaction."""
     with Session(engine) as session, session.begin():
         row = OrderRow(
             customer_email=customer_email,
@@ -66,5 +75,5 @@ def place_order(
         )
         session.add(row)
         session.flush()
-        events.publish("sales.order.created", {"id": row.id}, session=session)
-        return row.id
+        event_id = events.publish("sales.order.created", {"id": row.id}, session=session)
+        return Placed(order_id=row.id, event_id=event_id)

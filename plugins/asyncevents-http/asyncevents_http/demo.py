@@ -1,0 +1,237 @@
+"""`asyncevents demo`: the example shop, a worker and a receiver, live."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from asyncevents_core import AsyncEvents, DeliveryState, NewSubscription
+from asyncevents_http.background import running
+from asyncevents_http.receiver import Arrival, Behaviour, Receiver
+
+_SKUS: Final = ("espresso", "moka-pot", "grinder", "beans-1kg", "filter-100")
+_ROWS: Final = 14
+_PATIENCE: Final = 90.0
+_TARGETS: Final = {
+    "sales.order.created": ("/warehouse", "/accounting"),
+    "sales.order.cancelled": ("/warehouse",),
+    "customer.registered": ("/newsletter",),
+}
+
+
+@click.command()
+@click.option("--events", "count", default=50, show_default=True, type=click.IntRange(min=1))
+@click.option("--rate", default=10.0, show_default=True, type=click.FloatRange(min=0.1))
+@click.option("--exit", "ends", is_flag=True, help="End when all are delivered; 0 if all are well.")
+def demo(count: int, rate: float, ends: bool) -> None:
+    """Watch a small shop publish events and subscribers receive them.
+
+    Everything is real and on this machine: SQLite, a worker, a receiver that verifies
+    signatures and fails now and then, so that retries are seen. Nothing is left behind.
+
+    \b
+    Example:
+      asyncevents demo --events 200 --exit
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="asyncevents-demo-"))
+        os.environ["SHOP_DATABASE_URL"] = f"sqlite:///{folder}/shop.db"
+        os.environ["SHOP_BROKER_URL"] = f"sqla+sqlite:///{folder}/broker.db"
+        shop = _Shop()
+        events = stack.enter_context(AsyncEvents("shop.settings"))
+        events.upgrade()
+        board = _Board(count)
+        receiver = Receiver(behaviour=Behaviour(fails=_moody), arrived=board.arrived)
+        stack.enter_context(running(receiver))
+        for name, paths in _TARGETS.items():
+            for path in paths:
+                _subscribe(events, receiver, name, path)
+        console = Console()
+        published: list[UUID] = []
+        try:
+            with events.worker(), board.shown(console):
+                _publish(shop, events, count, rate, published, board)
+                complete = _wait(events, published, board)
+                if not ends:
+                    board.note = "all done; Ctrl-C ends the demo"
+                    threading.Event().wait()
+        except KeyboardInterrupt:
+            complete = _finished(events, published)
+        sys.exit(_report(console, receiver, published, complete, count))
+
+
+class _Shop:
+    """The example shop; imported here, since it is a distribution of its own."""
+
+    def __init__(self) -> None:
+        try:
+            from shop import customers, models, orders
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                "the demo runs the example shop, which is not installed: "
+                "pip install -e docs/examples/shop (`make demo` does it)"
+            ) from error
+        self._customers, self._orders = customers, orders
+        self._engine = models.open_database()
+        self._random = random.Random(42)  # noqa: S311 - the same demo each time
+
+    def happen(self, events: AsyncEvents, number: int) -> tuple[str, UUID]:
+        """Let something happen in the shop; return the event's name and id."""
+        email = f"veronica+{number}@example.com"
+        kind = number % 5
+        if kind == 3:
+            made = self._customers.customer.publish(events, email, newsletter=True)
+            return "customer.registered", made
+        if kind == 4:
+            made = events.publish("sales.order.cancelled", {"id": number, "reason": "sold out"})
+            return "sales.order.cancelled", made
+        items = [
+            self._orders.Item(sku=sku, price=Decimal(self._random.randint(500, 9000)) / 100)
+            for sku in self._random.sample(_SKUS, self._random.randint(1, 3))
+        ]
+        placed = self._orders.place_order(events, self._engine, email, items)
+        return "sales.order.created", placed.event_id
+
+
+class _Board:
+    """What is shown. Written by several threads; a lock keeps it whole."""
+
+    def __init__(self, total: int) -> None:
+        self._lock = threading.Lock()
+        self._total = total
+        self._rows: list[Arrival] = []
+        self._counts: Counter[str] = Counter()
+        self.note = ""
+
+    def published(self, name: str) -> None:
+        """One more event was published."""
+        with self._lock:
+            self._counts["published"] += 1
+            self._counts[name] += 1
+
+    def arrived(self, arrival: Arrival) -> None:
+        """A request reached the receiver."""
+        with self._lock:
+            self._rows = [*self._rows[-(_ROWS - 1) :], arrival]
+            good = 200 <= arrival.status < 300
+            self._counts["delivered" if good else "failed"] += 1
+            if arrival.attempt > 1:
+                self._counts["retries"] += 1
+
+    def __rich__(self) -> Group:
+        with self._lock:
+            rows, counts = list(self._rows), Counter(self._counts)
+        table = Table(box=None, header_style="bold", pad_edge=False, expand=False)
+        for column in ("time", "event", "to", "attempt", "signature", "answer", "data"):
+            table.add_column(column, no_wrap=True)
+        for one in rows:
+            good = 200 <= one.status < 300
+            table.add_row(
+                time.strftime("%H:%M:%S", time.localtime(one.at)),
+                one.event_type,
+                one.path,
+                str(one.attempt),
+                Text("valid", "green") if one.valid else Text("invalid", "bold red"),
+                Text(str(one.status), "green" if good else "yellow"),
+                Text(str(one.data)[:60], "dim"),
+            )
+        line = Text.assemble(
+            (f"published {counts['published']}/{self._total}", "bold"),
+            f"   delivered {counts['delivered']}",
+            (f"   failed attempts {counts['failed']}", "yellow"),
+            f"   retries {counts['retries']}",
+            (f"   {self.note}", "dim"),
+        )
+        return Group(line, Text(""), table)
+
+    @contextmanager
+    def shown(self, console: Console) -> Iterator[None]:
+        """Show the board while the block runs; off a terminal, its last state only."""
+        if not console.is_terminal:
+            yield
+            return
+        with Live(self, console=console, refresh_per_second=8):
+            yield
+
+
+def _moody(delivery_id: str, attempt: int) -> bool:
+    """Fail about every fourth delivery once, some of them twice; never for good."""
+    mood = int(delivery_id[-2:] or "0", 16)
+    return (attempt == 1 and mood % 4 == 0) or (attempt == 2 and mood % 16 == 0)
+
+
+def _subscribe(events: AsyncEvents, receiver: Receiver, name: str, path: str) -> None:
+    path = f"{path}/{name}"
+    made = events.subscribe(
+        NewSubscription(event_name=name, sink="http", target=receiver.url + path)
+    )
+    if made.secret is not None:
+        receiver.add_secret(path, made.secret)
+
+
+def _publish(
+    shop: _Shop,
+    events: AsyncEvents,
+    count: int,
+    rate: float,
+    published: list[UUID],
+    board: _Board,
+) -> None:
+    for number in range(count):
+        name, made = shop.happen(events, number)
+        published.append(made)
+        board.published(name)
+        time.sleep(1 / rate)
+
+
+def _wait(events: AsyncEvents, published: list[UUID], board: _Board) -> set[UUID]:
+    """Wait until every event is delivered to all its subscribers, or patience ends."""
+    until = time.monotonic() + _PATIENCE
+    done: set[UUID] = set()
+    while len(done) < len(published) and time.monotonic() < until:
+        done |= _finished(events, [one for one in published if one not in done])
+        board.note = f"{len(done)} events traced to their end"
+        time.sleep(0.2)
+    return done
+
+
+def _finished(events: AsyncEvents, published: list[UUID]) -> set[UUID]:
+    """Return the events whose traces all end with "Delivered"."""
+    done = set()
+    for event_id in published:
+        traces = events.traces(event_id)
+        if traces and all(
+            one.delivery.state is DeliveryState.DELIVERED and one.attempts for one in traces
+        ):
+            done.add(event_id)
+    return done
+
+
+def _report(
+    console: Console, receiver: Receiver, published: list[UUID], complete: set[UUID], count: int
+) -> int:
+    received = sum(str(one) in receiver.valid_events for one in published)
+    traced = len(complete)
+    console.print(
+        f"{len(published)} published, {received} received with a valid signature, {traced} traced "
+        f"to their end, {receiver.invalid} invalid signatures, {receiver.received} requests"
+    )
+    good = received == traced == count and not receiver.invalid
+    console.print("[green]all well[/]" if good else "[red]not all arrived[/]")
+    return 0 if good else 1

@@ -1,0 +1,90 @@
+"""`asyncevents dev`: a worker and a receiver in one process, started anew when code changes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+from rich.console import Console
+from watchfiles import PythonFilter, run_process
+
+from asyncevents_core import AsyncEvents, AsyncEventsError, NewSubscription
+from asyncevents_http.background import running
+from asyncevents_http.listen import Printer
+from asyncevents_http.receiver import Receiver
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, help="Port of the receiver.")
+@click.option(
+    "--subscribe/--no-subscribe", default=True, help="Subscribe the receiver to all events."
+)
+@click.option("--reload/--no-reload", default=True, help="Start anew when a .py file here changes.")
+def dev(port: int, subscribe: bool, reload: bool) -> None:
+    """Run a worker and a receiver while you develop, and see each delivery arrive.
+
+    Makes or upgrades the ledger first, and subscribes the receiver to every event that is
+    defined. The settings must allow recipients on this machine: `asyncevents init --dev`.
+
+    \b
+    Example:
+      asyncevents init --dev && export ASYNCEVENTS_SETTINGS_MODULE=asyncevents_settings
+      asyncevents dev
+      asyncevents publish example.created '{"id": 1}'     (in another terminal)
+    """
+    settings = click.get_current_context().find_root().params.get("settings_module")
+    if not reload:
+        sys.exit(serve(settings, port, subscribe))
+    run_process(
+        ".",
+        target=serve,
+        args=(settings, port, subscribe),
+        watch_filter=PythonFilter(),
+        callback=lambda changes: Console(stderr=True).print(
+            f"[yellow]{len(changes)} file(s) changed: starting anew[/]"
+        ),
+    )
+
+
+def serve(settings: str | None, port: int, subscribe: bool) -> int:
+    """Run worker and receiver until a signal comes; return the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s  %(message)s")
+    out = Console(stderr=True, soft_wrap=True, highlight=False)
+    receiver = Receiver(port=port, arrived=Printer(as_json=False).show)
+    try:
+        with AsyncEvents(settings) as events:
+            events.upgrade()
+            with running(receiver):
+                out.print(
+                    f"receiver on [bold]{receiver.url}/[/], worker running; Ctrl-C stops both"
+                )
+                if subscribe:
+                    for line in _subscribe_all(events, receiver):
+                        out.print(line)
+                return events.run_worker()
+    except AsyncEventsError as error:
+        # With --reload the next change may mend it: say what is wrong and wait for it.
+        out.print(f"[red]{error}[/]")
+        return 1
+    except OSError as error:
+        out.print(f"[red]cannot listen on port {port}: {error}[/]")
+        return 1
+
+
+def _subscribe_all(events: AsyncEvents, receiver: Receiver) -> list[str]:
+    """Subscribe the receiver to each event once; it verifies with each subscription's secret."""
+    known = {(one.event_name, one.target): one for one in events.subscriptions()}
+    lines = []
+    for definition in events.definitions():
+        path = f"/{definition.name}"
+        target = receiver.url + path
+        found = known.get((definition.name, target))
+        if found is None:
+            found = events.subscribe(
+                NewSubscription(event_name=definition.name, sink="http", target=target)
+            )
+        if found.secret is not None:
+            receiver.add_secret(path, found.secret)
+        lines.append(f"  [bold]{definition.name}[/] → {target}")
+    return lines
