@@ -38,7 +38,5 @@ def install_missing(services: Sequence[Service]) -> list[Service]:
         packages = sorted({package for service in missing for package in service.packages})
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(
-            ["apt-get", "install", "-y", "-qq", *packages], check=False, env=environment
-        )
+        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, env=environment)
     return [service for service in services if not service.present]

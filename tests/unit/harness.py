@@ -1,0 +1,226 @@
+"""Drives the state machine step by step, without threads: a worker in slow motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from attrs import define, field
+
+from asyncevents_core.catalog import EventCatalog
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy
+from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
+from asyncevents_core.engine.due import DueDeliveries
+from asyncevents_core.engine.matching import SubscriptionIndex
+from asyncevents_core.engine.outcomes import Finished, Returned, book
+from asyncevents_core.engine.permits import Permits
+from asyncevents_core.engine.policy import Policy
+from asyncevents_core.engine.publish import LedgerPublisher, PublishLimits, PublishRequest
+from asyncevents_core.engine.sweep import reap_workers, release_held
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.testing.clock import ManualClock
+
+Answer = Callable[[Lease], Outcome]
+
+
+def ok(_: Lease) -> Outcome:
+    return Outcome.delivered("HTTP 200", status=200)
+
+
+def fails(_: Lease) -> Outcome:
+    return Outcome.retryable("HTTP 500", status=500)
+
+
+@define(slots=False)
+class Harness:
+    """One worker, or several with `second()`, on one ledger and one clock."""
+
+    ledger: Ledger
+    clock: ManualClock
+    policy: Policy = field(factory=lambda: Policy(source="/test"))
+    definitions: EventCatalog = field(
+        factory=lambda: EventCatalog(
+            [
+                EventDefinition(name="order.created"),
+                EventDefinition(name="order.loaded", service="shop:load"),
+            ]
+        )
+    )
+    permits: Permits = field(factory=lambda: Permits(budget=200, per_subscription=1000))
+    owner: UUID = field(factory=uuid7)
+    wants_alone: bool = False
+    handed_off: list[UUID] = field(factory=list)
+    requests: list[tuple[int, UUID]] = field(factory=list)
+    """Each attempt that was made: seconds since the start, and the delivery."""
+
+    def __attrs_post_init__(self) -> None:
+        self._index = SubscriptionIndex()
+        self._claims = EventClaims(
+            index=self._index, definitions=self.definitions, policy=self.policy, owner=self.owner
+        )
+        self._due = DueDeliveries(index=self._index, policy=self.policy, owner=self.owner)
+
+    def second(self) -> Harness:
+        """Return another worker on the same ledger."""
+        return Harness(
+            ledger=self.ledger, clock=self.clock, policy=self.policy, definitions=self.definitions
+        )
+
+    # -- an application ---------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        event_name: str = "order.created",
+        *,
+        tenant: str | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> int:
+        new = NewSubscription(
+            event_name=event_name,
+            sink="recording",
+            target=f"target-{uuid7()}",
+            tenant=tenant,
+            retry=retry or RetryPolicy(),
+        )
+        return self.ledger.run(lambda tx: tx.insert_subscription(new))
+
+    def publish(
+        self,
+        name: str = "order.created",
+        data: object = None,
+        *,
+        tenant: str | None = None,
+        event_id: str | None = None,
+    ) -> UUID:
+        publisher = LedgerPublisher(
+            ledger=self.ledger,
+            definitions=self.definitions,
+            limits=PublishLimits(max_payload_bytes=10_000),
+            hand_off=self.handed_off.extend,
+        )
+        request = PublishRequest(
+            name=name, data={"id": 1} if data is None else data, tenant=tenant, event_id=event_id
+        )
+        return publisher.publish_many([request], transaction=None)[0]
+
+    # -- a worker ---------------------------------------------------------------------------
+
+    def claim(self, *ids: UUID) -> ClaimResult:
+        """T1 for a hand-off."""
+        return self._run(lambda tx, plan, result: self._claims.claim_ids(tx, ids, plan, result))
+
+    def sweep(self) -> ClaimResult:
+        """T4: events that are due."""
+        return self._run(
+            lambda tx, plan, result: self._claims.claim_due(tx, limit=500, plan=plan, result=result)
+        )
+
+    def sweep_now(self) -> ClaimResult:
+        """Sweep once the hand-off counts as lost."""
+        self.clock.advance(10)
+        return self.sweep()
+
+    def chunks(self, event):
+        return self._claims.chunks(event)
+
+    def fan_out_chunk(self, resolved, chunk, *, last: bool) -> bool:
+        return self.ledger.run(
+            lambda tx: self._claims.fan_out_chunk(tx, resolved, chunk, last=last)
+        )
+
+    def fan_out(self, *resolved: Resolved) -> ClaimResult:
+        """T1b for what services returned."""
+        return self._run(
+            lambda tx, plan, result: self._claims.fan_out_resolved(tx, resolved, plan, result)
+        )
+
+    def due(self, *, expired: bool = True, idle: bool = True) -> ClaimResult:
+        """T3: deliveries that are due."""
+
+        def work(tx, plan, result):
+            self.wants_alone = self._due.claim_due(
+                tx, limit=500, expired=expired, idle=idle, plan=plan, result=result
+            )
+
+        return self._run(work)
+
+    def parked(self, *subscriptions: int) -> ClaimResult:
+        """T3 for parked deliveries."""
+        return self._run(
+            lambda tx, plan, result: self._due.claim_parked(tx, subscriptions, plan, result)
+        )
+
+    def attempt(self, leases: Sequence[Lease], answer: Answer = ok) -> None:
+        """Make an attempt of each lease and write what it came to (T2)."""
+        batch: list[Finished | Returned] = []
+        for lease in leases:
+            self.requests.append((round(self.clock.monotonic()), lease.delivery.id))
+            batch.append(Finished(lease=lease, outcome=answer(lease), started=0.0, duration=0.1))
+        self.write(batch)
+
+    def write(self, batch: Sequence[Finished | Returned]) -> None:
+        """T2."""
+        booking = book(batch, policy=self.policy, clock=self.clock, owner=self.owner)
+        self.ledger.run(booking.write)
+        for one in batch:
+            self.permits.release(
+                one.lease.subscription.id, slow=False, delivered=True, timed_out=False
+            )
+
+    def look_after(self) -> tuple[int, int]:
+        """Reap silent workers, release held deliveries; return how many of each."""
+        return self.ledger.run(lambda tx: (reap_workers(tx), release_held(tx)))
+
+    def beat(self) -> None:
+        row = WorkerRow(
+            id=self.owner, host="here", pid=1, roles=tuple(Role), started_at=0, beat_at=0
+        )
+        self.ledger.run(lambda tx: tx.beat(row))
+
+    def run_for(self, seconds: int, answer: Answer = ok) -> None:
+        """Work for some seconds of the clock's time, looking once a second."""
+        for _ in range(seconds + 1):
+            self.attempt(self.sweep().leases, answer)
+            self.attempt(self.due().leases, answer)
+            self.clock.advance(1)
+
+    # -- what became of it ------------------------------------------------------------------
+
+    def traces(self, event_id: UUID) -> list[Trace]:
+        def query(queries):
+            found = [queries.trace(one.id) for one in queries.deliveries_of_event(event_id)]
+            return [one for one in found if one is not None]
+
+        return self.ledger.read(query)
+
+    def trace(self, event_id: UUID) -> Trace:
+        (only,) = self.traces(event_id)
+        return only
+
+    def states(self, event_id: UUID) -> list[DeliveryState]:
+        return [one.delivery.state for one in self.traces(event_id)]
+
+    def event(self, event_id: UUID):
+        return self.ledger.read(lambda queries: queries.event(event_id))
+
+    def _run(self, work: Callable[[LedgerTransaction, object, ClaimResult], object]) -> ClaimResult:
+        def run(tx: LedgerTransaction):
+            self._index.refresh(tx)
+            result, plan = ClaimResult(), self.permits.plan()
+            work(tx, plan, result)
+            return result, plan
+
+        result, plan = self.ledger.run(run)
+        self.permits.take(plan)
+        return result
+
+
+def resolved(resolving: Resolving, data: object) -> Resolved:
+    return Resolved(resolving=resolving, data=to_json(data))

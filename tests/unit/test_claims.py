@@ -1,0 +1,216 @@
+"""Publishing, claiming, fanning out: T0 and T1."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asyncevents_core.catalog import EventCatalog
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.event import EventDefinition, EventState
+from asyncevents_core.engine import claims
+from asyncevents_core.engine.claims import Resolved
+from asyncevents_core.engine.permits import Permits
+from asyncevents_core.engine.replay import replay
+from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge, UnknownEvent
+from tests.unit.harness import Harness, ok, resolved
+
+
+def test_one_event_reaches_each_subscriber_once(harness):
+    ids = {harness.subscribe() for _ in range(3)}
+    event_id = harness.publish(data={"id": 5})
+    assert harness.handed_off == [event_id]
+    leases = harness.claim(event_id).leases
+    assert {lease.subscription.id for lease in leases} == ids
+    assert harness.claim(event_id).leases == []
+    harness.attempt(leases, ok)
+    assert harness.states(event_id) == [DeliveryState.DELIVERED] * 3
+    body = json.loads(leases[0].event.body)
+    assert body["data"] == {"id": 5}
+    assert (body["id"], body["type"], body["source"]) == (str(event_id), "order.created", "/test")
+
+
+def test_two_workers_racing_for_one_event_make_one_delivery(harness):
+    harness.subscribe()
+    event_id = harness.publish()
+    other = harness.second()
+    assert len(harness.claim(event_id).leases) + len(other.claim(event_id).leases) == 1
+
+
+def test_an_event_whose_hand_off_was_lost_is_swept_after_ten_seconds(harness, clock):
+    harness.subscribe()
+    harness.publish()
+    clock.advance(9.5)
+    assert not harness.sweep().leases
+    clock.advance(0.6)
+    assert len(harness.sweep().leases) == 1
+
+
+def test_without_subscribers_no_service_is_called(harness):
+    event_id = harness.publish("order.loaded")
+    result = harness.claim(event_id)
+    assert (result.leases, result.resolving) == ([], [])
+    assert harness.event(event_id).state is EventState.FANNED_OUT
+
+
+def test_tenants(harness):
+    everybody, a, b = (
+        harness.subscribe(),
+        harness.subscribe(tenant="a"),
+        harness.subscribe(tenant="b"),
+    )
+
+    def receivers(tenant: str | None) -> set[int]:
+        leases = harness.claim(harness.publish(tenant=tenant)).leases
+        harness.attempt(leases)
+        return {lease.subscription.id for lease in leases}
+
+    assert receivers(None) == {everybody, a, b}
+    assert receivers("a") == {everybody, a}
+    assert receivers("c") == {everybody}
+
+
+def test_a_service_is_called_once_and_its_result_is_the_payload(harness):
+    harness.subscribe("order.loaded")
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded", {"id": 3})
+    (resolving,) = harness.claim(event_id).resolving
+    assert harness.claim(event_id).resolving == []
+    leases = harness.fan_out(resolved(resolving, {"total": "9.90"})).leases
+    assert len(leases) == 2
+    assert {json.loads(lease.event.body)["data"]["total"] for lease in leases} == {"9.90"}
+    assert harness.fan_out(resolved(resolving, {"total": "0"})).leases == []
+
+
+def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness, clock):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    (resolving,) = harness.claim(event_id).resolving
+    seconds = []
+    while harness.event(event_id).state is not EventState.FAILED:
+        harness.fan_out(Resolved(resolving=resolving, error="ValueError: no order"))
+        start = clock.monotonic()
+        for _ in range(30):
+            found = harness.sweep().resolving
+            if found:
+                (resolving,) = found
+                seconds.append(round(clock.monotonic() - start))
+                break
+            clock.advance(1)
+    assert seconds == [1, 4, 9, 16, 25]
+    (letter,) = harness.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    assert (letter.id, letter.subscription_id) == (event_id, None)
+    assert "no order" in letter.reason
+    assert replay(harness.ledger, event_id) == event_id
+    (resolving,) = harness.sweep().resolving
+    assert len(harness.fan_out(resolved(resolving, {})).leases) == 1
+
+
+def test_arguments_that_do_not_fit_fail_at_once(harness):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    (resolving,) = harness.claim(event_id).resolving
+    harness.fan_out(Resolved(resolving=resolving, error="ServiceArguments: id", final=True))
+    event = harness.event(event_id)
+    assert (event.state, event.reason) == (EventState.FAILED, "ServiceArguments: id")
+
+
+def test_a_worker_that_vanishes_with_a_service_is_replaced(harness, clock):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    (old,) = harness.claim(event_id).resolving
+    clock.advance(harness.policy.resolve_lease + 1)
+    other = harness.second()
+    (new,) = other.sweep().resolving
+    assert harness.fan_out(resolved(old, {"from": "old"})).leases == []
+    (lease,) = other.fan_out(resolved(new, {"from": "new"})).leases
+    assert json.loads(lease.event.body)["data"] == {"from": "new"}
+
+
+def test_an_event_whose_workers_vanish_five_times_is_poison(harness, clock):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    harness.claim(event_id)
+    for _ in range(5):
+        clock.advance(harness.policy.resolve_lease + 1)
+        harness.sweep()
+    event = harness.event(event_id)
+    assert event.state is EventState.FAILED
+    assert "poison" in event.reason
+
+
+def test_a_name_that_only_the_worker_does_not_know_is_retried(harness, clock):
+    harness.subscribe()
+    event_id = harness.publish()
+    old = Harness(
+        ledger=harness.ledger,
+        clock=clock,
+        definitions=EventCatalog([EventDefinition(name="order.creation")]),
+    )
+    assert old.claim(event_id).leases == []
+    event = harness.event(event_id)
+    assert event.state is EventState.OPEN
+    assert "order.creation" in event.reason
+    clock.advance(1)
+    assert len(harness.sweep().leases) == 1
+
+
+def test_a_large_fan_out_goes_in_chunks_and_can_be_repeated(harness, clock, monkeypatch):
+    monkeypatch.setattr(claims, "CHUNK", 10)
+    for _ in range(25):
+        harness.subscribe()
+    event_id = harness.publish()
+    (resolving,) = harness.claim(event_id).resolving
+    owned = Resolved(resolving=resolving)
+    chunks = harness.chunks(resolving.event)
+    assert [len(chunk) for chunk in chunks] == [10, 10, 5]
+    assert harness.fan_out_chunk(owned, chunks[0], last=False)
+    clock.advance(harness.policy.resolve_lease + 1)
+    other = harness.second()
+    (again,) = other.sweep().resolving
+    assert not harness.fan_out_chunk(owned, chunks[1], last=False)
+    for number, chunk in enumerate(chunks):
+        assert other.fan_out_chunk(Resolved(resolving=again), chunk, last=number == 2)
+    assert len(harness.traces(event_id)) == 25
+    assert harness.event(event_id).state is EventState.FANNED_OUT
+
+
+def test_what_has_no_permit_waits(ledger, clock):
+    harness = Harness(ledger=ledger, clock=clock, permits=Permits(budget=2, per_subscription=1))
+    first, second = harness.subscribe(), harness.subscribe()
+    harness.subscribe()
+    one = harness.claim(harness.publish())
+    assert len(one.leases) == 2
+    assert one.left_waiting
+    more = harness.publish()
+    parked = harness.claim(more)
+    assert parked.parked == {first, second}
+    assert parked.leases == []
+    assert harness.due().leases == []
+    harness.attempt(one.leases, ok)
+    assert [lease.event.id for lease in harness.parked(first).leases] == [more]
+
+
+def test_a_repeated_event_id_is_one_event(harness):
+    first = harness.publish(data={"a": 1, "b": [1, 2]}, event_id="order-7")
+    assert harness.publish(data={"b": [1, 2], "a": 1}, event_id="order-7") == first
+    with pytest.raises(EventConflict, match="order-7"):
+        harness.publish(data={"a": 2, "b": [1, 2]}, event_id="order-7")
+    with pytest.raises(EventConflict):
+        harness.publish(data={"a": 1, "b": [1, 2]}, event_id="order-7", tenant="t")
+    assert harness.publish(data={"a": 1, "b": [1, 2]}, event_id="order-8") != first
+
+
+def test_what_cannot_be_published_is_refused(harness):
+    with pytest.raises(UnknownEvent, match=r"did you mean 'order\.created'"):
+        harness.publish("order.creatd")
+    with pytest.raises(InvalidPayload, match=r"data\.when: object is not JSON"):
+        harness.publish(data={"when": object()})
+    with pytest.raises(InvalidPayload, match="no JSON number"):
+        harness.publish(data={"x": float("nan")})
+    with pytest.raises(InvalidPayload, match="named arguments"):
+        harness.publish("order.loaded", [1, 2])
+    with pytest.raises(PayloadTooLarge, match="MAX_PAYLOAD_BYTES"):
+        harness.publish(data="x" * 10_001)
+    assert harness.ledger.read(lambda queries: queries.backlog()).events_open == 0
