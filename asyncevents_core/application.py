@@ -102,7 +102,7 @@ class AsyncEvents:
         if session is not None and connection is not None:
             raise TypeError("publish takes session= or connection=, not both")
         transaction = session if session is not None else connection
-        return self._ready().publish_many(_as_requests(requests), transaction=transaction)
+        return self.ready_publisher().publish_many(_as_requests(requests), transaction=transaction)
 
     async def apublish(
         self,
@@ -218,7 +218,7 @@ class AsyncEvents:
             return self._runtime
 
     def open_publisher(self) -> Publisher:
-        """Return what `publish` writes to. The `published_events` fixture replaces this."""
+        """Return a new publisher, as the settings want it."""
         runtime = self.runtime
         return LedgerPublisher(
             ledger=runtime.ledger,
@@ -263,7 +263,8 @@ class AsyncEvents:
     ) -> None:
         self.close()
 
-    def _ready(self) -> Publisher:
+    def ready_publisher(self) -> Publisher:
+        """Return what `publish` writes to. The fixture `published_events` replaces this."""
         publisher = self._publisher
         if publisher is None:
             with self._lock:
@@ -271,7 +272,7 @@ class AsyncEvents:
         return publisher
 
     def _publish(self, requests: Sequence[PublishRequest], transaction: Any) -> list[UUID]:
-        return self._ready().publish_many(requests, transaction=transaction)
+        return self.ready_publisher().publish_many(requests, transaction=transaction)
 
     def _deferred(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
         self._hand_off = HandOffThread(runtime.broker)

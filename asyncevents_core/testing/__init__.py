@@ -1,1 +1,67 @@
-"""Fakes and conformance suites."""
+"""For tests, of applications and of plugins: fakes, conformance suites, a pytest plugin.
+
+`MemoryLedger` and `MemoryBroker` are full peers of the real ones; the suites in
+`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixture
+`published_events` needs no import: pytest finds it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncevents_core.testing.broker import MemoryBroker
+    from asyncevents_core.testing.clock import ManualClock
+    from asyncevents_core.testing.conformance import (
+        BrokerConformance,
+        LedgerConformance,
+        RetryManagerConformance,
+        ServiceResolverConformance,
+        SinkConformance,
+    )
+    from asyncevents_core.testing.driver import deliver
+    from asyncevents_core.testing.ledger import MemoryLedger
+    from asyncevents_core.testing.published import PublishedEvents
+    from asyncevents_core.testing.sinks import BlockingRecordingSinkType, RecordingSinkType
+
+_HOMES = {
+    "BlockingRecordingSinkType": "sinks",
+    "BrokerConformance": "conformance",
+    "LedgerConformance": "conformance",
+    "ManualClock": "clock",
+    "MemoryBroker": "broker",
+    "MemoryLedger": "ledger",
+    "PublishedEvents": "published",
+    "RecordingSinkType": "sinks",
+    "RetryManagerConformance": "conformance",
+    "ServiceResolverConformance": "conformance",
+    "SinkConformance": "conformance",
+    "deliver": "driver",
+}
+
+__all__ = [
+    "BlockingRecordingSinkType",
+    "BrokerConformance",
+    "LedgerConformance",
+    "ManualClock",
+    "MemoryBroker",
+    "MemoryLedger",
+    "PublishedEvents",
+    "RecordingSinkType",
+    "RetryManagerConformance",
+    "ServiceResolverConformance",
+    "SinkConformance",
+    "deliver",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'asyncevents_core.testing' has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"asyncevents_core.testing.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name == "pytest":
+            raise ImportError("the conformance suites need pytest: pip install pytest") from error
+        raise

@@ -7,3 +7,17 @@ Inherit from a suite in a test module and override the fixtures that its docstri
         def sink_type(self):
             return FileSinkType()
 """
+
+from asyncevents_core.testing.conformance.broker import BrokerConformance
+from asyncevents_core.testing.conformance.ledger import LedgerConformance
+from asyncevents_core.testing.conformance.resolver import ServiceResolverConformance
+from asyncevents_core.testing.conformance.retry import RetryManagerConformance
+from asyncevents_core.testing.conformance.sink import SinkConformance
+
+__all__ = [
+    "BrokerConformance",
+    "LedgerConformance",
+    "RetryManagerConformance",
+    "ServiceResolverConformance",
+    "SinkConformance",
+]

@@ -1,0 +1,129 @@
+"""What the fixture `published_events` gives to a test: what was published, and assertions on it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import frozen
+
+from asyncevents_core.domain.jsontext import from_json, to_json
+from asyncevents_core.engine.publish import Publisher, PublishLimits, PublishRequest, prepare
+from asyncevents_core.ports.definitions import Definitions
+
+_UNSET: Final[Any] = object()
+
+
+@frozen(kw_only=True)
+class PublishedEvent:
+    """One event that was published; `data` as a subscriber without a service would get it."""
+
+    id: UUID
+    name: str
+    data: Any
+    tenant: str | None
+    event_id: str | None
+
+
+class PublishedEvents(Sequence[PublishedEvent]):
+    """The events that were published, in order. Thread-safe.
+
+    Events are recorded at once, also within a transaction that is rolled back later.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[PublishedEvent] = []
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[PublishedEvent]:
+        return iter(list(self._events))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._events[index]
+
+    def named(self, name: str) -> list[PublishedEvent]:
+        """Return the events of that name."""
+        return [one for one in self if one.name == name]
+
+    def clear(self) -> None:
+        """Forget everything so far."""
+        with self._lock:
+            self._events.clear()
+
+    def assert_published(
+        self,
+        name: str,
+        *,
+        data: object = _UNSET,
+        times: int | None = None,
+        tenant: str | None = _UNSET,
+    ) -> None:
+        """Fail unless such an event was published: at least once, or exactly `times` times.
+
+        `data` and `tenant` are compared where they are given.
+        """
+        found = [
+            one
+            for one in self.named(name)
+            if (data is _UNSET or one.data == _plain(data))
+            and (tenant is _UNSET or one.tenant == tenant)
+        ]
+        good = bool(found) if times is None else len(found) == times
+        if not good:
+            wanted = name if data is _UNSET else f"{name} {json.dumps(_plain(data))}"
+            often = "at least once" if times is None else f"{times} times"
+            raise AssertionError(
+                f"expected {wanted} {often}, found {len(found)}; published was:\n{self._listing()}"
+            )
+
+    def assert_nothing_published(self) -> None:
+        """Fail if anything was published."""
+        if self._events:
+            raise AssertionError(f"expected nothing, published was:\n{self._listing()}")
+
+    def record(self, event: PublishedEvent) -> None:
+        """Add an event."""
+        with self._lock:
+            self._events.append(event)
+
+    def _listing(self) -> str:
+        lines = [f"  {one.name} {json.dumps(one.data)}" for one in self]
+        return "\n".join(lines) or "  nothing"
+
+
+class RecordingPublisher(Publisher):
+    """Records instead of sending; refuses what a real publisher refuses."""
+
+    def __init__(
+        self, events: PublishedEvents, definitions: Definitions, limits: PublishLimits
+    ) -> None:
+        self._events = events
+        self._definitions = definitions
+        self._limits = limits
+
+    def publish_many(
+        self, requests: Sequence[PublishRequest], *, transaction: object | None
+    ) -> list[UUID]:
+        prepared = [prepare(one, self._definitions, self._limits) for one in requests]
+        for event in prepared:
+            self._events.record(
+                PublishedEvent(
+                    id=event.id,
+                    name=event.name,
+                    data=from_json(event.arguments),
+                    tenant=event.tenant,
+                    event_id=event.external_id,
+                )
+            )
+        return [event.id for event in prepared]
+
+
+def _plain(data: object) -> Any:
+    """Return data as JSON makes it, so that tuples, UUIDs and the like compare equal."""
+    return from_json(to_json(data))

@@ -1,0 +1,67 @@
+"""The suite that core ships, on the sink `http` and a real receiver."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from asyncevents_core.testing import SinkConformance
+from asyncevents_http.sink import HttpConfig, HttpSinkType
+
+
+class TestHttpSink(SinkConformance):
+    @pytest.fixture
+    def sink_type(self):
+        return HttpSinkType()
+
+    @pytest.fixture
+    def config(self):
+        return HttpConfig(allow=("127.0.0.0/8",))
+
+    @pytest.fixture
+    def bodies(self):
+        return []
+
+    @pytest.fixture
+    async def target(self, bodies):
+        async def take(request: web.Request) -> web.Response:
+            bodies.append(await request.read())
+            return web.Response(text="thank you")
+
+        app = web.Application(client_max_size=10_000_000)
+        app.router.add_post("/hook", take)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        await runner.cleanup()
+
+    @pytest.fixture
+    def received(self, bodies):
+        return lambda: list(bodies)
+
+    @pytest.fixture
+    def bad_targets(self):
+        return [
+            "",
+            "example.com",
+            "ftp://example.com/",
+            "http://",
+            "http:///path",
+            "http://user:password@example.com/",
+            "http://example.com/#part",
+            "http://exam ple.com/",
+            "http://example.com:0/",
+            "http://example.com:99999/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://[::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://0.0.0.0/",
+            "http://example.com/" + "x" * 2048,
+        ]
+
+    @pytest.fixture
+    def unreachable(self):
+        return "http://127.0.0.1:1/"

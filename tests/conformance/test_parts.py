@@ -1,0 +1,71 @@
+"""The other suites: brokers, sinks, resolvers, retry managers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from asyncevents_core.adapters.importing import ImportResolverType
+from asyncevents_core.adapters.kombu import KombuBroker
+from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
+from asyncevents_core.testing import (
+    BlockingRecordingSinkType,
+    BrokerConformance,
+    MemoryBroker,
+    RecordingSinkType,
+    RetryManagerConformance,
+    ServiceResolverConformance,
+    SinkConformance,
+)
+
+
+class TestMemoryBroker(BrokerConformance):
+    @pytest.fixture
+    def broker(self) -> MemoryBroker:
+        return MemoryBroker()
+
+
+class TestKombuOnSqlite(BrokerConformance):
+    @pytest.fixture
+    def broker(self, tmp_path: Path) -> KombuBroker:
+        return KombuBroker(f"sqla+sqlite:///{tmp_path}/broker.db")
+
+
+class _Recording(SinkConformance):
+    @pytest.fixture
+    def target(self) -> str:
+        return "memory:orders"
+
+    @pytest.fixture
+    def bad_targets(self) -> Sequence[str]:
+        return ["", "memory:", "http://example.com"]
+
+    @pytest.fixture
+    def received(self, sink_type) -> Callable[[], Sequence[bytes]]:
+        return lambda: [one.body for one in sink_type.recorder.requests]
+
+
+class TestRecordingSink(_Recording):
+    @pytest.fixture
+    def sink_type(self) -> RecordingSinkType:
+        return RecordingSinkType()
+
+
+class TestBlockingRecordingSink(_Recording):
+    @pytest.fixture
+    def sink_type(self) -> BlockingRecordingSinkType:
+        return BlockingRecordingSinkType()
+
+
+class TestImportResolver(ServiceResolverConformance):
+    @pytest.fixture
+    def resolver_type(self) -> ImportResolverType:
+        return ImportResolverType()
+
+
+class TestLedgerRetryManager(RetryManagerConformance):
+    @pytest.fixture
+    def retry_manager_type(self) -> LedgerRetryManagerType:
+        return LedgerRetryManagerType()
