@@ -1,0 +1,65 @@
+"""Servers that behave, and servers that do not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from asyncevents_core.testing.builders import make_request
+from asyncevents_http.sink import HttpConfig, HttpSink
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture
+async def serve():
+    """Start a web server with one handler; returns its URL."""
+    async with AsyncExitStack() as stack:
+
+        async def start(handler: Handler) -> str:
+            app = web.Application(client_max_size=10_000_000)
+            app.router.add_route("*", "/{path:.*}", handler)
+            runner = web.AppRunner(app, shutdown_timeout=0.1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            return f"http://127.0.0.1:{runner.addresses[0][1]}/"
+
+        yield start
+
+
+@pytest.fixture
+async def serve_raw():
+    """Start a TCP server that does what it is told with each connection; returns its URL."""
+    async with AsyncExitStack() as stack:
+
+        async def start(handle) -> str:
+            server = await asyncio.start_server(handle, "127.0.0.1", 0)
+
+            async def stop() -> None:
+                server.close()
+
+            stack.push_async_callback(stop)
+            return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+        yield start
+
+
+@asynccontextmanager
+async def sink_with(**options):
+    sink = HttpSink(HttpConfig(**{"allow": ("127.0.0.0/8",), **options}))
+    try:
+        yield sink
+    finally:
+        await sink.close()
+
+
+async def post(target: str, *, deadline: float = 15.0, secrets=(), **options):
+    """Make one attempt with a sink of its own."""
+    async with sink_with(**options) as sink:
+        return await sink.deliver(make_request(target=target, secrets=secrets), deadline)

@@ -1,0 +1,210 @@
+"""What each answer, and each lack of one, means."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+
+import pytest
+from aiohttp import web
+
+from asyncevents_core import OutcomeKind
+from asyncevents_core.testing.builders import make_request
+from asyncevents_http.outcomes import retry_after
+
+from .conftest import post, sink_with
+
+KINDS = {
+    200: "delivered",
+    202: "delivered",
+    204: "delivered",
+    301: "permanent",
+    304: "permanent",
+    307: "permanent",
+    400: "permanent",
+    401: "permanent",
+    404: "permanent",
+    408: "retryable",
+    410: "gone",
+    413: "permanent",
+    425: "retryable",
+    429: "retryable",
+    500: "retryable",
+    503: "retryable",
+    599: "retryable",
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), KINDS.items())
+async def test_statuses(serve, status, kind):
+    async def answer(_):
+        return web.Response(status=status, headers={"Location": "http://127.0.0.1:1/elsewhere"})
+
+    outcome = await post(await serve(answer))
+    assert (outcome.kind, outcome.status) == (OutcomeKind(kind), status)
+    assert str(status) in outcome.detail
+
+
+async def test_redirects_are_named_and_not_followed(serve):
+    seen = []
+
+    async def answer(request):
+        seen.append(request.path)
+        return web.Response(status=302, headers={"Location": "/elsewhere"})
+
+    outcome = await post(await serve(answer))
+    assert seen == ["/"]
+    assert "redirects are not followed" in outcome.detail
+    assert "/elsewhere" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("120", 120.0), (" 7 ", 7.0), ("soon", None), (None, None), ("-1", None), ("1e3", None)],
+)
+def test_retry_after_in_seconds(value, seconds):
+    assert retry_after(value) == seconds
+
+
+def test_retry_after_as_a_date():
+    assert 55 < retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
+    assert retry_after(formatdate(time.time() - 60, usegmt=True)) == 0.0
+
+
+async def test_retry_after_is_passed_on(serve):
+    async def answer(_):
+        return web.Response(status=429, headers={"Retry-After": "33"})
+
+    assert (await post(await serve(answer))).retry_after == 33.0
+
+
+async def test_the_response_is_kept_up_to_the_cap(serve):
+    async def answer(_):
+        return web.Response(text="é" * 10_000)
+
+    outcome = await post(await serve(answer), response_cap=101)
+    assert outcome.response.startswith("é" * 50)
+    assert outcome.response.endswith("(cut)")
+    assert len(outcome.response) < 120
+
+
+async def test_an_endless_response_is_cut_off(serve):
+    async def answer(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 10_000)
+
+    outcome = await post(await serve(answer), response_cap=1000)
+    assert outcome.kind is OutcomeKind.DELIVERED
+    assert len(outcome.response) < 1100
+
+
+async def test_a_success_whose_body_never_ends_is_a_success(serve):
+    async def answer(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"thank")
+        await asyncio.sleep(60)
+        return response
+
+    outcome = await post(await serve(answer), deadline=0.5)
+    assert outcome.kind is OutcomeKind.DELIVERED
+    assert "did not arrive" in outcome.detail
+    assert outcome.response == "thank"
+
+
+async def test_a_recipient_that_hangs_times_out(serve):
+    async def answer(_):
+        await asyncio.sleep(60)
+
+    outcome = await post(await serve(answer), deadline=0.3)
+    assert (outcome.kind, outcome.timed_out) == (OutcomeKind.RETRYABLE, True)
+    assert outcome.detail == "no answer within 0.3 s"
+
+
+async def test_the_sinks_own_time_out_counts_too(serve):
+    async def answer(_):
+        await asyncio.sleep(60)
+
+    assert (await post(await serve(answer), timeout=0.2)).timed_out
+
+
+async def test_a_connection_that_is_closed_is_retried(serve_raw):
+    async def handle(reader, writer):
+        await reader.read(100)
+        writer.close()
+
+    outcome = await post(await serve_raw(handle))
+    assert (outcome.kind, outcome.timed_out) == (OutcomeKind.RETRYABLE, False)
+
+
+async def test_a_connection_that_is_refused_is_retried():
+    outcome = await post("http://127.0.0.1:1/")
+    assert (outcome.kind, outcome.timed_out) == (OutcomeKind.RETRYABLE, False)
+    assert "cannot connect to 127.0.0.1:1" in outcome.detail
+
+
+async def test_rubbish_instead_of_http_is_retried(serve_raw):
+    async def handle(reader, writer):
+        await reader.read(100)
+        writer.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    assert (await post(await serve_raw(handle))).kind is OutcomeKind.RETRYABLE
+
+
+async def test_tls_to_a_server_without_it_is_retried(serve):
+    async def answer(_):
+        return web.Response()
+
+    url = (await serve(answer)).replace("http:", "https:")
+    assert (await post(url)).kind is OutcomeKind.RETRYABLE
+
+
+async def test_a_name_that_does_not_resolve_is_retried():
+    outcome = await post("http://no-such-host.invalid/")
+    assert outcome.kind is OutcomeKind.RETRYABLE
+    assert "no-such-host.invalid" in outcome.detail
+
+
+async def test_a_compressed_answer_does_no_harm(serve):
+    async def answer(request):
+        response = web.Response(text="x" * 5000)
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    assert (await post(await serve(answer))).kind is OutcomeKind.DELIVERED
+
+
+async def test_connections_are_kept_and_shared(serve):
+    peers = set()
+
+    async def answer(request):
+        peers.add(request.transport.get_extra_info("peername"))
+        return web.Response()
+
+    url = await serve(answer)
+    async with sink_with() as sink:
+        for _ in range(5):
+            await sink.deliver(make_request(target=url), 5.0)
+        assert len(peers) == 1
+        outcomes = await asyncio.gather(
+            *(sink.deliver(make_request(target=url), 15.0) for _ in range(200))
+        )
+    assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}
+
+
+async def test_cancellation_passes_through(serve):
+    async def answer(_):
+        await asyncio.sleep(60)
+
+    url = await serve(answer)
+    async with sink_with() as sink:
+        attempt = asyncio.ensure_future(sink.deliver(make_request(target=url), 15.0))
+        await asyncio.sleep(0.1)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt

@@ -1,0 +1,125 @@
+"""The receiver behind `listen`, `dev` and `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from asyncevents_core.testing.builders import make_request
+from asyncevents_http.background import running
+from asyncevents_http.receiver import Behaviour, Receiver
+
+from .conftest import sink_with
+
+
+async def deliver(url: str, *secrets: str, request=None):
+    async with sink_with() as sink:
+        return await sink.deliver(request or make_request(target=url, secrets=secrets), 5.0)
+
+
+@pytest.fixture
+def arrivals():
+    return []
+
+
+async def test_valid_and_invalid_signatures(arrivals):
+    with running(Receiver(secrets=["right"], arrived=arrivals.append)) as receiver:
+        assert (await deliver(receiver.url, "right")).status == 200
+        assert (await deliver(receiver.url, "wrong")).status == 401
+        assert (await deliver(receiver.url)).status == 401
+    assert [one.valid for one in arrivals] == [True, False, False]
+    assert (receiver.received, receiver.invalid, len(receiver.valid_events)) == (3, 2, 1)
+    assert arrivals[1].problem
+
+
+async def test_a_secret_per_path(arrivals):
+    receiver = Receiver(secrets_by_path={"/a": "one"}, arrived=arrivals.append)
+    receiver.add_secret("/b", "two")
+    with running(receiver):
+        assert (await deliver(f"{receiver.url}/a", "one")).status == 200
+        assert (await deliver(f"{receiver.url}/b", "two")).status == 200
+        assert (await deliver(f"{receiver.url}/b", "one")).status == 401
+        assert (await deliver(f"{receiver.url}/c")).status == 200
+    assert [one.valid for one in arrivals] == [True, True, False, None]
+
+
+async def test_fail_first_counts_by_delivery(arrivals):
+    receiver = Receiver(behaviour=Behaviour(fail_first=2, status=202), arrived=arrivals.append)
+    with running(receiver):
+        request = make_request(target=receiver.url)
+        statuses = [(await deliver("", request=request)).status for _ in range(3)]
+        other = (await deliver(receiver.url)).status
+    assert (statuses, other) == ([503, 503, 202], 503)
+    assert [one.attempt for one in arrivals] == [1, 2, 3, 1]
+
+
+async def test_what_is_no_cloudevent_is_shown_as_it_is(arrivals):
+    with running(Receiver(arrived=arrivals.append)) as receiver:
+        host, port = receiver.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        await reader.read(10)
+        writer.close()
+        await writer.wait_closed()
+    assert (arrivals[0].event_type, arrivals[0].data) == ("", "abc")
+
+
+def listen(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "asyncevents_core", "listen", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def test_listen_counts_to_its_end():
+    process = listen("--secret", "right", "--json", "--count", "2")
+    url = process.stderr.readline().split()[-1]
+    for n in range(2):
+        await deliver("", request=make_request(target=url, secrets=("right",), data={"n": n}))
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert [json.loads(line)["data"] for line in output.splitlines()] == [{"n": 0}, {"n": 1}]
+    assert "2 events accepted" in errors
+
+
+async def test_listen_fails_where_a_signature_is_invalid_and_stops_gracefully():
+    process = listen("--secret", "right")
+    url = process.stderr.readline().split()[-1]
+    await deliver(url, "wrong")
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "invalid" in output
+    assert "1 invalid signatures" in errors
+
+
+def test_listen_without_a_secret_says_so():
+    process = listen()
+    lines = [process.stderr.readline(), process.stderr.readline()]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert "not verified" in lines[1]
+    assert process.returncode == 0
+
+
+def test_listen_on_a_port_that_is_taken():
+    with running(Receiver()) as receiver:
+        port = receiver.url.rsplit(":", 1)[1]
+        process = listen("--port", port)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "cannot listen" in errors
+
+
+def test_listen_with_a_malformed_secret():
+    process = listen("--secret", "whsec_!")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "base64" in errors
