@@ -1,7 +1,7 @@
 # Everything here sets itself up: `make demo` and `make test` work on a fresh clone.
 
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
-	command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$one && break; done)
 VENV := .venv
 BIN := $(VENV)/bin

@@ -38,4 +38,5 @@ class SkipReport:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the report of skips."""
     config.pluginmanager.register(SkipReport(), "asyncevents-skips")

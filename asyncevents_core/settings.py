@@ -75,7 +75,9 @@ def _consistent_services(
     _: object, attribute: attrs.Attribute[Any], value: Mapping[str, EventSetting]
 ) -> None:
     for name, setting in value.items():
-        module, _colon, attributes = (setting.service or "a:b").partition(":")
+        if setting.service is None:
+            continue
+        module, _colon, attributes = setting.service.partition(":")
         if not module or not attributes:
             raise ValueError(
                 f"[{name!r}].service: {setting.service!r} is not package.module:function or "
@@ -269,7 +271,8 @@ def _guess(text: str) -> object:
 
 def _parse(kind: Any, text: str) -> object:
     """Read the text of an environment variable as what the setting wants."""
-    wanted = str(kind)
+    # A text before attrs has resolved it, a type afterwards.
+    wanted = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
     if wanted == "bool":
         lowered = text.lower()
         if lowered in {"1", "true", "yes", "on"}:

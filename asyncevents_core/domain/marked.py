@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import UUID
 
@@ -63,7 +64,7 @@ class MarkedService(Generic[P, R]):
     ) -> Callable[Q, R]: ...
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is not None:
-            return functools.partial(self.function, instance)
+            return MethodType(self.function, instance)
         return MarkedMethod(self)
 
     def arguments(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, object]:

@@ -41,7 +41,7 @@ class OutcomeRows(LedgerFixtures):
             delivery_id=_delivery(ledger),
             claim_no=3,
             outcome=OutcomeKind.RETRYABLE,
-            detail="HTTP 503 – später",
+            detail="HTTP 503: später",
             status=503,
             response="🐎" * 30_000,
             target="memory:orders",

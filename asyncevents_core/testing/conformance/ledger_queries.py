@@ -228,9 +228,8 @@ class Queries(LedgerFixtures):
         number = subscribe(ledger)
         (event_id,) = publish(ledger, make_event(name=name))
         (one,) = insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
-        for claim_no in range(1, attempts + 1):
-            attempt = make_attempt(delivery_id=one, claim_no=claim_no)
-            ledger.run(lambda tx, attempt=attempt: tx.record_attempts([attempt]))
+        made = [make_attempt(delivery_id=one, claim_no=1 + index) for index in range(attempts)]
+        ledger.run(lambda tx: tx.record_attempts(made))
         return number
 
 

@@ -1,0 +1,318 @@
+"""Event definitions: the setting, the decorator, plugins; and what resolves them."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+import attrs
+import pytest
+from mypy import api
+
+from asyncevents_core import EventDefinition, Settings, event
+from asyncevents_core.adapters.importing import ImportResolverType
+from asyncevents_core.catalog import collect_events
+from asyncevents_core.domain.jsontext import from_json, to_json
+from asyncevents_core.errors import (
+    InvalidPayload,
+    ServiceArguments,
+    ServiceNotFound,
+    SettingsError,
+    UnknownEvent,
+)
+from asyncevents_core.plugins import load_plugins
+
+MODULE = """
+from __future__ import annotations
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+import attrs
+from asyncevents_core import event
+
+@dataclass
+class Line:
+    sku: str
+    price: Decimal
+
+@attrs.frozen
+class Order:
+    id: int
+    at: datetime
+    lines: list[Line]
+
+@event("order.marked", title="Marked", resources=["sales"])
+def load(id: int, at: datetime, lines: list[Line] | None = None) -> Order:
+    return Order(id=id, at=at, lines=lines or [])
+
+class Repository:
+    @event("order.method")
+    def get(self, id: int) -> dict[str, object]:
+        return {"id": id, "self": type(self).__name__}
+
+    @event("order.async")
+    async def fetch(self, id: UUID, when: date) -> dict[str, object]:
+        return {"id": id, "when": when}
+
+    @classmethod
+    def made(cls, n: int) -> int:
+        return n
+
+    @staticmethod
+    def fixed(anything, *, n: float = 1.0):
+        return [anything, n]
+
+class NeedsMore:
+    def __init__(self, dependency):
+        self.dependency = dependency
+    def get(self, id: int):
+        return {}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "marked_shop.py").write_text(textwrap.dedent(MODULE))
+    yield "marked_shop"
+    sys.modules.pop("marked_shop", None)
+
+
+def collect(**values):
+    return collect_events(Settings.from_mapping(values), load_plugins(found=[]))
+
+
+def test_definitions_from_the_setting_and_from_marks(shop):
+    catalog = collect(EVENTS={"plain": {}}, EVENT_MODULES=[shop])
+    assert catalog.names() == ["order.async", "order.marked", "order.method", "plain"]
+    marked = catalog.get("order.marked")
+    assert (marked.service, marked.title) == ("marked_shop:load", "Marked")
+    assert marked.resources == ("sales",)
+    assert catalog.get("order.method").service == "marked_shop:Repository.get"
+
+
+def test_unknown_names_come_with_close_matches(shop):
+    with pytest.raises(UnknownEvent, match=r"did you mean 'order\.marked'"):
+        collect(EVENT_MODULES=[shop]).get("order.markt")
+
+
+def test_a_name_defined_twice_names_both_places(shop):
+    with pytest.raises(SettingsError) as caught:
+        collect(EVENTS={"order.marked": {}}, EVENT_MODULES=[shop, "no_such_module"])
+    text = str(caught.value)
+    assert "in EVENTS and in marked_shop:load" in text
+    assert "no_such_module cannot be imported" in text
+
+
+def test_names_are_case_sensitive():
+    assert collect(EVENTS={"A": {}, "a": {}}).names() == ["A", "a"]
+
+
+class Recorder:
+    def __init__(self):
+        self.published = []
+
+    def publish(self, name, data, *, tenant=None, event_id=None):
+        self.published.append((name, data))
+        return UUID(int=1)
+
+    async def apublish(self, name, data, *, tenant=None, event_id=None):
+        return self.publish(name, data)
+
+
+async def test_marked_functions_publish_their_arguments():
+    @event("sum.made")
+    def add(a: int, b: int = 2) -> int:
+        return a + b
+
+    class Repository:
+        @event("thing.got")
+        def get(self, id: int) -> str:
+            return f"{type(self).__name__} {id}"
+
+    app = Recorder()
+    assert add(1, b=5) == 6
+    assert Repository().get(3) == "Repository 3"
+    assert Repository.get(Repository(), 4) == "Repository 4"
+    add.publish(app, 1)
+    add.publish(app, 1, b=3)
+    Repository.get.publish(app, 42)
+    await Repository.get.apublish(app, id=43)
+    assert app.published == [
+        ("sum.made", {"a": 1}),
+        ("sum.made", {"a": 1, "b": 3}),
+        ("thing.got", {"id": 42}),
+        ("thing.got", {"id": 43}),
+    ]
+    assert Repository.get.arguments(5) == {"id": 5}
+    with pytest.raises(TypeError):
+        add.publish(app, 1, 2, 3)
+
+
+def resolver(build=lambda cls: cls()):
+    return ImportResolverType().open(build)
+
+
+def service(path: str, **options):
+    return resolver(**options).resolve(EventDefinition(name="x", service=path))
+
+
+def test_arguments_are_converted_to_their_annotated_types(shop):
+    found = service("marked_shop:load")
+    result = found.call(
+        {"id": 1, "at": "2026-11-24T10:00:00+00:00", "lines": [{"sku": "tea", "price": "9.90"}]}
+    )
+    assert result.at == datetime(2026, 11, 24, 10, tzinfo=UTC)
+    assert result.lines[0].price == Decimal("9.90")
+    assert from_json(to_json(result)) == {
+        "id": 1,
+        "at": "2026-11-24T10:00:00+00:00",
+        "lines": [{"sku": "tea", "price": "9.90"}],
+    }
+
+
+async def test_async_services_and_methods(shop):
+    found = service("marked_shop:Repository.fetch")
+    assert found.is_async
+    result = await found.call({"id": str(UUID(int=7)), "when": "2026-11-24"})
+    assert result == {"id": UUID(int=7), "when": date(2026, 11, 24)}
+    assert service("marked_shop:Repository.get").call({"id": 2})["self"] == "Repository"
+    assert service("marked_shop:Repository.made").call({"n": 3}) == 3
+    assert service("marked_shop:Repository.fixed").call({"anything": [1], "n": 2}) == [[1], 2.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "missing a required argument: 'id'"),
+        ({"id": 1, "other": 2}, "other"),
+        ({"id": "1"}, "argument 'id' is no int: '1'"),
+        ({"id": True}, "argument 'id' is no int"),
+        ({"id": None}, "argument 'id' is no int"),
+    ],
+)
+def test_arguments_that_do_not_fit(shop, arguments, message):
+    with pytest.raises(ServiceArguments, match=message):
+        service("marked_shop:Repository.get").call(arguments)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["no_such:thing", "marked_shop:nothing", "marked_shop:Repository.no", "marked_shop:datetime.x"],
+)
+def test_services_that_are_not_there(shop, path):
+    with pytest.raises(ServiceNotFound):
+        service(path)
+
+
+def test_instances_are_built_by_the_container(shop):
+    with pytest.raises(ServiceNotFound, match="asyncevents_build_service"):
+        service("marked_shop:NeedsMore.get")
+    built = service("marked_shop:NeedsMore.get", build=lambda cls: cls("dependency"))
+    assert built.call({"id": 1}) == {}
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@attrs.frozen
+class Point:
+    x: float
+    tag: Colour
+
+
+def test_json_of_what_applications_have():
+    value = {
+        "point": Point(1.5, Colour.RED),
+        "uuid": UUID(int=5),
+        "decimal": Decimal("1.10"),
+        "tuple": (1, None, True),
+        "set": {3},
+        "date": date(2026, 1, 2),
+        "text": "Grüße\u2028",
+    }
+    assert from_json(to_json(value)) == {
+        "point": {"x": 1.5, "tag": "red"},
+        "uuid": str(UUID(int=5)),
+        "decimal": "1.10",
+        "tuple": [1, None, True],
+        "set": [3],
+        "date": "2026-01-02",
+        "text": "Grüße\u2028",
+    }
+    assert to_json({"a": [1, "ä"]}) == '{"a":[1,"ä"]}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": {"b": [1, object()]}}, r"data\.a\.b\[1\]: object is not JSON"),
+        ({"a": b"bytes"}, r"data\.a: bytes is not JSON"),
+        ({"a": float("inf")}, r"data\.a: inf is no JSON number"),
+        ({1: float("nan")}, "keys must be texts"),
+        ({"a": "\ud800"}, "no valid Unicode"),
+    ],
+)
+def test_what_json_cannot_hold(value, message):
+    with pytest.raises(InvalidPayload, match=message):
+        to_json(value)
+
+
+def test_data_that_contains_itself():
+    value: dict[str, object] = {}
+    value["self"] = value
+    with pytest.raises(InvalidPayload, match="contains itself"):
+        to_json(value)
+
+
+TYPED = """
+from uuid import UUID
+from asyncevents_core import AsyncEvents, event
+
+@event("order.created")
+def order(id: int, note: str = "") -> dict[str, object]:
+    return {}
+
+class Repository:
+    @event("order.loaded")
+    def get(self, id: int) -> str:
+        return ""
+
+def good(events: AsyncEvents) -> UUID:
+    order.publish(events, 1, note="x")
+    Repository.get.publish(events, 1)
+    text: str = Repository().get(2)
+    arguments: dict[str, object] = order.arguments(id=3)
+    events.publish("order.created", arguments)
+    result: dict[str, object] = order(4)
+    return order.publish(events, id=5)
+"""
+
+WRONG = """
+def bad(events: AsyncEvents) -> None:
+    order.publish(events, "1")
+    order.publish(events, 1, nota="x")
+    order.publish(events)
+    Repository.get.publish(events, "1")
+    Repository.get.publish(events, 1, 2)
+"""
+
+
+def test_publishing_is_typed_after_the_functions_parameters(tmp_path):
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(TYPED)
+    bad.write_text(TYPED + WRONG)
+    cache = ["--strict", "--cache-dir", str(tmp_path / "cache"), "--follow-imports", "silent"]
+    output, errors, code = api.run([*cache, str(good)])
+    assert (code, errors) == (0, ""), output
+    output, _, code = api.run([*cache, str(bad)])
+    assert code == 1
+    first = TYPED.count("\n") + 2
+    lines = sorted({int(line.split(":")[1]) for line in output.splitlines() if ": error:" in line})
+    assert lines == [first + n for n in range(1, 6)], output

@@ -1,0 +1,169 @@
+"""Plugins: what they register, and what is said of those that cannot be used."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from asyncevents_core import EventDefinition, hookimpl
+from asyncevents_core.adapters import builtins
+from asyncevents_core.errors import DuplicateName, UnknownName
+from asyncevents_core.plugins import load_plugins
+from asyncevents_core.testing import RecordingSinkType
+
+
+class Distribution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = "1.2.3"
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a plugin from its source, under the name of a distribution."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = []
+
+    def make(name: str, source: str) -> EntryPoint:
+        module = name.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
+        point = EntryPoint(name, module, "asyncevents")
+        vars(point)["dist"] = Distribution(f"dist-{name}")
+        made.append(module)
+        return point
+
+    yield make
+    for module in made:
+        sys.modules.pop(module, None)
+
+
+SINK = """
+from asyncevents_core import hookimpl
+from asyncevents_core.testing import RecordingSinkType
+
+class Sink(RecordingSinkType):
+    name = {name!r}
+
+@hookimpl
+def asyncevents_register_sinks():
+    return [Sink()]
+"""
+
+
+def test_builtins_register_through_the_same_hooks():
+    plugins = load_plugins([builtins], found=[])
+    assert plugins.service_resolvers.names() == ["import"]
+    assert plugins.retry_managers.names() == ["ledger"]
+    assert plugins.problems == ()
+    (entry,) = plugins.retry_managers
+    assert entry.source.distribution == "asyncevents-core"
+
+
+def test_a_plugin_is_found_and_named(install):
+    plugins = load_plugins(found=[install("good", SINK.format(name="one"))])
+    assert plugins.sinks.get("one").title
+    (entry,) = plugins.sinks
+    assert str(entry.source) == "plugin 'good' of dist-good 1.2.3"
+
+
+BROKEN = {
+    "cannot be imported": "import no_such_thing",
+    "SyntaxError": "def",
+    "does not fit": """
+        from asyncevents_core import hookimpl
+        @hookimpl
+        def asyncevents_register_sinks(surprise):
+            return []
+    """,
+    "there is no hook 'asyncevents_register_sink' (did you mean 'asyncevents_register_sinks'": """
+        from asyncevents_core import hookimpl
+        @hookimpl
+        def asyncevents_register_sink():
+            return []
+    """,
+    "RuntimeError('on purpose')": """
+        from asyncevents_core import hookimpl
+        @hookimpl
+        def asyncevents_register_sinks():
+            raise RuntimeError("on purpose")
+    """,
+    "is no SinkType": """
+        from asyncevents_core import hookimpl
+        @hookimpl
+        def asyncevents_register_sinks():
+            return ["a sink"]
+    """,
+}
+
+
+@pytest.mark.parametrize(("message", "source"), BROKEN.items())
+def test_a_broken_plugin_is_named_and_the_others_keep_working(install, message, source):
+    points = [install("broken", source), install("good", SINK.format(name="one"))]
+    plugins = load_plugins([builtins], found=points)
+    (problem,) = plugins.problems
+    assert str(problem).startswith("plugin 'broken' of dist-broken 1.2.3: ")
+    assert message in str(problem)
+    assert plugins.sinks.names() == ["one"]
+    assert plugins.retry_managers.names() == ["ledger"]
+
+
+def test_a_duplicate_name_names_both_sides_and_the_others_keep_working(install):
+    points = [
+        install("first", SINK.format(name="same")),
+        install("second", SINK.format(name="same")),
+        install("third", SINK.format(name="other")),
+    ]
+    plugins = load_plugins(found=points)
+    (problem,) = plugins.problems
+    with pytest.raises(DuplicateName) as caught:
+        plugins.sinks.get("same")
+    for text in (str(problem), str(caught.value)):
+        assert "dist-first" in text
+        assert "dist-second" in text
+    assert plugins.sinks.get("other").name == "other"
+
+
+def test_an_unknown_name():
+    plugins = load_plugins([builtins], found=[])
+    with pytest.raises(UnknownName, match=r"pip install asyncevents-http"):
+        plugins.sinks.get("http")
+    with pytest.raises(UnknownName, match=r"did you mean 'ledger'"):
+        plugins.retry_managers.get("ledgr")
+
+
+class Container:
+    @hookimpl
+    def asyncevents_build_service(self, cls: type) -> object | None:
+        return "from the container" if cls is dict else None
+
+
+class Events:
+    @hookimpl
+    def asyncevents_register_events(self) -> list[EventDefinition]:
+        return [EventDefinition(name="plugin.event")]
+
+    @hookimpl
+    def asyncevents_register_sinks(self) -> list[RecordingSinkType]:
+        return [RecordingSinkType()]
+
+
+def test_services_are_built_by_the_first_plugin_that_does():
+    plugins = load_plugins([Container()], found=[])
+    assert plugins.build_service(dict) == "from the container"
+    assert plugins.build_service(list) == []
+
+
+def test_one_plugin_may_register_several_things():
+    plugins = load_plugins([Events()], found=[])
+    assert [entry.name for entry in plugins.events] == ["plugin.event"]
+    assert plugins.sinks.names() == ["recording"]
+
+
+def test_what_is_installed_here():
+    plugins = load_plugins([builtins])
+    assert plugins.problems == ()
+    assert {"http", "file"} <= set(plugins.sinks.names())
+    assert {"listen", "dev", "demo"} <= set(plugins.commands.names())

@@ -1,0 +1,193 @@
+"""The settings: every mistake at once, with its path."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import field, frozen
+from cryptography.fernet import Fernet
+
+from asyncevents_core import SECRET, SinkType
+from asyncevents_core.errors import SettingsError
+from asyncevents_core.settings import Settings, load_settings, sink_config
+
+
+def problems(values, **environ) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping(values, environ=environ)
+    return list(caught.value.problems)
+
+
+def test_defaults():
+    settings = Settings.from_mapping({})
+    assert settings.ledger_url == "sqlite:///asyncevents.db"
+    assert settings.broker_url == "sqla+sqlite:///asyncevents-broker.db"
+    assert (settings.maximum_deaths, settings.retry_after_max) == (5, 3600.0)
+    assert (settings.service_resolver, settings.retry_manager) == ("import", "ledger")
+    assert (settings.log_cleanup_enabled, settings.log_lifetime_days) == (False, 30)
+    assert set(settings.origins.values()) == {"default"}
+
+
+def test_a_full_mapping():
+    settings = Settings.from_mapping(
+        {
+            "EVENTS": {"a.b": {"service": "m:f", "resources": ["x"]}, "c": {}},
+            "EVENT_MODULES": ["one", "two"],
+            "SINKS": {"http": {"timeout": 3}},
+            "SINK_DEADLINE": 3,
+        },
+        origin="module x",
+    )
+    assert settings.events["a.b"].resources == ("x",)
+    assert settings.events["c"].service is None
+    assert settings.event_modules == ("one", "two")
+    assert settings.sink_deadline == 3.0
+    assert settings.origins["EVENTS"] == "module x"
+    assert settings.origins["EAGER"] == "default"
+
+
+def test_all_mistakes_are_reported_together_with_their_paths():
+    found = problems(
+        {
+            "LEDGR_URL": "x",
+            "BROKER_URL": "nonsense",
+            "MAXIMUM_DEATHS": "5",
+            "LOG_LIFETIME_DAYS": -1,
+            "EAGER": 1,
+            "EVENT_MODULES": "shop",
+            "EVENTS": {"a b": {}, "c": {"servce": "m:f"}, "d": {"resources": [1]}},
+            "SECRET_KEYS": ["short"],
+            "SINKS": {"http": []},
+        }
+    )
+    text = "\n".join(found)
+    assert "LEDGR_URL: no such setting (did you mean 'LEDGER_URL'" in text
+    assert "BROKER_URL: 'nonsense' is no URL" in text
+    assert "MAXIMUM_DEATHS: expected int, got str: '5'" in found
+    assert "LOG_LIFETIME_DAYS:" in text
+    assert "EAGER: expected bool, got int: 1" in found
+    assert "EVENT_MODULES: expected a list, got str" in found
+    assert "EVENTS['c'].servce: no such option (did you mean 'service'?)" in found
+    assert "EVENTS['d'].resources" in text
+    assert "SECRET_KEYS[0] is no Fernet key" in text
+    assert "SINKS['http']" in text
+
+
+@pytest.mark.parametrize("name", ["a b", "", "ä", "x" * 256, "a/b"])
+def test_names_of_events(name):
+    (found,) = problems({"EVENTS": {name: {}}})
+    assert found.startswith(f"EVENTS[{name!r}]")
+
+
+@pytest.mark.parametrize("service", ["module", ":f", "m:", ""])
+def test_services_are_paths(service):
+    (found,) = problems({"EVENTS": {"a": {"service": service}}})
+    assert "EVENTS['a'].service" in found
+
+
+def test_the_environment_overrides():
+    settings = Settings.from_mapping(
+        {"MAXIMUM_DEATHS": 1, "SINKS": {"http": {"timeout": 15, "allow": ["a"]}}},
+        environ={
+            "ASYNCEVENTS_MAXIMUM_DEATHS": "7",
+            "ASYNCEVENTS_EAGER": "yes",
+            "ASYNCEVENTS_EVENT_MODULES": "one,two",
+            "ASYNCEVENTS_SINK_DEADLINE": "2.5",
+            "ASYNCEVENTS_SINKS__HTTP__TIMEOUT": "5",
+            "ASYNCEVENTS_EVENTS": '{"a.b": {}}',
+            "ASYNCEVENTS_SETTINGS_MODULE": "ignored",
+            "PATH": "ignored",
+        },
+    )
+    assert (settings.maximum_deaths, settings.eager) == (7, True)
+    assert settings.event_modules == ("one", "two")
+    assert settings.sink_deadline == 2.5
+    assert settings.sinks["http"] == {"timeout": 5, "allow": ["a"]}
+    assert list(settings.events) == ["a.b"]
+    assert settings.origins["EAGER"] == "environment variable ASYNCEVENTS_EAGER"
+
+
+def test_mistakes_in_the_environment():
+    found = problems(
+        {},
+        ASYNCEVENTS_LEDGERURL="x",
+        ASYNCEVENTS_EAGER="perhaps",
+        ASYNCEVENTS_PERMITS="many",
+        ASYNCEVENTS_EVENTS="{",
+    )
+    assert len(found) == 4
+    assert any("did you mean 'LEDGER_URL'" in one for one in found)
+
+
+def test_secrets_are_not_shown():
+    key = Fernet.generate_key().decode()
+    settings = Settings.from_mapping(
+        {
+            "SECRET_KEYS": [key],
+            "LEDGER_URL": "postgresql://u:password@h/db",
+            "SINKS": {"x": {"token": "t0ken"}},
+        }
+    )
+    for secret in (key, "password", "t0ken"):
+        assert secret not in repr(settings)
+
+
+def test_modules(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good_settings.py").write_text("MAXIMUM_DEATHS = 2\nlower = 1\n_HIDDEN = 1\n")
+    (tmp_path / "bad_settings.py").write_text("1 / 0\n")
+    (tmp_path / "worse_settings.py").write_text("import no_such_module\n")
+    assert load_settings("good_settings", environ={}).maximum_deaths == 2
+    environ = {"ASYNCEVENTS_SETTINGS_MODULE": "good_settings"}
+    assert load_settings(environ=environ).origins["MAXIMUM_DEATHS"].endswith("good_settings")
+    for name, text in (
+        ("bad_settings", "ZeroDivisionError"),
+        ("worse_settings", "no_such_module"),
+        ("no_settings", "asyncevents init"),
+    ):
+        with pytest.raises(SettingsError, match=text):
+            load_settings(name, environ={})
+    with pytest.raises(SettingsError, match="asyncevents init"):
+        load_settings(environ={})
+
+
+@frozen(kw_only=True)
+class Nested:
+    host: str
+    port: int = 1
+
+
+@frozen(kw_only=True)
+class SinkOptions:
+    region: str
+    token: str = field(default="", metadata={SECRET: True}, repr=False)
+    retries: int = 0
+    proxy: Nested | None = None
+
+
+class Example(SinkType[SinkOptions]):
+    name = "example"
+    title = "Example"
+    config_class = SinkOptions
+
+    def validate_target(self, target, config):
+        raise AssertionError("not called")
+
+    def open(self, config):
+        raise AssertionError("not called")
+
+
+def test_the_configuration_of_a_sink():
+    settings = Settings.from_mapping(
+        {"SINKS": {"example": {"region": "eu", "proxy": {"host": "h"}}}}
+    )
+    assert sink_config(settings, Example()) == SinkOptions(region="eu", proxy=Nested(host="h"))
+    wrong = Settings.from_mapping(
+        {"SINKS": {"example": {"retries": "1", "tokn": "x", "proxy": {"port": 2}}}}
+    )
+    with pytest.raises(SettingsError) as caught:
+        sink_config(wrong, Example())
+    text = str(caught.value)
+    assert "SINKS['example'].region: is required" in text
+    assert "SINKS['example'].retries: expected int" in text
+    assert "SINKS['example'].tokn: no such option (did you mean 'token'?)" in text
+    assert "SINKS['example'].proxy" in text
