@@ -84,14 +84,12 @@ def _publish_file(context: CliContext, path: str) -> None:
         sys.exit(1)
 
 
-def _open(path: str) -> IO[str]:
-    if path == "-":
-        return open(0, encoding="utf-8", closefd=False)
-    return open(path, encoding="utf-8")
+def _open(path: str) -> IO[bytes]:
+    return open(0, "rb", closefd=False) if path == "-" else open(path, "rb")
 
 
 def _publish_batch(
-    context: CliContext, batch: list[tuple[int, str]], progress: Progress
+    context: CliContext, batch: list[tuple[int, bytes]], progress: Progress
 ) -> tuple[int, int]:
     requests: list[tuple[int, PublishRequest]] = []
     refused = 0
@@ -120,8 +118,8 @@ def _publish_batch(
     return len(requests), refused
 
 
-def _request(line: str) -> PublishRequest:
-    value: Any = json.loads(line)
+def _request(line: bytes) -> PublishRequest:
+    value: Any = json.loads(line.decode("utf-8"))
     if not isinstance(value, dict) or not isinstance(value.get("event_name"), str):
         raise TypeError('expected an object with "event_name" and "data"')
     if "data" not in value:
@@ -143,8 +141,8 @@ def _text(value: dict[str, Any], key: str) -> str | None:
     return found
 
 
-def _batches(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    batch: list[tuple[int, str]] = []
+def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    batch: list[tuple[int, bytes]] = []
     for line in lines:
         batch.append(line)
         if len(batch) == BATCH:

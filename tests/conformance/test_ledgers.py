@@ -97,6 +97,6 @@ class TestSqliteLedger(LedgerConformance):
                 found = connection.exec_driver_sql(
                     "SELECT attempt_id, version FROM asyncevents_index_queue"
                 )
-                return dict(found.tuples().all())
+                return {row.attempt_id: row.version for row in found}
 
         return read
