@@ -1,0 +1,154 @@
+"""The domain's pure functions: backoff, summaries, envelopes, secrets, identifiers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncevents_core.domain.backoff import backoff, exhausted, retry_delay
+from asyncevents_core.domain.delivery import DeliveryState, summary
+from asyncevents_core.domain.envelope import envelope, parse_envelope
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.secret import generate_secret, receiver_secret, symmetric_key
+from asyncevents_core.domain.subscription import RetryPolicy
+from asyncevents_core.errors import InvalidSecret
+
+DEFAULT = RetryPolicy()
+
+
+@pytest.mark.parametrize(
+    ("deaths", "seconds"), [(1, 1), (2, 4), (3, 9), (4, 16), (5, 25), (7, 49), (8, 60), (100, 60)]
+)
+def test_the_backoff_is_quadratic_up_to_a_minute(deaths, seconds):
+    assert backoff(deaths, DEFAULT) == seconds
+
+
+@pytest.mark.parametrize(("deaths", "seconds"), [(1, 5), (2, 300), (3, 300)])
+def test_the_last_step_of_a_schedule_repeats(deaths, seconds):
+    assert backoff(deaths, RetryPolicy(schedule=(5, 300))) == seconds
+
+
+@pytest.mark.parametrize(
+    ("deaths", "retry_after", "cap", "seconds"),
+    [
+        (1, None, 3600, 1),
+        (1, 30.0, 3600, 30),
+        (1, 30.0, 10, 10),
+        (5, 3.0, 3600, 25),
+        (1, -5.0, 3600, 1),
+        (1, 30.0, 0, 1),
+    ],
+)
+def test_retry_after_is_a_floor_below_the_cap(deaths, retry_after, cap, seconds):
+    delay = retry_delay(deaths, DEFAULT, retry_after=retry_after, retry_after_max=cap, random=0.5)
+    assert delay == seconds
+
+
+@given(st.integers(1, 50), st.floats(0, 1), st.floats(0, 1))
+def test_jitter_stays_within_its_fraction(deaths, jitter, random):
+    policy = RetryPolicy(jitter=jitter)
+    delay = retry_delay(deaths, policy, retry_after=None, retry_after_max=0, random=random)
+    plain = backoff(deaths, DEFAULT)
+    assert plain * (1 - jitter) - 1e-9 <= delay <= plain * (1 + jitter) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("policy", "deaths", "over"),
+    [
+        (DEFAULT, 5, False),
+        (DEFAULT, 6, True),
+        (RetryPolicy(maximum_deaths=0), 1, True),
+        (RetryPolicy(maximum_deaths=7), 7, False),
+    ],
+)
+def test_a_delivery_is_exhausted_after_its_maximum_deaths(policy, deaths, over):
+    assert exhausted(deaths, policy, default_maximum=5) is over
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"maximum_deaths": -1},
+        {"jitter": 1.5},
+        {"jitter": -0.1},
+        {"schedule": ()},
+        {"schedule": (-1.0,)},
+    ],
+)
+def test_retry_policies_that_make_no_sense(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("state", "deaths", "words"),
+    [
+        (DeliveryState.DELIVERED, 0, "Delivered"),
+        (DeliveryState.DELIVERED, 1, "Delivered with 1 retry"),
+        (DeliveryState.DELIVERED, 2, "Delivered with 2 retries"),
+        (DeliveryState.DEAD, 6, "Dead Lettered with 5 retries"),
+        (DeliveryState.DEAD, 1, "Dead Lettered"),
+        (DeliveryState.WAITING, 0, "Waiting"),
+        (DeliveryState.WAITING, 2, "Waiting for retry 2"),
+        (DeliveryState.LEASED, 1, "Being delivered"),
+        (DeliveryState.HELD, 1, "Held: its subscription is disabled"),
+        (DeliveryState.CANCELLED, 1, "Cancelled"),
+    ],
+)
+def test_summaries(state, deaths, words):
+    assert summary(state, deaths) == words
+
+
+@given(
+    data=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    ),
+    tenant=st.none() | st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True),
+    at=st.integers(0, 4_000_000_000_000_000),
+)
+def test_the_sdk_reads_an_envelope_back(data, tenant, at):
+    number = uuid7()
+    text = json.dumps(data).encode()
+    body = envelope(
+        event_id=number, name="a.b", source="/s", occurred_at=at, tenant=tenant, data=text
+    )
+    event = JSONFormat().read(CloudEvent, body)
+    assert (event.get_id(), event.get_source(), event.get_type()) == (str(number), "/s", "a.b")
+    assert event.get_data() == data
+    assert event.get_attributes().get("tenant") == tenant
+    assert round(event.get_time().timestamp() * 1_000_000) == pytest.approx(at, abs=1)
+    assert text in body
+    assert parse_envelope(body)["data"] == data
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"nothing"])
+def test_what_is_no_envelope(body):
+    with pytest.raises(ValueError, match=r"CloudEvent|Expecting"):
+        parse_envelope(body)
+
+
+def test_identifiers_are_unique_and_ordered_by_time():
+    made = [uuid7() for _ in range(10_000)]
+    assert len(set(made)) == len(made)
+    assert {one.version for one in made} == {7}
+    milliseconds = [one.int >> 80 for one in made]
+    assert milliseconds == sorted(milliseconds)
+
+
+def test_a_generated_secret_is_what_the_receiver_gets():
+    secret = generate_secret()
+    assert receiver_secret(secret) == secret
+    assert len(symmetric_key(secret)) == 24
+    assert generate_secret() != secret
+
+
+@pytest.mark.parametrize("token", ["", "whsec_", "whsec_***", "whsk_", "whsk_c2hvcnQ="])
+def test_malformed_secrets(token):
+    with pytest.raises(InvalidSecret):
+        receiver_secret(token)

@@ -1,0 +1,108 @@
+"""Permits: budgets, shares and caps."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncevents_core.engine.permits import Permits, Verdict
+
+
+def grant(permits, subscription, count=1):
+    plan = permits.plan()
+    verdicts = [plan.ask(subscription) for _ in range(count)]
+    permits.take(plan)
+    return verdicts
+
+
+def over(permits, subscription, *, slow=False, delivered=True, timed_out=False):
+    permits.release(subscription, slow=slow, delivered=delivered, timed_out=timed_out)
+
+
+def test_the_budget_is_shared_by_all_subscriptions():
+    permits = Permits(budget=3, per_subscription=100)
+    assert grant(permits, 1, 2) == [Verdict.GRANTED] * 2
+    assert grant(permits, 2, 2) == [Verdict.GRANTED, Verdict.FULL]
+    assert (permits.free, permits.in_flight) == (0, 3)
+    over(permits, 1)
+    assert grant(permits, 2) == [Verdict.GRANTED]
+
+
+def test_a_subscription_has_a_cap_of_its_own():
+    permits = Permits(budget=100, per_subscription=2)
+    assert grant(permits, 1, 3) == [Verdict.GRANTED, Verdict.GRANTED, Verdict.PARK]
+    assert grant(permits, 2) == [Verdict.GRANTED]
+
+
+def test_a_plan_that_is_dropped_takes_nothing():
+    permits = Permits(budget=1, per_subscription=10)
+    assert permits.plan().ask(1) is Verdict.GRANTED
+    assert permits.free == 1
+
+
+def test_slow_deliveries_free_the_fast_budget_and_cost_their_subscription_its_share():
+    permits = Permits(budget=8, per_subscription=100)
+    grant(permits, 1, 8)
+    assert permits.slow_down([1] * 8) == 8
+    assert permits.free == 8
+    # A quarter of the fast budget, while it has slow ones.
+    assert grant(permits, 1, 3) == [Verdict.GRANTED, Verdict.GRANTED, Verdict.PARK]
+    assert grant(permits, 2, 6) == [Verdict.GRANTED] * 6
+
+
+def test_the_slow_budget_is_four_times_as_large():
+    permits = Permits(budget=2, per_subscription=100)
+    for _ in range(4):
+        grant(permits, 1, 2)
+        grant(permits, 2, 2)
+        permits.slow_down([1, 1])
+        permits.slow_down([2, 2])
+    assert permits.in_flight - (2 - permits.free) == 8
+    grant(permits, 3, 2)
+    assert permits.slow_down([3, 3]) == 0
+
+
+def test_time_outs_halve_the_cap_and_successes_restore_it():
+    permits = Permits(budget=100, per_subscription=8)
+    caps = []
+    for delivered, timed_out in [(False, True), (False, True), (False, True), (False, True)]:
+        grant(permits, 1)
+        over(permits, 1, delivered=delivered, timed_out=timed_out)
+        caps.append(permits.plan().room(1))
+    assert caps == [4, 2, 1, 1]
+    for _ in range(7):
+        grant(permits, 1)
+        over(permits, 1)
+    assert permits.plan().room(1) == 8
+
+
+def test_a_failure_without_a_time_out_leaves_the_cap():
+    permits = Permits(budget=100, per_subscription=8)
+    grant(permits, 1)
+    over(permits, 1, delivered=False)
+    assert permits.plan().room(1) == 8
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["ask", "slow", "done", "late"]))),
+    st.integers(1, 6),
+    st.integers(1, 6),
+)
+def test_nothing_is_ever_over_budget_or_lost(steps, budget, cap):
+    permits = Permits(budget=budget, per_subscription=cap)
+    fast: list[int] = []
+    slow: list[int] = []
+    for subscription, step in steps:
+        if step == "ask" and grant(permits, subscription) == [Verdict.GRANTED]:
+            fast.append(subscription)
+        elif step == "slow" and subscription in fast and permits.slow_down([subscription]):
+            fast.remove(subscription)
+            slow.append(subscription)
+        elif step in {"done", "late"} and subscription in fast + slow:
+            was_slow = subscription in slow
+            (slow if was_slow else fast).remove(subscription)
+            over(permits, subscription, slow=was_slow, timed_out=step == "late")
+        assert permits.in_flight == len(fast) + len(slow)
+        assert permits.free == budget - len(fast)
+        assert len(slow) <= 4 * budget
+        assert all((fast + slow).count(one) <= cap for one in range(4))
