@@ -43,7 +43,6 @@ class Runtime:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.plugins: PluginSet = plugins or load_plugins([builtins])
-        self.catalog: EventCatalog = collect_events(settings, self.plugins)
         self.ledger: Ledger = ledger or SqlLedger(
             settings.ledger_url, cipher=Cipher(settings.secret_keys)
         )
@@ -70,6 +69,11 @@ class Runtime:
         if "retry_manager" in self.__dict__:
             self.retry_manager.close()
         self.ledger.close()
+
+    @cached_property
+    def catalog(self) -> EventCatalog:
+        """The event definitions; EVENT_MODULES are imported here. Raises `SettingsError`."""
+        return collect_events(self.settings, self.plugins)
 
     @property
     def limits(self) -> PublishLimits:

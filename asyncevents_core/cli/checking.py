@@ -54,10 +54,11 @@ def check(context: CliContext, as_json: bool) -> None:
 def _findings(context: CliContext) -> Iterator[Finding]:
     try:
         runtime = context.runtime
+        defined = len(runtime.catalog)
     except AsyncEventsError as error:
         yield Finding(what="settings", state="error", detail=str(error))
         return
-    yield Finding(what="settings", state="ok", detail=f"{len(runtime.catalog)} events defined")
+    yield Finding(what="settings", state="ok", detail=f"{defined} events defined")
     for problem in runtime.plugins.problems:
         yield Finding(what="plugin", state="error", detail=str(problem))
     yield from _ledger(runtime)

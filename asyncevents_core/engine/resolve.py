@@ -74,10 +74,12 @@ class ServiceCaller:
             call.done(Resolved(resolving=call.resolving, error=_reason(error)))
 
     def close(self) -> None:
-        """Stop. Calls that are under way are waited for, unless they are stuck."""
-        self._pool.shutdown(wait=self._stuck == 0, cancel_futures=True)
+        """Stop. Calls that are still under way count as stuck from now on; nobody reports them."""
         with self._lock:
+            self._stuck += len(self._calls)
+            self._calls.clear()
             loop, self._loop = self._loop, None
+        self._pool.shutdown(wait=False, cancel_futures=True)
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
 

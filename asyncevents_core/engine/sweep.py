@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.engine.policy import micros
@@ -23,6 +24,12 @@ def reap_workers(tx: LedgerTransaction) -> int:
     for worker_id in silent:
         tx.remove_worker(worker_id)
     return expired
+
+
+def retire(tx: LedgerTransaction, worker_id: UUID) -> None:
+    """Take a worker that stops off the list; what it did not finish is due now."""
+    tx.expire_leases([worker_id])
+    tx.remove_worker(worker_id)
 
 
 def release_held(tx: LedgerTransaction) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book
 from asyncevents_core.engine.policy import Policy
+from asyncevents_core.engine.sweep import retire
 from asyncevents_core.errors import BrokerError, LedgerError
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -159,6 +160,6 @@ class Bookkeeper:
 
     def _sign_off(self) -> None:
         try:
-            self._ledger.run(lambda tx: tx.remove_worker(self._worker.id))
+            self._ledger.run(lambda tx: retire(tx, self._worker.id))
         except LedgerError as error:
             logger.warning("the worker's row stays; others remove it", extra={"error": str(error)})

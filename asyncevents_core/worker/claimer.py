@@ -89,16 +89,26 @@ class Claimer:
         self._next_sweep = 0.0
         self._next_reap = 0.0
         self._stop = threading.Event()
+        self._claimed = threading.Event()
+        self._give_up_at = 0.0
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Claim nothing more; waits for the transaction under way."""
+    def stop(self, grace: float) -> None:
+        """Claim nothing more; waits for the transaction under way.
+
+        For `grace` seconds what services still return is fanned out: `join` waits for that.
+        """
+        self._give_up_at = time.monotonic() + grace
         self._stop.set()
         self._bell.ring()
+        self._claimed.wait()
+
+    def join(self) -> None:
+        """Wait for the thread; `stop` comes first."""
         self._thread.join()
 
     def expect(self, delay: float) -> None:
@@ -114,25 +124,41 @@ class Claimer:
 
     def _run(self) -> None:
         pause = 0.0
-        while not self._stop.is_set():
-            self._bell.wait(pause or self._until_next())
-            if self._stop.is_set():
-                return
-            begun = time.monotonic()
-            try:
-                self._cycle(begun)
-                pause = 0.0
-            except LedgerError as error:
-                if self._health.lost():
-                    logger.warning(
-                        "the ledger does not answer; claiming waits", extra={"error": str(error)}
-                    )
-                pause = min(_LONGEST_PAUSE, max(0.2, pause * 2))
-            except Exception:
-                logger.exception("claiming failed; trying again")
-                pause = min(_LONGEST_PAUSE, max(0.2, pause * 2))
-            if not pause:
-                time.sleep(max(0.0, PACE - (time.monotonic() - begun)))
+        try:
+            while not self._stop.is_set():
+                self._bell.wait(pause or self._until_next())
+                if self._stop.is_set():
+                    break
+                begun = time.monotonic()
+                pause = self._try(self._cycle, pause)
+                if not pause:
+                    time.sleep(max(0.0, PACE - (time.monotonic() - begun)))
+        finally:
+            self._claimed.set()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Fan out what services return within the grace; workers take it as due rows."""
+        pause = 0.0
+        while self._resolving and (left := self._give_up_at - time.monotonic()) > 0:
+            if pause or not self._resolved:
+                self._bell.wait(min(left, pause or left))
+            pause = self._try(self._fan_out_late, pause)
+
+    def _try(self, step: Callable[[], None], pause: float) -> float:
+        """Run a step; return how long to pause before the next: 0 when it worked."""
+        try:
+            step()
+        except LedgerError as error:
+            if self._health.lost():
+                logger.warning(
+                    "the ledger does not answer; claiming waits", extra={"error": str(error)}
+                )
+        except Exception:
+            logger.exception("claiming failed; trying again")
+        else:
+            return 0.0
+        return min(_LONGEST_PAUSE, max(0.2, pause * 2))
 
     def _until_next(self) -> float:
         """Return how long to sleep unless rung."""
@@ -161,7 +187,8 @@ class Claimer:
             return 0
         return self._permits.free
 
-    def _cycle(self, now: float) -> None:
+    def _cycle(self) -> None:
+        now = time.monotonic()
         if self._health.down and self._outlets.unwritten():
             # After an outage outcomes go first, or their deliveries would be sent again.
             self._next_sweep = now + _BLOCKED_WAIT
@@ -211,6 +238,24 @@ class Claimer:
         if Role.RETRY in self._roles:
             self._more_due = result.left_waiting or (self._more_due and not wants_due)
         self._hand_on(result, taken, resolved)
+
+    def _fan_out_late(self) -> None:
+        resolved = self._take_resolved()
+        if not resolved:
+            return
+        plan = self._permits.plan()
+        plan.free = 0
+
+        def write(tx: LedgerTransaction) -> None:
+            self._index.refresh(tx)
+            self._events.fan_out_resolved(tx, resolved, plan, ClaimResult())
+
+        try:
+            self._ledger.run(write)
+        except Exception:
+            self._resolved.extendleft(reversed(resolved))
+            raise
+        self._resolving.difference_update(one.resolving.event.id for one in resolved)
 
     def _hand_on(self, result: ClaimResult, taken: float, resolved: Sequence[Resolved]) -> None:
         self._resolving.difference_update(one.resolving.event.id for one in resolved)

@@ -94,16 +94,13 @@ class Worker:
                 "consumers": ",".join(parts.row.roles),
             },
         )
-        watch = self._loop.create_task(parts.deliverer.watch())
-        stuck = 0
+        watch = self._loop.create_task(parts.watch())
         try:
             while not self._stop_requested.is_set():
-                parts.services.expire()
-                stuck = parts.services.stuck + parts.sinks.stuck
-                if stuck > _MOST_STUCK:
+                if parts.stuck > _MOST_STUCK:
                     logger.error(
                         "threads hang in services or sinks whose time is over; draining",
-                        extra={"threads": stuck},
+                        extra={"threads": parts.stuck},
                     )
                     break
                 if self._options.drain and await parts.is_idle():
@@ -112,10 +109,10 @@ class Worker:
                 await self._pause()
         finally:
             logger.info("worker stopping", extra={"under_way": parts.permits.in_flight})
-            await parts.stop(self._runtime.settings.shutdown_grace)
+            hanging = await parts.stop(self._runtime.settings.shutdown_grace)
             watch.cancel()
         logger.info("worker stopped", extra={"worker": str(parts.row.id)})
-        return EXIT_STUCK if stuck else EXIT_OK
+        return EXIT_STUCK if hanging else EXIT_OK
 
     async def _pause(self) -> None:
         assert self._wake is not None  # noqa: S101 - set at the start of _main
@@ -199,6 +196,21 @@ class _Parts:
         if self._receives:
             self._receiver.start()
 
+    @property
+    def stuck(self) -> int:
+        """How many threads hang in calls whose time is over."""
+        return self.services.stuck + self.sinks.stuck
+
+    async def watch(self) -> None:
+        """Expire slow service calls, move slow attempts aside; runs until cancelled."""
+        watch = asyncio.get_running_loop().create_task(self.deliverer.watch())
+        try:
+            while True:
+                self.services.expire()
+                await asyncio.sleep(_SUPERVISE_EVERY)
+        finally:
+            watch.cancel()
+
     def idle(self) -> bool:
         """Tell whether there is nothing to do within seconds, here or in the ledger. Blocks."""
         if self._busy():
@@ -216,11 +228,15 @@ class _Parts:
         """As `idle`, without blocking the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._side, self.idle)
 
-    async def stop(self, grace: float) -> None:
-        """Stop claiming, finish attempts, write outcomes, release everything."""
+    async def stop(self, grace: float) -> int:
+        """Stop claiming, finish attempts and services, write outcomes, release everything.
+
+        Returns how many threads hang still, in services or sinks.
+        """
         run = asyncio.get_running_loop().run_in_executor
-        await run(self._side, self._claimer.stop)
+        await run(self._side, self._claimer.stop, grace)
         await self.deliverer.drain(grace)
+        await run(self._side, self._claimer.join)
         if self._receives:
             await run(self._side, self._receiver.stop)
         if not await run(self._side, self._bookkeeper.stop, grace):
@@ -228,9 +244,11 @@ class _Parts:
                 "outcomes could not be written; their deliveries are sent again",
                 extra={"outcomes": self._bookkeeper.unwritten},
             )
-        await self.sinks.close()
         self.services.close()
+        hanging = self.stuck
+        await self.sinks.close()
         self._side.shutdown()
+        return hanging
 
     def _busy(self) -> bool:
         return bool(self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle)
