@@ -307,7 +307,7 @@ class AsyncEvents:
         self._lock = threading.RLock()
         self._threads = None
         if self._runtime is not None:
-            self._runtime.ledger.after_fork()
+            self._runtime.after_fork()
 
 
 def _as_requests(requests: Iterable[PublishRequest | tuple[str, object]]) -> list[PublishRequest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -25,7 +26,7 @@ from asyncevents_core.settings import Settings, sink_config
 
 
 class Runtime:
-    """Everything that one process needs, each part made at first use. Thread-safe once made.
+    """Everything that one process needs, each part made at first use. Thread-safe.
 
     A context manager: leaving it closes connections. `ledger`, `broker` and `clock` replace
     the parts that the settings name, for tests.
@@ -43,10 +44,9 @@ class Runtime:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.plugins: PluginSet = plugins or load_plugins([builtins])
-        self.ledger: Ledger = ledger or SqlLedger(
-            settings.ledger_url, cipher=Cipher(settings.secret_keys)
-        )
-        self.broker: Broker = broker or KombuBroker(settings.broker_url)
+        self._ledger = ledger
+        self._broker = broker
+        self._lock = threading.Lock()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Runtime:
@@ -68,7 +68,31 @@ class Runtime:
         """Close connections. Idempotent."""
         if "retry_manager" in self.__dict__:
             self.retry_manager.close()
-        self.ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def after_fork(self) -> None:
+        """Leave locks and connections to the parent. To be called in the child of a fork."""
+        self._lock = threading.Lock()
+        if self._ledger is not None:
+            self._ledger.after_fork()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger; nothing is connected yet. Raises `LedgerUnavailable` for a wrong URL."""
+        with self._lock:
+            if self._ledger is None:
+                cipher = Cipher(self.settings.secret_keys)
+                self._ledger = SqlLedger(self.settings.ledger_url, cipher=cipher)
+            return self._ledger
+
+    @property
+    def broker(self) -> Broker:
+        """The broker; nothing is connected yet."""
+        with self._lock:
+            if self._broker is None:
+                self._broker = KombuBroker(self.settings.broker_url)
+            return self._broker
 
     @cached_property
     def catalog(self) -> EventCatalog:

@@ -62,7 +62,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     for problem in runtime.plugins.problems:
         yield Finding(what="plugin", state="error", detail=str(problem))
     yield from _ledger(runtime)
-    yield _tried("broker", runtime.broker.check)
+    yield _tried("broker", lambda: runtime.broker.check())
     yield _tried(
         "retry manager", lambda: _named(runtime.settings.retry_manager, runtime.retry_manager)
     )

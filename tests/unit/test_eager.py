@@ -1,0 +1,115 @@
+"""EAGER = True: `publish()` resolves and delivers, and raises what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from asyncevents_core import AsyncEvents, NewSubscription, Outcome, Settings
+from asyncevents_core.adapters import builtins
+from asyncevents_core.errors import EagerDeliveryFailed, ServiceArguments
+from asyncevents_core.hookspecs import hookimpl
+from asyncevents_core.plugins import load_plugins
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.testing import RecordingSinkType
+
+MODULE = """
+def load(id: int) -> dict:
+    if id == 0:
+        raise LookupError("no order 0")
+    return {"id": id, "loaded": True}
+"""
+
+
+@pytest.fixture
+def kind():
+    return RecordingSinkType()
+
+
+@pytest.fixture
+def events(tmp_path, monkeypatch, kind):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "eager_shop", None)
+    monkeypatch.delitem(sys.modules, "eager_shop")
+    (tmp_path / "eager_shop.py").write_text(MODULE)
+    settings = Settings.from_mapping(
+        {
+            "EAGER": True,
+            "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
+            "BROKER_URL": "amqp://127.0.0.1:1//",
+            "EVENTS": {"order.plain": {}, "order.loaded": {"service": "eager_shop:load"}},
+        }
+    )
+
+    class Plugin:
+        @hookimpl
+        def asyncevents_register_sinks(self):
+            return [kind]
+
+    events = AsyncEvents(settings)
+    events._runtime = Runtime(settings, plugins=load_plugins([builtins, Plugin()], found=[]))
+    events.upgrade()
+    for name in ("order.plain", "order.loaded"):
+        events.subscribe(NewSubscription(event_name=name, sink="recording", target="memory:a"))
+    with events:
+        yield events
+
+
+def summaries(events, event_id):
+    return [trace.summary for trace in events.traces(event_id)]
+
+
+def test_it_is_delivered_when_publish_returns(events, kind):
+    number = events.publish("order.loaded", {"id": 7})
+    (request,) = kind.recorder.requests
+    assert b'"data": {"id":7,"loaded":true}' in request.body
+    assert summaries(events, number) == ["Delivered"]
+
+
+def test_the_services_exception_is_raised_and_recorded(events, kind):
+    with pytest.raises(LookupError, match="no order 0"):
+        events.publish("order.loaded", {"id": 0})
+    (letter,) = events.runtime.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    assert letter.reason == "LookupError: no order 0"
+    assert not kind.recorder.requests
+
+
+def test_arguments_that_do_not_fit_are_raised(events):
+    with pytest.raises(ServiceArguments, match="id"):
+        events.publish("order.loaded", {"id": "seven"})
+
+
+def test_a_failed_delivery_is_raised_and_not_retried(events, kind):
+    kind.recorder.script("memory:a", Outcome.retryable("HTTP 503", status=503))
+    with pytest.raises(EagerDeliveryFailed, match=r"HTTP 503.*asyncevents trace"):
+        events.publish("order.plain", {"id": 1})
+    (letter,) = events.runtime.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    assert letter.summary == "Dead Lettered"
+    assert len(kind.recorder.requests) == 1
+
+
+def test_within_a_running_loop(events, kind):
+    async def publish():
+        events.publish("order.plain", {"n": 1})
+        await events.apublish("order.plain", {"n": 2})
+
+    asyncio.run(publish())
+    assert len(kind.recorder.requests) == 2
+
+
+def test_in_a_transaction_it_is_delivered_after_the_commit(events, kind):
+    engine = sa.create_engine(events.runtime.settings.ledger_url)
+    with Session(engine) as session:
+        with session.begin():
+            events.publish("order.plain", {"n": 1}, session=session)
+            assert not kind.recorder.requests
+        assert len(kind.recorder.requests) == 1
+        with session.begin() as transaction:
+            events.publish("order.plain", {"n": 2}, session=session)
+            transaction.rollback()
+    engine.dispose()
+    assert len(kind.recorder.requests) == 1
