@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -78,6 +79,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         self.running.append(process)
         return process
@@ -108,9 +110,13 @@ class Project:
 
     def end(self) -> None:
         for process in self.running:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            # Its children too: each holds the pipes open.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
 from watchfiles import PythonFilter, run_process
 
-from asyncevents_core import AsyncEvents, AsyncEventsError, NewSubscription
+from asyncevents_core import AsyncEvents, AsyncEventsError, EventDefinition, NewSubscription
 from asyncevents_http.background import running
 from asyncevents_http.listen import Printer
 from asyncevents_http.receiver import Receiver
@@ -55,12 +56,13 @@ def serve(settings: str | None, port: int, subscribe: bool) -> int:
     try:
         with AsyncEvents(settings) as events:
             events.upgrade()
+            definitions = events.definitions()
             with running(receiver):
                 out.print(
                     f"receiver on [bold]{receiver.url}/[/], worker running; Ctrl-C stops both"
                 )
                 if subscribe:
-                    for line in _subscribe_all(events, receiver):
+                    for line in _subscribe_all(events, definitions, receiver):
                         out.print(line)
                 return events.run_worker()
     except AsyncEventsError as error:
@@ -72,11 +74,13 @@ def serve(settings: str | None, port: int, subscribe: bool) -> int:
         return 1
 
 
-def _subscribe_all(events: AsyncEvents, receiver: Receiver) -> list[str]:
+def _subscribe_all(
+    events: AsyncEvents, definitions: Sequence[EventDefinition], receiver: Receiver
+) -> list[str]:
     """Subscribe the receiver to each event once; it verifies with each subscription's secret."""
     known = {(one.event_name, one.target): one for one in events.subscriptions()}
     lines = []
-    for definition in events.definitions():
+    for definition in definitions:
         path = f"/{definition.name}"
         target = receiver.url + path
         found = known.get((definition.name, target))

@@ -1,0 +1,84 @@
+"""`asyncevents demo`, `dev` and `listen`: what people see first."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import threading
+
+import pytest
+
+from tests.integration.project import eventually
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Output:
+    """Collects what a process prints, while it runs."""
+
+    def __init__(self, process) -> None:
+        self.text = ""
+        for stream in (process.stdout, process.stderr):
+            threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream) -> None:
+        for line in stream:
+            self.text += line
+
+    def wait_for(self, pattern: str, *, times: int = 1) -> None:
+        try:
+            eventually(lambda: len(re.findall(pattern, self.text)) >= times, what=pattern)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; printed was:\n{self.text}") from None
+
+
+def test_the_demo_ends_well(project):
+    done = project.run("demo", "--events", "20", "--rate", "50", "--exit")
+    assert "20 published, 20 received with a valid signature, 20 traced to their end" in done.stdout
+    assert "0 invalid signatures" in done.stdout
+    assert "all well" in done.stdout
+    assert not list(project.folder.glob("*demo*"))
+
+
+def test_dev_delivers_and_starts_anew_when_code_changes(project, port):
+    process = project.start("dev", "--port", str(port), ASYNCEVENTS_EVENT_MODULES="shop_events")
+    output = Output(process)
+    # A mistake is told, and mended by the next change.
+    output.wait_for("No module named 'shop_events'")
+    module = project.folder / "shop_events.py"
+    module.write_text('from asyncevents_core import event\n\n@event("a.b")\ndef f(id: int): ...\n')
+    output.wait_for(f"a.b → http://127.0.0.1:{port}/a.b")
+    output.wait_for("order.created →")
+    project.run("publish", "order.created", '{"id": 1}')
+    output.wait_for(r"✓ valid 200 order\.created")
+    module.write_text(module.read_text() + "# changed\n")
+    output.wait_for("starting anew", times=2)
+    project.run("publish", "order.created", '{"id": 2}')
+    output.wait_for(r"✓ valid 200 order\.created", times=2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0, output.text
+    assert "Traceback" not in output.text
+
+
+def test_listen_fails_first_and_then_shows_valid_signatures(project, port):
+    secret = "whsec_c3VwZXJzZWNyZXQ="
+    process = project.start("listen", "--port", str(port), "--secret", secret, "--fail-first", "1")
+    output = Output(process)
+    output.wait_for(str(port))
+    target = f"http://127.0.0.1:{port}/x"
+    project.run("subscribe", "order.created", target, "--secret", "supersecret")
+    project.run("publish", "order.created", '{"id": 1}')
+    project.run("worker", "--drain")
+    output.wait_for(r"✓ valid 200 order\.created")
+    assert "503" in output.text or "500" in output.text
+    assert "invalid" not in output.text
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0, output.text
+    (trace,) = project.rows("trace", project.rows("published")[0]["id"])
+    assert trace["summary"] == "Delivered with 1 retry"
