@@ -82,3 +82,7 @@ def test_listen_fails_first_and_then_shows_valid_signatures(project, port):
     assert process.wait(30) == 0, output.text
     (trace,) = project.rows("trace", project.rows("published")[0]["id"])
     assert trace["summary"] == "Delivered with 1 retry"
+    text = project.run("trace", trace["uuid"]).stdout
+    assert "Delivered with 1 retry" in text
+    assert "retryable" in text
+    assert target in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
@@ -137,8 +138,9 @@ def test_identifiers_are_unique_and_ordered_by_time():
     made = [uuid7() for _ in range(10_000)]
     assert len(set(made)) == len(made)
     assert {one.version for one in made} == {7}
-    milliseconds = [one.int >> 80 for one in made]
-    assert milliseconds == sorted(milliseconds)
+    assert {one.variant for one in made} == {uuid.RFC_4122}
+    times = [one.int >> 64 for one in made]
+    assert times == sorted(times)
 
 
 def test_a_generated_secret_is_what_the_receiver_gets():
