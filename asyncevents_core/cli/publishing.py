@@ -22,7 +22,7 @@ _KEYS: Final = frozenset({"event_name", "data", "tenant", "event_id"})
 
 @click.command()
 @click.argument("name", required=False)
-@click.argument("data", metavar="JSON", required=False)
+@click.argument("data", metavar="[JSON]", required=False)
 @click.option(
     "--file", "path", metavar="FILE.jsonl", help='Lines {"event_name": …, "data": …}; - is stdin.'
 )
