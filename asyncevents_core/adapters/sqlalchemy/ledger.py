@@ -64,7 +64,7 @@ class SqlLedger(Ledger):
     def run(self, work: Callable[[LedgerTransaction], T]) -> T:
         def once() -> T:
             with self._engine.begin() as connection:
-                return work(SqlTransaction(connection, self._dialect, self._cipher, self._offset))
+                return work(SqlTransaction(connection, self._dialect, self._offset, self._cipher))
 
         return self._insist(once)
 

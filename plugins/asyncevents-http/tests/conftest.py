@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
-
-from asyncevents_core.testing.builders import make_request
-from asyncevents_http.sink import HttpConfig, HttpSink
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,18 +45,3 @@ async def serve_raw():
             return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
         yield start
-
-
-@asynccontextmanager
-async def sink_with(**options):
-    sink = HttpSink(HttpConfig(**{"allow": ("127.0.0.0/8",), **options}))
-    try:
-        yield sink
-    finally:
-        await sink.close()
-
-
-async def post(target: str, *, deadline: float = 15.0, secrets=(), **options):
-    """Make one attempt with a sink of its own."""
-    async with sink_with(**options) as sink:
-        return await sink.deliver(make_request(target=target, secrets=secrets), deadline)

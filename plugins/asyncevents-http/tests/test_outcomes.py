@@ -12,8 +12,7 @@ from aiohttp import web
 from asyncevents_core import OutcomeKind
 from asyncevents_core.testing.builders import make_request
 from asyncevents_http.outcomes import retry_after
-
-from .conftest import post, sink_with
+from sending import post, sink_with
 
 KINDS = {
     200: "delivered",

@@ -13,8 +13,7 @@ import pytest
 from asyncevents_core.testing.builders import make_request
 from asyncevents_http.background import running
 from asyncevents_http.receiver import Behaviour, Receiver
-
-from .conftest import sink_with
+from sending import sink_with
 
 
 async def deliver(url: str, *secrets: str, request=None):

@@ -14,8 +14,7 @@ from standardwebhooks import Webhook
 from asyncevents_core import InvalidSecret, OutcomeKind, receiver_secret
 from asyncevents_core.testing.builders import make_request
 from asyncevents_http.signing import HmacSigner, signers
-
-from .conftest import sink_with
+from sending import sink_with
 
 
 @pytest.fixture

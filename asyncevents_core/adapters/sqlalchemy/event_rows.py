@@ -1,0 +1,147 @@
+"""Row operations on events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, or_, select, update
+
+from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.schema import event
+from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
+from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.ports.ledger import Claim
+
+
+class EventRows(Statements):
+    """Events. See `LedgerTransaction`."""
+
+    def lock_events(self, ids: Collection[UUID]) -> list[Event]:
+        now = self.now()
+        claimable = or_(
+            event.c.state == EventState.OPEN.value,
+            and_(event.c.state == EventState.RESOLVING.value, event.c.due_at <= now),
+        )
+        found: list[Event] = []
+        for some in chunked(sorted(ids)):
+            statement = (
+                select(event).where(event.c.id.in_(some)).where(claimable).order_by(event.c.id)
+            )
+            locked = self._connection.execute(self._dialect.lock(statement))
+            found += [rows.to_event(row) for row in locked]
+        return found
+
+    def lock_due_events(self, *, before: int, limit: int) -> list[Event]:
+        found: list[Event] = []
+        # A query per state, so that each one walks the index in order.
+        for state in (EventState.OPEN, EventState.RESOLVING):
+            statement = (
+                select(event)
+                .where(event.c.state == state.value)
+                .where(event.c.due_at <= before)
+                .order_by(event.c.due_at)
+                .limit(limit)
+            )
+            locked = self._connection.execute(self._dialect.lock(statement))
+            found += [rows.to_event(row) for row in locked]
+        found.sort(key=lambda one: one.due_at or 0)
+        return found[:limit]
+
+    def lock_resolving(self, claims: Collection[Claim], *, owner: UUID) -> list[Event]:
+        numbers = {claim.id: claim.claim_no for claim in claims}
+        found: list[Event] = []
+        for some in chunked(sorted(numbers)):
+            statement = (
+                select(event)
+                .where(event.c.id.in_(some))
+                .where(event.c.state == EventState.RESOLVING.value)
+                .where(event.c.owner == owner)
+                .order_by(event.c.id)
+            )
+            locked = self._connection.execute(self._dialect.lock_waiting(statement))
+            found += [rows.to_event(row) for row in locked]
+        return [one for one in found if numbers[one.id] == one.claims]
+
+    def start_resolving(
+        self, ids: Collection[UUID], *, owner: UUID, due_at: int, abandoned: bool
+    ) -> None:
+        self._update(
+            event,
+            ids,
+            {
+                "state": EventState.RESOLVING.value,
+                "claims": event.c.claims + 1,
+                "abandonments": event.c.abandonments + int(abandoned),
+                "owner": owner,
+                "due_at": due_at,
+            },
+        )
+
+    def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
+        statement = (
+            update(event)
+            .where(event.c.id == bindparam("id_"))
+            .values(body=bindparam("body_"), abandonments=0)
+        )
+        self._connection.execute(
+            statement, [{"id_": one, "body_": bodies[one]} for one in sorted(bodies)]
+        )
+
+    def mark_fanned_out(self, ids: Collection[UUID]) -> None:
+        self._update(
+            event,
+            ids,
+            {"state": EventState.FANNED_OUT.value, "due_at": None, "owner": None, "reason": None},
+        )
+
+    def postpone_event(
+        self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None
+    ) -> None:
+        self._update(
+            event,
+            [event_id],
+            {
+                "state": EventState.OPEN.value,
+                "due_at": due_at,
+                "deaths": deaths,
+                "abandonments": 0,
+                "owner": None,
+                "reason": reason,
+            },
+        )
+
+    def fail_event(self, event_id: UUID, *, deaths: int, reason: str) -> None:
+        self._update(
+            event,
+            [event_id],
+            {
+                "state": EventState.FAILED.value,
+                "due_at": None,
+                "deaths": deaths,
+                "owner": None,
+                "reason": reason,
+            },
+        )
+
+    def reopen_event(self, event_id: UUID) -> bool:
+        result = self._connection.execute(
+            update(event)
+            .where(event.c.id == event_id)
+            .where(event.c.state == EventState.FAILED.value)
+            .values(
+                state=EventState.OPEN.value,
+                due_at=self.now(),
+                deaths=0,
+                abandonments=0,
+                reason=None,
+            )
+        )
+        return result.rowcount == 1
+
+    def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
+        found: dict[UUID, Event] = {}
+        for some in chunked(event_ids):
+            for row in self._connection.execute(select(event).where(event.c.id.in_(some))):
+                found[row.id] = rows.to_event(row)
+        return found

@@ -1,0 +1,135 @@
+"""Row operations on outcomes: attempts, and what they do to deliveries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, index_queue
+from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
+from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.ports.ledger import Claim
+
+_ATTEMPT_CHANGES: Final = (
+    "outcome",
+    "detail",
+    "status",
+    "response",
+    "target",
+    "started_at",
+    "duration",
+)
+
+
+class OutcomeRows(Statements):
+    """Outcomes. See `LedgerTransaction`."""
+
+    def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        abandoned = [one for one in attempts if one.outcome is OutcomeKind.ABANDONED]
+        others = [one for one in attempts if one.outcome is not OutcomeKind.ABANDONED]
+        if abandoned:
+            self._connection.execute(
+                self._dialect.insert_ignore(attempt),
+                [rows.attempt_values(one) for one in abandoned],
+            )
+        if others:
+            statement = self._dialect.upsert(
+                attempt,
+                ("delivery_id", "claim_no"),
+                _ATTEMPT_CHANGES,
+                only_over={"outcome": OutcomeKind.ABANDONED.value},
+            )
+            self._connection.execute(statement, [rows.attempt_values(one) for one in others])
+
+    def mark_delivered(self, ids: Collection[UUID]) -> None:
+        final = [DeliveryState.DELIVERED.value, DeliveryState.CANCELLED.value]
+        self._update(
+            delivery,
+            ids,
+            {
+                "state": DeliveryState.DELIVERED.value,
+                "due_at": None,
+                "owner": None,
+                "parked": False,
+                "reason": None,
+                "abandonments": 0,
+            },
+            delivery.c.state.not_in(final),
+        )
+
+    def mark_failed(
+        self,
+        claims: Collection[Claim],
+        *,
+        owner: UUID,
+        state: DeliveryState,
+        due_at: int | None,
+        reason: DeadReason | None,
+    ) -> None:
+        for claim_no, ids in _by_number(claims):
+            self._update(
+                delivery,
+                ids,
+                {
+                    "state": state.value,
+                    "due_at": due_at,
+                    "owner": None,
+                    "parked": False,
+                    "reason": None if reason is None else reason.value,
+                    "deaths": delivery.c.deaths + 1,
+                    "abandonments": 0,
+                },
+                *_fence(owner, claim_no),
+            )
+
+    def give_back(self, claims: Collection[Claim], *, owner: UUID) -> None:
+        for claim_no, ids in _by_number(claims):
+            self._update(
+                delivery,
+                ids,
+                {"state": DeliveryState.WAITING.value, "due_at": self.now(), "owner": None},
+                *_fence(owner, claim_no),
+            )
+
+    def queue_for_index(self, claims: Collection[Claim]) -> None:
+        wanted = {(claim.id, claim.claim_no) for claim in claims}
+        ids: list[int] = []
+        for some in chunked(sorted({claim.id for claim in claims})):
+            statement = select(attempt.c.id, attempt.c.delivery_id, attempt.c.claim_no).where(
+                attempt.c.delivery_id.in_(some)
+            )
+            for row in self._connection.execute(statement):
+                if (row.delivery_id, row.claim_no) in wanted:
+                    ids.append(row.id)
+        if not ids:
+            return
+        statement_ = self._dialect.insert_ignore(index_queue)
+        self._connection.execute(statement_, [{"attempt_id": one, "version": 0} for one in ids])
+        for some_ in chunked(sorted(ids)):
+            self._connection.execute(
+                update(index_queue)
+                .where(index_queue.c.attempt_id.in_(some_))
+                .values(version=index_queue.c.version + 1)
+            )
+
+
+def _by_number(claims: Collection[Claim]) -> list[tuple[int, list[UUID]]]:
+    groups: defaultdict[int, list[UUID]] = defaultdict(list)
+    for claim in claims:
+        groups[claim.claim_no].append(claim.id)
+    return sorted(groups.items())
+
+
+def _fence(owner: UUID, claim_no: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        delivery.c.state == DeliveryState.LEASED.value,
+        delivery.c.owner == owner,
+        delivery.c.claims == claim_no,
+    )

@@ -1,0 +1,80 @@
+"""What the row operations have in common: a connection, its clock, updates in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.schema import meta
+
+T = TypeVar("T")
+
+CHUNK: Final = 500
+"""Ids per statement: databases limit the number of parameters."""
+
+
+class Statements:
+    """One connection in a transaction. Each operation is a few statements, never one per row.
+
+    `offset` (microseconds) moves the database's clock, for tests.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: SqlDialect,
+        offset: Callable[[], int],
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._offset = offset
+        self._now: int | None = None
+        self._epoch: int | None = None
+
+    def now(self) -> int:
+        if self._now is None:
+            self._read_meta()
+        assert self._now is not None  # noqa: S101
+        return self._now
+
+    def epoch(self) -> int:
+        if self._epoch is None:
+            self._read_meta()
+        assert self._epoch is not None  # noqa: S101
+        return self._epoch
+
+    def _read_meta(self) -> None:
+        statement = select(self._dialect.now().label("now"), meta.c.subscription_epoch)
+        row = self._connection.execute(statement).one()
+        self._now = int(row.now) + self._offset()
+        self._epoch = row.subscription_epoch
+
+    def _increment_epoch(self) -> None:
+        self._connection.execute(
+            update(meta).values(subscription_epoch=meta.c.subscription_epoch + 1)
+        )
+        self._epoch = None
+
+    def _update(
+        self,
+        table: Table,
+        ids: Collection[UUID],
+        values: Mapping[str, Any],
+        *conditions: ColumnElement[bool],
+    ) -> None:
+        for some in chunked(sorted(ids)):
+            self._connection.execute(
+                update(table).where(table.c.id.in_(some), *conditions).values(values)
+            )
+
+
+def chunked(items: Collection[T]) -> Iterator[list[T]]:
+    """Split into pieces of one statement each."""
+    everything = list(items)
+    for start in range(0, len(everything), CHUNK):
+        yield everything[start : start + CHUNK]
