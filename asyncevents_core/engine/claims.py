@@ -71,11 +71,16 @@ class Resolved:
 
 @define
 class ClaimResult:
-    """What a claim came to, valid once its transaction is committed."""
+    """What a claim came to, valid once its transaction is committed.
+
+    `parked` are subscriptions of which deliveries were parked, `emptied` those that have no
+    parked deliveries left; `left_waiting` tells that more is due than was taken.
+    """
 
     leases: list[Lease] = field(factory=list)
     resolving: list[Resolving] = field(factory=list)
     parked: set[int] = field(factory=set)
+    emptied: set[int] = field(factory=set)
     left_waiting: bool = False
     events: int = 0
 

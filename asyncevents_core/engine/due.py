@@ -56,13 +56,9 @@ class DueDeliveries:
         subscription_ids: Sequence[int],
         plan: Plan,
         result: ClaimResult,
-    ) -> set[int]:
-        """Take parked deliveries of these subscriptions as far as they have permits.
-
-        Returns the subscriptions that have no parked deliveries left.
-        """
+    ) -> None:
+        """Take parked deliveries of these subscriptions as far as they have permits."""
         rows: list[Delivery] = []
-        empty: set[int] = set()
         taken = 0
         for subscription_id in subscription_ids:
             room = min(plan.room(subscription_id), plan.free - taken)
@@ -72,9 +68,8 @@ class DueDeliveries:
             taken += len(found)
             rows += found
             if len(found) < room:
-                empty.add(subscription_id)
+                result.emptied.add(subscription_id)
         self._sort_out(tx, rows, idle=False, plan=plan, result=result)
-        return empty
 
     def _sort_out(
         self,

@@ -259,6 +259,7 @@ class Claimer:
 
     def _hand_on(self, result: ClaimResult, taken: float, resolved: Sequence[Resolved]) -> None:
         self._resolving.difference_update(one.resolving.event.id for one in resolved)
+        self._parked -= result.emptied
         self._parked |= result.parked
         if any(lease.alone for lease in result.leases):
             self._alone = True
@@ -287,7 +288,7 @@ class Claimer:
         if resolved:
             self._events.fan_out_resolved(tx, resolved, plan, result)
         if parked:
-            self._parked -= self._due.claim_parked(tx, parked, plan, result)
+            self._due.claim_parked(tx, parked, plan, result)
         if due:
             reserved = sum(len(message.ids) for message in messages)
             self._claim_due(tx, plan, result, limit=max(1, plan.free - reserved))

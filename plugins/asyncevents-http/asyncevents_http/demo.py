@@ -137,19 +137,21 @@ class _Board:
     def __rich__(self) -> Group:
         with self._lock:
             rows, counts = list(self._rows), Counter(self._counts)
-        table = Table(box=None, header_style="bold", pad_edge=False, expand=False)
-        for column in ("time", "event", "to", "attempt", "signature", "answer", "data"):
+        table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
+        for column in ("time", "event", "to", "attempt", "signature", "answer"):
             table.add_column(column, no_wrap=True)
+        # What is left of the terminal's width.
+        table.add_column("data", no_wrap=True, ratio=1)
         for one in rows:
             good = 200 <= one.status < 300
             table.add_row(
                 time.strftime("%H:%M:%S", time.localtime(one.at)),
                 one.event_type,
-                one.path,
+                one.path.rpartition("/")[0],
                 str(one.attempt),
                 Text("valid", "green") if one.valid else Text("invalid", "bold red"),
                 Text(str(one.status), "green" if good else "yellow"),
-                Text(str(one.data)[:60], "dim"),
+                Text(str(one.data), "dim"),
             )
         line = Text.assemble(
             (f"published {counts['published']}/{self._total}", "bold"),
