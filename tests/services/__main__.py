@@ -3,4 +3,4 @@
 from tests.services.needs import SERVICES, install_missing
 
 for service in install_missing(SERVICES):
-    print(f"not here, its tests are skipped: {service.advice}")
+    print(f"its tests are skipped: {service.advice}")

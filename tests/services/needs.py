@@ -6,13 +6,27 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from attrs import frozen
+
+# Debian keeps these off the path.
+_MORE_FOLDERS: Final = ("/usr/sbin", "/usr/lib/postgresql/*/bin", "/usr/lib/rabbitmq/lib/*/sbin")
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, also where Debian hides it; the newest version of it."""
+    for pattern in reversed(_MORE_FOLDERS):
+        for folder in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True):
+            if os.access(folder / name, os.X_OK) and pattern != "/usr/sbin":
+                return str(folder / name)
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin")
 
 
 @frozen(kw_only=True)
 class Service:
-    """A service: there if all of `programs` are on the path, installed by Debian `packages`."""
+    """A service: there if all of `programs` are found, installed by Debian `packages`."""
 
     name: str
     programs: tuple[str, ...]
@@ -20,15 +34,26 @@ class Service:
 
     @property
     def present(self) -> bool:
-        return all(shutil.which(program) for program in self.programs)
+        return all(find_program(program) for program in self.programs)
 
     @property
     def advice(self) -> str:
-        return f"{self.name}: apt install {' '.join(self.packages)}"
+        return f"{self.name} is not here: apt install {' '.join(self.packages)}"
 
+
+REDIS: Final = Service(name="Redis", programs=("redis-server",), packages=("redis-server",))
+POSTGRESQL: Final = Service(
+    name="PostgreSQL", programs=("initdb", "postgres"), packages=("postgresql",)
+)
+MARIADB: Final = Service(
+    name="MariaDB", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",)
+)
+RABBITMQ: Final = Service(
+    name="RabbitMQ", programs=("rabbitmq-server", "epmd"), packages=("rabbitmq-server",)
+)
 
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
-SERVICES: tuple[Service, ...] = ()
+SERVICES: Final = (REDIS, POSTGRESQL, MARIADB, RABBITMQ)
 
 
 def install_missing(services: Sequence[Service]) -> list[Service]:
@@ -36,7 +61,10 @@ def install_missing(services: Sequence[Service]) -> list[Service]:
     missing = [service for service in services if not service.present]
     if missing and shutil.which("apt-get") and os.geteuid() == 0:
         packages = sorted({package for service in missing for package in service.packages})
+        print(f"installing {' '.join(packages)}", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, env=environment)
+        quietly = {"check": False, "stdout": subprocess.DEVNULL}
+        subprocess.run(["apt-get", "update", "-qq"], **quietly)
+        # A service that the package would start is not ours: the tests start their own.
+        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], env=environment, **quietly)
     return [service for service in services if not service.present]

@@ -1,0 +1,337 @@
+"""Servers of the tests' own: on private ports and folders, started, killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import kombu
+import pymysql
+import redis
+import sqlalchemy as sa
+
+from tests.services.needs import (
+    MARIADB,
+    POSTGRESQL,
+    RABBITMQ,
+    REDIS,
+    Service,
+    find_program,
+)
+
+START_TIMEOUT = 60.0
+
+
+class Server(ABC):
+    """A server process in a folder of its own. `start` returns when it answers."""
+
+    needs: ClassVar[Service]
+    user: ClassVar[str | None] = None
+    """Who runs it where the tests run as root, which these servers refuse."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"asyncevents-{self.needs.name.lower()}-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._own(self.folder)
+        self._prepare()
+
+    @property
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """The command line, in the foreground."""
+
+    @abstractmethod
+    def answers(self) -> None:
+        """Raise unless a client can work with it."""
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env={**os.environ, **self._environment()},
+            stdout=self._log(),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **self._as_user(),
+        )
+        until = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                self.answers()
+            except Exception as error:
+                if self._process.poll() is not None:
+                    # A killed predecessor may hold its port or memory for a moment.
+                    time.sleep(0.2)
+                    return self._again(until, error)
+                if time.monotonic() > until:
+                    raise self._failed(error) from error
+                time.sleep(0.05)
+            else:
+                return None
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its children."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Let it hang: connections stay open and nothing answers."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Stop for good, and leave nothing behind."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _prepare(self) -> None:  # noqa: B027 - most need nothing
+        """Make what the first start needs."""
+
+    def _environment(self) -> Mapping[str, str]:
+        return {}
+
+    def _again(self, until: float, error: Exception) -> None:
+        if time.monotonic() > until:
+            raise self._failed(error) from error
+        self.start()
+
+    def _failed(self, error: Exception) -> RuntimeError:
+        log = (self.folder / "server.log").read_text(errors="replace")[-3000:]
+        return RuntimeError(f"{self.needs.name} does not start: {error}\n{log}")
+
+    def _log(self) -> Any:
+        return open(self.folder / "server.log", "ab")
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(
+            command, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, **self._as_user()
+        )
+
+    def _as_user(self) -> dict[str, Any]:
+        if self.user is None or os.geteuid() != 0:
+            return {}
+        entry = pwd.getpwnam(self.user)
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+    def _own(self, path: Path) -> None:
+        if self.user is not None and os.geteuid() == 0:
+            shutil.chown(path, self.user)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        self._send(number)
+        if self._process is not None:
+            self._process.wait(30)
+            self._process = None
+
+
+class Redis(Server):
+    """Redis without persistence: killed, it forgets everything."""
+
+    needs = REDIS
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [
+            _program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
+            "--dir", str(self.folder), "--save", "", "--appendonly", "no",
+        ]  # fmt: skip
+
+    def answers(self) -> None:
+        client = redis.Redis(port=self.port, socket_timeout=5)
+        client.ping()
+        client.close()
+
+    def clear(self) -> None:
+        client = redis.Redis(port=self.port)
+        client.flushall()
+        client.close()
+
+
+class Database(Server):
+    """A database server that makes empty databases."""
+
+    @property
+    @abstractmethod
+    def admin_url(self) -> str:
+        """URL of a database that is always there."""
+
+    def new_database(self) -> str:
+        """Make a database and return its SQLAlchemy URL."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        engine = sa.create_engine(self.admin_url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        made = sa.make_url(self.admin_url).set(database=name)
+        return made.render_as_string(hide_password=False)
+
+
+class PostgreSql(Database):
+    """PostgreSQL. Without fsync: what a killed process wrote is in the system's cache."""
+
+    needs = POSTGRESQL
+    user = "postgres"
+
+    @property
+    def admin_url(self) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [
+            _program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port),
+            "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
+            "-c", "fsync=off", "-c", "max_connections=300",
+        ]  # fmt: skip
+
+    def answers(self) -> None:
+        engine = sa.create_engine(self.admin_url, connect_args={"connect_timeout": 5})
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        finally:
+            engine.dispose()
+
+    def stop(self) -> None:
+        # SIGTERM waits for clients to leave; SIGINT does not.
+        self._signal(signal.SIGINT)
+
+    def _prepare(self) -> None:
+        self._run(
+            _program("initdb"), "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
+            "--no-sync", "-E", "UTF8", "--locale=C.UTF-8",
+        )  # fmt: skip
+
+
+class MariaDb(Database):
+    """MariaDB, durable as it comes."""
+
+    needs = MARIADB
+    user = "mysql"
+
+    @property
+    def admin_url(self) -> str:
+        return f"mysql+pymysql://root@127.0.0.1:{self.port}/mysql?charset=utf8mb4"
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [
+            _program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}",
+            f"--port={self.port}", "--bind-address=127.0.0.1", "--max-connections=300",
+            f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}",
+        ]  # fmt: skip
+
+    def answers(self) -> None:
+        pymysql.connect(host="127.0.0.1", port=self.port, user="root", connect_timeout=5).close()
+
+    def _prepare(self) -> None:
+        self._run(
+            _program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
+            "--auth-root-authentication-method=normal", "--skip-test-db",
+        )  # fmt: skip
+
+
+class RabbitMq(Server):
+    """RabbitMQ, with a name server (epmd) of its own."""
+
+    needs = RABBITMQ
+
+    def __init__(self) -> None:
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._ports = {"epmd": free_port(), "dist": free_port()}
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [_program("rabbitmq-server")]
+
+    def start(self) -> None:
+        if self._epmd is None:
+            self._epmd = subprocess.Popen(
+                [_program("epmd"), "-port", str(self._ports["epmd"]), "-address", "127.0.0.1"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        super().start()
+
+    def remove(self) -> None:
+        super().remove()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait(10)
+
+    def answers(self) -> None:
+        with kombu.Connection(self.url, connect_timeout=5) as connection:
+            connection.connect()
+            connection.channel().close()
+
+    def clear(self, queues: Sequence[str]) -> None:
+        """Delete these queues."""
+        with kombu.Connection(self.url) as connection:
+            channel = connection.channel()
+            for queue in queues:
+                channel.queue_delete(queue)
+
+    def _environment(self) -> Mapping[str, str]:
+        inside = {
+            "RABBITMQ_MNESIA_BASE": "mnesia",
+            "RABBITMQ_LOG_BASE": "log",
+            "RABBITMQ_PID_FILE": "pid",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": "plugins",
+            "RABBITMQ_CONFIG_FILE": "rabbitmq",
+            "RABBITMQ_GENERATED_CONFIG_DIR": "config",
+        }
+        return {
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": f"asyncevents{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._ports["dist"]),
+            "ERL_EPMD_PORT": str(self._ports["epmd"]),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            **{name: str(self.folder / path) for name, path in inside.items()},
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _program(name: str) -> str:
+    found = find_program(name)
+    assert found is not None, name
+    return found
