@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,14 @@ from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing import ManualClock, MemoryLedger
 from asyncevents_core.testing.conformance import LedgerConformance
 from asyncevents_core.testing.conformance.ledger import CallersTransaction
+
+if TYPE_CHECKING:
+    from tests.services.servers import Database
+
+
+def wiped(server: Database) -> str:
+    server.wipe()
+    return server.database
 
 
 class TestMemoryLedger(LedgerConformance):
@@ -45,10 +54,8 @@ class TestMemoryLedger(LedgerConformance):
         return ledger.index_queue
 
 
-class TestSqliteLedger(LedgerConformance):
-    @pytest.fixture
-    def url(self, tmp_path: Path) -> str:
-        return f"sqlite:///{tmp_path}/ledger.db"
+class SqlLedgerConformance(LedgerConformance):
+    """Override the fixture `url`: an empty database."""
 
     @pytest.fixture
     def ledger(self, url: str, clock: ManualClock) -> Iterator[Ledger]:
@@ -61,8 +68,9 @@ class TestSqliteLedger(LedgerConformance):
     @pytest.fixture
     def engine(self, url: str) -> Iterator[sa.Engine]:
         engine = sa.create_engine(url)
-        sa.event.listen(engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
+            sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         yield engine
         engine.dispose()
 
@@ -100,3 +108,25 @@ class TestSqliteLedger(LedgerConformance):
                 return {row.attempt_id: row.version for row in found}
 
         return read
+
+
+class TestSqliteLedger(SqlLedgerConformance):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/ledger.db"
+
+
+class TestPostgreSqlLedger(SqlLedgerConformance):
+    concurrent = True
+
+    @pytest.fixture
+    def url(self, start_server: Callable[[str], Database]) -> str:
+        return wiped(start_server("PostgreSql"))
+
+
+class TestMariaDbLedger(SqlLedgerConformance):
+    concurrent = True
+
+    @pytest.fixture
+    def url(self, start_server: Callable[[str], Database]) -> str:
+        return wiped(start_server("MariaDb"))

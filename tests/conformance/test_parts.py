@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,14 @@ from asyncevents_core.testing import (
     SinkConformance,
 )
 
+if TYPE_CHECKING:
+    from tests.services.servers import Database, RabbitMq, Redis
+
+
+def wiped(server: Database) -> str:
+    server.wipe()
+    return server.database
+
 
 class TestMemoryBroker(BrokerConformance):
     @pytest.fixture
@@ -31,6 +40,34 @@ class TestKombuOnSqlite(BrokerConformance):
     @pytest.fixture
     def broker(self, tmp_path: Path) -> KombuBroker:
         return KombuBroker(f"sqla+sqlite:///{tmp_path}/broker.db")
+
+
+class TestKombuOnPostgreSql(BrokerConformance):
+    @pytest.fixture
+    def broker(self, start_server: Callable[[str], Database]) -> KombuBroker:
+        return KombuBroker(f"sqla+{wiped(start_server('PostgreSql'))}")
+
+
+class TestKombuOnMariaDb(BrokerConformance):
+    @pytest.fixture
+    def broker(self, start_server: Callable[[str], Database]) -> KombuBroker:
+        return KombuBroker(f"sqla+{wiped(start_server('MariaDb'))}")
+
+
+class TestKombuOnRedis(BrokerConformance):
+    @pytest.fixture
+    def broker(self, start_server: Callable[[str], Redis]) -> KombuBroker:
+        server = start_server("Redis")
+        server.clear()
+        return KombuBroker(server.url)
+
+
+class TestKombuOnRabbitMq(BrokerConformance):
+    @pytest.fixture
+    def broker(self, start_server: Callable[[str], RabbitMq]) -> KombuBroker:
+        server = start_server("RabbitMq")
+        server.clear(["event.trigger", "event.quarantine"])
+        return KombuBroker(server.url)
 
 
 class _Recording(SinkConformance):

@@ -13,7 +13,8 @@ import tempfile
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -58,15 +59,16 @@ class Server(ABC):
         """Raise unless a client can work with it."""
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            self.command,
-            cwd=self.folder,
-            env={**os.environ, **self._environment()},
-            stdout=self._log(),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **self._as_user(),
-        )
+        with open(self.folder / "server.log", "ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env={**os.environ, **self._environment()},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._as_user(),
+            )
         until = time.monotonic() + START_TIMEOUT
         while True:
             try:
@@ -115,9 +117,6 @@ class Server(ABC):
     def _failed(self, error: Exception) -> RuntimeError:
         log = (self.folder / "server.log").read_text(errors="replace")[-3000:]
         return RuntimeError(f"{self.needs.name} does not start: {error}\n{log}")
-
-    def _log(self) -> Any:
-        return open(self.folder / "server.log", "ab")
 
     def _run(self, *command: str) -> None:
         subprocess.run(
@@ -181,6 +180,27 @@ class Database(Server):
     def admin_url(self) -> str:
         """URL of a database that is always there."""
 
+    @cached_property
+    def database(self) -> str:
+        """URL of one database for many tests: `wipe` it before each."""
+        return self.new_database()
+
+    def wipe(self) -> None:
+        """Empty all tables of `database`, the ledger's version table aside."""
+        engine = sa.create_engine(self.database)
+        with engine.begin() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            names = [name for name in tables if not name.endswith("alembic_version")]
+            for statement in self._emptying(names) if names else ():
+                connection.exec_driver_sql(statement)
+            if "asyncevents_meta" in names:
+                connection.exec_driver_sql("INSERT INTO asyncevents_meta VALUES (1, 0)")
+        engine.dispose()
+
+    @abstractmethod
+    def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
+        """Statements that empty these tables and let serial numbers begin anew."""
+
     def new_database(self) -> str:
         """Make a database and return its SQLAlchemy URL."""
         name = f"test_{uuid.uuid4().hex[:12]}"
@@ -222,6 +242,9 @@ class PostgreSql(Database):
         # SIGTERM waits for clients to leave; SIGINT does not.
         self._signal(signal.SIGINT)
 
+    def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
+        yield f"TRUNCATE {', '.join(tables)} RESTART IDENTITY"
+
     def _prepare(self) -> None:
         self._run(
             _program("initdb"), "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
@@ -249,6 +272,11 @@ class MariaDb(Database):
 
     def answers(self) -> None:
         pymysql.connect(host="127.0.0.1", port=self.port, user="root", connect_timeout=5).close()
+
+    def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
+        yield "SET FOREIGN_KEY_CHECKS = 0"
+        yield from (f"TRUNCATE TABLE {name}" for name in tables)
+        yield "SET FOREIGN_KEY_CHECKS = 1"
 
     def _prepare(self) -> None:
         self._run(

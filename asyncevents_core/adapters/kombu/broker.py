@@ -15,6 +15,7 @@ from kombu.entity import Exchange, Queue
 from kombu.message import Message
 from kombu.messaging import Consumer as KombuConsumer
 from kombu.messaging import Producer as KombuProducer
+from sqlalchemy.exc import DBAPIError
 
 from asyncevents_core.adapters.kombu.connecting import (
     failures,
@@ -22,7 +23,7 @@ from asyncevents_core.adapters.kombu.connecting import (
     new_connection,
     open_transport,
 )
-from asyncevents_core.adapters.kombu.housekeeping import delete_consumed
+from asyncevents_core.adapters.kombu.housekeeping import delete_consumed, release
 from asyncevents_core.adapters.kombu.messages import CONTENT_TYPE, decode, encode
 from asyncevents_core.ports.broker import MOST_IDS, Broker, Consumer, HandOff, Producer
 
@@ -56,11 +57,14 @@ class KombuBroker(Broker):
         return _Consumer(self._url, self._queue, prefetch)
 
     def check(self) -> str:
-        with failures(self._url), new_connection(self._url) as connection:
-            open_transport(connection)
-            channel = connection.channel()
-            _queue(self._queue)(channel).declare()
-            return f"{connection.transport.driver_type} at {masked(self._url)}"
+        with failures(self._url):
+            connection = new_connection(self._url)
+            try:
+                open_transport(connection)
+                _queue(self._queue)(connection.channel()).declare()
+                return f"{connection.transport.driver_type} at {masked(self._url)}"
+            finally:
+                release(connection)
 
 
 class _Link:
@@ -72,27 +76,36 @@ class _Link:
 
     def _opened(self) -> Connection:
         if self._connection is None:
-            connection = new_connection(self._url)
             try:
-                open_transport(connection)
-                self._ready(connection)
-            except Exception:
-                connection.release()
-                raise
-            self._connection = connection
+                self._connection = self._open()
+            except DBAPIError:
+                # SQL transports: somebody else has just made the same tables or the same queue.
+                self._connection = self._open()
         return self._connection
+
+    def _open(self) -> Connection:
+        connection = new_connection(self._url)
+        try:
+            open_transport(connection)
+            self._ready(connection)
+        except Exception:
+            self._release(connection)
+            raise
+        return connection
 
     def _ready(self, connection: Connection) -> None:
         raise AssertionError("each link prepares its connection")
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
+        if connection is not None:
+            self._release(connection)
+
+    def _release(self, connection: Connection) -> None:
         try:
-            connection.release()
+            release(connection)
         except Exception as error:
-            # It is broken: that is why it is dropped.
+            # It is broken, or the failure that is raised says more.
             logger.debug("closing a broken connection failed", extra={"error": repr(error)})
 
     def close(self) -> None:

@@ -1,8 +1,10 @@
-"""kombu's SQL transport hides consumed messages and keeps them for ever: delete them."""
+"""What kombu's SQL transport leaves behind: consumed messages (only hidden), and sessions."""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from kombu.connection import Connection
 
 _BATCH: Final = 500
 
@@ -23,3 +25,17 @@ def delete_consumed(channel: Any) -> int:
         session.rollback()
         raise
     return len(ids)
+
+
+def release(connection: Connection) -> None:
+    """Close a connection and, on the SQL transport, the database sessions of its channels."""
+    channels = list(getattr(connection.transport, "channels", None) or ())
+    try:
+        connection.release()
+    finally:
+        # Afterwards: closing a channel uses its session once more. The property `session`
+        # would open one.
+        for channel in channels:
+            session = vars(channel).get("_session")
+            if session is not None:
+                session.close()

@@ -73,7 +73,7 @@ class SqlDialect:
     ) -> Insert:
         """Return an INSERT that changes these columns of a row that has the key already.
 
-        `only_over` restricts that to rows with these values.
+        `only_over` restricts that to rows with this value, a constant without quotes in it.
         """
         if self._mysql:
             statement = mysql.insert(table)
@@ -81,11 +81,13 @@ class SqlDialect:
             if only_over is None:
                 return statement.on_duplicate_key_update({one: new[one] for one in changes})
             ((column, value),) = only_over.items()
+            # In the statement's text: PyMySQL fills in nothing behind VALUES of many rows.
+            wanted: ColumnElement[str] = literal_column(f"'{value}'")
             # Assigned from left to right: the column that decides comes last.
             ordered = [one for one in changes if one != column] + [column]
             return statement.on_duplicate_key_update(
                 [
-                    (one, func.if_(table.c[column] == value, new[one], table.c[one]))
+                    (one, func.if_(table.c[column] == wanted, new[one], table.c[one]))
                     for one in ordered
                 ]
             )

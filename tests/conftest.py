@@ -1,0 +1,44 @@
+"""Real servers, started once per session where a test asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeVar
+
+import pytest
+
+from tests.services.needs import Service
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def start_server(_servers: ExitStack) -> Callable[[str], object]:
+    """Return the running server of a class in `tests.services.servers`, by the class's name."""
+    running: dict[str, object] = {}
+
+    def start(name: str) -> object:
+        from tests.services import servers
+
+        if name not in running:
+            kind = getattr(servers, name)
+            skip_unless_present(kind.needs)
+            server = kind()
+            _servers.callback(server.remove)
+            server.start()
+            running[name] = server
+        return running[name]
+
+    return start
+
+
+def skip_unless_present(service: Service) -> None:
+    if not service.present:
+        pytest.skip(service.advice)
