@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from asyncevents_core.engine.publish import PublishRequest
     from asyncevents_core.errors import (
         AsyncEventsError,
+        BrokerError,
         InvalidSecret,
         InvalidTarget,
         ServiceArguments,
         ServiceNotFound,
     )
     from asyncevents_core.hookspecs import hookimpl
+    from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
     from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
     from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
     from asyncevents_core.ports.sink import SECRET, BlockingSink, DeliveryRequest, Sink, SinkType
@@ -36,10 +38,14 @@ _HOMES = {
     "AsyncEvents": "application",
     "AsyncEventsError": "errors",
     "BlockingSink": "ports.sink",
+    "BrokerConfig": "ports.broker",
+    "BrokerError": "errors",
+    "Consumer": "ports.broker",
     "DeliveryRequest": "ports.sink",
     "DeliveryState": "domain.delivery",
     "event": "domain.marked",
     "EventDefinition": "domain.event",
+    "HandOff": "ports.broker",
     "hookimpl": "hookspecs",
     "InvalidSecret": "errors",
     "InvalidTarget": "errors",
@@ -71,10 +77,14 @@ __all__ = [
     "AsyncEvents",
     "AsyncEventsError",
     "BlockingSink",
+    "BrokerConfig",
+    "BrokerError",
+    "Consumer",
     "DeliveryRequest",
     "DeliveryState",
     "event",
     "EventDefinition",
+    "HandOff",
     "hookimpl",
     "InvalidSecret",
     "InvalidTarget",

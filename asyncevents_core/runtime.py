@@ -16,7 +16,7 @@ from asyncevents_core.engine.deliver import ThreadedSink
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishLimits
 from asyncevents_core.plugins import PluginSet, load_plugins
-from asyncevents_core.ports.broker import Broker
+from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import ServiceResolver
@@ -91,8 +91,13 @@ class Runtime:
         """The broker; nothing is connected yet."""
         with self._lock:
             if self._broker is None:
-                self._broker = KombuBroker(self.settings.broker_url)
+                self._broker = KombuBroker(self._broker_config)
             return self._broker
+
+    @property
+    def _broker_config(self) -> BrokerConfig:
+        settings = self.settings
+        return BrokerConfig(url=settings.broker_url, queue_type=settings.broker_queue_type)
 
     @cached_property
     def catalog(self) -> EventCatalog:
@@ -128,7 +133,7 @@ class Runtime:
     def retry_manager(self) -> RetryManager:
         """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
         kind = self.plugins.retry_managers.get(self.settings.retry_manager)
-        return kind.open(self.settings.broker_url)
+        return kind.open(self._broker_config)
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""

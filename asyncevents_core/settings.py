@@ -97,6 +97,9 @@ class Settings:
     broker_url: str = field(
         default="sqla+sqlite:///asyncevents-broker.db", validator=_url, repr=False
     )
+    broker_queue_type: str = field(
+        default="classic", validator=validators.in_(("classic", "quorum"))
+    )
     source: str = field(default="/asyncevents", validator=validators.min_len(1))
     events: Mapping[str, EventSetting] = field(
         factory=dict, validator=[_event_names, _consistent_services]

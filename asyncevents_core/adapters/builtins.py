@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
+from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.ports.resolver import ServiceResolverType
 from asyncevents_core.ports.retry import RetryManagerType
@@ -19,5 +20,5 @@ def asyncevents_register_service_resolvers() -> Sequence[ServiceResolverType]:
 
 @hookimpl
 def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
-    """Register `ledger`."""
-    return [LedgerRetryManagerType()]
+    """Register `ledger` and `rabbitmq`."""
+    return [LedgerRetryManagerType(), RabbitMqRetryManagerType()]

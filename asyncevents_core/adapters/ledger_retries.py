@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from asyncevents_core.ports.broker import BrokerConfig
 from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
 
 
@@ -13,7 +14,7 @@ class LedgerRetryManagerType(RetryManagerType):
     name = "ledger"
     title = "Due times in the ledger, found by the retry consumers"
 
-    def open(self, broker_url: str) -> RetryManager:
+    def open(self, broker: BrokerConfig) -> RetryManager:
         """See `RetryManagerType`."""
         return LedgerRetryManager()
 

@@ -11,12 +11,25 @@ from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
+from attrs import field, frozen
+
 MOST_IDS: Final = 50
 """Ids per hand-off message, at most."""
 
 
+@frozen(kw_only=True)
+class BrokerConfig:
+    """Where the broker is, and how its queues are made: BROKER_URL, BROKER_QUEUE_TYPE.
+
+    `queue_type` matters to RabbitMQ only: "classic", or "quorum" for replicated queues.
+    """
+
+    url: str = field(repr=False)
+    queue_type: str = "classic"
+
+
 class HandOff(ABC):
-    """A received message: the ids of published events."""
+    """A received message: the ids of published events, or of deliveries to retry."""
 
     ids: tuple[UUID, ...]
 

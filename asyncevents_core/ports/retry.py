@@ -9,6 +9,8 @@ from uuid import UUID
 
 from attrs import frozen
 
+from asyncevents_core.ports.broker import BrokerConfig, Consumer
+
 
 @frozen(kw_only=True)
 class ScheduledRetry:
@@ -23,7 +25,8 @@ class RetryManager(ABC):
     """Wakes deliveries up. The ledger's due time stays as the backstop of every manager.
 
     `backstop` is how many seconds after the retry's own time the ledger makes the row due, so
-    that a lost message costs a delay and never a delivery. Used by one thread at a time.
+    that a lost message costs a delay and never a delivery. Used by one thread at a time,
+    `woken` apart, whose consumers belong to the thread that uses them.
     """
 
     backstop: float = 0.0
@@ -36,6 +39,17 @@ class RetryManager(ABC):
         the engine logs it, and the backstop serves them.
         """
 
+    def bury(self, delivery_ids: Sequence[UUID]) -> None:  # noqa: B027 - most keep none
+        """Take note of deliveries that are dead letters now. As `schedule`, best effort."""
+
+    def woken(self, *, prefetch: int) -> Consumer | None:
+        """Return a new consumer of the ids of deliveries whose time has come.
+
+        Its messages make these deliveries due, unless their state says otherwise; a message
+        that comes twice or late does no harm. None, the default: nobody is to be woken.
+        """
+        return None
+
     def close(self) -> None:  # noqa: B027 - nothing to close is the common case
         """Release connections. Called once."""
 
@@ -47,5 +61,8 @@ class RetryManagerType(ABC):
     title: ClassVar[str]
 
     @abstractmethod
-    def open(self, broker_url: str) -> RetryManager:
-        """Return a retry manager. Connects lazily."""
+    def open(self, broker: BrokerConfig) -> RetryManager:
+        """Return a retry manager. Connects lazily.
+
+        Raises `BrokerError` where that broker cannot serve it.
+        """

@@ -11,6 +11,8 @@ import pytest
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
+from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
+from asyncevents_core.ports.broker import BrokerConfig
 from asyncevents_core.testing import (
     BlockingRecordingSinkType,
     BrokerConformance,
@@ -39,19 +41,19 @@ class TestMemoryBroker(BrokerConformance):
 class TestKombuOnSqlite(BrokerConformance):
     @pytest.fixture
     def broker(self, tmp_path: Path) -> KombuBroker:
-        return KombuBroker(f"sqla+sqlite:///{tmp_path}/broker.db")
+        return KombuBroker(BrokerConfig(url=f"sqla+sqlite:///{tmp_path}/broker.db"))
 
 
 class TestKombuOnPostgreSql(BrokerConformance):
     @pytest.fixture
     def broker(self, start_server: Callable[[str], Database]) -> KombuBroker:
-        return KombuBroker(f"sqla+{wiped(start_server('PostgreSql'))}")
+        return KombuBroker(BrokerConfig(url=f"sqla+{wiped(start_server('PostgreSql'))}"))
 
 
 class TestKombuOnMariaDb(BrokerConformance):
     @pytest.fixture
     def broker(self, start_server: Callable[[str], Database]) -> KombuBroker:
-        return KombuBroker(f"sqla+{wiped(start_server('MariaDb'))}")
+        return KombuBroker(BrokerConfig(url=f"sqla+{wiped(start_server('MariaDb'))}"))
 
 
 class TestKombuOnRedis(BrokerConformance):
@@ -59,15 +61,15 @@ class TestKombuOnRedis(BrokerConformance):
     def broker(self, start_server: Callable[[str], Redis]) -> KombuBroker:
         server = start_server("Redis")
         server.clear()
-        return KombuBroker(server.url)
+        return KombuBroker(BrokerConfig(url=server.url))
 
 
 class TestKombuOnRabbitMq(BrokerConformance):
-    @pytest.fixture
-    def broker(self, start_server: Callable[[str], RabbitMq]) -> KombuBroker:
+    @pytest.fixture(params=["classic", "quorum"])
+    def broker(self, request, start_server: Callable[[str], RabbitMq]) -> KombuBroker:
         server = start_server("RabbitMq")
-        server.clear(["event.trigger", "event.quarantine"])
-        return KombuBroker(server.url)
+        server.clear()
+        return KombuBroker(BrokerConfig(url=server.url, queue_type=request.param))
 
 
 class _Recording(SinkConformance):
@@ -106,3 +108,15 @@ class TestLedgerRetryManager(RetryManagerConformance):
     @pytest.fixture
     def retry_manager_type(self) -> LedgerRetryManagerType:
         return LedgerRetryManagerType()
+
+
+class TestRabbitMqRetryManager(RetryManagerConformance):
+    @pytest.fixture
+    def retry_manager_type(self) -> RabbitMqRetryManagerType:
+        return RabbitMqRetryManagerType()
+
+    @pytest.fixture(params=["classic", "quorum"])
+    def broker(self, request, start_server: Callable[[str], RabbitMq]) -> BrokerConfig:
+        server = start_server("RabbitMq")
+        server.clear()
+        return BrokerConfig(url=server.url, queue_type=request.param)

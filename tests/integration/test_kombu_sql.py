@@ -10,9 +10,10 @@ import pytest
 from kombu import Connection
 
 from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.adapters.kombu.broker import QUARANTINE, TRIGGER, _queue
+from asyncevents_core.adapters.kombu.queues import QUARANTINE, TRIGGER, hand_off_queue
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.errors import BrokerUnavailable, MissingExtra
+from asyncevents_core.ports.broker import BrokerConfig
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def rows(path):
 
 
 def test_consumed_messages_are_deleted(url, path):
-    broker = KombuBroker(url)
+    broker = KombuBroker(BrokerConfig(url=url))
     producer = broker.producer()
     consumer = broker.consumer(prefetch=100)
     for _ in range(30):
@@ -53,7 +54,7 @@ def test_consumed_messages_are_deleted(url, path):
 
 @pytest.mark.parametrize("body", [b"nonsense", b"{}", b'{"specversion": "1.0", "type": "other"}'])
 def test_what_is_no_hand_off_is_put_aside(url, path, body, caplog):
-    broker = KombuBroker(url)
+    broker = KombuBroker(BrokerConfig(url=url))
     producer = broker.producer()
     good = [uuid7()]
     with Connection(url) as connection:
@@ -64,7 +65,7 @@ def test_what_is_no_hand_off_is_put_aside(url, path, body, caplog):
             routing_key=TRIGGER,
             content_type="application/octet-stream",
             content_encoding="binary",
-            declare=[_queue(TRIGGER)],
+            declare=[hand_off_queue(BrokerConfig(url=url))],
         )
     producer.send(good)
     consumer = broker.consumer(prefetch=10)
@@ -94,7 +95,7 @@ def test_what_is_no_hand_off_is_put_aside(url, path, body, caplog):
     ],
 )
 def test_a_broker_that_cannot_be_reached_says_why_without_the_password(wrong, error, text):
-    broker = KombuBroker(wrong)
+    broker = KombuBroker(BrokerConfig(url=wrong))
     with pytest.raises(error, match=text) as raised:
         broker.check()
     assert "s3cret" not in str(raised.value)
@@ -106,4 +107,4 @@ def test_a_missing_driver_is_named_with_its_extra(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtra, match=r"asyncevents-core\[postgresql\]"):
-        KombuBroker("sqla+postgresql+psycopg://u:p@127.0.0.1:1/d").check()
+        KombuBroker(BrokerConfig(url="sqla+postgresql+psycopg://u:p@127.0.0.1:1/d")).check()

@@ -23,6 +23,8 @@ import pymysql
 import redis
 import sqlalchemy as sa
 
+from asyncevents_core.adapters.kombu.queues import DEAD_LETTERS, INIT, QUARANTINE, RETRY, TRIGGER
+from asyncevents_core.adapters.kombu.retries import LADDER
 from tests.services.needs import (
     MARIADB,
     POSTGRESQL,
@@ -324,11 +326,12 @@ class RabbitMq(Server):
             connection.connect()
             connection.channel().close()
 
-    def clear(self, queues: Sequence[str]) -> None:
-        """Delete these queues."""
+    def clear(self) -> None:
+        """Delete all queues of asyncevents."""
+        delays = [f"event.delay.{seconds}" for seconds in LADDER]
         with kombu.Connection(self.url) as connection:
             channel = connection.channel()
-            for queue in queues:
+            for queue in (TRIGGER, QUARANTINE, RETRY, DEAD_LETTERS, INIT, *delays):
                 channel.queue_delete(queue)
 
     def _environment(self) -> Mapping[str, str]:

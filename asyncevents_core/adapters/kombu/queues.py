@@ -1,0 +1,79 @@
+"""Exchanges and queues, by the names that mageos-async-events gives them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kombu.entity import Exchange, Queue
+
+from asyncevents_core.ports.broker import BrokerConfig
+
+TRIGGER: Final = "event.trigger"
+QUARANTINE: Final = "event.quarantine"
+
+FAILOVER: Final = "event.failover"
+RETRY: Final = "event.failover.retry"
+DEAD_LETTERS: Final = "event.failover.deadletter"
+INIT: Final = "event.retry.init"
+RETRY_KEY: Final = "event.retry"
+KILL_KEY: Final = "event.retry.kill"
+
+_EXCHANGE: Final = "asyncevents"
+
+
+def is_rabbitmq(url: str) -> bool:
+    """Tell whether a broker's URL is RabbitMQ's."""
+    return url.startswith(("amqp:", "amqps:", "pyamqp:"))
+
+
+def hand_off_queue(config: BrokerConfig, name: str = TRIGGER) -> Queue:
+    """Return a durable queue on the exchange for hand-offs."""
+    exchange = Exchange(_EXCHANGE, type="direct", durable=True)
+    return _queue(config, name, exchange, name)
+
+
+def retry_queue(config: BrokerConfig) -> Queue:
+    """Return the queue where retries arrive when their delay is over."""
+    return _queue(config, RETRY, _failover(), RETRY_KEY)
+
+
+def dead_letter_queue(config: BrokerConfig) -> Queue:
+    """Return the queue of dead letters: for people and other programs, nobody here reads it."""
+    return _queue(config, DEAD_LETTERS, _failover(), KILL_KEY)
+
+
+def delay_queue(config: BrokerConfig, seconds: int, *, first: bool) -> Queue:
+    """Return the queue in which messages wait so long, and then go to `retry_queue`.
+
+    The first retry of a delivery after a second waits in a queue of its own, for good; the
+    others expire. RabbitMQ does not count publishing as use, so a queue that expired as soon as
+    its time-to-live could vanish with messages in it: hence twice that and a minute.
+    """
+    name, key = (INIT, INIT) if first else (f"event.delay.{seconds}", f"event.retry.{seconds}")
+    arguments: dict[str, Any] = {
+        "x-message-ttl": seconds * 1000,
+        "x-dead-letter-exchange": FAILOVER,
+        "x-dead-letter-routing-key": RETRY_KEY,
+    }
+    if not first:
+        arguments["x-expires"] = 2 * seconds * 1000 + 60_000
+    return _queue(config, name, _failover(), key, arguments)
+
+
+def _failover() -> Exchange:
+    return Exchange(FAILOVER, type="topic", durable=True)
+
+
+def _queue(
+    config: BrokerConfig,
+    name: str,
+    exchange: Exchange,
+    routing_key: str,
+    arguments: dict[str, Any] | None = None,
+) -> Queue:
+    wanted = dict(arguments or {})
+    if is_rabbitmq(config.url) and config.queue_type != "classic":
+        wanted["x-queue-type"] = config.queue_type
+    return Queue(
+        name, exchange=exchange, routing_key=routing_key, durable=True, queue_arguments=wanted
+    )
