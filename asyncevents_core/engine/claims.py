@@ -73,12 +73,14 @@ class Resolved:
 class ClaimResult:
     """What a claim came to, valid once its transaction is committed.
 
-    `parked` are subscriptions of which deliveries were parked, `emptied` those that have no
-    parked deliveries left; `left_waiting` tells that more is due than was taken.
+    `dead` are deliveries that were given up as poison, `parked` subscriptions of which
+    deliveries were parked, `emptied` those that have no parked deliveries left;
+    `left_waiting` tells that more is due than was taken.
     """
 
     leases: list[Lease] = field(factory=list)
     resolving: list[Resolving] = field(factory=list)
+    dead: list[UUID] = field(factory=list)
     parked: set[int] = field(factory=set)
     emptied: set[int] = field(factory=set)
     left_waiting: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from attrs import evolve
@@ -50,6 +50,14 @@ class DueDeliveries:
             result.left_waiting = True
         return self._sort_out(tx, rows, idle=idle, plan=plan, result=result)
 
+    def wake(self, tx: LedgerTransaction, ids: Collection[UUID]) -> None:
+        """Make deliveries due whose retry manager says that their time has come.
+
+        Their due time is the backstop's, so a row that is due later than that was rescheduled
+        meanwhile: the message is about an earlier retry.
+        """
+        tx.make_due(ids, before=tx.now() + micros(self._policy.retry_backstop))
+
     def claim_parked(
         self,
         tx: LedgerTransaction,
@@ -93,6 +101,7 @@ class DueDeliveries:
             subscription = self._index.get(row.subscription_id)
             if abandonments >= POISON_AFTER:
                 moves.add(DeliveryState.DEAD, row, reason=DeadReason.POISON)
+                result.dead.append(row.id)
             elif subscription is None:
                 moves.add(DeliveryState.CANCELLED, row)
             elif subscription.id in disabled:

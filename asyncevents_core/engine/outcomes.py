@@ -59,6 +59,7 @@ class Booking:
     """A batch whose decisions are made: running `write` twice writes the same."""
 
     retries: tuple[ScheduledRetry, ...]
+    dead: tuple[UUID, ...]
     disabled: frozenset[int]
     _verdicts: tuple[_Verdict, ...] = field(repr=False)
     _returned: tuple[Returned, ...] = field(repr=False)
@@ -127,6 +128,11 @@ def book(
             )
             for one in verdicts
             if one.fate is _Fate.RETRY
+        ),
+        dead=tuple(
+            one.finished.lease.delivery.id
+            for one in verdicts
+            if one.fate in {_Fate.EXHAUSTED, _Fate.PERMANENT}
         ),
         disabled=frozenset(
             one.finished.lease.subscription.id

@@ -168,6 +168,10 @@ class LedgerTransaction(EventWriter):
         """Lock unparked deliveries that are due, oldest first: waiting, and leased if `expired`."""
 
     @abstractmethod
+    def make_due(self, ids: Collection[UUID], *, before: int) -> int:
+        """Make waiting deliveries due now if they are due by `before`; return how many."""
+
+    @abstractmethod
     def lock_parked(self, subscription_id: int, *, limit: int) -> list[Delivery]:
         """Lock waiting, parked deliveries of a subscription that are due, oldest first."""
 

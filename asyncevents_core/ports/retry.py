@@ -25,11 +25,12 @@ class RetryManager(ABC):
     """Wakes deliveries up. The ledger's due time stays as the backstop of every manager.
 
     `backstop` is how many seconds after the retry's own time the ledger makes the row due, so
-    that a lost message costs a delay and never a delivery. Used by one thread at a time,
-    `woken` apart, whose consumers belong to the thread that uses them.
+    that a lost message costs a delay and never a delivery; `wakes` tells that `woken` works.
+    Used by one thread at a time, `woken` apart: its consumers belong to who uses them.
     """
 
     backstop: float = 0.0
+    wakes: bool = False
 
     @abstractmethod
     def schedule(self, retries: Sequence[ScheduledRetry]) -> None:
@@ -42,13 +43,13 @@ class RetryManager(ABC):
     def bury(self, delivery_ids: Sequence[UUID]) -> None:  # noqa: B027 - most keep none
         """Take note of deliveries that are dead letters now. As `schedule`, best effort."""
 
-    def woken(self, *, prefetch: int) -> Consumer | None:
-        """Return a new consumer of the ids of deliveries whose time has come.
+    def woken(self, *, prefetch: int) -> Consumer:
+        """Return a new consumer of the ids of deliveries whose time has come; if it `wakes`.
 
         Its messages make these deliveries due, unless their state says otherwise; a message
-        that comes twice or late does no harm. None, the default: nobody is to be woken.
+        that comes twice or late does no harm.
         """
-        return None
+        raise NotImplementedError(f"{type(self).__name__} wakes nobody")
 
     def close(self) -> None:  # noqa: B027 - nothing to close is the common case
         """Release connections. Called once."""

@@ -114,6 +114,16 @@ class MemoryLedgerTransaction(EventOperations):
         ]
         return sorted(due, key=by_due)[:limit]
 
+    def make_due(self, ids: Collection[UUID], *, before: int) -> int:
+        now, changed = self.now(), 0
+        for one in map(self._tables.deliveries.get, ids):
+            if one is None or one.state is not DeliveryState.WAITING or one.due_at is None:
+                continue
+            if now < one.due_at <= before:
+                self._tables.deliveries.put(one.id, evolve(one, due_at=now))
+                changed += 1
+        return changed
+
     def lock_parked(self, subscription_id: int, *, limit: int) -> list[Delivery]:
         waiting = self._of(subscription_id, DeliveryState.WAITING)
         due = [one for one in waiting if one.parked and is_due(one, self.now())]

@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
+from uuid import UUID
 
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book
@@ -53,7 +54,9 @@ class Bookkeeper:
         self._scheduled = scheduled
         self._written = written
         self._queue: deque[Finished | Returned] = deque()
+        self._dead: deque[UUID] = deque()
         self._pending = 0
+        self._silent = False
         self._bell = Bell()
         self._stopping = threading.Event()
         self._give_up_at: float | None = None
@@ -74,6 +77,11 @@ class Bookkeeper:
         self._queue.append(item)
         self._bell.ring()
 
+    def bury(self, delivery_ids: Sequence[UUID]) -> None:
+        """Tell the retry manager of dead letters, soon. Thread-safe."""
+        self._dead.extend(delivery_ids)
+        self._bell.ring()
+
     def stop(self, timeout: float) -> bool:
         """Write what is queued, take the worker off the list, stop; False if time ran out."""
         self._give_up_at = time.monotonic() + timeout
@@ -91,6 +99,8 @@ class Bookkeeper:
             if begun >= next_beat:
                 self._persist(lambda: self._ledger.run(self._beat))
                 next_beat = begun + BEAT_EVERY
+            if self._dead:
+                self._bury()
             if self._queue:
                 self._write_batch()
                 if self._queue and not self._stopping.is_set():
@@ -116,19 +126,36 @@ class Bookkeeper:
 
     def _announce(self, booking: Booking) -> None:
         if booking.retries:
-            try:
-                self._retries.schedule(booking.retries)
-            except BrokerError as error:
-                logger.warning(
-                    "retries were not handed over; the ledger's due time serves them",
-                    extra={"error": str(error), "retries": len(booking.retries)},
-                )
+            self._tell(lambda: self._retries.schedule(booking.retries), len(booking.retries))
             self._scheduled(min(retry.delay for retry in booking.retries))
+        if booking.dead:
+            self._dead.extend(booking.dead)
+            self._bury()
         for subscription_id in booking.disabled:
             logger.warning(
                 "the recipient answered 410 Gone: subscription disabled",
                 extra={"subscription": subscription_id},
             )
+
+    def _bury(self) -> None:
+        dead = [self._dead.popleft() for _ in range(len(self._dead))]
+        self._tell(lambda: self._retries.bury(dead), len(dead))
+
+    def _tell(self, message: Callable[[], None], deliveries: int) -> None:
+        """Tell the retry manager something: best effort, the ledger knows it already."""
+        try:
+            message()
+        except BrokerError as error:
+            if not self._silent:
+                logger.warning(
+                    "the retry manager does not answer; the ledger's due times serve retries",
+                    extra={"error": str(error), "deliveries": deliveries},
+                )
+            self._silent = True
+        except Exception:
+            logger.exception("the retry manager failed; the ledger's due times serve retries")
+        else:
+            self._silent = False
 
     def _persist(self, write: Callable[[], object]) -> bool:
         """Write until it works; False only when stopping and out of time."""

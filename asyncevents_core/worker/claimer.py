@@ -35,6 +35,7 @@ SWEEP_EVERY: Final = 1.0
 REAP_EVERY: Final = 5.0
 _SWEEP_EVENTS: Final = 500
 _LONGEST_PAUSE: Final = 5.0
+_WOKEN_AT_ONCE: Final = 500
 _BLOCKED_WAIT: Final = 0.05
 
 
@@ -45,6 +46,8 @@ class Outlets:
     deliver: Callable[[Sequence[Lease], float], None]
     resolve: Callable[[Resolving, Callable[[Resolved], None]], None]
     acknowledge: Callable[[Sequence[HandOff]], None]
+    acknowledge_woken: Callable[[Sequence[HandOff]], None]
+    bury: Callable[[Sequence[UUID]], None]
     unwritten: Callable[[], int]
 
 
@@ -62,6 +65,7 @@ class Claimer:
         roles: Collection[Role],
         most_resolving: int,
         inbox: Inbox,
+        woken: Inbox,
         bell: Bell,
         health: LedgerHealth,
         clock: Clock,
@@ -75,6 +79,7 @@ class Claimer:
         self._roles = frozenset(roles)
         self._most_resolving = most_resolving
         self._inbox = inbox
+        self._woken = woken
         self._bell = bell
         self._health = health
         self._clock = clock
@@ -119,7 +124,7 @@ class Claimer:
     @property
     def idle(self) -> bool:
         """Whether nothing is on its way through this thread."""
-        on_the_way = self._resolved or self._resolving or len(self._inbox)
+        on_the_way = self._resolved or self._resolving or len(self._inbox) or len(self._woken)
         return not (on_the_way or self._more_events or self._more_due)
 
     def _run(self) -> None:
@@ -163,7 +168,7 @@ class Claimer:
     def _until_next(self) -> float:
         """Return how long to sleep unless rung."""
         now = time.monotonic()
-        if self._resolved or (self._expected and self._expected[0] <= now):
+        if self._resolved or len(self._woken) or (self._expected and self._expected[0] <= now):
             return 0.0
         waiting = self._more_due or (len(self._inbox) and self._may_resolve() > 0)
         if waiting:
@@ -197,14 +202,19 @@ class Claimer:
         room = self._room()
         sweep = now >= self._next_sweep
         expected = self._pop_expected(now)
-        wants_due = Role.RETRY in self._roles and room > 0 and (expected or self._more_due or sweep)
+        woken = self._woken.take(_WOKEN_AT_ONCE)
+        wants_due = (
+            Role.RETRY in self._roles
+            and room > 0
+            and (expected or self._more_due or sweep or bool(woken))
+        )
         messages: list[HandOff] = []
         if Role.TRIGGER in self._roles and room > 0:
             # With a backlog of due deliveries, half of the room is theirs.
             share = max(1, room // 2) if self._more_due else room
             messages = self._inbox.take(min(share, self._may_resolve()))
         parked = list(self._parked) if room > 0 else []
-        if not (messages or resolved or sweep or wants_due or parked):
+        if not (messages or woken or resolved or sweep or wants_due or parked):
             return
         reap = sweep and now >= self._next_reap
         taken = self._clock.monotonic()
@@ -214,6 +224,7 @@ class Claimer:
                     tx,
                     room=room,
                     messages=messages,
+                    woken=woken,
                     resolved=resolved,
                     due=wants_due,
                     sweep=sweep,
@@ -223,12 +234,14 @@ class Claimer:
             )
         except Exception:
             self._inbox.put_back(messages)
+            self._woken.put_back(woken)
             self._resolved.extendleft(reversed(resolved))
             raise
         self._permits.take(plan)
         if self._health.found():
             logger.info("the ledger answers again")
         self._outlets.acknowledge(messages)
+        self._outlets.acknowledge_woken(woken)
         if sweep:
             every = SWEEP_EVERY * (0.9 + 0.2 * self._clock.random())
             self._next_sweep = now + (every if room > 0 else _BLOCKED_WAIT)
@@ -236,7 +249,8 @@ class Claimer:
             self._next_reap = now + REAP_EVERY
         self._more_events = sweep and result.events >= _SWEEP_EVENTS
         if Role.RETRY in self._roles:
-            self._more_due = result.left_waiting or (self._more_due and not wants_due)
+            unlooked = (self._more_due or bool(woken)) and not wants_due
+            self._more_due = result.left_waiting or unlooked
         self._hand_on(result, taken, resolved)
 
     def _fan_out_late(self) -> None:
@@ -263,6 +277,8 @@ class Claimer:
         self._parked |= result.parked
         if any(lease.alone for lease in result.leases):
             self._alone = True
+        if result.dead:
+            self._outlets.bury(result.dead)
         if result.leases:
             self._outlets.deliver(result.leases, taken)
         for resolving in result.resolving:
@@ -275,6 +291,7 @@ class Claimer:
         *,
         room: int,
         messages: Sequence[HandOff],
+        woken: Sequence[HandOff],
         resolved: Sequence[Resolved],
         due: bool,
         sweep: bool,
@@ -287,6 +304,8 @@ class Claimer:
         plan.free = min(plan.free, max(0, room))
         if resolved:
             self._events.fan_out_resolved(tx, resolved, plan, result)
+        if woken:
+            self._due.wake(tx, {one for message in woken for one in message.ids})
         if parked:
             self._due.claim_parked(tx, parked, plan, result)
         if due:

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -24,11 +24,12 @@ from asyncevents_core.engine.publish import SWEEP_AFTER
 from asyncevents_core.engine.resolve import ServiceCaller
 from asyncevents_core.engine.sinks import SinkRack
 from asyncevents_core.errors import LedgerError
+from asyncevents_core.ports.broker import Consumer, HandOff
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.bookkeeper import Bookkeeper
 from asyncevents_core.worker.claimer import Claimer, Outlets
 from asyncevents_core.worker.deliverer import Deliverer
-from asyncevents_core.worker.receiver import Inbox, Receiver
+from asyncevents_core.worker.receiver import PREFETCH, Inbox, Receiver
 from asyncevents_core.worker.signals import Bell, LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker")
@@ -36,6 +37,8 @@ logger = logging.getLogger("asyncevents.worker")
 EXIT_OK: Final = 0
 EXIT_STUCK: Final = 3
 """Threads hang in services or sinks: the process has drained, and wants to be started anew."""
+
+_Acknowledge = Callable[[Sequence[HandOff]], None]
 
 _SUPERVISE_EVERY: Final = 0.25
 _MOST_STUCK: Final = 4
@@ -133,6 +136,7 @@ class _Parts:
         self.row = _worker_row(options.roles)
         self._side = ThreadPoolExecutor(1, thread_name_prefix="supervisor")
         self._ledger = runtime.ledger
+        self._horizon = SWEEP_AFTER + policy.retry_backstop
         bell, health = Bell(), LedgerHealth()
         index = SubscriptionIndex()
         self.permits = Permits(
@@ -145,9 +149,18 @@ class _Parts:
             timeout=settings.service_timeout,
             clock=clock,
         )
-        self._inbox = Inbox(bell)
-        self._receiver = Receiver(broker=runtime.broker, inbox=self._inbox)
-        self._receives = Role.TRIGGER in options.roles
+        hand_offs, woken = Inbox(bell), Inbox(bell)
+        self._receivers: list[Receiver] = []
+        acknowledge: _Acknowledge = _ignore
+        acknowledge_woken: _Acknowledge = _ignore
+        if Role.TRIGGER in options.roles:
+            acknowledge = self._receive(
+                "receiver", lambda: runtime.broker.consumer(prefetch=PREFETCH), hand_offs
+            )
+        if Role.RETRY in options.roles and runtime.retry_manager.wakes:
+            acknowledge_woken = self._receive(
+                "retries", lambda: runtime.retry_manager.woken(prefetch=PREFETCH), woken
+            )
         self._bookkeeper = Bookkeeper(
             ledger=runtime.ledger,
             retries=runtime.retry_manager,
@@ -177,14 +190,17 @@ class _Parts:
             permits=self.permits,
             roles=options.roles,
             most_resolving=settings.service_threads * 8,
-            inbox=self._inbox,
+            inbox=hand_offs,
+            woken=woken,
             bell=bell,
             health=health,
             clock=clock,
             outlets=Outlets(
                 deliver=self.deliverer.submit,
                 resolve=self._resolve,
-                acknowledge=self._receiver.ack,
+                acknowledge=acknowledge,
+                acknowledge_woken=acknowledge_woken,
+                bury=self._bookkeeper.bury,
                 unwritten=lambda: self._bookkeeper.unwritten,
             ),
         )
@@ -193,8 +209,8 @@ class _Parts:
         """Start the threads; the first beat is written before anything is claimed."""
         self._bookkeeper.start()
         self._claimer.start()
-        if self._receives:
-            self._receiver.start()
+        for receiver in self._receivers:
+            receiver.start()
 
     @property
     def stuck(self) -> int:
@@ -216,7 +232,7 @@ class _Parts:
         if self._busy():
             return False
         try:
-            backlog = self._ledger.read(lambda queries: queries.backlog(horizon=SWEEP_AFTER))
+            backlog = self._ledger.read(lambda queries: queries.backlog(horizon=self._horizon))
         except LedgerError as error:
             logger.warning("cannot count the backlog", extra={"error": str(error)})
             return False
@@ -237,8 +253,8 @@ class _Parts:
         await run(self._side, self._claimer.stop, grace)
         await self.deliverer.drain(grace)
         await run(self._side, self._claimer.join)
-        if self._receives:
-            await run(self._side, self._receiver.stop)
+        for receiver in self._receivers:
+            await run(self._side, receiver.stop)
         if not await run(self._side, self._bookkeeper.stop, grace):
             logger.error(
                 "outcomes could not be written; their deliveries are sent again",
@@ -250,6 +266,12 @@ class _Parts:
         self._side.shutdown()
         return hanging
 
+    def _receive(self, name: str, connect: Callable[[], Consumer], inbox: Inbox) -> _Acknowledge:
+        """Make a receiver and return how to acknowledge its messages."""
+        receiver = Receiver(name=name, connect=connect, inbox=inbox)
+        self._receivers.append(receiver)
+        return receiver.ack
+
     def _busy(self) -> bool:
         return bool(self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle)
 
@@ -258,6 +280,10 @@ class _Parts:
 
     def _resolve(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
         self.services.submit(resolving, done)
+
+
+def _ignore(messages: Sequence[HandOff]) -> None:
+    """Acknowledge nothing: nothing is received."""
 
 
 def _worker_row(roles: Collection[Role]) -> WorkerRow:

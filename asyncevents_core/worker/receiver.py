@@ -6,11 +6,11 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from asyncevents_core.errors import BrokerUnavailable
-from asyncevents_core.ports.broker import Broker, Consumer, HandOff
+from asyncevents_core.ports.broker import Consumer, HandOff
 from asyncevents_core.worker.signals import Bell
 
 logger = logging.getLogger("asyncevents.worker.receiver")
@@ -52,16 +52,16 @@ class Inbox:
 class Receiver:
     """Receives while there is room in the prefetch window; connects again after an outage.
 
-    Delivery does not depend on it: with the broker away the sweep finds the events.
+    Delivery does not depend on it: with the broker away the sweep finds what is due.
     """
 
-    def __init__(self, *, broker: Broker, inbox: Inbox) -> None:
-        self._broker = broker
+    def __init__(self, *, name: str, connect: Callable[[], Consumer], inbox: Inbox) -> None:
+        self._connect = connect
         self._inbox = inbox
         self._acks: queue.SimpleQueue[HandOff] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._outstanding: dict[int, HandOff] = {}
-        self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -82,7 +82,7 @@ class Receiver:
         pause = 0.0
         while not self._stop.wait(pause):
             try:
-                with self._broker.consumer(prefetch=PREFETCH) as consumer:
+                with self._connect() as consumer:
                     self._outstanding.clear()
                     while not self._stop.is_set():
                         self._step(consumer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kombu.connection import Connection
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from asyncevents_core.adapters.kombu.connecting import failures, new_connection, open_transport
 from asyncevents_core.adapters.kombu.housekeeping import release
+from asyncevents_core.errors import BrokerUnavailable
 
 logger = logging.getLogger("asyncevents.broker")
 
@@ -32,6 +33,18 @@ class Link(ABC):
             except Exception:
                 self._drop()
                 raise
+
+    def _send(self, work: Callable[[Connection], None]) -> None:
+        """Send something; once more where an old connection turns out to be broken."""
+        reused = self._connection is not None
+        try:
+            with self._opened() as connection:
+                work(connection)
+        except BrokerUnavailable:
+            if not reused:
+                raise
+            with self._opened() as connection:
+                work(connection)
 
     @abstractmethod
     def _ready(self, connection: Connection) -> None:

@@ -26,10 +26,13 @@ class IdProducer(Link, Producer):
     def send(self, ids: Sequence[UUID]) -> None:
         if not ids:
             return
-        with self._opened():
+
+        def work(_: Connection) -> None:
             assert self._producer is not None  # noqa: S101 - made by _ready
             for some in in_messages(ids):
                 publish(self._producer, some, routing_key=self._queue.routing_key)
+
+        self._send(work)
 
     def _ready(self, connection: Connection) -> None:
         channel = connection.channel()

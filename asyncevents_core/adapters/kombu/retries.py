@@ -44,6 +44,7 @@ class RabbitMqRetryManager(Link, RetryManager):
     """Publishes retries to the queue of their delay."""
 
     backstop = BACKSTOP
+    wakes = True
 
     def __init__(self, broker: BrokerConfig) -> None:
         super().__init__(broker.url)
@@ -58,17 +59,19 @@ class RabbitMqRetryManager(Link, RetryManager):
                 groups[seconds, retry.deaths].append(retry.delivery_id)
         if not groups:
             return
-        with self._opened() as connection:
+
+        def work(connection: Connection) -> None:
             for (seconds, deaths), ids in groups.items():
                 queue = delay_queue(self._broker, seconds, first=deaths == 1 and seconds == 1)
                 # Each time: it may have expired, or be gone with a broker that was made anew.
                 queue(connection.default_channel).declare()
                 self._publish(ids, queue.routing_key, deaths)
 
+        self._send(work)
+
     def bury(self, delivery_ids: Sequence[UUID]) -> None:
         if delivery_ids:
-            with self._opened():
-                self._publish(delivery_ids, KILL_KEY, None)
+            self._send(lambda _: self._publish(delivery_ids, KILL_KEY, None))
 
     def woken(self, *, prefetch: int) -> Consumer:
         return IdConsumer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.schema import delivery
@@ -47,6 +47,20 @@ class DeliveryRows(Statements):
             found += [rows.to_delivery(row) for row in locked]
         found.sort(key=lambda one: one.due_at or 0)
         return found[:limit]
+
+    def make_due(self, ids: Collection[UUID], *, before: int) -> int:
+        now, changed = self.now(), 0
+        for some in chunked(sorted(ids)):
+            result = self._connection.execute(
+                update(delivery)
+                .where(delivery.c.id.in_(some))
+                .where(delivery.c.state == DeliveryState.WAITING.value)
+                .where(delivery.c.due_at > now)
+                .where(delivery.c.due_at <= before)
+                .values(due_at=now)
+            )
+            changed += result.rowcount
+        return changed
 
     def lock_parked(self, subscription_id: int, *, limit: int) -> list[Delivery]:
         statement = (

@@ -28,6 +28,21 @@ from asyncevents_core.testing.conformance.ledger_base import (
 class DeliveryRows(LedgerFixtures):
     """Every operation on deliveries but their outcomes."""
 
+    def test_waiting_rows_are_made_due_unless_they_are_due_much_later(self, ledger: Ledger) -> None:
+        soon, later, parked = insert(
+            ledger, waiting(60.0), waiting(62.0), waiting(-1.0, parked=True)
+        )
+        (lease,) = insert(ledger, leased(uuid7()))
+        ids = [soon, later, parked, lease, uuid7()]
+        before = now(ledger) + 61 * SECOND
+
+        changed = ledger.run(lambda tx: tx.make_due(ids, before=before))
+
+        assert changed == 1
+        due = ledger.run(lambda tx: tx.lock_due_deliveries(limit=10, expired=False))
+        assert [one.id for one in due] == [soon]
+        assert ledger.run(lambda tx: tx.make_due([], before=before)) == 0
+
     # -- insert -----------------------------------------------------------------------------
 
     def test_a_row_comes_back_as_it_was(self, ledger: Ledger) -> None:
