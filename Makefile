@@ -33,8 +33,11 @@ test: install  ## Run all tests, with every real service that this machine can h
 	@$(BIN)/python -m tests.services
 	$(BIN)/python -m pytest $(ARGS)
 
-test-crash: install  ## Kill publishers and workers at random, longer than `make test` does
+test-crash: install  ## Kill everything at random on every broker and database: build/crash-suite.md
+	@$(BIN)/python -m tests.services
 	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kills.py $(ARGS)
+	ASYNCEVENTS_CRASH_FULL=1 ASYNCEVENTS_CRASH_EVENTS=3000 ASYNCEVENTS_CRASH_ROUNDS=5 \
+		$(BIN)/python -m pytest -s tests/integration/test_crash.py $(ARGS)
 
 lint: install  ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
