@@ -23,6 +23,7 @@ from cattrs.errors import (
 from cryptography.fernet import Fernet
 
 from asyncevents_core.domain.event import EVENT_NAME
+from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.errors import SettingsError, suggestion
 from asyncevents_core.ports.sink import SECRET, SinkType
 
@@ -85,6 +86,10 @@ def _consistent_services(
             )
 
 
+def _schedule(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
+    next_run(value, 0)
+
+
 @frozen(kw_only=True)
 class Settings:
     """All settings; the setting LEDGER_URL is the attribute `ledger_url`, and so on.
@@ -117,7 +122,7 @@ class Settings:
     indexing_enabled: bool = True
     log_cleanup_enabled: bool = False
     log_lifetime_days: int = field(default=30, validator=validators.ge(1))
-    log_cleanup_schedule: str = "0 1 * * *"
+    log_cleanup_schedule: str = field(default="0 1 * * *", validator=_schedule)
     eager: bool = False
     max_payload_bytes: int = field(default=262_144, validator=validators.gt(0))
     service_timeout: float = field(default=30.0, validator=validators.gt(0))

@@ -32,10 +32,12 @@ _COMMANDS: Final = {
     "subscribe": "subscriptions:subscribe",
     "subscriptions": "subscriptions:subscriptions",
     "worker": "working:worker",
+    "status": "upkeep:status",
     "logs": "reading:logs",
     "trace": "reading:trace",
     "replay": "replaying:replay",
     "dead-letters": "replaying:dead_letters",
+    "cleanup": "upkeep:cleanup",
     "completion": "setup:completion",
 }
 

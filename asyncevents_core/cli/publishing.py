@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from typing import IO, Any, Final
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.render import errors
+from asyncevents_core.cli.render import progress_bar
 from asyncevents_core.engine.publish import PublishRequest
 from asyncevents_core.errors import PublishError
 
@@ -71,7 +71,7 @@ def _publish_file(context: CliContext, path: str) -> None:
         except OSError as error:
             raise click.ClickException(f"{path}: {error.strerror}") from error
         total = None if path == "-" else _count(path)
-        progress = stack.enter_context(_progress())
+        progress = stack.enter_context(progress_bar())
         task = progress.add_task("publishing", total=total)
         for batch in _batches(enumerate(lines, start=1)):
             good, refused = _publish_batch(context, batch, progress)
@@ -155,15 +155,3 @@ def _batches(lines: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
 def _count(path: str) -> int:
     with open(path, "rb") as lines:
         return sum(1 for _ in lines)
-
-
-def _progress() -> Progress:
-    """Return a progress bar on stderr; it shows on terminals only."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors(),
-        transient=True,
-    )

@@ -168,6 +168,7 @@ def _show(one: Trace) -> None:
         ("to", f"{one.sink} {one.target} (subscription {one.delivery.subscription_id})"),
         ("due", local(one.delivery.due_at)),
         ("replay of", one.delivery.replay_of),
+        ("asked for by", _request(one)),
         ("replayed by", ", ".join(map(str, one.replays))),
     ):
         if value:
@@ -194,6 +195,11 @@ def _show(one: Trace) -> None:
         out.print(Panel(payload, title="payload", title_align="left", border_style="dim"))
 
 
+def _request(one: Trace) -> str | None:
+    request = one.request
+    return None if request is None else f"{request.requested_by}, {local(request.requested_at)}"
+
+
 def _plain(one: Trace) -> dict[str, Any]:
     return {
         "uuid": one.delivery.id,
@@ -207,6 +213,8 @@ def _plain(one: Trace) -> dict[str, Any]:
         "sink": one.sink,
         "target": one.target,
         "replay_of": one.delivery.replay_of,
+        "requested_by": None if one.request is None else one.request.requested_by,
+        "requested_at": None if one.request is None else iso(one.request.requested_at),
         "replays": [str(replay) for replay in one.replays],
         "due_at": iso(one.delivery.due_at),
         "attempts": [_attempt(attempt) for attempt in one.attempts],

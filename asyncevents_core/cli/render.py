@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from asyncevents_core.domain.envelope import to_datetime
@@ -65,3 +66,15 @@ def local(instant: int | None) -> str:
 def seconds(duration: float) -> str:
     """Return a duration for people."""
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.2f} s"
+
+
+def progress_bar() -> Progress:
+    """Return a progress bar on stderr; it shows on terminals only."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors(),
+        transient=True,
+    )

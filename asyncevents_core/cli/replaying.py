@@ -2,25 +2,91 @@
 
 from __future__ import annotations
 
+import getpass
+from datetime import datetime
 from uuid import UUID
 
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.render import JSON_OPTION, iso, json_lines, local, table
+from asyncevents_core.cli.render import JSON_OPTION, iso, json_lines, local, progress_bar, table
+from asyncevents_core.domain.delivery import DeadReason
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replay import replay as replay_one
+from asyncevents_core.engine.replay import replay_dead
 
 
 @click.command()
-@click.argument("identifier", metavar="UUID", type=click.UUID)
+@click.argument("identifier", metavar="[UUID]", type=click.UUID, required=False)
+@click.option("--dead", is_flag=True, help="All dead letters that the options below mean.")
+@click.option("--event", "event_name", metavar="NAME", help="Those of events of this name.")
+@click.option("--subscription", type=int, metavar="ID", help="Those of one subscription.")
+@click.option("--reason", type=click.Choice([one.value for one in DeadReason]))
+@click.option("--since", type=click.DateTime(), help="Those made since then, in local time.")
+@click.option("--until", type=click.DateTime(), help="Those made before then, in local time.")
+@click.option("--again", is_flag=True, help="Also those that were replayed already.")
+@click.option("--by", metavar="WHO", help="Who asks for it; by default you.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
-def replay(context: CliContext, identifier: UUID) -> None:
+def replay(
+    context: CliContext,
+    identifier: UUID | None,
+    dead: bool,
+    event_name: str | None,
+    subscription: int | None,
+    reason: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    again: bool,
+    by: str | None,
+    yes: bool,
+) -> None:
     """Send a delivery's stored bytes again, as a new delivery; print the id to trace.
 
     UUID is a delivery's id, or the id of an event whose service failed. Refused, saying so,
-    where the subscription is disabled or deleted.
+    where the subscription is disabled or deleted. With --dead all dead letters are meant, or
+    those that the options say: they are counted first.
+
+    \b
+    Examples:
+      asyncevents replay 01a20db9-18ed-7c3f-8404-7a976b50113d
+      asyncevents replay --dead --subscription 7 --since 2026-11-01
     """
-    click.echo(str(replay_one(context.ledger, identifier)))
+    wanted = DeadFilter(
+        event_name=event_name,
+        subscription_id=subscription,
+        reason=None if reason is None else DeadReason(reason),
+        since=_instant(since),
+        until=_instant(until),
+        replayed=again,
+    )
+    who = by or getpass.getuser()
+    if dead == (identifier is not None):
+        raise click.UsageError("give a UUID, or --dead")
+    if identifier is not None:
+        if wanted != DeadFilter():
+            raise click.UsageError("the options that choose go with --dead")
+        click.echo(str(replay_one(context.ledger, identifier, requested_by=who)))
+        return
+    count = context.ledger.read(lambda queries: queries.count_dead(wanted))
+    if not count:
+        click.echo(f"there are none: {wanted}")
+        return
+    if not yes:
+        click.confirm(f"Replay {count} dead letters ({wanted})?", abort=True)
+    with progress_bar() as progress:
+        task = progress.add_task("replaying", total=count)
+        done = replay_dead(
+            context.ledger,
+            wanted,
+            requested_by=who,
+            progress=lambda batch: progress.advance(task, batch),
+        )
+    click.echo(f"{done.made} replayed, {done.refused} refused; request {done.request}")
+
+
+def _instant(at: datetime | None) -> int | None:
+    return None if at is None else round(at.astimezone().timestamp() * 1_000_000)
 
 
 @click.command("dead-letters")

@@ -28,6 +28,11 @@ from asyncevents_core.errors import NotFound, SubscriptionError
 @click.option("--max-deaths", type=click.IntRange(min=0), help="Retries after the first attempt.")
 @click.option("--schedule", metavar="S,S,…", help="Seconds before each retry, e.g. 1,30,300.")
 @click.option("--jitter", default=0.0, type=click.FloatRange(0, 1), help="Fraction of the delay.")
+@click.option(
+    "--rate-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Deliveries a second, per worker process.",
+)
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
 @click.option("--disabled", is_flag=True, help="Do not deliver yet.")
 @JSON_OPTION
@@ -42,6 +47,7 @@ def subscribe(
     max_deaths: int | None,
     schedule: str | None,
     jitter: float,
+    rate_limit: float | None,
     options: tuple[str, ...],
     disabled: bool,
     as_json: bool,
@@ -66,6 +72,7 @@ def subscribe(
             secret=secret,
             tenant=tenant,
             retry=retry,
+            rate_limit=rate_limit,
             options=dict(_option(one) for one in options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
         )
@@ -160,6 +167,7 @@ def _plain(one: Subscription) -> dict[str, Any]:
         "maximum_deaths": one.retry.maximum_deaths,
         "schedule": one.retry.schedule,
         "jitter": one.retry.jitter,
+        "rate_limit": one.rate_limit,
         "signed": one.secret is not None,
         "created_at": iso(one.created_at),
     }

@@ -20,3 +20,8 @@ def uuid7() -> uuid.UUID:
     fraction = (rest << 12) // 1_000_000
     random = int.from_bytes(os.urandom(8), "big") >> 2
     return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
+
+
+def first_uuid7(instant: int) -> uuid.UUID:
+    """Return the lowest UUIDv7 that can be made at `instant`, microseconds since the epoch."""
+    return uuid.UUID(int=(instant // 1000) << 80)

@@ -39,7 +39,10 @@ class RetryPolicy:
 
 @frozen(kw_only=True)
 class NewSubscription:
-    """A subscription on its way into the ledger."""
+    """A subscription on its way into the ledger.
+
+    `rate_limit` is the number of deliveries a second, in each worker process, at most.
+    """
 
     event_name: str
     sink: str
@@ -47,6 +50,9 @@ class NewSubscription:
     secret: str | None = field(default=None, repr=False)
     tenant: str | None = None
     retry: RetryPolicy = RetryPolicy()
+    rate_limit: float | None = field(
+        default=None, validator=validators.optional(validators.gt(0.0))
+    )
     options: Mapping[str, object] = field(factory=dict, repr=False)
     status: SubscriptionStatus = SubscriptionStatus.ENABLED
 
@@ -62,6 +68,7 @@ class Subscription:
     secret: str | None = field(repr=False)
     tenant: str | None
     retry: RetryPolicy
+    rate_limit: float | None
     options: Mapping[str, object] = field(repr=False)
     status: SubscriptionStatus
     created_at: int

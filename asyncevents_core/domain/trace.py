@@ -8,13 +8,15 @@ from attrs import frozen
 
 from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event
+from asyncevents_core.domain.replay import ReplayRequest
 
 
 @frozen(kw_only=True)
 class Trace:
     """Everything that happened to one delivery. `event.body` is the payload that was sent.
 
-    `replays` are the ids of the deliveries that replayed this one.
+    `replays` are the ids of the deliveries that replayed this one; `request` says who had
+    this one made, where it is a replay itself.
     """
 
     delivery: Delivery
@@ -23,6 +25,7 @@ class Trace:
     target: str
     attempts: tuple[Attempt, ...]
     replays: tuple[UUID, ...]
+    request: ReplayRequest | None = None
 
     @property
     def summary(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.ports.ledger import LedgerTransaction
@@ -20,6 +20,8 @@ class SubscriptionIndex:
         self._epoch: int | None = None
         self._by_event: dict[str, list[Subscription]] = {}
         self._by_id: dict[int, Subscription] = {}
+        self.rates: Mapping[int, float] = {}
+        """The limits of subscriptions that have one, in deliveries a second."""
 
     def refresh(self, tx: LedgerTransaction) -> None:
         """Load the subscriptions again if the epoch has changed."""
@@ -33,6 +35,7 @@ class SubscriptionIndex:
             if subscription.status is SubscriptionStatus.ENABLED:
                 by_event.setdefault(subscription.event_name, []).append(subscription)
         self._by_event, self._by_id, self._epoch = by_event, by_id, epoch
+        self.rates = {one.id: one.rate_limit for one in by_id.values() if one.rate_limit}
 
     def matches(self, event_name: str, tenant: str | None) -> Sequence[Subscription]:
         """Return the enabled subscriptions that receive such an event, by id."""

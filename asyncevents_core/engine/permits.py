@@ -4,14 +4,17 @@ Every delivery starts on the fast budget; after `SLOW_AFTER` seconds it moves to
 four times as large, so that slow recipients do not keep fast ones waiting. A subscription with
 deliveries on the slow budget gets a quarter of the fast one at most, and its cap (how many of
 its deliveries may be under way at all) is halved by each time-out and restored by successes.
+A subscription with a rate limit spends a token per delivery; tokens come back with time.
 """
 
 from __future__ import annotations
 
 import enum
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from attrs import define
@@ -38,15 +41,34 @@ class _Usage:
     slow: int = 0
 
 
+@define
+class _Bucket:
+    """Tokens of a subscription with a rate limit: those of one second at most."""
+
+    tokens: float
+    at: float
+
+    def filled(self, rate: float, now: float) -> float:
+        return min(max(1.0, rate), self.tokens + rate * (now - self.at))
+
+
 class Permits:
-    """Counts what is under way in this process. Thread-safe.
+    """Counts what is under way in this process. Thread-safe. `clock` returns seconds.
 
     Only one thread takes (through `plan`), so a plan can be made before a transaction and
     taken after its commit.
     """
 
-    def __init__(self, *, budget: int, per_subscription: int) -> None:
+    def __init__(
+        self,
+        *,
+        budget: int,
+        per_subscription: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._lock = threading.Lock()
+        self._clock = clock
+        self._buckets: dict[int, _Bucket] = {}
         self._fast_budget = budget
         self._slow_budget = _SLOW_FACTOR * budget
         self._highest_cap = per_subscription
@@ -66,13 +88,24 @@ class Permits:
         with self._lock:
             return max(0, self._fast_budget - self._fast)
 
-    def plan(self) -> Plan:
-        """Return a plan on top of what is under way now."""
+    def plan(self, rates: Mapping[int, float] = MappingProxyType({})) -> Plan:
+        """Return a plan on top of what is under way now.
+
+        `rates` are the limits of the subscriptions that have one, in deliveries a second.
+        """
+        now = self._clock()
         with self._lock:
+            self._buckets = {
+                one: self._buckets.get(one) or _Bucket(tokens=max(1.0, rate), at=now)
+                for one, rate in rates.items()
+            }
             return Plan(
                 free=max(0, self._fast_budget - self._fast),
                 rooms={one: self._room(usage) for one, usage in self._usage.items()},
                 fresh=min(self._fast_budget, self._highest_cap),
+                tokens={one: self._buckets[one].filled(rate, now) for one, rate in rates.items()},
+                rates=rates,
+                now=now,
             )
 
     def take(self, plan: Plan) -> None:
@@ -81,6 +114,9 @@ class Permits:
             for subscription_id, count in plan.granted.items():
                 self._of(subscription_id).fast += count
                 self._fast += count
+                if subscription_id in plan.tokens:
+                    left = plan.tokens[subscription_id] - count
+                    self._buckets[subscription_id] = _Bucket(tokens=left, at=plan.now)
 
     def slow_down(self, subscription_ids: Iterable[int]) -> int:
         """Move one delivery each to the slow budget, as far as it goes; return how many."""
@@ -132,23 +168,47 @@ class Permits:
 class Plan:
     """Permits that a transaction is about to use. Dropped with it if it fails."""
 
-    def __init__(self, *, free: int, rooms: dict[int, int], fresh: int) -> None:
+    def __init__(
+        self,
+        *,
+        free: int,
+        rooms: dict[int, int],
+        fresh: int,
+        tokens: Mapping[int, float],
+        rates: Mapping[int, float],
+        now: float,
+    ) -> None:
         self.free = free
         self.granted: defaultdict[int, int] = defaultdict(int)
+        self.tokens = tokens
+        self.now = now
+        self.next_token: float | None = None
+        """Seconds until a subscription that was refused for its rate has a token again."""
+        self._rates = rates
         self._rooms = rooms
         self._fresh = fresh
 
     def room(self, subscription_id: int) -> int:
         """Return how many more deliveries of this subscription could start."""
-        room = self._rooms.get(subscription_id, self._fresh) - self.granted.get(subscription_id, 0)
-        return min(self.free, room)
+        return min(self.free, self._own_room(subscription_id))
 
     def ask(self, subscription_id: int) -> Verdict:
         """Say whether one more delivery may start, and count it if so."""
-        if self._rooms.get(subscription_id, self._fresh) <= self.granted.get(subscription_id, 0):
+        if self._own_room(subscription_id) <= 0:
             return Verdict.PARK
         if self.free <= 0:
             return Verdict.FULL
         self.free -= 1
         self.granted[subscription_id] += 1
         return Verdict.GRANTED
+
+    def _own_room(self, subscription_id: int) -> int:
+        granted = self.granted.get(subscription_id, 0)
+        room = self._rooms.get(subscription_id, self._fresh) - granted
+        if subscription_id not in self.tokens:
+            return room
+        left = self.tokens[subscription_id] - granted
+        if left < 1.0:
+            wait = (1.0 - left) / self._rates[subscription_id]
+            self.next_token = wait if self.next_token is None else min(self.next_token, wait)
+        return min(room, int(left))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
 from uuid import UUID
+
+from attrs import frozen
 
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.errors import NotFound, ReplayRefused
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
+BATCH: Final = 500
+"""Dead letters that are replayed in one transaction."""
 
-def replay(ledger: Ledger, identifier: UUID) -> UUID:
+
+def replay(ledger: Ledger, identifier: UUID, *, requested_by: str) -> UUID:
     """Replay a delivery, or an event whose service failed, and return the id to trace.
 
     That is the new delivery's id, or the event's own where an event is opened again. A
@@ -20,14 +28,82 @@ def replay(ledger: Ledger, identifier: UUID) -> UUID:
     is under way, or the body is no longer kept.
     """
     # One id for all reruns of the transaction, so that a rerun inserts nothing twice.
-    request, delivery_id = uuid7(), uuid7()
+    request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(identifier))
+    delivery_id = uuid7()
     return ledger.run(lambda tx: _replay(tx, identifier, request, delivery_id))
 
 
-def _replay(tx: LedgerTransaction, identifier: UUID, request: UUID, delivery_id: UUID) -> UUID:
+def replay_dead(
+    ledger: Ledger,
+    wanted: DeadFilter,
+    *,
+    requested_by: str,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Replayed:
+    """Replay all dead deliveries that the filter means, a batch per transaction.
+
+    Those whose subscription is disabled or deleted, or whose body is no longer kept, are
+    counted as refused. `progress` hears how many each batch has looked at.
+    """
+    request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(wanted))
+    ledger.run(lambda tx: tx.insert_replay(request))
+    made = refused = 0
+    after: UUID | None = None
+
+    def batch(tx: LedgerTransaction) -> _Step:
+        return _replay_batch(tx, wanted, request.id, after)
+
+    while True:
+        step = ledger.run(batch)
+        made += step.made
+        refused += step.refused
+        progress(step.made + step.refused)
+        after = step.last
+        if after is None:
+            return Replayed(request=request.id, made=made, refused=refused)
+
+
+@frozen(kw_only=True)
+class Replayed:
+    """What came of a request: deliveries made, and dead letters that could not be replayed."""
+
+    request: UUID
+    made: int
+    refused: int
+
+
+@frozen(kw_only=True)
+class _Step:
+    made: int
+    refused: int
+    last: UUID | None
+
+
+def _replay_batch(
+    tx: LedgerTransaction, wanted: DeadFilter, request: UUID, after: UUID | None
+) -> _Step:
+    dead = tx.lock_dead(wanted, after=after, limit=BATCH)
+    if not dead:
+        return _Step(made=0, refused=0, last=None)
+    kept = {one for one, event in tx.bodies({one.event_id for one in dead}).items() if event.body}
+    enabled = {
+        one
+        for one in {delivery.subscription_id for delivery in dead}
+        if tx.subscription_status(one) is SubscriptionStatus.ENABLED
+    }
+    good = [one for one in dead if one.event_id in kept and one.subscription_id in enabled]
+    now = tx.now()
+    tx.insert_deliveries([_again(one, request, uuid7(), now) for one in good])
+    return _Step(made=len(good), refused=len(dead) - len(good), last=dead[-1].id)
+
+
+def _replay(
+    tx: LedgerTransaction, identifier: UUID, request: ReplayRequest, delivery_id: UUID
+) -> UUID:
     old = tx.lock_delivery(identifier)
     if old is None:
         if tx.reopen_event(identifier):
+            tx.insert_replay(request)
             return identifier
         raise NotFound(
             f"no delivery {identifier}, and no event of that id that failed. "
@@ -36,33 +112,34 @@ def _replay(tx: LedgerTransaction, identifier: UUID, request: UUID, delivery_id:
     _refuse_unless_enabled(tx, old)
     if old.state is DeliveryState.LEASED:
         raise ReplayRefused(f"delivery {identifier} is under way: wait for its outcome")
-    event = tx.bodies([old.event_id]).get(old.event_id)
+    # Locked, so that the clean-up leaves it alone.
+    event = tx.lock_event(old.event_id)
     if event is None or event.body is None:
         raise ReplayRefused(f"delivery {identifier}: its payload is no longer kept")
-    now = tx.now()
     if old.state is DeliveryState.WAITING:
         tx.move_deliveries([old.id], state=DeliveryState.CANCELLED, due_at=None)
-    tx.insert_deliveries(
-        [
-            Delivery(
-                id=delivery_id,
-                event_id=old.event_id,
-                subscription_id=old.subscription_id,
-                chain=request,
-                replay_of=old.id,
-                state=DeliveryState.WAITING,
-                reason=None,
-                claims=0,
-                deaths=0,
-                abandonments=0,
-                due_at=now,
-                owner=None,
-                parked=False,
-                created_at=now,
-            )
-        ]
-    )
+    tx.insert_replay(request)
+    tx.insert_deliveries([_again(old, request.id, delivery_id, tx.now())])
     return delivery_id
+
+
+def _again(old: Delivery, request: UUID, delivery_id: UUID, now: int) -> Delivery:
+    return Delivery(
+        id=delivery_id,
+        event_id=old.event_id,
+        subscription_id=old.subscription_id,
+        chain=request,
+        replay_of=old.id,
+        state=DeliveryState.WAITING,
+        reason=None,
+        claims=0,
+        deaths=0,
+        abandonments=0,
+        due_at=now,
+        owner=None,
+        parked=False,
+        created_at=now,
+    )
 
 
 def _refuse_unless_enabled(tx: LedgerTransaction, old: Delivery) -> None:

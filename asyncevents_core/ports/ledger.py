@@ -17,6 +17,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, NewEvent
+from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     Subscription,
@@ -34,6 +35,15 @@ class Claim:
 
     id: UUID
     claim_no: int
+
+
+@frozen(kw_only=True)
+class Cleaned:
+    """What one step of the clean-up did; `after` is where the next one begins, None: done."""
+
+    rows: int
+    events: int
+    after: UUID | None
 
 
 class EventWriter(ABC):
@@ -273,6 +283,43 @@ class LedgerTransaction(EventWriter):
     def expire_leases(self, owners: Collection[UUID]) -> int:
         """Make the running leases of these owners due now; return how many."""
 
+    # -- replays ----------------------------------------------------------------------------
+
+    @abstractmethod
+    def lock_event(self, event_id: UUID) -> Event | None:
+        """Lock and return an event with its body, waiting for others; None if it is gone."""
+
+    @abstractmethod
+    def insert_replay(self, request: ReplayRequest) -> None:
+        """Note a request; its `requested_at` is the ledger's now."""
+
+    @abstractmethod
+    def lock_dead(
+        self, wanted: DeadFilter, *, after: UUID | None, limit: int
+    ) -> Sequence[Delivery]:
+        """Lock dead deliveries that the filter means, by id, from behind `after` on."""
+
+    # -- upkeep -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def take_task(self, name: str, *, first: int, until: int) -> bool:
+        """Take a task that is due, for oneself alone until then; False if it is not due.
+
+        A task that was never heard of is due at `first`.
+        """
+
+    @abstractmethod
+    def put_off_task(self, name: str, *, until: int) -> None:
+        """Make a task that was taken due at that time: because it is done, or goes on."""
+
+    @abstractmethod
+    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+        """Delete about `limit` rows of events that were over before then, from `after` on.
+
+        An event is over when it is fanned out or failed, all its deliveries are delivered,
+        dead or cancelled, and neither it nor a delivery nor an attempt is younger.
+        """
+
 
 class LedgerQueries(ABC):
     """Reads for people. Each list is ordered newest first unless it says otherwise."""
@@ -302,6 +349,10 @@ class LedgerQueries(ABC):
     @abstractmethod
     def dead_letters(self, *, limit: int) -> Sequence[DeadLetter]:
         """Return dead deliveries and failed events."""
+
+    @abstractmethod
+    def count_dead(self, wanted: DeadFilter) -> int:
+        """Return how many dead deliveries a filter means."""
 
     @abstractmethod
     def all_subscriptions(self) -> Sequence[Subscription]:

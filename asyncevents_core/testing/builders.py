@@ -49,6 +49,7 @@ def make_subscription(
     secret: str | None = None,
     tenant: str | None = None,
     retry: RetryPolicy | None = None,
+    rate_limit: float | None = None,
     options: Mapping[str, object] | None = None,
     status: SubscriptionStatus = SubscriptionStatus.ENABLED,
 ) -> NewSubscription:
@@ -60,6 +61,7 @@ def make_subscription(
         secret=secret,
         tenant=tenant,
         retry=retry or RetryPolicy(),
+        rate_limit=rate_limit,
         options=options or {},
         status=status,
     )

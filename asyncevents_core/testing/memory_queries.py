@@ -11,12 +11,14 @@ from attrs import evolve
 
 from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import LedgerQueries
 from asyncevents_core.testing.memory_events import undeleted
 from asyncevents_core.testing.memory_tables import Tables
+from asyncevents_core.testing.memory_upkeep import dead_deliveries
 
 _by_id = attrgetter("id")
 
@@ -50,6 +52,7 @@ class MemoryQueries(LedgerQueries):
             target=subscription.target,
             attempts=tuple(sorted(attempts, key=attrgetter("claim_no"))),
             replays=tuple(sorted(replays)),
+            request=self._tables.replays.get(delivery.chain),
         )
 
     def event(self, event_id: UUID) -> Event | None:
@@ -104,6 +107,9 @@ class MemoryQueries(LedgerQueries):
             if row.event.state is EventState.FAILED
         ]
         return sorted(found, key=_by_id, reverse=True)[:limit]
+
+    def count_dead(self, wanted: DeadFilter) -> int:
+        return len(dead_deliveries(self._tables, wanted))
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         return undeleted(self._tables)

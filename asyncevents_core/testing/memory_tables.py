@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from asyncevents_core.domain.delivery import Attempt, Delivery
 from asyncevents_core.domain.event import Event
+from asyncevents_core.domain.replay import ReplayRequest
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.worker import WorkerRow
 
@@ -120,6 +121,8 @@ class Tables:
         self.attempts: Table[tuple[UUID, int], AttemptRow] = Table(self.journal)
         self.index_queue: Table[int, int] = Table(self.journal)
         self.workers: Table[UUID, WorkerRow] = Table(self.journal)
+        self.replays: Table[UUID, ReplayRequest] = Table(self.journal)
+        self.tasks: Table[str, int] = Table(self.journal)
         self._numbers: Table[str, int] = Table(self.journal)
 
     def number(self, name: str) -> int:

@@ -19,13 +19,14 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import Claim
-from asyncevents_core.testing.memory_events import EventOperations, by_due, is_due, undeleted
+from asyncevents_core.testing.memory_events import by_due, is_due, undeleted
 from asyncevents_core.testing.memory_tables import AttemptRow, SubscriptionRow
+from asyncevents_core.testing.memory_upkeep import UpkeepOperations
 
 _by_id = attrgetter("id")
 
 
-class MemoryLedgerTransaction(EventOperations):
+class MemoryLedgerTransaction(UpkeepOperations):
     """One transaction on the tables, which belong to it alone while it runs."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -53,6 +54,7 @@ class MemoryLedgerTransaction(EventOperations):
                     secret=subscription.secret,
                     tenant=subscription.tenant,
                     retry=subscription.retry,
+                    rate_limit=subscription.rate_limit,
                     options={},
                     status=subscription.status,
                     created_at=self.now(),

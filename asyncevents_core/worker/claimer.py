@@ -238,6 +238,8 @@ class Claimer:
             self._resolved.extendleft(reversed(resolved))
             raise
         self._permits.take(plan)
+        if plan.next_token is not None:
+            heapq.heappush(self._expected, now + plan.next_token)
         if self._health.found():
             logger.info("the ledger answers again")
         self._outlets.acknowledge(messages)
@@ -257,7 +259,7 @@ class Claimer:
         resolved = self._take_resolved()
         if not resolved:
             return
-        plan = self._permits.plan()
+        plan = self._permits.plan(self._index.rates)
         plan.free = 0
 
         def write(tx: LedgerTransaction) -> None:
@@ -300,7 +302,7 @@ class Claimer:
     ) -> tuple[ClaimResult, Plan]:
         self._index.refresh(tx)
         result = ClaimResult()
-        plan = self._permits.plan()
+        plan = self._permits.plan(self._index.rates)
         plan.free = min(plan.free, max(0, room))
         if resolved:
             self._events.fan_out_resolved(tx, resolved, plan, result)

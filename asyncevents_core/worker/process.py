@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Final
 from attrs import frozen
 
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.claims import EventClaims, Resolved, Resolving
 from asyncevents_core.engine.due import DueDeliveries
@@ -27,6 +29,7 @@ from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.broker import Consumer, HandOff
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.bookkeeper import Bookkeeper
+from asyncevents_core.worker.caretaker import Caretaker
 from asyncevents_core.worker.claimer import Claimer, Outlets
 from asyncevents_core.worker.deliverer import Deliverer
 from asyncevents_core.worker.receiver import PREFETCH, Inbox, Receiver
@@ -161,6 +164,13 @@ class _Parts:
             acknowledge_woken = self._receive(
                 "retries", lambda: runtime.retry_manager.woken(prefetch=PREFETCH), woken
             )
+        self._caretaker: Caretaker | None = None
+        if settings.log_cleanup_enabled and Role.RETRY in options.roles:
+            self._caretaker = Caretaker(
+                ledger=runtime.ledger,
+                days=settings.log_lifetime_days,
+                next_run=functools.partial(next_run, settings.log_cleanup_schedule),
+            )
         self._bookkeeper = Bookkeeper(
             ledger=runtime.ledger,
             retries=runtime.retry_manager,
@@ -211,6 +221,8 @@ class _Parts:
         self._claimer.start()
         for receiver in self._receivers:
             receiver.start()
+        if self._caretaker is not None:
+            self._caretaker.start()
 
     @property
     def stuck(self) -> int:
@@ -253,6 +265,8 @@ class _Parts:
         await run(self._side, self._claimer.stop, grace)
         await self.deliverer.drain(grace)
         await run(self._side, self._claimer.join)
+        if self._caretaker is not None:
+            await run(self._side, self._caretaker.stop)
         for receiver in self._receivers:
             await run(self._side, receiver.stop)
         if not await run(self._side, self._bookkeeper.stop, grace):

@@ -213,7 +213,7 @@ class Harness:
     def _run(self, work: Callable[[LedgerTransaction, object, ClaimResult], object]) -> ClaimResult:
         def run(tx: LedgerTransaction):
             self._index.refresh(tx)
-            result, plan = ClaimResult(), self.permits.plan()
+            result, plan = ClaimResult(), self.permits.plan(self._index.rates)
             work(tx, plan, result)
             return result, plan
 

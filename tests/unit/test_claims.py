@@ -102,7 +102,7 @@ def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness
     (letter,) = harness.ledger.read(lambda queries: queries.dead_letters(limit=10))
     assert (letter.id, letter.subscription_id) == (event_id, None)
     assert "no order" in letter.reason
-    assert replay(harness.ledger, event_id) == event_id
+    assert replay(harness.ledger, event_id, requested_by="test") == event_id
     (resolving,) = harness.sweep().resolving
     assert len(harness.fan_out(resolved(resolving, {})).leases) == 1
 

@@ -330,6 +330,7 @@ def test_a_subscriptions_life(ready):
         "maximum_deaths": 3,
         "schedule": [1.0, 30.0],
         "jitter": 0.1,
+        "rate_limit": None,
         "signed": True,
     }
     assert BASE in ready("subscriptions", "list").output

@@ -56,7 +56,7 @@ def asyncevents_register_sinks():
 def test_builtins_register_through_the_same_hooks():
     plugins = load_plugins([builtins], found=[])
     assert plugins.service_resolvers.names() == ["import"]
-    assert plugins.retry_managers.names() == ["ledger"]
+    assert plugins.retry_managers.names() == ["ledger", "rabbitmq"]
     assert plugins.problems == ()
     (entry,) = plugins.retry_managers
     assert entry.source.distribution == "asyncevents-core"
@@ -107,7 +107,7 @@ def test_a_broken_plugin_is_named_and_the_others_keep_working(install, message, 
     assert str(problem).startswith("plugin 'broken' of dist-broken 1.2.3: ")
     assert message in str(problem)
     assert plugins.sinks.names() == ["one"]
-    assert plugins.retry_managers.names() == ["ledger"]
+    assert plugins.retry_managers.names() == ["ledger", "rabbitmq"]
 
 
 def test_a_duplicate_name_names_both_sides_and_the_others_keep_working(install):

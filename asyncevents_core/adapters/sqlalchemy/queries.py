@@ -11,15 +11,19 @@ from sqlalchemy import Connection, and_, case, func, select
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.replay_rows import dead_conditions
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
     event,
+    replay,
     subscription,
     worker,
 )
 from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.identifiers import NIL
+from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
@@ -71,7 +75,15 @@ class SqlQueries(LedgerQueries):
             target=row.target,
             attempts=tuple(rows.to_attempt(one) for one in attempts),
             replays=tuple(replays.scalars()),
+            request=self._request(row.chain),
         )
+
+    def _request(self, chain: UUID) -> ReplayRequest | None:
+        if chain == NIL:
+            return None
+        statement = select(replay).where(replay.c.id == chain)
+        row = self._connection.execute(statement).one_or_none()
+        return None if row is None else rows.to_replay(row)
 
     def event(self, event_id: UUID) -> Event | None:
         row = self._connection.execute(select(event).where(event.c.id == event_id)).one_or_none()
@@ -168,6 +180,10 @@ class SqlQueries(LedgerQueries):
         ]
         found.sort(key=lambda one: one.id, reverse=True)
         return found[:limit]
+
+    def count_dead(self, wanted: DeadFilter) -> int:
+        statement = select(func.count()).select_from(delivery).where(*dead_conditions(wanted))
+        return int(self._connection.execute(statement).scalar_one())
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         statement = (

@@ -11,6 +11,7 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, EventState, NewEvent
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.replay import ReplayRequest
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     RetryPolicy,
@@ -147,6 +148,7 @@ def subscription_values(new: NewSubscription, cipher: Cipher, now: int) -> dict[
         "maximum_deaths": new.retry.maximum_deaths,
         "schedule": None if schedule is None else json.dumps(schedule),
         "jitter": new.retry.jitter,
+        "rate_limit": new.rate_limit,
         "options": cipher.encrypt(json.dumps(dict(new.options))) if new.options else None,
         "status": new.status.value,
         "holding": new.status is SubscriptionStatus.DISABLED,
@@ -171,6 +173,7 @@ def to_subscription(row: Row[Any], cipher: Cipher) -> Subscription:
                 schedule=None if schedule is None else tuple(json.loads(schedule)),
                 jitter=values["jitter"],
             ),
+            rate_limit=values["rate_limit"],
             options={} if options is None else json.loads(cipher.decrypt(options)),
             status=SubscriptionStatus(values["status"]),
             created_at=values["created_at"],
@@ -189,4 +192,15 @@ def to_worker(row: Row[Any]) -> WorkerRow:
         roles=tuple(Role(one) for one in values["roles"].split(",") if one),
         started_at=values["started_at"],
         beat_at=values["beat_at"],
+    )
+
+
+def to_replay(row: Row[Any]) -> ReplayRequest:
+    """Read a request to replay."""
+    values = row._mapping
+    return ReplayRequest(
+        id=values["id"],
+        requested_by=values["requested_by"],
+        what=values["what"],
+        requested_at=values["requested_at"],
     )

@@ -89,6 +89,7 @@ subscription = _table(
     Column("schedule", Text, nullable=True),
     Column("jitter", Float, nullable=False),
     Column("options", Text, nullable=True),
+    Column("rate_limit", Float, nullable=True),
     Column("status", String(16), nullable=False),
     Column("holding", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -166,4 +167,18 @@ index_queue = _table(
     "index_queue",
     Column("attempt_id", BigInteger, primary_key=True, autoincrement=False),
     Column("version", Integer, nullable=False),
+)
+
+replay = _table(
+    "replay",
+    Column("id", Identifier, primary_key=True),
+    Column("requested_by", String(255), nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("what", Text, nullable=False),
+)
+
+task = _table(
+    "task",
+    Column("name", String(64), primary_key=True),
+    Column("due_at", BigInteger, nullable=False),
 )

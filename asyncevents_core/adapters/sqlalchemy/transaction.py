@@ -11,9 +11,11 @@ from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.delivery_rows import DeliveryRows
 from asyncevents_core.adapters.sqlalchemy.event_rows import EventRows
 from asyncevents_core.adapters.sqlalchemy.outcome_rows import OutcomeRows
+from asyncevents_core.adapters.sqlalchemy.replay_rows import ReplayRows
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
 from asyncevents_core.adapters.sqlalchemy.subscription_rows import SubscriptionRows
+from asyncevents_core.adapters.sqlalchemy.upkeep_rows import UpkeepRows
 from asyncevents_core.adapters.sqlalchemy.worker_rows import WorkerRows
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.ports.ledger import LedgerTransaction
@@ -47,7 +49,9 @@ class SqlTransaction(
     EventRows,
     DeliveryRows,
     OutcomeRows,
+    ReplayRows,
     WorkerRows,
+    UpkeepRows,
     SqlWriter,
     LedgerTransaction,
 ):

@@ -1,0 +1,115 @@
+"""Row operations of the upkeep: tasks that one process at a time runs, and the clean-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, or_, select, update
+
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    attempt,
+    delivery,
+    event,
+    index_queue,
+    task,
+)
+from asyncevents_core.adapters.sqlalchemy.statements import Statements
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.event import EventState
+from asyncevents_core.domain.identifiers import first_uuid7
+from asyncevents_core.ports.ledger import Cleaned
+
+_EVENTS_AT_ONCE = 200
+_OVER = [DeliveryState.DELIVERED.value, DeliveryState.DEAD.value, DeliveryState.CANCELLED.value]
+
+
+class UpkeepRows(Statements):
+    """The upkeep. See `LedgerTransaction`."""
+
+    def take_task(self, name: str, *, first: int, until: int) -> bool:
+        self._connection.execute(
+            self._dialect.insert_ignore(task), [{"name": name, "due_at": first}]
+        )
+        taken = self._connection.execute(
+            update(task)
+            .where(task.c.name == name)
+            .where(task.c.due_at <= self.now())
+            .values(due_at=until)
+        )
+        return taken.rowcount == 1
+
+    def put_off_task(self, name: str, *, until: int) -> None:
+        self._connection.execute(update(task).where(task.c.name == name).values(due_at=until))
+
+    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+        candidates = self._candidates(before, after)
+        if not candidates:
+            return Cleaned(rows=0, events=0, after=None)
+        over = sorted(set(candidates) - self._still_needed(candidates, before))
+        last = candidates[-1]
+        rows = 0
+        if over:
+            rows = self._delete_attempts(over, limit)
+            if rows < limit:
+                rows += self._delete_deliveries(over, limit - rows)
+            if rows >= limit:
+                # There may be more of the same events: come again to the same place.
+                return Cleaned(rows=rows, events=0, after=after)
+            self._connection.execute(delete(event).where(event.c.id.in_(over)))
+        return Cleaned(rows=rows + len(over), events=len(over), after=last)
+
+    def _candidates(self, before: int, after: UUID | None) -> list[UUID]:
+        """Old events in the order of their ids, which is that of time."""
+        statement = (
+            select(event.c.id)
+            .where(event.c.id < first_uuid7(before))
+            .where(event.c.created_at < before)
+            .where(event.c.state.in_([EventState.FANNED_OUT.value, EventState.FAILED.value]))
+            .order_by(event.c.id)
+            .limit(_EVENTS_AT_ONCE)
+        )
+        if after is not None:
+            statement = statement.where(event.c.id > after)
+        return list(self._connection.execute(self._dialect.lock(statement)).scalars())
+
+    def _still_needed(self, candidates: Sequence[UUID], before: int) -> set[UUID]:
+        open_or_young = (
+            select(delivery.c.event_id)
+            .where(delivery.c.event_id.in_(candidates))
+            .where(or_(delivery.c.state.not_in(_OVER), delivery.c.created_at >= before))
+        )
+        tried_lately = (
+            select(delivery.c.event_id)
+            .join(attempt, attempt.c.delivery_id == delivery.c.id)
+            .where(delivery.c.event_id.in_(candidates))
+            .where(attempt.c.started_at >= before)
+        )
+        needed = set(self._connection.execute(open_or_young).scalars())
+        return needed | set(self._connection.execute(tried_lately).scalars())
+
+    def _delete_attempts(self, events: Sequence[UUID], limit: int) -> int:
+        ids = list(
+            self._connection.execute(
+                select(attempt.c.id)
+                .join(delivery, delivery.c.id == attempt.c.delivery_id)
+                .where(delivery.c.event_id.in_(events))
+                .limit(limit)
+            ).scalars()
+        )
+        if ids:
+            self._connection.execute(
+                delete(index_queue).where(index_queue.c.attempt_id.in_(sorted(ids)))
+            )
+            self._connection.execute(delete(attempt).where(attempt.c.id.in_(sorted(ids))))
+        return len(ids)
+
+    def _delete_deliveries(self, events: Sequence[UUID], limit: int) -> int:
+        ids = list(
+            self._connection.execute(
+                select(delivery.c.id).where(delivery.c.event_id.in_(events)).limit(limit)
+            ).scalars()
+        )
+        if ids:
+            self._connection.execute(delete(delivery).where(delivery.c.id.in_(sorted(ids))))
+        return len(ids)

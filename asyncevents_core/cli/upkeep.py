@@ -1,0 +1,74 @@
+"""`status` and `cleanup`: how it stands, and what may go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, progress_bar
+from asyncevents_core.domain.trace import Backlog
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.cleanup import clean_up
+from asyncevents_core.engine.sweep import SILENT_AFTER
+from asyncevents_core.ports.ledger import LedgerQueries
+
+
+@click.command()
+@JSON_OPTION
+@pass_cli
+def status(context: CliContext, as_json: bool) -> None:
+    """Show the backlog, the age of the oldest due row, the workers, dead letters."""
+
+    def read(queries: LedgerQueries) -> tuple[Backlog, list[WorkerRow], int]:
+        return queries.backlog(), list(queries.workers()), queries.now()
+
+    backlog, workers, now = context.ledger.read(read)
+    found = _plain(backlog, workers, now)
+    if as_json:
+        json_lines([found])
+        return
+    for name, value in found.items():
+        console().print(f"{name.replace('_', ' '):>22}  {'-' if value is None else value}")
+
+
+@click.command()
+@click.option("--days", type=click.FloatRange(min=0), help="Instead of LOG_LIFETIME_DAYS.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_cli
+def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
+    """Delete events that are over and old, with their deliveries and attempts. For cron.
+
+    What waits, is under way or is held is kept, however old. LOG_CLEANUP_ENABLED lets the
+    workers do the same on LOG_CLEANUP_SCHEDULE.
+    """
+    days = context.settings.log_lifetime_days if days is None else days
+    if not yes:
+        click.confirm(f"Delete what was over {days:g} days ago for good?", abort=True)
+    with progress_bar() as progress:
+        task = progress.add_task("deleting", total=None)
+        done = clean_up(
+            context.ledger, days=days, progress=lambda step: progress.advance(task, step.rows)
+        )
+    click.echo(f"{done.events} events deleted, {done.rows} rows in all")
+
+
+def _plain(backlog: Backlog, workers: list[WorkerRow], now: int) -> dict[str, Any]:
+    alive = [one for one in workers if now - one.beat_at < SILENT_AFTER * 1e6]
+    oldest = backlog.oldest_due_at
+    return {
+        "events_open": backlog.events_open,
+        "events_resolving": backlog.events_resolving,
+        "deliveries_due": backlog.waiting_due,
+        "retries_scheduled": backlog.waiting_later,
+        "parked": backlog.parked,
+        "under_way": backlog.leased,
+        "held": backlog.held,
+        "dead_letters": backlog.dead,
+        "events_failed": backlog.events_failed,
+        "oldest_due_at": iso(oldest),
+        "oldest_due_seconds": None if oldest is None else max(0.0, round((now - oldest) / 1e6, 1)),
+        "workers_alive": len(alive),
+        **{f"{role}_consumers": sum(role in one.roles for one in alive) for role in Role},
+    }

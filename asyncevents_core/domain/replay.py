@@ -1,0 +1,50 @@
+"""Requests to send dead letters again: who asked for it, when, and for which."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import field, frozen
+
+from asyncevents_core.domain.delivery import DeadReason
+
+
+@frozen(kw_only=True)
+class ReplayRequest:
+    """One request; the chain of the deliveries that it made is its id.
+
+    `what` says in words what was asked for; `requested_at` is microseconds since the epoch.
+    """
+
+    id: UUID
+    requested_by: str
+    what: str
+    requested_at: int = 0
+
+
+@frozen(kw_only=True)
+class DeadFilter:
+    """Which dead letters are meant: all conditions that are given hold.
+
+    `since` and `until` bound when the delivery was made, in microseconds. Dead letters that
+    were replayed already are not meant, unless `replayed` says so.
+    """
+
+    event_name: str | None = None
+    subscription_id: int | None = None
+    reason: DeadReason | None = None
+    since: int | None = None
+    until: int | None = None
+    replayed: bool = field(default=False)
+
+    def __str__(self) -> str:
+        """Return the conditions in words."""
+        given = {
+            "event": self.event_name,
+            "subscription": self.subscription_id,
+            "reason": self.reason,
+            "since": self.since,
+            "until": self.until,
+        }
+        words = [f"{name} {value}" for name, value in given.items() if value is not None]
+        return "all dead letters" + (f" of {', '.join(words)}" if words else "")

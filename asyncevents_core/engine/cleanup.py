@@ -1,0 +1,74 @@
+"""T6: delete what is over and old, in small transactions; one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from asyncevents_core.engine.policy import micros
+from asyncevents_core.ports.ledger import Cleaned, Ledger, LedgerTransaction
+
+TASK: Final = "cleanup"
+LEASE: Final = 600.0
+"""Seconds for which one process has the clean-up for itself; renewed with every step."""
+MOST_ROWS: Final = 1000
+_DAY: Final = 86_400.0
+
+
+def clean_up(
+    ledger: Ledger,
+    *,
+    days: float,
+    progress: Callable[[Cleaned], None] = lambda _: None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> Cleaned:
+    """Delete events that were over `days` days ago, with their deliveries and attempts.
+
+    What waits, is under way or is held is never deleted. `progress` hears of each step;
+    between steps `go_on` may end it. Returns the sum.
+    """
+    rows = events = 0
+    after: UUID | None = None
+
+    def step(tx: LedgerTransaction) -> Cleaned:
+        before = tx.now() - micros(days * _DAY)
+        return tx.delete_old(before=before, after=after, limit=MOST_ROWS)
+
+    while go_on():
+        done = ledger.run(step)
+        rows += done.rows
+        events += done.events
+        progress(done)
+        after = done.after
+        if after is None and not done.rows:
+            break
+    return Cleaned(rows=rows, events=events, after=after)
+
+
+def clean_up_if_due(
+    ledger: Ledger,
+    *,
+    days: float,
+    next_run: Callable[[int], int],
+    go_on: Callable[[], bool],
+) -> Cleaned | None:
+    """Clean up if the schedule says so and no other process does; None otherwise.
+
+    `next_run` returns the first time of the schedule after a time, in microseconds.
+    """
+
+    def take(tx: LedgerTransaction) -> bool:
+        now = tx.now()
+        return tx.take_task(TASK, first=next_run(now), until=now + micros(LEASE))
+
+    if not ledger.run(take):
+        return None
+    done = clean_up(ledger, days=days, progress=lambda _: _renew(ledger), go_on=go_on)
+    if go_on():
+        ledger.run(lambda tx: tx.put_off_task(TASK, until=next_run(tx.now())))
+    return done
+
+
+def _renew(ledger: Ledger) -> None:
+    ledger.run(lambda tx: tx.put_off_task(TASK, until=tx.now() + micros(LEASE)))

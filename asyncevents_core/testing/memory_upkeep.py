@@ -1,0 +1,117 @@
+"""The ledger in memory: replays, tasks and the clean-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import Delivery, DeliveryState
+from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
+from asyncevents_core.ports.ledger import Cleaned
+from asyncevents_core.testing.memory_events import EventOperations
+from asyncevents_core.testing.memory_tables import Tables
+
+_EVENTS_AT_ONCE: Final = 200
+_OVER: Final = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED)
+_by_id = attrgetter("id")
+
+
+class UpkeepOperations(EventOperations):
+    """The part of a transaction that is about what happens afterwards."""
+
+    def lock_event(self, event_id: UUID) -> Event | None:
+        row = self._tables.events.get(event_id)
+        return None if row is None else row.event
+
+    def insert_replay(self, request: ReplayRequest) -> None:
+        self._tables.replays.put(request.id, evolve(request, requested_at=self.now()))
+
+    def lock_dead(
+        self, wanted: DeadFilter, *, after: UUID | None, limit: int
+    ) -> Sequence[Delivery]:
+        found = dead_deliveries(self._tables, wanted)
+        return [one for one in found if after is None or one.id > after][:limit]
+
+    def take_task(self, name: str, *, first: int, until: int) -> bool:
+        due_at = self._tables.tasks.get(name)
+        if due_at is None:
+            self._tables.tasks.put(name, first)
+            due_at = first
+        if due_at > self.now():
+            return False
+        self._tables.tasks.put(name, until)
+        return True
+
+    def put_off_task(self, name: str, *, until: int) -> None:
+        if name in self._tables.tasks:
+            self._tables.tasks.put(name, until)
+
+    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+        old = sorted(
+            row.event.id
+            for row in self._tables.events
+            if row.event.created_at < before
+            and row.event.state in (EventState.FANNED_OUT, EventState.FAILED)
+            and (after is None or row.event.id > after)
+        )[:_EVENTS_AT_ONCE]
+        rows = events = 0
+        for event_id in old:
+            if self._is_needed(event_id, before):
+                continue
+            rows += self._delete_event(event_id)
+            events += 1
+            if rows >= limit:
+                return Cleaned(rows=rows, events=events, after=event_id)
+        return Cleaned(rows=rows, events=events, after=old[-1] if old else None)
+
+    def _is_needed(self, event_id: UUID, before: int) -> bool:
+        own = [one for one in self._tables.deliveries if one.event_id == event_id]
+        ids = {one.id for one in own}
+        return any(one.state not in _OVER or one.created_at >= before for one in own) or any(
+            row.attempt.started_at >= before
+            for row in self._tables.attempts
+            if row.attempt.delivery_id in ids
+        )
+
+    def _delete_event(self, event_id: UUID) -> int:
+        rows = 1
+        own = [one for one in self._tables.deliveries if one.event_id == event_id]
+        for one in own:
+            for key, row in self._tables.attempts.items():
+                if row.attempt.delivery_id == one.id:
+                    self._tables.attempts.delete(key)
+                    self._tables.index_queue.delete(row.log_id)
+                    rows += 1
+            self._tables.deliveries.delete(one.id)
+            self._tables.fan_out.delete((one.event_id, one.subscription_id, one.chain))
+            rows += 1
+        self._tables.events.delete(event_id)
+        return rows
+
+
+def dead_deliveries(tables: Tables, wanted: DeadFilter) -> list[Delivery]:
+    """Return the dead deliveries that a filter means, by id."""
+    replayed = {one.replay_of for one in tables.deliveries}
+    return sorted(
+        (one for one in tables.deliveries if _is_meant(tables, wanted, one, replayed)), key=_by_id
+    )
+
+
+def _is_meant(
+    tables: Tables, wanted: DeadFilter, one: Delivery, replayed: set[UUID | None]
+) -> bool:
+    event = tables.events.get(one.event_id)
+    return (
+        one.state is DeliveryState.DEAD
+        and wanted.event_name in (None, event.event.name if event else "")
+        and wanted.subscription_id in (None, one.subscription_id)
+        and wanted.reason in (None, one.reason)
+        and (wanted.since is None or one.created_at >= wanted.since)
+        and (wanted.until is None or one.created_at < wanted.until)
+        and (wanted.replayed or one.id not in replayed)
+    )

@@ -1,0 +1,55 @@
+"""The thread of a worker that runs the scheduled clean-up, where it is switched on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from asyncevents_core.engine.cleanup import clean_up_if_due
+from asyncevents_core.errors import LedgerError
+from asyncevents_core.ports.ledger import Ledger
+
+logger = logging.getLogger("asyncevents.worker.caretaker")
+
+_LOOK_EVERY: Final = 30.0
+
+
+class Caretaker:
+    """Looks every half minute whether the clean-up is due and nobody else runs it."""
+
+    def __init__(self, *, ledger: Ledger, days: float, next_run: Callable[[int], int]) -> None:
+        self._ledger = ledger
+        self._days = days
+        self._next_run = next_run
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the step under way. Waits for the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                done = clean_up_if_due(
+                    self._ledger,
+                    days=self._days,
+                    next_run=self._next_run,
+                    go_on=lambda: not self._stop.is_set(),
+                )
+            except LedgerError as error:
+                logger.warning("the clean-up is put off", extra={"error": str(error)})
+            except Exception:
+                logger.exception("the clean-up failed")
+            else:
+                if done is not None:
+                    logger.info("cleaned up", extra={"events": done.events, "rows": done.rows})
+            if self._stop.wait(_LOOK_EVERY):
+                return
