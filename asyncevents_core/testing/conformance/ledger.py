@@ -12,6 +12,7 @@ from asyncevents_core.testing.conformance.ledger_transactions import (
     JoinedTransactions,
     Transactions,
 )
+from asyncevents_core.testing.conformance.ledger_upkeep import UpkeepRows
 
 __all__ = ["CallersTransaction", "LedgerConformance"]
 
@@ -24,6 +25,7 @@ class LedgerConformance(
     DeliveryRows,
     OutcomeRows,
     WorkerRows,
+    UpkeepRows,
     Queries,
 ):
     """Every operation of a `Ledger`, and the part of the state machine that rows hold.

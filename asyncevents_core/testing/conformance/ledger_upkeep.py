@@ -1,0 +1,255 @@
+"""The rows of replays and tasks, and the clean-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
+from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import (
+    SECOND,
+    LedgerFixtures,
+    ended,
+    insert,
+    now,
+    publish,
+    subscribe,
+    waiting,
+)
+
+DAY = 86_400.0
+
+
+class UpkeepRows(LedgerFixtures):
+    """What happens to rows afterwards."""
+
+    # -- tasks ------------------------------------------------------------------------------
+
+    def test_a_task_is_taken_by_one_at_a_time(self, ledger: Ledger, clock: ManualClock) -> None:
+        first = now(ledger) + 10 * SECOND
+
+        def take() -> bool:
+            return ledger.run(
+                lambda tx: tx.take_task("a", first=first, until=tx.now() + 60 * SECOND)
+            )
+
+        assert [take(), take()] == [False, False]
+        clock.advance(11.0)
+        assert [take(), take()] == [True, False]
+        clock.advance(59.0)
+        assert not take()
+        clock.advance(2.0)
+        assert take()
+
+    def test_a_task_that_is_done_is_put_off(self, ledger: Ledger, clock: ManualClock) -> None:
+        due = now(ledger) - SECOND
+        ledger.run(lambda tx: tx.take_task("a", first=due, until=due + 100 * SECOND))
+        ledger.run(lambda tx: tx.put_off_task("a", until=due + 1000 * SECOND))
+        clock.advance(500.0)
+        assert not ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
+        clock.advance(600.0)
+        assert ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
+
+    # -- replays ----------------------------------------------------------------------------
+
+    def test_a_request_is_part_of_the_trace(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        request = ReplayRequest(id=uuid7(), requested_by="veronica", what="all dead letters")
+        begun = now(ledger)
+        ledger.run(lambda tx: tx.insert_replay(request))
+        (plain, replay) = insert(
+            ledger,
+            evolve(waiting(subscription_id=number), event_id=event_id),
+            evolve(waiting(subscription_id=number), event_id=event_id, chain=request.id),
+        )
+
+        first = ledger.read(lambda queries: queries.trace(plain))
+        second = ledger.read(lambda queries: queries.trace(replay))
+
+        assert first is not None
+        assert first.request is None
+        assert second is not None
+        assert second.request is not None
+        assert second.request.requested_by == "veronica"
+        assert second.request.requested_at >= begun
+
+    @pytest.mark.parametrize(
+        ("wanted", "meant"),
+        [
+            (DeadFilter(), {"a", "b", "c"}),
+            (DeadFilter(event_name="order.created"), {"a", "b"}),
+            (DeadFilter(subscription_id=2), {"b", "c"}),
+            (DeadFilter(reason=DeadReason.PERMANENT), {"c"}),
+            (DeadFilter(since=2_000), {"b", "c"}),
+            (DeadFilter(until=2_000), {"a"}),
+            (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), {"b"}),
+            (DeadFilter(replayed=True), {"a", "b", "c", "replayed"}),
+            (DeadFilter(event_name="nothing"), set()),
+        ],
+        ids=str,
+    )
+    def test_dead_letters_by_filter(
+        self, ledger: Ledger, wanted: DeadFilter, meant: set[str]
+    ) -> None:
+        created, cancelled = (
+            publish(ledger, make_event(name=name))[0]
+            for name in ("order.created", "order.cancelled")
+        )
+        dead = DeliveryState.DEAD
+        rows = {
+            "a": make_delivery(state=dead, due_at=None, subscription_id=1, created_at=1_000,
+                               reason=DeadReason.EXHAUSTED),
+            "b": make_delivery(state=dead, due_at=None, subscription_id=2, created_at=2_000,
+                               reason=DeadReason.EXHAUSTED),
+            "c": make_delivery(state=dead, due_at=None, subscription_id=2, created_at=3_000,
+                               reason=DeadReason.PERMANENT),
+            "replayed": make_delivery(state=dead, due_at=None, subscription_id=3,
+                                      created_at=1_500, reason=DeadReason.EXHAUSTED),
+        }  # fmt: skip
+        rows = {
+            name: evolve(row, event_id=cancelled if name == "c" else created)
+            for name, row in rows.items()
+        }
+        again = evolve(
+            ended(DeliveryState.DELIVERED, subscription_id=3),
+            event_id=created,
+            chain=uuid7(),
+            replay_of=rows["replayed"].id,
+        )
+        ledger.run(lambda tx: tx.insert_deliveries([*rows.values(), again]))
+        names = {row.id: name for name, row in rows.items()}
+
+        found = ledger.run(lambda tx: tx.lock_dead(wanted, after=None, limit=10))
+        pages: list[UUID] = []
+        while True:
+            after = pages[-1] if pages else None
+            page = ledger.run(lambda tx, after=after: tx.lock_dead(wanted, after=after, limit=1))  # type: ignore[misc]
+            if not page:
+                break
+            pages += [one.id for one in page]
+
+        assert {names[one.id] for one in found} == meant
+        assert pages == [one.id for one in found] == sorted(pages)
+        assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(meant)
+
+    def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+        ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))
+
+        found = ledger.run(lambda tx: tx.lock_event(event_id))
+
+        assert found is not None
+        assert found.body == b"{}"
+        assert ledger.run(lambda tx: tx.lock_event(uuid7())) is None
+
+    # -- clean-up ---------------------------------------------------------------------------
+
+    def test_what_is_over_and_old_is_deleted(
+        self,
+        ledger: Ledger,
+        clock: ManualClock,
+        index_queue: Callable[[], Mapping[int, int]],
+    ) -> None:
+        number = subscribe(ledger)
+        old = [
+            _over(ledger, number, state)
+            for state in (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED)
+        ]
+        (nobody,) = publish(ledger)
+        (failed,) = publish(ledger)
+        ledger.run(lambda tx: tx.mark_fanned_out([nobody]))
+        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+        clock.advance(31 * DAY)
+        young = _over(ledger, number, DeliveryState.DELIVERED)
+
+        rows, events = _clean(ledger, days=30)
+
+        assert events == 5
+        assert rows == 5 + 3 + 3
+        assert [one for one in (*old, nobody, failed, young) if _is_there(ledger, one)] == [young]
+        assert len(index_queue()) == 1
+        assert _clean(ledger, days=30) == (0, 0)
+
+    @pytest.mark.parametrize(
+        "state", [DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.LEASED]
+    )
+    def test_what_is_not_over_stays_however_old(
+        self, ledger: Ledger, clock: ManualClock, state: DeliveryState
+    ) -> None:
+        number = subscribe(ledger)
+        event_id = _over(ledger, number, DeliveryState.DELIVERED)
+        (unpublished,) = publish(ledger)
+        row = make_delivery(
+            state=state, subscription_id=2, due_at=None if state is DeliveryState.HELD else 0
+        )
+        ledger.run(lambda tx: tx.insert_deliveries([evolve(row, event_id=event_id)]))
+        clock.advance(400 * DAY)
+
+        assert _clean(ledger, days=30) == (0, 0)
+        assert _is_there(ledger, event_id)
+        assert _is_there(ledger, unpublished)
+
+    def test_an_old_event_that_was_tried_lately_stays(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        number = subscribe(ledger)
+        event_id = _over(ledger, number, DeliveryState.DELIVERED)
+        (delivery,) = ledger.read(lambda queries: queries.deliveries_of_event(event_id))
+        clock.advance(31 * DAY)
+        late = make_attempt(delivery_id=delivery.id, claim_no=2, started_at=now(ledger))
+        ledger.run(lambda tx: tx.record_attempts([late]))
+
+        assert _clean(ledger, days=30) == (0, 0)
+        clock.advance(31 * DAY)
+        assert _clean(ledger, days=30) == (4, 1)
+
+    def test_many_rows_go_in_small_steps(self, ledger: Ledger, clock: ManualClock) -> None:
+        number = subscribe(ledger)
+        for _ in range(7):
+            _over(ledger, number, DeliveryState.DELIVERED)
+        clock.advance(31 * DAY)
+
+        assert _clean(ledger, days=30, limit=4) == (21, 7)
+
+
+def _over(ledger: Ledger, subscription_id: int, state: DeliveryState) -> UUID:
+    """Publish an event with one delivery in that state and one attempt, queued for the index."""
+    (event_id,) = publish(ledger)
+    at = now(ledger)
+    row = evolve(ended(state, subscription_id=subscription_id), event_id=event_id, created_at=at)
+    made = make_attempt(delivery_id=row.id, started_at=at)
+    ledger.run(lambda tx: tx.mark_fanned_out([event_id]))
+    ledger.run(lambda tx: tx.insert_deliveries([row]))
+    ledger.run(lambda tx: tx.record_attempts([made]))
+    ledger.run(lambda tx: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
+    return event_id
+
+
+def _clean(ledger: Ledger, *, days: float, limit: int = 1000) -> tuple[int, int]:
+    rows = events = 0
+    after: UUID | None = None
+    while True:
+        before = now(ledger) - round(days * DAY * SECOND)
+        done = ledger.run(
+            lambda tx, before=before, after=after: tx.delete_old(  # type: ignore[misc]
+                before=before, after=after, limit=limit
+            )
+        )
+        rows += done.rows
+        events += done.events
+        after = done.after
+        if after is None and not done.rows:
+            return rows, events
+
+
+def _is_there(ledger: Ledger, event_id: UUID) -> bool:
+    return ledger.read(lambda queries: queries.event(event_id)) is not None
