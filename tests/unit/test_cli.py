@@ -372,3 +372,34 @@ def test_what_is_not_there(ready):
 @pytest.mark.parametrize("consumers", ["nonsense", "", "trigger,nonsense"])
 def test_worker_wants_known_consumers(ready, consumers):
     assert "--consumers" in ready("worker", "--consumers", consumers, code=2).output
+
+
+# -- upkeep -----------------------------------------------------------------------------------
+
+
+def test_status_counts(ready):
+    ready("publish", "example.created", "{}")
+    (found,) = ready.rows("status")
+    assert (found["events_open"], found["workers_alive"], found["dead_letters"]) == (1, 0, 0)
+    assert found["trigger_consumers"] == 0
+    assert found["oldest_due_at"]
+    assert "events open  1" in ready("status").output
+
+
+def test_cleanup_asks_first_and_counts(ready):
+    assert ready("cleanup", stdin="n\n", code=1)
+    assert "0 events deleted, 0 rows in all" in ready("cleanup", "--days", "0", "--yes").output
+    ready("cleanup", "--days", "-1", code=2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--event", "x"], ["--dead", str(uuid.uuid4())], [str(uuid.uuid4()), "--event", "x"]],
+)
+def test_replay_wants_one_or_many(ready, arguments):
+    ready("replay", *arguments, code=2)
+
+
+def test_replay_of_no_dead_letters(ready):
+    output = ready("replay", "--dead", "--event", "example.created", "--reason", "poison").output
+    assert "there are none: all dead letters of event example.created, reason poison" in output

@@ -106,3 +106,47 @@ def test_nothing_is_ever_over_budget_or_lost(steps, budget, cap):
         assert permits.free == budget - len(fast)
         assert len(slow) <= 4 * budget
         assert all((fast + slow).count(one) <= cap for one in range(4))
+
+
+class TestRates:
+    def test_a_rate_limit_spends_tokens_that_come_back_with_time(self):
+        now = [100.0]
+        permits = Permits(budget=100, per_subscription=100, clock=lambda: now[0])
+        rates = {1: 5.0}
+
+        def grant_limited(count):
+            plan = permits.plan(rates)
+            verdicts = [plan.ask(1) for _ in range(count)]
+            permits.take(plan)
+            return verdicts.count(Verdict.GRANTED), plan.next_token
+
+        assert grant_limited(8) == (5, 0.2)
+        assert grant_limited(1) == (0, 0.2)
+        now[0] += 0.3
+        granted, wait = grant_limited(8)
+        assert granted == 1
+        assert 0 < wait < 0.2
+        now[0] += 60
+        assert grant_limited(80)[0] == 5
+
+    def test_less_than_one_a_second(self):
+        now = [0.0]
+        permits = Permits(budget=100, per_subscription=100, clock=lambda: now[0])
+        granted = 0
+        for _ in range(100):
+            plan = permits.plan({1: 0.5})
+            granted += plan.ask(1) is Verdict.GRANTED
+            permits.take(plan)
+            now[0] += 0.1
+        assert granted == 5
+
+    def test_others_are_not_limited(self):
+        permits = Permits(budget=100, per_subscription=100, clock=lambda: 0.0)
+        plan = permits.plan({1: 1.0})
+        assert [plan.ask(1), plan.ask(1)] == [Verdict.GRANTED, Verdict.PARK]
+        assert [plan.ask(2) for _ in range(50)] == [Verdict.GRANTED] * 50
+
+    def test_a_plan_that_is_dropped_spends_nothing(self):
+        permits = Permits(budget=100, per_subscription=100, clock=lambda: 0.0)
+        permits.plan({1: 1.0}).ask(1)
+        assert permits.plan({1: 1.0}).ask(1) is Verdict.GRANTED

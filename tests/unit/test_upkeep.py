@@ -1,0 +1,128 @@
+"""Replays of many, and the scheduled clean-up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.schedule import next_run
+from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
+from asyncevents_core.engine.cleanup import clean_up, clean_up_if_due
+from asyncevents_core.engine.replay import replay_dead
+from asyncevents_core.engine.subscriptions import set_status
+from tests.unit.harness import fails, ok
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def dead(harness):
+    """Two subscriptions, five events, ten dead letters."""
+    numbers = [harness.subscribe(retry=RetryPolicy(maximum_deaths=0)) for _ in range(2)]
+    for n in range(5):
+        harness.publish(data={"n": n})
+    harness.attempt(harness.sweep_now().leases, fails)
+    return numbers
+
+
+def count(harness, **wanted):
+    return harness.ledger.read(lambda queries: queries.count_dead(DeadFilter(**wanted)))
+
+
+def test_dead_letters_are_replayed_in_one_request(harness, dead):
+    seen = []
+    done = replay_dead(harness.ledger, DeadFilter(), requested_by="veronica", progress=seen.append)
+    assert (done.made, done.refused) == (10, 0)
+    assert sum(seen) == 10
+    harness.attempt(harness.due().leases, ok)
+    traces = [
+        harness.ledger.read(lambda queries, one=one: queries.trace(one))
+        for _, one in harness.requests[10:]
+    ]
+    assert {trace.summary for trace in traces} == {"Delivered"}
+    assert {trace.request.id for trace in traces} == {done.request}
+    assert {trace.request.requested_by for trace in traces} == {"veronica"}
+
+
+def test_what_was_replayed_is_not_meant_again(harness, dead):
+    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), requested_by="v")
+    assert count(harness) == 5
+    assert count(harness, replayed=True) == 10
+    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    assert done.made == 5
+
+
+def test_those_of_disabled_and_deleted_subscriptions_are_refused(harness, dead):
+    set_status(harness.ledger, dead[0], SubscriptionStatus.DISABLED)
+    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    assert (done.made, done.refused) == (5, 5)
+    set_status(harness.ledger, dead[0], SubscriptionStatus.DELETED)
+    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    assert (done.made, done.refused) == (0, 5)
+
+
+def test_a_cleaned_up_delivery_cannot_be_replayed(harness, dead):
+    harness.clock.advance(31 * DAY)
+    done = clean_up(harness.ledger, days=30)
+    assert (done.events, done.rows) == (5, 25)
+    assert count(harness) == 0
+
+
+def test_the_clean_up_runs_once_per_schedule(harness, dead):
+    runs = []
+
+    def look():
+        now = harness.ledger.read(lambda queries: queries.now())
+        done = clean_up_if_due(
+            harness.ledger,
+            days=30,
+            next_run=lambda after: next_run("0 1 * * *", after),
+            go_on=lambda: True,
+        )
+        if done is not None:
+            runs.append(datetime.fromtimestamp(now / 1e6, UTC))
+
+    for _ in range(3 * 48):
+        harness.clock.advance(DAY / 48)
+        look()
+        look()
+    assert len(runs) == 3
+    assert all(run.hour == 1 for run in runs)
+    assert len({run.date() for run in runs}) == 3
+
+
+def test_a_clean_up_that_was_cut_off_is_taken_up_after_its_lease(harness, dead):
+    harness.clock.advance(31 * DAY)
+    steps = iter([True, False, False])
+
+    def look(go_on):
+        return clean_up_if_due(harness.ledger, days=30, next_run=lambda now: now, go_on=go_on)
+
+    assert look(lambda: next(steps)) is not None
+    assert look(lambda: True) is None
+    harness.clock.advance(601)
+    assert look(lambda: True) is not None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "expected"),
+    [
+        ("0 1 * * *", "2026-03-01T00:59:59", "2026-03-01T01:00:00"),
+        ("0 1 * * *", "2026-03-01T01:00:00", "2026-03-02T01:00:00"),
+        ("*/15 * * * *", "2026-03-01T00:01:00", "2026-03-01T00:15:00"),
+        ("0 0 29 2 *", "2026-03-01T00:00:00", "2028-02-29T00:00:00"),
+    ],
+)
+def test_schedules_are_in_utc(schedule, after, expected):
+    def micros(text):
+        return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1e6)
+
+    assert next_run(schedule, micros(after)) == micros(expected)
+
+
+@pytest.mark.parametrize("schedule", ["", "nonsense", "0 1 * *", "61 * * * *"])
+def test_what_is_no_schedule(schedule):
+    with pytest.raises(ValueError, match="no cron schedule"):
+        next_run(schedule, 0)
