@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,10 @@ class Inbox(Receiver):
 def make_inbox() -> Iterator[Callable[..., Inbox]]:
     with ExitStack() as stack:
 
-        def make(**behaviour: Any) -> Inbox:
+        def make(*, secrets: Sequence[str] = (SECRET,), **behaviour: Any) -> Inbox:
             arrivals: list[Arrival] = []
             inbox = Inbox(
-                secrets=[SECRET], behaviour=Behaviour(**behaviour), arrived=arrivals.append
+                secrets=secrets, behaviour=Behaviour(**behaviour), arrived=arrivals.append
             )
             inbox.arrivals = arrivals
             stack.enter_context(running(inbox))
