@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asyncevents_core.errors import (
         AsyncEventsError,
         BrokerError,
+        BrokerUnavailable,
         InvalidSecret,
         InvalidTarget,
         ServiceArguments,
@@ -40,6 +41,7 @@ _HOMES = {
     "BlockingSink": "ports.sink",
     "BrokerConfig": "ports.broker",
     "BrokerError": "errors",
+    "BrokerUnavailable": "errors",
     "Consumer": "ports.broker",
     "DeliveryRequest": "ports.sink",
     "DeliveryState": "domain.delivery",
@@ -79,6 +81,7 @@ __all__ = [
     "BlockingSink",
     "BrokerConfig",
     "BrokerError",
+    "BrokerUnavailable",
     "Consumer",
     "DeliveryRequest",
     "DeliveryState",

@@ -1,0 +1,1 @@
+"""An example of a plugin: a retry manager on Redis."""

@@ -1,0 +1,62 @@
+"""The suite that core ships, on the retry manager of this distribution and a real Redis."""
+
+from __future__ import annotations
+
+import pytest
+
+from asyncevents_core import BrokerConfig, BrokerError, BrokerUnavailable, ScheduledRetry
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.testing import RetryManagerConformance
+from asyncevents_redis_retries.plugin import RedisRetryManagerType
+from tests.conftest import skip_unless_present
+from tests.services.needs import REDIS
+
+
+@pytest.fixture(scope="module")
+def server():
+    skip_unless_present(REDIS)
+    from tests.services.servers import Redis
+
+    server = Redis()
+    server.start()
+    yield server
+    server.remove()
+
+
+class TestRedisRetryManager(RetryManagerConformance):
+    @pytest.fixture
+    def retry_manager_type(self):
+        return RedisRetryManagerType()
+
+    @pytest.fixture
+    def broker(self, server):
+        server.clear()
+        return BrokerConfig(url=server.url)
+
+
+def test_another_broker_is_refused():
+    with pytest.raises(BrokerError, match="redis://"):
+        RedisRetryManagerType().open(BrokerConfig(url="amqp://localhost"))
+
+
+def test_a_redis_that_is_away():
+    manager = RedisRetryManagerType().open(BrokerConfig(url="redis://127.0.0.1:1/0"))
+    with pytest.raises(BrokerUnavailable, match="Redis"):
+        manager.schedule([ScheduledRetry(delivery_id=uuid7(), deaths=1, delay=1.0)])
+    manager.close()
+
+
+def test_what_was_not_acknowledged_comes_again(server):
+    server.clear()
+    manager = RedisRetryManagerType().open(BrokerConfig(url=server.url))
+    one = uuid7()
+    manager.schedule([ScheduledRetry(delivery_id=one, deaths=1, delay=0.0)])
+    with manager.woken(prefetch=1) as first, manager.woken(prefetch=1) as second:
+        assert [message.ids for message in first.receive(5.0)] == [(one,)]
+        assert list(second.receive(0.0)) == []
+    manager.schedule([ScheduledRetry(delivery_id=one, deaths=2, delay=0.0)])
+    with manager.woken(prefetch=1) as third:
+        (message,) = third.receive(5.0)
+        message.ack()
+        assert list(third.receive(0.0)) == []
+    manager.close()
