@@ -11,7 +11,7 @@ EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-crash lint format clean
+.PHONY: help install demo test test-crash bench lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ test-crash: install  ## Kill everything at random on every broker and database: 
 	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kills.py $(ARGS)
 	ASYNCEVENTS_CRASH_FULL=1 ASYNCEVENTS_CRASH_EVENTS=3000 ASYNCEVENTS_CRASH_ROUNDS=5 \
 		$(BIN)/python -m pytest -s tests/integration/test_crash.py $(ARGS)
+
+bench: install  ## Measure delivery, publishing, latency and isolation; prints rates and ratios
+	@$(BIN)/python -m tests.services
+	$(BIN)/python -m pytest -s tests/benchmarks $(ARGS)
 
 lint: install  ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .

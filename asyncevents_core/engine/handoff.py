@@ -25,6 +25,7 @@ logger = logging.getLogger("asyncevents.handoff")
 CAPACITY: Final = 10_000
 _AT_ONCE: Final = 20 * MOST_IDS
 _EXIT_TIMEOUT: Final = 2.0
+_PACE: Final = 0.005
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
@@ -102,6 +103,7 @@ class HandOffThread:
                 some = self._next(pause)
                 if some is None:
                     return
+                # At once when idle, in groups under load: a message costs more than an id.
                 pause = self._send(producer, some, pause)
                 with self._lock:
                     self._sending = False
@@ -110,7 +112,7 @@ class HandOffThread:
             producer.close()
 
     def _next(self, pause: float) -> list[UUID] | None:
-        """Wait for ids (after an error, `pause` seconds at least); None when closed."""
+        """Wait for ids, `pause` seconds at least; None when closed."""
         with self._lock:
             until = time.monotonic() + pause
             while not self._closed and (left := until - time.monotonic()) > 0:
@@ -126,12 +128,12 @@ class HandOffThread:
             return some
 
     def _send(self, producer: Producer, ids: Sequence[UUID], pause: float) -> float:
-        """Send ids; return how long to pause: 0 when it worked."""
+        """Send ids; return how long to pause: longer and longer while the broker is away."""
         try:
             producer.send(ids)
         except Exception as error:
             expected = isinstance(error, BrokerError)
-            if not pause:
+            if pause <= _PACE:
                 logger.warning(
                     "the broker does not answer; workers find the events in the ledger",
                     extra={"error": str(error)},
@@ -140,9 +142,9 @@ class HandOffThread:
             with self._lock:
                 self.dropped += len(ids)
             return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, pause * 2))
-        if pause:
+        if pause > _PACE:
             logger.info("the broker answers again")
-        return 0.0
+        return _PACE
 
 
 def _at_exit(thread: HandOffThread) -> None:
