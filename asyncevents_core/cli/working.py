@@ -11,7 +11,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.logs import Format, configure_logging
-from asyncevents_core.worker.process import EXIT_STUCK, Worker, WorkerOptions
+from asyncevents_core.worker.process import EXIT_STUCK, Worker, WorkerOptions, patiently
 from asyncevents_core.worker.supervisor import Supervisor
 
 # The names of mageos-async-events' consumers.
@@ -52,8 +52,8 @@ def worker(
     """
     roles = _roles(consumers)
     configure_logging(log_format, log_level)
-    context.ledger.check()
     if processes > 1:
+        patiently(context.ledger.check)
         context.events.close()
         command = [sys.executable, "-m", "asyncevents_core"]
         if context.settings_module is not None:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -25,7 +26,7 @@ from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.publish import SWEEP_AFTER
 from asyncevents_core.engine.resolve import ServiceCaller
 from asyncevents_core.engine.sinks import SinkRack
-from asyncevents_core.errors import LedgerError
+from asyncevents_core.errors import LedgerError, LedgerUnavailable
 from asyncevents_core.ports.broker import Consumer, HandOff
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.bookkeeper import Bookkeeper
@@ -43,6 +44,10 @@ EXIT_STUCK: Final = 3
 
 _Acknowledge = Callable[[Sequence[HandOff]], None]
 
+START_PATIENCE: Final = 60.0
+"""Seconds for which a worker that starts waits for its ledger."""
+
+_START_AGAIN: Final = 0.5
 _SUPERVISE_EVERY: Final = 0.25
 _MOST_STUCK: Final = 4
 
@@ -72,7 +77,7 @@ class Worker:
     def run(self) -> int:
         """Work until stopped, or idle with `drain`; return the exit code.
 
-        Raises `LedgerError` where the ledger cannot be used at the start.
+        Waits up to a minute for a ledger that does not answer yet, then raises `LedgerError`.
         """
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._main())
@@ -87,10 +92,12 @@ class Worker:
     async def _main(self) -> int:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        parts = _Parts(self._runtime, self._options, self._loop)
+        # Before there are handlers: until something is claimed, a signal may just end it.
+        patiently(parts.sign_on)
         if self._options.handle_signals:
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self.stop)
-        parts = _Parts(self._runtime, self._options, self._loop)
         parts.start()
         logger.info(
             "worker started",
@@ -215,9 +222,13 @@ class _Parts:
             ),
         )
 
-    def start(self) -> None:
-        """Start the threads; the first beat is written before anything is claimed."""
+    def sign_on(self) -> None:
+        """Check the ledger and write the first beat. Raises `LedgerError`."""
+        self._ledger.check()
         self._bookkeeper.start()
+
+    def start(self) -> None:
+        """Start the threads that claim and receive."""
         self._claimer.start()
         for receiver in self._receivers:
             receiver.start()
@@ -294,6 +305,29 @@ class _Parts:
 
     def _resolve(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
         self.services.submit(resolving, done)
+
+
+def patiently(step: Callable[[], object]) -> None:
+    """Do a first step on the ledger, waiting for a database that is just starting.
+
+    Raises `LedgerUnavailable` after `START_PATIENCE` seconds, other errors at once.
+    """
+    until = time.monotonic() + START_PATIENCE
+    warned = False
+    while True:
+        try:
+            step()
+        except LedgerUnavailable as error:
+            if time.monotonic() > until:
+                raise
+            if not warned:
+                logger.warning(
+                    "the ledger does not answer; waiting for it", extra={"error": str(error)}
+                )
+            warned = True
+            time.sleep(_START_AGAIN)
+        else:
+            return
 
 
 def _ignore(messages: Sequence[HandOff]) -> None:

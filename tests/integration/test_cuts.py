@@ -97,6 +97,26 @@ def test_work_resumes_when_the_ledger_is_back(project, inbox, servers, workers):
     assert [worker.poll() for worker in workers] == [None, None]
 
 
+@pytest.mark.parametrize("servers", PAIRS[:1], indirect=True, ids="-".join)
+def test_a_worker_that_starts_waits_for_its_ledger(project, inbox, servers):
+    _, ledger = servers
+    project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
+    with project.events() as events:
+        ids = [events.publish("order.created", {})]
+    ledger.kill()
+    try:
+        worker = project.start("worker")
+        time.sleep(OUTAGE)
+        assert worker.poll() is None
+    finally:
+        ledger.start()
+    all_arrived(inbox, ids)
+    worker.terminate()
+    _, errors = worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    assert errors.count("waiting for it") == 1
+
+
 @pytest.mark.parametrize("servers", PAIRS, indirect=True, ids="-".join)
 @pytest.mark.parametrize("which", ["broker", "ledger"])
 def test_a_server_that_hangs_for_a_while(project, inbox, servers, workers, which):
