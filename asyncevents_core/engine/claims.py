@@ -75,7 +75,8 @@ class ClaimResult:
 
     `dead` are deliveries that were given up as poison, `parked` subscriptions of which
     deliveries were parked, `emptied` those that have no parked deliveries left;
-    `left_waiting` tells that more is due than was taken.
+    `left_waiting` tells that more is due than was taken; `events` were claimed, `stale` ids of
+    hand-offs were of events that others have claimed, or that nobody knows.
     """
 
     leases: list[Lease] = field(factory=list)
@@ -85,6 +86,7 @@ class ClaimResult:
     emptied: set[int] = field(factory=set)
     left_waiting: bool = False
     events: int = 0
+    stale: int = 0
 
 
 class EventClaims:
@@ -102,7 +104,9 @@ class EventClaims:
         self, tx: LedgerTransaction, ids: Collection[UUID], plan: Plan, result: ClaimResult
     ) -> None:
         """Claim the events of a hand-off that are still open."""
-        self._claim(tx, tx.lock_events(ids), plan, result)
+        events = tx.lock_events(ids)
+        result.stale += len(ids) - len(events)
+        self._claim(tx, events, plan, result)
 
     def claim_due(
         self, tx: LedgerTransaction, *, limit: int, plan: Plan, result: ClaimResult

@@ -91,6 +91,10 @@ class Claimer:
         self._more_events = False
         self._more_due = False
         self._alone = False
+        self.claimed = 0
+        """Events that this worker has claimed."""
+        self.stale = 0
+        """Ids in hand-offs that found nothing to do: sent twice, swept before, or unknown."""
         self._next_sweep = 0.0
         self._next_reap = 0.0
         self._stop = threading.Event()
@@ -274,6 +278,8 @@ class Claimer:
         self._resolving.difference_update(one.resolving.event.id for one in resolved)
 
     def _hand_on(self, result: ClaimResult, taken: float, resolved: Sequence[Resolved]) -> None:
+        self.claimed += result.events
+        self.stale += result.stale
         self._resolving.difference_update(one.resolving.event.id for one in resolved)
         self._parked -= result.emptied
         self._parked |= result.parked

@@ -124,7 +124,7 @@ class Worker:
             logger.info("worker stopping", extra={"under_way": parts.permits.in_flight})
             hanging = await parts.stop(self._runtime.settings.shutdown_grace)
             watch.cancel()
-        logger.info("worker stopped", extra={"worker": str(parts.row.id)})
+        logger.info("worker stopped", extra={"worker": str(parts.row.id), **parts.counts})
         return EXIT_STUCK if hanging else EXIT_OK
 
     async def _pause(self) -> None:
@@ -234,6 +234,11 @@ class _Parts:
             receiver.start()
         if self._caretaker is not None:
             self._caretaker.start()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What this worker has done, for the log."""
+        return {"events": self._claimer.claimed, "stale_hand_offs": self._claimer.stale}
 
     @property
     def stuck(self) -> int:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 
 import kombu
+import psycopg
+import pymysql
 import pytest
+import sqlalchemy as sa
 
 from asyncevents_core.adapters.kombu.queues import DEAD_LETTERS
+from asyncevents_core.errors import ForeignTransaction
 from tests.integration.conftest import SECRET
 from tests.integration.project import eventually
 
@@ -94,10 +98,11 @@ def test_a_retry_manager_that_the_broker_cannot_serve(make_project):
     assert "needs RabbitMQ" in project.run("worker", exit_code=1).stderr
 
 
-def test_retries_survive_a_restart_of_rabbitmq(make_project, make_inbox, start_server):
+@pytest.mark.parametrize("manager", ["rabbitmq", "ledger"])
+def test_retries_survive_a_restart_of_rabbitmq(make_project, make_inbox, start_server, manager):
     server = start_server("RabbitMq")
     server.clear()
-    project = make_project(BROKER_URL=server.url, RETRY_MANAGER="rabbitmq")
+    project = make_project(BROKER_URL=server.url, RETRY_MANAGER=manager)
     inbox = make_inbox(fail_first=2)
     project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
     worker = project.start("worker")
@@ -110,3 +115,66 @@ def test_retries_survive_a_restart_of_rabbitmq(make_project, make_inbox, start_s
     eventually(lambda: len(inbox.accepted) == len(ids), what="all retries", timeout=100)
     worker.terminate()
     assert worker.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("RabbitMq", "amqp://guest:s3cret@127.0.0.1:{port}//"),
+        ("MariaDb", "mysql+pymysql://nobody:s3cret@127.0.0.1:{port}/mysql"),
+        ("PostgreSql", "postgresql+psycopg://nobody:s3cret@127.0.0.1:{port}/postgres"),
+    ],
+)
+def test_wrong_credentials_are_named_without_the_password(make_project, start_server, name, url):
+    server = start_server(name)
+    project = make_project()
+    what = "broker" if name == "RabbitMq" else "ledger"
+    project.settings[f"{what.upper()}_URL"] = url.format(port=server.port)
+    project.write_settings()
+    done = project.run("check", "--json", exit_code=1)
+    (finding,) = [one for one in map(json.loads, done.stdout.splitlines()) if one["what"] == what]
+    assert finding["state"] == "error"
+    assert "s3cret" not in done.stdout + done.stderr
+    words = ("ACCESS_REFUSED", "Access denied", 'role "nobody" does not exist')
+    assert any(word in finding["detail"] for word in words)
+
+
+@pytest.mark.parametrize("name", ["MariaDb", "PostgreSql"])
+def test_unsafe_durability_is_warned_of(make_project, start_server, name):
+    project = make_project(LEDGER_URL=start_server(name).new_database())
+    found = [one["detail"] for one in project.rows("check") if one["what"] == "durability"]
+    # The tests' own PostgreSQL runs without fsync; MariaDB is as safe as it comes.
+    assert [("fsync is off" in one) for one in found] == ([True] if name == "PostgreSql" else [])
+
+
+def dbapi_connection(url):
+    made = sa.make_url(url)
+    if made.get_backend_name() == "postgresql":
+        return psycopg.connect(
+            host=made.host, port=made.port, user="postgres", dbname=made.database
+        )
+    return pymysql.connect(host=made.host, port=made.port, user="root", database=made.database)
+
+
+@pytest.mark.parametrize("name", ["MariaDb", "PostgreSql"])
+def test_a_dbapi_connection_carries_an_event(make_project, inbox, start_server, name):
+    server = start_server(name)
+    project = make_project(LEDGER_URL=server.new_database())
+    project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
+    connection = dbapi_connection(project.settings["LEDGER_URL"])
+    with project.events() as events:
+        kept = events.publish("order.created", {"n": "100 %"}, event_id="a", connection=connection)
+        again = events.publish("order.created", {"n": "100 %"}, event_id="a", connection=connection)
+        connection.commit()
+        events.publish("order.created", {"n": 2}, connection=connection)
+        connection.rollback()
+        connection.close()
+        assert again == kept
+        with (
+            dbapi_connection(server.new_database()) as empty,
+            pytest.raises(ForeignTransaction, match="no ledger tables"),
+        ):
+            events.publish("order.created", {}, connection=empty)
+    project.run("worker", "--drain")
+    assert [one.event_id for one in inbox.accepted] == [str(kept)]
+    assert inbox.accepted[0].data == {"n": "100 %"}

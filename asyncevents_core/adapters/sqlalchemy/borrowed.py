@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from asyncevents_core.adapters.sqlalchemy.dialects import CLOCKS, SqlDialect
+from asyncevents_core.adapters.sqlalchemy.dialects import CLOCKS, SqlDialect, is_missing_table
 from asyncevents_core.adapters.sqlalchemy.rows import event_values
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent
@@ -94,8 +94,8 @@ class BorrowedConnection(JoinedTransaction):
         try:
             work(cursor)
         except Exception as error:
-            text = str(error).lower()
-            if "no such table" in text or "exist" in text:
+            # Django wraps the driver's errors.
+            if is_missing_table(error) or is_missing_table(error.__cause__ or error):
                 raise ForeignTransaction(
                     "the database of this connection has no ledger tables. It must be the "
                     "ledger's database (LEDGER_URL); `asyncevents db upgrade` makes its tables"

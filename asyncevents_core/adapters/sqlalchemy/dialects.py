@@ -184,10 +184,15 @@ def masked(url: str) -> str:
         return "the database"
 
 
-def is_missing_table(error: DBAPIError) -> bool:
-    """Tell whether a statement failed because the ledger's tables are not there."""
-    text = str(error.orig).lower()
-    return "no such table" in text or "does not exist" in text or "doesn't exist" in text
+def is_missing_table(error: BaseException) -> bool:
+    """Tell whether a driver's error says that a table or a column of the ledger is missing."""
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if state in {"42P01", "42703"}:  # PostgreSQL
+        return True
+    if error.args and error.args[0] in {1146, 1054}:  # MariaDB, MySQL
+        return True
+    text = str(error)
+    return "no such table" in text or "no such column" in text or "has no column named" in text
 
 
 def is_worth_a_rerun(error: DBAPIError) -> bool:

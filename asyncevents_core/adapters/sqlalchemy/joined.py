@@ -116,7 +116,7 @@ class SqlJoined(JoinedTransaction):
 
 
 def _explained(error: DBAPIError) -> Exception:
-    if is_missing_table(error):
+    if error.orig is not None and is_missing_table(error.orig):
         return ForeignTransaction(
             "the database of this session has no ledger tables. The session must be on the "
             "ledger's database (LEDGER_URL); `asyncevents db upgrade` makes its tables"

@@ -115,7 +115,7 @@ class SqlLedger(Ledger):
             try:
                 return once()
             except DBAPIError as error:
-                if is_missing_table(error):
+                if error.orig is not None and is_missing_table(error.orig):
                     raise LedgerNotMigrated(
                         f"{masked(self._url)} has no ledger tables of this version: "
                         "`asyncevents db upgrade`"
