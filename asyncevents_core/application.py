@@ -28,7 +28,8 @@ from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.ledger import LedgerQueries
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
-from asyncevents_core.worker.process import Worker, WorkerOptions
+from asyncevents_core.worker.parts import WorkerOptions
+from asyncevents_core.worker.process import Worker
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

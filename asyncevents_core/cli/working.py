@@ -11,7 +11,8 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.logs import Format, configure_logging
-from asyncevents_core.worker.process import EXIT_STUCK, Worker, WorkerOptions, patiently
+from asyncevents_core.worker.parts import WorkerOptions
+from asyncevents_core.worker.process import EXIT_STUCK, Worker, patiently
 from asyncevents_core.worker.supervisor import Supervisor
 
 # The names of mageos-async-events' consumers.
