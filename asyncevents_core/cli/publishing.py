@@ -56,6 +56,8 @@ def publish(
         raise click.UsageError("give NAME and JSON, or --file FILE.jsonl")
     try:
         value = json.loads(data)
+    except RecursionError:
+        raise click.BadParameter("it is nested too deeply", param_hint="JSON") from None
     except ValueError as error:
         raise click.BadParameter(f"{data!r}: {error}", param_hint="JSON") from error
     made = context.events.publish(name, value, tenant=tenant, event_id=event_id)
@@ -119,7 +121,10 @@ def _publish_batch(
 
 
 def _request(line: bytes) -> PublishRequest:
-    value: Any = json.loads(line.decode("utf-8"))
+    try:
+        value: Any = json.loads(line.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict) or not isinstance(value.get("event_name"), str):
         raise TypeError('expected an object with "event_name" and "data"')
     if "data" not in value:

@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import (
     JSON_OPTION,
     console,
@@ -75,9 +76,11 @@ def published(
 
 
 @click.command()
-@click.option("--subscription", type=int, metavar="ID", help="Attempts of one subscription only.")
+@click.option(
+    "--subscription", type=row_id, metavar="ID", help="Attempts of one subscription only."
+)
 @_LIMIT
-@click.option("--before", type=int, metavar="LOG_ID", help="Page on: the last log id shown.")
+@click.option("--before", type=row_id, metavar="LOG_ID", help="Page on: the last log id shown.")
 @JSON_OPTION
 @pass_cli
 def logs(

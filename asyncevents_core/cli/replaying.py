@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import os
 from datetime import datetime
 from uuid import UUID
 
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import JSON_OPTION, iso, json_lines, local, progress_bar, table
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
@@ -20,7 +22,7 @@ from asyncevents_core.engine.replay import replay_dead
 @click.argument("identifier", metavar="[UUID]", type=click.UUID, required=False)
 @click.option("--dead", is_flag=True, help="All dead letters that the options below mean.")
 @click.option("--event", "event_name", metavar="NAME", help="Those of events of this name.")
-@click.option("--subscription", type=int, metavar="ID", help="Those of one subscription.")
+@click.option("--subscription", type=row_id, metavar="ID", help="Those of one subscription.")
 @click.option("--reason", type=click.Choice([one.value for one in DeadReason]))
 @click.option("--since", type=click.DateTime(), help="Those made since then, in local time.")
 @click.option("--until", type=click.DateTime(), help="Those made before then, in local time.")
@@ -60,7 +62,7 @@ def replay(
         until=_instant(until),
         replayed=again,
     )
-    who = by or getpass.getuser()
+    who = by or _user()
     if dead == (identifier is not None):
         raise click.UsageError("give a UUID, or --dead")
     if identifier is not None:
@@ -85,8 +87,20 @@ def replay(
     click.echo(f"{done.made} replayed, {done.refused} refused; request {done.request}")
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
 def _instant(at: datetime | None) -> int | None:
-    return None if at is None else round(at.astimezone().timestamp() * 1_000_000)
+    if at is None:
+        return None
+    try:
+        return round(at.astimezone().timestamp() * 1_000_000)
+    except (ValueError, OverflowError, OSError) as error:
+        raise click.BadParameter(f"{at}: {error}", param_hint="--since/--until") from error
 
 
 @click.command("dead-letters")

@@ -87,8 +87,12 @@ def init(name: str, dev: bool, force: bool) -> None:
         raise click.ClickException(f"{path} is there already; --force overwrites it")
     key = Fernet.generate_key().decode()
     text = _TEMPLATE.format(name=name, key=key, allow=_ALLOW if dev else _NO_ALLOW)
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # it may have been there, readable by others
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
     click.echo(f"wrote {path}. Next:")
     click.echo(f"  export ASYNCEVENTS_SETTINGS_MODULE={name}")
     click.echo("  asyncevents db upgrade")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.parameters import LARGEST_COUNT, SECONDS, Number, row_id
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, local, table
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
@@ -25,12 +26,16 @@ from asyncevents_core.errors import NotFound, SubscriptionError
 @click.option("--sink", default="http", show_default=True, help="How to deliver.")
 @click.option("--secret", help="Verification token; made if the sink signs and none is given.")
 @click.option("--tenant", help="Only events of this tenant, and those without one.")
-@click.option("--max-deaths", type=click.IntRange(min=0), help="Retries after the first attempt.")
+@click.option(
+    "--max-deaths",
+    type=click.IntRange(0, LARGEST_COUNT),
+    help="Retries after the first attempt.",
+)
 @click.option("--schedule", metavar="S,S,…", help="Seconds before each retry, e.g. 1,30,300.")
-@click.option("--jitter", default=0.0, type=click.FloatRange(0, 1), help="Fraction of the delay.")
+@click.option("--jitter", default=0.0, type=Number(0, 1), help="Fraction of the delay.")
 @click.option(
     "--rate-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     help="Deliveries a second, per worker process.",
 )
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
@@ -110,7 +115,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
 
 @subscriptions.command()
-@click.argument("subscription_id", metavar="ID", type=int)
+@click.argument("subscription_id", metavar="ID", type=row_id)
 @JSON_OPTION
 @pass_cli
 def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
@@ -127,7 +132,7 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
 
 
 @subscriptions.command()
-@click.argument("subscription_id", metavar="ID", type=int)
+@click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def enable(context: CliContext, subscription_id: int) -> None:
     """Deliver again; what was held meanwhile goes out, in batches."""
@@ -136,7 +141,7 @@ def enable(context: CliContext, subscription_id: int) -> None:
 
 
 @subscriptions.command()
-@click.argument("subscription_id", metavar="ID", type=int)
+@click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def disable(context: CliContext, subscription_id: int) -> None:
     """Hold open deliveries and make no new ones until it is enabled."""
@@ -145,7 +150,7 @@ def disable(context: CliContext, subscription_id: int) -> None:
 
 
 @subscriptions.command()
-@click.argument("subscription_id", metavar="ID", type=int)
+@click.argument("subscription_id", metavar="ID", type=row_id)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
 def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
@@ -177,9 +182,14 @@ def _schedule(text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(float(part) for part in text.split(","))
+        delays = tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: {error}", param_hint="--schedule") from error
+    if not all(delay <= SECONDS for delay in delays):
+        raise click.BadParameter(
+            f"{text!r}: a delay is at most {SECONDS:.0f} seconds", param_hint="--schedule"
+        )
+    return delays
 
 
 def _option(text: str) -> tuple[str, str]:

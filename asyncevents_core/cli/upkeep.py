@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, progress_bar
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
@@ -34,7 +35,7 @@ def status(context: CliContext, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--days", type=click.FloatRange(min=0), help="Instead of LOG_LIFETIME_DAYS.")
+@click.option("--days", type=Number(0, DAYS), help="Instead of LOG_LIFETIME_DAYS.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
 def cleanup(context: CliContext, days: float | None, yes: bool) -> None:

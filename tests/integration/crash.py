@@ -66,7 +66,7 @@ class Victim:
 
     name: str
     kill: Callable[[], bool]
-    """Kill it, unless it has nothing in flight; tell whether it was."""
+    """Kill it, if it runs; tell whether it did."""
     start: Callable[[], None]
 
 
@@ -146,7 +146,7 @@ class CrashRun:
         dice.shuffle(order)
         for victim in order:
             time.sleep(dice.uniform(0.2, 1.0))
-            if not self._in_flight() or not victim.kill():
+            if not self._in_flight(victim) or not victim.kill():
                 continue
             self.kills[victim.name] += 1
             time.sleep(dice.uniform(0.0, 0.5))
@@ -178,9 +178,18 @@ class CrashRun:
         # A line may be cut off where the publisher was killed: it never said "accepted".
         return [line for line in text.split() if len(line) == 36]
 
-    def _in_flight(self) -> bool:
+    def _in_flight(self, victim: Victim) -> bool:
+        """Tell whether it matters; a worker is killed while requests are under way."""
+        if victim.name == "worker":
+            until = time.monotonic() + 3.0
+            while not self._requests_under_way() and time.monotonic() < until:
+                time.sleep(0.001)
+            return self._requests_under_way() > 0
         received = {one.event_id for one in self.inboxes["healthy"].accepted}
         return self._publisher.running or bool(set(self._accepted_ids()) - received)
+
+    def _requests_under_way(self) -> int:
+        return sum(inbox.received - len(inbox.arrivals) for inbox in self.inboxes.values())
 
     def _published(self) -> bool:
         return not self._publisher.running

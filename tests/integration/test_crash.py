@@ -72,9 +72,11 @@ def test_nothing_is_lost(broker, ledger, servers, reports, make_project, make_in
         urls["BROKER_URL"] = f"sqla+{servers[ledger].new_database()}"
     project = make_project(**urls)
     inboxes = {
-        "healthy": make_inbox(),
-        "flaky": make_inbox(fails=lambda delivery, attempt: attempt == 1 and delivery[-1] < "6"),
-        "failing": make_inbox(status=500),
+        "healthy": make_inbox(delay=0.1),
+        "flaky": make_inbox(
+            delay=0.03, fails=lambda delivery, attempt: attempt == 1 and delivery[-1] < "6"
+        ),
+        "failing": make_inbox(delay=0.01, status=500),
     }
     for name in SUBSCRIBERS:
         target = f"{inboxes[name].url}/{name}"

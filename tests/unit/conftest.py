@@ -1,8 +1,10 @@
-"""The state machine's tests run on the ledger in memory and on SQLite."""
+"""The state machine's tests run on two ledgers, the command line's in folders of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.ledger import MemoryLedger
+from tests.unit.commandline import Cli
 from tests.unit.harness import Harness
 
 
@@ -36,3 +39,38 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -
 @pytest.fixture
 def harness(ledger: Ledger, clock: ManualClock) -> Harness:
     return Harness(ledger=ledger, clock=clock)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASYNCEVENTS_SETTINGS_MODULE", raising=False)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    return tmp_path
+
+
+@pytest.fixture
+def run() -> Cli:
+    return Cli()
+
+
+@pytest.fixture
+def settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Change settings: through the environment, which wins."""
+    name = f"settings_{uuid.uuid4().hex}"
+    monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", name)
+
+    def change(**values: str) -> str:
+        for key, value in values.items():
+            monkeypatch.setenv(f"ASYNCEVENTS_{key}", value)
+        return name
+
+    return change
+
+
+@pytest.fixture
+def ready(run: Cli, settings: Callable[..., str]) -> Cli:
+    name = settings()
+    run("init", name)
+    run("db", "upgrade")
+    return run

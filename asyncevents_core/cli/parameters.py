@@ -1,0 +1,33 @@
+"""What parameters take: numbers that the ledger can hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import click
+
+DAYS: Final = 36_500
+SECONDS: Final = DAYS * 86_400.0
+LARGEST_COUNT: Final = 2**31 - 1
+_LARGEST_ID: Final = 2**63 - 1
+
+
+def row_id(text: Any) -> int:
+    """Convert the id of a row."""
+    found = int(click.INT.convert(text, None, None))
+    if abs(found) > _LARGEST_ID:
+        raise click.BadParameter(f"{text} is no id")
+    return found
+
+
+class Number(click.FloatRange):
+    """A finite number: neither nan nor inf."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return found

@@ -1,0 +1,232 @@
+"""The command line as users run it: processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from asyncevents_core.cli import replaying
+from tests.unit.commandline import Shell
+
+
+class Recipient(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(b"the answer")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def recipient():
+    with HTTPServer(("127.0.0.1", 0), Recipient) as server:
+        server.status = 500
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def project(folder):
+    made = Shell(folder, ASYNCEVENTS_SETTINGS_MODULE="project", ASYNCEVENTS_MAXIMUM_DEATHS="0")
+    made("init", "project", "--dev")
+    made("db", "upgrade")
+    return made
+
+
+def fail(shell, recipient):
+    """Publish an event that its recipient refuses for good; return its id."""
+    target = f"http://127.0.0.1:{recipient.server_port}/hook"
+    recipient.status = 500
+    shell("subscribe", "example.created", target)
+    made = shell.id_of("publish", "example.created", '{"id": 1}')
+    shell("worker", "--drain")
+    return made
+
+
+@pytest.fixture
+def shell(tmp_path):
+    return project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory, recipient):
+    shell = project(tmp_path_factory.mktemp("failed"))
+    event = fail(shell, recipient)
+    (row,) = shell.rows("dead-letters")
+    return shell, event, row["uuid"]
+
+
+# -- after a failure --------------------------------------------------------------------------
+
+
+def test_dead_letters(failed):
+    shell, event, delivery = failed
+    (row,) = shell.rows("dead-letters")
+    assert (row["event_name"], row["subscription_id"], row["uuid"]) == (
+        "example.created",
+        1,
+        delivery,
+    )
+    assert row["target"].endswith("/hook")
+    assert "500" in row["summary"]
+    assert delivery in shell("dead-letters").stdout
+    assert event != delivery
+
+
+def test_logs(failed):
+    shell, _, delivery = failed
+    (row,) = shell.rows("logs")
+    assert (row["uuid"], row["subscription_id"], row["delivery"]) == (delivery, 1, "dead")
+    assert (row["status"], row["response"]) == (500, "the answer")
+    assert delivery in shell("logs").stdout
+    assert shell.rows("logs", "--subscription", "1") == [row]
+    assert shell.rows("logs", "--subscription", "2") == []
+    assert shell.rows("logs", "--before", str(row["log_id"])) == []
+
+
+def test_traces_of_a_delivery_and_of_its_event(failed):
+    shell, event, delivery = failed
+    (found,) = shell.rows("trace", delivery)
+    assert (found["uuid"], found["event_id"], found["state"]) == (delivery, event, "dead")
+    assert [one["status"] for one in found["attempts"]] == [500]
+    assert found["payload"]["data"] == {"id": 1}
+    assert shell.rows("trace", event) == [found]
+    text = shell("trace", event).stdout
+    for part in (delivery, event, found["target"], found["summary"], "the answer", '"id": 1'):
+        assert part in text
+
+
+def test_the_table_says_where_the_event_stands(failed):
+    shell, event, _ = failed
+    (row,) = shell.rows("published")
+    assert (row["id"], row["state"]) == (event, "done")
+    (found,) = shell.rows("status")
+    assert (found["dead_letters"], found["events_open"]) == (1, 0)
+
+
+def test_replays(shell, recipient):
+    fail(shell, recipient)
+    (dead,) = shell.rows("dead-letters")
+    recipient.status = 204
+    first = shell.id_of("replay", dead["uuid"], "--by", "somebody")
+    shell("worker", "--drain")
+    (found,) = shell.rows("trace", first)
+    assert (found["state"], found["replay_of"]) == ("delivered", dead["uuid"])
+    assert found["requested_by"] == "somebody"
+    assert shell.rows("trace", dead["uuid"])[0]["replays"] == [first]
+    assert "somebody" in shell("trace", first).stdout
+    # Replayed already: no longer meant, unless asked for.
+    assert "there are none" in shell("replay", "--dead", "--yes").stdout
+    shell("replay", "--dead", "--again", stdin="n\n", code=1)
+    again = shell("replay", "--dead", "--again", "--subscription", "1", stdin="y\n").stdout
+    assert "1 replayed, 0 refused" in again
+    shell("subscriptions", "disable", "1")
+    assert "disabled" in shell("replay", dead["uuid"], code=1).stderr
+
+
+def test_a_user_without_a_name_may_replay(monkeypatch):
+    def nobody():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(replaying.getpass, "getuser", nobody)
+    assert replaying._user() == f"uid {os.getuid()}"
+
+
+# -- as a process -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "consumers", ["event.trigger.consumer", "event.retry.consumer, trigger", "retry,retry"]
+)
+def test_worker_knows_other_names_of_its_consumers(shell, consumers):
+    assert "nothing left to do" in shell("worker", "--drain", "--consumers", consumers).stderr
+
+
+def test_several_workers_drain(shell, recipient):
+    recipient.status = 204
+    shell("subscribe", "example.created", f"http://127.0.0.1:{recipient.server_port}/")
+    made = shell.id_of("publish", "example.created", "{}")
+    shell("worker", "--drain", "--processes", "2", "--log-format", "json")
+    assert [one["state"] for one in shell.rows("trace", made)] == ["delivered"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "said"),
+    [
+        (['{"event_name": "example.created", "data": 1}'] * 2, 0, "2 published, 0 refused"),
+        (['{"event_name": "example.created", "data": 1}', "x"], 1, "1 published, 1 refused"),
+        ([], 0, "0 published, 0 refused"),
+    ],
+)
+def test_publish_from_a_pipe(shell, lines, code, said):
+    done = shell("publish", "--file", "-", stdin="\n".join(lines), code=code)
+    assert said in done.stderr
+    assert ("line 2: " in done.stderr) is (code == 1)
+    assert done.stdout == ""
+
+
+def test_the_module_is_a_program(tmp_path):
+    shell = Shell(tmp_path)
+    assert shell("--help").stdout.startswith("Usage: asyncevents ")
+    error = shell("published", code=1).stderr
+    assert "ASYNCEVENTS_SETTINGS_MODULE is not set" in error
+    assert "asyncevents init" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("asyncevents publis", {"publish", "published"}),
+        ("asyncevents worker --dra", {"--drain"}),
+        ("asyncevents subscriptions en", {"enable"}),
+    ],
+)
+def test_completion_offers(tmp_path, words, offered):
+    last = str(len(words.split()) - 1)
+    asked = {"_ASYNCEVENTS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}
+    lines = Shell(tmp_path, **asked)().stdout.splitlines()
+    assert {line.partition(",")[2] for line in lines} == offered
+
+
+# -- a broken plugin --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Install a distribution whose plugin cannot be imported."""
+    home = tmp_path / "site"
+    information = home / "asyncevents_broken-1.2.3.dist-info"
+    information.mkdir(parents=True)
+    name = f"broken_{uuid.uuid4().hex}"
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.2.3\n")
+    (information / "entry_points.txt").write_text(f"[asyncevents]\nbroken = {name}\n")
+    (home / f"{name}.py").write_text("raise RuntimeError('on purpose')\n")
+    shell = project(tmp_path)
+    shell.environ["PYTHONPATH"] = str(home)
+    return shell
+
+
+def test_a_broken_plugin_is_named_and_the_rest_works(broken):
+    problem = "plugin 'broken' of broken 1.2.3: cannot be imported"
+    done = broken("plugins", "--json", code=1)
+    assert problem in done.stderr
+    assert "on purpose" in done.stderr
+    assert "http" in [json.loads(line)["name"] for line in done.stdout.splitlines()]
+    findings = {one["what"]: one for one in broken.rows("check", code=1)}
+    assert problem in findings["plugin"]["detail"]
+    assert findings["ledger"]["state"] == "ok"
+    assert problem in broken("wroker", code=2).stderr
+    made = broken.id_of("publish", "example.created", "{}")
+    assert [one["id"] for one in broken.rows("published")] == [made]
+    broken("worker", "--drain")
+    assert "listen" in broken("--help").stdout

@@ -1,0 +1,99 @@
+"""`asyncevents subscribe` and `subscriptions`."""
+
+from __future__ import annotations
+
+import pytest
+
+BASE = "https://example.com/hook"
+
+
+def test_the_secret_is_shown_once(folder, ready):
+    output = ready("subscribe", "example.created", BASE, "--secret", "supersecret").output
+    assert "subscription 1" in output
+    assert "whsec_c3VwZXJzZWNyZXQ=" in output
+    (made,) = ready.rows("subscribe", "example.created", f"{BASE}/2")
+    assert made["secret"].startswith("whsec_")
+    for command in (["list"], ["show", "1"], ["show", "2"]):
+        text = ready("subscriptions", *command, "--json").output
+        assert "whsec_" not in text
+        assert "supersecret" not in text
+    raw = b"".join(one.read_bytes() for one in folder.glob("asyncevents.db*"))
+    assert b"supersecret" not in raw
+    assert b"c3VwZXJzZWNyZXQ" not in raw
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["example.craeted", BASE], 1, "example.created"),
+        (["example.created", "nonsense"], 1, "nonsense"),
+        (["example.created", "http://127.0.0.1/x"], 1, "127.0.0.1"),
+        (["example.created", "http://169.254.169.254/latest"], 1, "169.254"),
+        (["example.created", BASE, "--sink", "htp"], 1, "http"),
+        (["example.created", BASE, "--schedule", "1,x"], 2, "--schedule"),
+        (["example.created", BASE, "--schedule", "-1"], 1, "schedule"),
+        (["example.created", BASE, "--schedule", ""], 2, "--schedule"),
+        (["example.created", BASE, "--schedule", "1,nan"], 2, "--schedule"),
+        (["example.created", BASE, "--schedule", "inf"], 2, "--schedule"),
+        (["example.created", BASE, "--option", "x"], 2, "NAME=VALUE"),
+        (["example.created", BASE, "--option", "=x"], 2, "NAME=VALUE"),
+        (["example.created", BASE, "--max-deaths", str(2**31)], 2, "--max-deaths"),
+        (["example.created", BASE, "--rate-limit", "0"], 2, "--rate-limit"),
+        (["example.created", BASE, "--rate-limit", "nan"], 2, "--rate-limit"),
+        (["example.created", BASE, "--jitter", "nan"], 2, "--jitter"),
+        (["example.created", BASE, "--max-deaths", "-1"], 2, "--max-deaths"),
+        (["example.created", BASE, "--jitter", "2"], 2, "--jitter"),
+        (["example.created", BASE, "--secret", "whsec_***"], 1, "base64"),
+    ],
+)
+def test_subscribe_refuses(ready, arguments, code, text):
+    assert text in ready("subscribe", *arguments, code=code).output
+    assert ready.rows("subscriptions", "list") == []
+
+
+def test_a_subscriptions_life(ready):
+    more = ["--tenant", "t", "--max-deaths", "3", "--schedule", "1,30", "--jitter", "0.1"]
+    ready("subscribe", "example.created", BASE, "--disabled", *more)
+    (made,) = ready.rows("subscriptions", "show", "1")
+    assert made.pop("created_at")
+    assert made == {
+        "id": 1,
+        "status": "disabled",
+        "event_name": "example.created",
+        "sink": "http",
+        "target": BASE,
+        "tenant": "t",
+        "maximum_deaths": 3,
+        "schedule": [1.0, 30.0],
+        "jitter": 0.1,
+        "rate_limit": None,
+        "signed": True,
+    }
+    assert BASE in ready("subscriptions", "list").output
+    assert BASE in ready("subscriptions", "show", "1").output
+    for command, status in (("enable", "enabled"), ("disable", "disabled"), ("enable", "enabled")):
+        ready("subscriptions", command, "1")
+        assert ready.rows("subscriptions", "show", "1")[0]["status"] == status
+    ready("subscriptions", "delete", "1", stdin="n\n", code=1)
+    assert ready.rows("subscriptions", "list")
+    ready("subscriptions", "delete", "1", stdin="y\n")
+    assert ready.rows("subscriptions", "list") == []
+    for command in (["enable", "1"], ["disable", "1"], ["delete", "1", "--yes"]):
+        assert "no subscription 1" in ready("subscriptions", *command, code=1).output
+    assert ready.rows("subscriptions", "show", "1")[0]["status"] == "deleted"
+
+
+def test_recipients_on_this_machine_are_for_development(run, settings):
+    name = settings()
+    run("init", name, "--dev")
+    run("db", "upgrade")
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        run("subscribe", "example.created", f"http://{host}:9/")
+    assert [one["id"] for one in run.rows("subscriptions", "list")] == [1, 2, 3]
+    assert "10.0.0.1" in run("subscribe", "example.created", "http://10.0.0.1/", code=1).output
+
+
+@pytest.mark.parametrize("command", ["show", "enable", "disable", "delete"])
+def test_subscriptions_that_are_not_there(ready, command):
+    arguments = ["--yes"] if command == "delete" else []
+    assert "no subscription 99" in ready("subscriptions", command, "99", *arguments, code=1).output
