@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from asyncevents_core.domain.identifiers import first_uuid7
 from tests.integration.conftest import SECRET
 from tests.integration.project import eventually
 
@@ -156,3 +157,24 @@ def test_many_writers_on_one_sqlite_file_never_find_it_locked(make_project, inbo
         _, errors = one.communicate(timeout=30)
         assert "locked" not in errors
         assert one.returncode == 0
+
+
+def test_a_worker_cleans_up_when_it_is_time(make_project, inbox):
+    project = make_project(LOG_CLEANUP_ENABLED=True, LOG_LIFETIME_DAYS=1)
+    subscribe(project, inbox)
+    project.run("publish", "order.created", "{}")
+    project.run("worker", "--drain")
+    (young,) = project.rows("published")
+    old = first_uuid7(0).bytes
+    with sqlite3.connect(project.folder / "ledger.db") as ledger:
+        ledger.execute("UPDATE asyncevents_event SET id = ?, created_at = 1", [old])
+        ledger.execute("UPDATE asyncevents_delivery SET event_id = ?, created_at = 1", [old])
+        ledger.execute("UPDATE asyncevents_attempt SET started_at = 1")
+        ledger.execute("UPDATE asyncevents_task SET due_at = 0 WHERE name = 'cleanup'")
+    made = project.run("publish", "order.created", "{}").stdout.strip()
+    done = project.run("worker", "--drain", "--log-format", "json")
+    (line,) = [one for one in map(json.loads, done.stderr.splitlines()) if "rows" in one]
+    assert (line["message"], line["events"], line["rows"]) == ("cleaned up", 1, 3)
+    assert [one["id"] for one in project.rows("published")] == [made]
+    assert young["id"] != made
+    assert len(project.rows("logs")) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 
 from asyncevents_core.cli.app import cli
@@ -33,12 +35,14 @@ class Cli:
 
 
 class Shell(Cli):
-    """Runs `python -m asyncevents_core …` in a folder, on a settings module of its own."""
+    """Runs `python -m asyncevents_core …` in a folder; `near` does so in this process."""
 
     def __init__(self, folder, **environ):
         self.folder = folder
+        self.changed = environ
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ASYNCEV")}
         self.environ = {**kept, "COLUMNS": "200", **environ}
+        self.near = Near(self)
 
     def __call__(self, *arguments, code=0, stdin=None):
         result = subprocess.run(
@@ -53,3 +57,17 @@ class Shell(Cli):
         assert result.returncode == code, result.stdout + result.stderr
         assert "Traceback" not in result.stderr
         return result
+
+
+class Near(Cli):
+    """Runs `asyncevents …` in the folder of a shell, but in this process."""
+
+    def __init__(self, shell):
+        self.shell = shell
+
+    def __call__(self, *arguments, code=0, stdin=None):
+        with contextlib.chdir(self.shell.folder), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "path", sys.path[:])
+            for name, value in self.shell.changed.items():
+                patch.setenv(name, value)
+            return super().__call__(*arguments, code=code, stdin=stdin)
