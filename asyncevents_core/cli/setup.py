@@ -89,7 +89,7 @@ def init(name: str, dev: bool, force: bool) -> None:
     text = _TEMPLATE.format(name=name, key=key, allow=_ALLOW if dev else _NO_ALLOW)
     try:
         path.touch(mode=0o600)
-        pass  # it may have been there, readable by others
+        path.chmod(0o600)  # it may have been there, readable by others
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
