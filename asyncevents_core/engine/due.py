@@ -62,18 +62,18 @@ class DueDeliveries:
         self,
         tx: LedgerTransaction,
         subscription_ids: Sequence[int],
+        *,
+        limit: int,
         plan: Plan,
         result: ClaimResult,
     ) -> None:
-        """Take parked deliveries of these subscriptions as far as they have permits."""
+        """Take up to `limit` parked deliveries of these subscriptions, as permits allow."""
         rows: list[Delivery] = []
-        taken = 0
         for subscription_id in subscription_ids:
-            room = min(plan.room(subscription_id), plan.free - taken)
+            room = min(plan.room(subscription_id), limit - len(rows))
             if room <= 0:
                 continue
             found = tx.lock_parked(subscription_id, limit=room)
-            taken += len(found)
             rows += found
             if len(found) < room:
                 result.emptied.add(subscription_id)

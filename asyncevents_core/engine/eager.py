@@ -135,7 +135,7 @@ class EagerDelivery:
 
 
 def _plan() -> Plan:
-    return Plan(free=_NO_LIMIT, rooms={}, fresh=_NO_LIMIT, tokens={}, rates={}, now=0.0)
+    return Plan(free=_NO_LIMIT, room_of=lambda _: _NO_LIMIT, tokens={}, rates={}, now=0.0)
 
 
 def _line(finished: Finished) -> str:

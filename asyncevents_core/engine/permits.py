@@ -2,8 +2,10 @@
 
 Every delivery starts on the fast budget; after `SLOW_AFTER` seconds it moves to the slow one,
 four times as large, so that slow recipients do not keep fast ones waiting. A subscription with
-deliveries on the slow budget gets a quarter of the fast one at most, and its cap (how many of
-its deliveries may be under way at all) is halved by each time-out and restored by successes.
+deliveries on the slow budget gets a quarter of the fast one at most. Its cap, how many of its
+deliveries may be under way at all, starts low, grows by one with each success, and is halved by
+each time-out: the slow start of TCP (RFC 5681), so that a recipient that hangs from the first
+request on holds few permits, and one that answers doubles its cap with every round trip.
 A subscription with a rate limit spends a token per delivery; tokens come back with time.
 """
 
@@ -22,6 +24,8 @@ from attrs import define
 SLOW_AFTER: Final = 1.0
 _SLOW_FACTOR: Final = 4
 _FAST_SHARE: Final = 4
+_FIRST_CAP: Final = 16
+_REMEMBERED: Final = 10_000
 
 
 class Verdict(enum.Enum):
@@ -72,7 +76,9 @@ class Permits:
         self._fast_budget = budget
         self._slow_budget = _SLOW_FACTOR * budget
         self._highest_cap = per_subscription
+        self._first_cap = min(_FIRST_CAP, per_subscription)
         self._usage: dict[int, _Usage] = {}
+        self._idle_caps: dict[int, int] = {}
         self._fast = 0
         self._slow = 0
 
@@ -88,6 +94,12 @@ class Permits:
         with self._lock:
             return max(0, self._fast_budget - self._fast)
 
+    def with_room(self, subscription_ids: Iterable[int]) -> list[int]:
+        """Return those whose own share and cap allow more, the one that may most first."""
+        with self._lock:
+            rooms = {one: self._room(one) for one in subscription_ids}
+        return sorted((one for one in rooms if rooms[one] > 0), key=rooms.__getitem__, reverse=True)
+
     def plan(self, rates: Mapping[int, float] = MappingProxyType({})) -> Plan:
         """Return a plan on top of what is under way now.
 
@@ -101,8 +113,7 @@ class Permits:
             }
             return Plan(
                 free=max(0, self._fast_budget - self._fast),
-                rooms={one: self._room(usage) for one, usage in self._usage.items()},
-                fresh=min(self._fast_budget, self._highest_cap),
+                room_of=self._room_of,
                 tokens={one: self._buckets[one].filled(rate, now) for one, rate in rates.items()},
                 rates=rates,
                 now=now,
@@ -149,16 +160,27 @@ class Permits:
                 usage.cap = max(1, usage.cap // 2)
             elif delivered and usage.cap < self._highest_cap:
                 usage.cap += 1
-            if not usage.fast and not usage.slow and usage.cap == self._highest_cap:
+            if not usage.fast and not usage.slow:
                 del self._usage[subscription_id]
+                self._idle_caps[subscription_id] = usage.cap
+                if len(self._idle_caps) > _REMEMBERED:
+                    del self._idle_caps[next(iter(self._idle_caps))]
 
     def _of(self, subscription_id: int) -> _Usage:
         usage = self._usage.get(subscription_id)
         if usage is None:
-            usage = self._usage[subscription_id] = _Usage(cap=self._highest_cap)
+            cap = self._idle_caps.pop(subscription_id, self._first_cap)
+            usage = self._usage[subscription_id] = _Usage(cap=cap)
         return usage
 
-    def _room(self, usage: _Usage) -> int:
+    def _room_of(self, subscription_id: int) -> int:
+        with self._lock:
+            return self._room(subscription_id)
+
+    def _room(self, subscription_id: int) -> int:
+        usage = self._usage.get(subscription_id)
+        if usage is None:
+            return min(self._fast_budget, self._idle_caps.get(subscription_id, self._first_cap))
         share = self._fast_budget
         if usage.slow:
             share = max(1, self._fast_budget // _FAST_SHARE)
@@ -172,8 +194,7 @@ class Plan:
         self,
         *,
         free: int,
-        rooms: dict[int, int],
-        fresh: int,
+        room_of: Callable[[int], int],
         tokens: Mapping[int, float],
         rates: Mapping[int, float],
         now: float,
@@ -185,8 +206,8 @@ class Plan:
         self.next_token: float | None = None
         """Seconds until a subscription that was refused for its rate has a token again."""
         self._rates = rates
-        self._rooms = rooms
-        self._fresh = fresh
+        self._room_of = room_of
+        self._rooms: dict[int, int] = {}
 
     def room(self, subscription_id: int) -> int:
         """Return how many more deliveries of this subscription could start."""
@@ -204,7 +225,11 @@ class Plan:
 
     def _own_room(self, subscription_id: int) -> int:
         granted = self.granted.get(subscription_id, 0)
-        room = self._rooms.get(subscription_id, self._fresh) - granted
+        room = self._rooms.get(subscription_id)
+        if room is None:
+            # Looked up once: what ends meanwhile only makes it larger.
+            room = self._rooms[subscription_id] = self._room_of(subscription_id)
+        room -= granted
         if subscription_id not in self.tokens:
             return room
         left = self.tokens[subscription_id] - granted

@@ -16,16 +16,14 @@ from attrs import frozen
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
-from asyncevents_core.engine.due import DueDeliveries
-from asyncevents_core.engine.matching import SubscriptionIndex
-from asyncevents_core.engine.permits import Permits, Plan
-from asyncevents_core.engine.sweep import reap_workers, release_held
+from asyncevents_core.engine.permits import Permits
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.broker import HandOff
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.worker.bookkeeper import MOST_UNWRITTEN
 from asyncevents_core.worker.receiver import Inbox
+from asyncevents_core.worker.rounds import Round, Rounds
 from asyncevents_core.worker.signals import Bell, LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker.claimer")
@@ -58,9 +56,8 @@ class Claimer:
         self,
         *,
         ledger: Ledger,
-        index: SubscriptionIndex,
+        rounds: Rounds,
         events: EventClaims,
-        due: DueDeliveries,
         permits: Permits,
         roles: Collection[Role],
         most_resolving: int,
@@ -72,9 +69,8 @@ class Claimer:
         outlets: Outlets,
     ) -> None:
         self._ledger = ledger
-        self._index = index
+        self._rounds = rounds
         self._events = events
-        self._due = due
         self._permits = permits
         self._roles = frozenset(roles)
         self._most_resolving = most_resolving
@@ -212,30 +208,27 @@ class Claimer:
             and room > 0
             and (expected or self._more_due or sweep or bool(woken))
         )
+        parked = self._permits.with_room(self._parked) if room > 0 else []
         messages: list[HandOff] = []
         if Role.TRIGGER in self._roles and room > 0:
-            # With a backlog of due deliveries, half of the room is theirs.
-            share = max(1, room // 2) if self._more_due else room
+            # With a backlog of deliveries that could start, half of the room is theirs.
+            share = max(1, room // 2) if self._more_due or parked else room
             messages = self._inbox.take(min(share, self._may_resolve()))
-        parked = list(self._parked) if room > 0 else []
         if not (messages or woken or resolved or sweep or wants_due or parked):
             return
-        reap = sweep and now >= self._next_reap
+        wanted = Round(
+            room=room,
+            messages=messages,
+            woken=woken,
+            resolved=resolved,
+            parked=parked,
+            due=wants_due,
+            sweep=min(_SWEEP_EVENTS, self._may_resolve()) if sweep else None,
+            reap=sweep and now >= self._next_reap,
+        )
         taken = self._clock.monotonic()
         try:
-            result, plan = self._ledger.run(
-                lambda tx: self._claim(
-                    tx,
-                    room=room,
-                    messages=messages,
-                    woken=woken,
-                    resolved=resolved,
-                    due=wants_due,
-                    sweep=sweep,
-                    reap=reap,
-                    parked=parked,
-                )
-            )
+            result, plan = self._ledger.run(lambda tx: self._rounds.execute(tx, wanted))
         except Exception:
             self._inbox.put_back(messages)
             self._woken.put_back(woken)
@@ -251,7 +244,7 @@ class Claimer:
         if sweep:
             every = SWEEP_EVERY * (0.9 + 0.2 * self._clock.random())
             self._next_sweep = now + (every if room > 0 else _BLOCKED_WAIT)
-        if reap:
+        if wanted.reap:
             self._next_reap = now + REAP_EVERY
         self._more_events = sweep and result.events >= _SWEEP_EVENTS
         if Role.RETRY in self._roles:
@@ -263,15 +256,8 @@ class Claimer:
         resolved = self._take_resolved()
         if not resolved:
             return
-        plan = self._permits.plan(self._index.rates)
-        plan.free = 0
-
-        def write(tx: LedgerTransaction) -> None:
-            self._index.refresh(tx)
-            self._events.fan_out_resolved(tx, resolved, plan, ClaimResult())
-
         try:
-            self._ledger.run(write)
+            self._ledger.run(lambda tx: self._rounds.execute(tx, Round(room=0, resolved=resolved)))
         except Exception:
             self._resolved.extendleft(reversed(resolved))
             raise
@@ -283,7 +269,7 @@ class Claimer:
         self._resolving.difference_update(one.resolving.event.id for one in resolved)
         self._parked -= result.emptied
         self._parked |= result.parked
-        if any(lease.alone for lease in result.leases):
+        if result.wants_alone or any(lease.alone for lease in result.leases):
             self._alone = True
         if result.dead:
             self._outlets.bury(result.dead)
@@ -292,69 +278,6 @@ class Claimer:
         for resolving in result.resolving:
             self._resolving.add(resolving.event.id)
             self._outlets.resolve(resolving, self._on_resolved)
-
-    def _claim(
-        self,
-        tx: LedgerTransaction,
-        *,
-        room: int,
-        messages: Sequence[HandOff],
-        woken: Sequence[HandOff],
-        resolved: Sequence[Resolved],
-        due: bool,
-        sweep: bool,
-        reap: bool,
-        parked: Sequence[int],
-    ) -> tuple[ClaimResult, Plan]:
-        self._index.refresh(tx)
-        result = ClaimResult()
-        plan = self._permits.plan(self._index.rates)
-        plan.free = min(plan.free, max(0, room))
-        if resolved:
-            self._events.fan_out_resolved(tx, resolved, plan, result)
-        if woken:
-            self._due.wake(tx, {one for message in woken for one in message.ids})
-        if parked:
-            self._due.claim_parked(tx, parked, plan, result)
-        if due:
-            reserved = sum(len(message.ids) for message in messages)
-            self._claim_due(tx, plan, result, limit=max(1, plan.free - reserved))
-        if messages:
-            ids = sorted({one for message in messages for one in message.ids})
-            self._events.claim_ids(tx, ids, plan, result)
-        if sweep and Role.TRIGGER in self._roles and plan.free > 0:
-            limit = min(_SWEEP_EVENTS, plan.free, self._may_resolve())
-            if limit > 0:
-                self._events.claim_due(tx, limit=limit, plan=plan, result=result)
-        if reap:
-            self._look_after(tx)
-        return result, plan
-
-    def _claim_due(
-        self, tx: LedgerTransaction, plan: Plan, result: ClaimResult, *, limit: int
-    ) -> None:
-        idle = not self._permits.in_flight and not plan.granted
-        alone = self._due.claim_due(
-            tx,
-            limit=limit,
-            expired=self._health.settled,
-            idle=idle,
-            plan=plan,
-            result=result,
-        )
-        if alone:
-            # Let the process run empty: the next look then finds it idle.
-            plan.free = 0
-            self._alone = True
-            result.left_waiting = True
-
-    def _look_after(self, tx: LedgerTransaction) -> None:
-        expired = reap_workers(tx)
-        if expired:
-            logger.warning("workers have vanished", extra={"leases": expired})
-        if Role.RETRY in self._roles:
-            release_held(tx)
-            self._parked.update(tx.parked_subscriptions(limit=_SWEEP_EVENTS))
 
     def _take_resolved(self) -> list[Resolved]:
         taken: list[Resolved] = []

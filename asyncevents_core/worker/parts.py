@@ -31,6 +31,7 @@ from asyncevents_core.worker.caretaker import Caretaker
 from asyncevents_core.worker.claimer import Claimer, Outlets
 from asyncevents_core.worker.deliverer import Deliverer
 from asyncevents_core.worker.receiver import PREFETCH, Inbox, Receiver
+from asyncevents_core.worker.rounds import Rounds
 from asyncevents_core.worker.signals import Bell, LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker")
@@ -112,13 +113,20 @@ class Parts:
             report=self._bookkeeper.put,
             freed=bell.ring,
         )
+        events = EventClaims(
+            index=index, definitions=runtime.catalog, policy=policy, owner=self.row.id
+        )
         self._claimer = Claimer(
             ledger=runtime.ledger,
-            index=index,
-            events=EventClaims(
-                index=index, definitions=runtime.catalog, policy=policy, owner=self.row.id
+            rounds=Rounds(
+                index=index,
+                events=events,
+                due=DueDeliveries(index=index, policy=policy, owner=self.row.id),
+                permits=self.permits,
+                roles=options.roles,
+                health=health,
             ),
-            due=DueDeliveries(index=index, policy=policy, owner=self.row.id),
+            events=events,
             permits=self.permits,
             roles=options.roles,
             most_resolving=settings.service_threads * 8,

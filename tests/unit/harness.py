@@ -154,7 +154,9 @@ class Harness:
     def parked(self, *subscriptions: int) -> ClaimResult:
         """T3 for parked deliveries."""
         return self._run(
-            lambda tx, plan, result: self._due.claim_parked(tx, subscriptions, plan, result)
+            lambda tx, plan, result: self._due.claim_parked(
+                tx, subscriptions, limit=plan.free, plan=plan, result=result
+            )
         )
 
     def attempt(self, leases: Sequence[Lease], answer: Answer = ok) -> None:

@@ -40,6 +40,45 @@ def test_a_plan_that_is_dropped_takes_nothing():
     assert permits.free == 1
 
 
+def test_the_cap_starts_low_and_doubles_with_every_round_of_successes():
+    permits = Permits(budget=200, per_subscription=1000)
+    caps = []
+    for _ in range(5):
+        granted = grant(permits, 1, 300).count(Verdict.GRANTED)
+        caps.append(granted)
+        for _ in range(granted):
+            over(permits, 1)
+    assert caps == [16, 32, 64, 128, 200]
+
+
+def test_one_that_hangs_from_the_first_request_on_holds_its_first_cap_only():
+    permits = Permits(budget=200, per_subscription=1000)
+    grant(permits, 1, 300)
+    assert permits.slow_down([1] * 16) == 16
+    assert grant(permits, 1) == [Verdict.PARK]
+    assert permits.free == 200
+
+
+def test_the_cap_of_an_idle_subscription_is_remembered_for_a_while():
+    permits = Permits(budget=200, per_subscription=1000)
+    grant(permits, 1, 16)
+    for _ in range(16):
+        over(permits, 1)
+    assert permits.plan().room(1) == 32
+    for other in range(2, 10_002):
+        grant(permits, other)
+        over(permits, other)
+    assert permits.plan().room(1) == 16
+
+
+def test_of_parked_ones_that_which_may_start_most_comes_first():
+    permits = Permits(budget=200, per_subscription=1000)
+    grant(permits, 1, 10)
+    grant(permits, 2, 16)
+    grant(permits, 3, 2)
+    assert permits.with_room([1, 2, 3, 4]) == [4, 3, 1]
+
+
 def test_slow_deliveries_free_the_fast_budget_and_cost_their_subscription_its_share():
     permits = Permits(budget=8, per_subscription=100)
     grant(permits, 1, 8)
@@ -144,7 +183,7 @@ class TestRates:
         permits = Permits(budget=100, per_subscription=100, clock=lambda: 0.0)
         plan = permits.plan({1: 1.0})
         assert [plan.ask(1), plan.ask(1)] == [Verdict.GRANTED, Verdict.PARK]
-        assert [plan.ask(2) for _ in range(50)] == [Verdict.GRANTED] * 50
+        assert [plan.ask(2) for _ in range(16)] == [Verdict.GRANTED] * 16
 
     def test_a_plan_that_is_dropped_spends_nothing(self):
         permits = Permits(budget=100, per_subscription=100, clock=lambda: 0.0)
