@@ -12,6 +12,7 @@ from attrs import asdict, frozen
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.render import JSON_OPTION, console, json_lines
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.sweep import alive
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import sink_config
@@ -62,7 +63,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     for problem in runtime.plugins.problems:
         yield Finding(what="plugin", state="error", detail=str(problem))
     yield from _ledger(runtime)
-    yield _tried("broker", lambda: runtime.broker.check())
+    yield from _broker(runtime)
     yield _tried(
         "retry manager", lambda: _named(runtime.settings.retry_manager, runtime.retry_manager)
     )
@@ -84,7 +85,7 @@ def _tried(what: str, attempt: Callable[[], str]) -> Finding:
 def _ledger(runtime: Runtime) -> Iterator[Finding]:
     try:
         warnings = runtime.ledger.check()
-        workers = runtime.ledger.read(lambda queries: queries.workers())
+        workers = runtime.ledger.read(lambda queries: alive(queries.workers(), queries.now()))
         subscriptions = runtime.ledger.read(lambda queries: queries.all_subscriptions())
     except AsyncEventsError as error:
         yield Finding(what="ledger", state="error", detail=str(error))
@@ -102,6 +103,21 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
         detail = f"subscriptions use the sink {sink!r}, which is not installed"
         yield Finding(what="subscriptions", state="error", detail=detail)
+
+
+def _broker(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        yield Finding(what="broker", state="ok", detail=runtime.broker.check())
+        aside = runtime.broker.quarantined()
+    except AsyncEventsError as error:
+        yield Finding(what="broker", state="error", detail=str(error))
+        return
+    if aside:
+        detail = (
+            f"{aside} messages that are no hand-offs lie in the queue event.quarantine; the header "
+            "asyncevents-reason of each says why"
+        )
+        yield Finding(what="quarantine", state="warning", detail=detail)
 
 
 def _services(runtime: Runtime) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, p
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.cleanup import clean_up
-from asyncevents_core.engine.sweep import SILENT_AFTER
+from asyncevents_core.engine.sweep import alive
 from asyncevents_core.ports.ledger import LedgerQueries
 
 
@@ -56,7 +56,7 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
 
 
 def _plain(backlog: Backlog, workers: list[WorkerRow], now: int) -> dict[str, Any]:
-    alive = [one for one in workers if now - one.beat_at < SILENT_AFTER * 1e6]
+    running = alive(workers, now)
     oldest = backlog.oldest_due_at
     return {
         "events_open": backlog.events_open,
@@ -70,6 +70,6 @@ def _plain(backlog: Backlog, workers: list[WorkerRow], now: int) -> dict[str, An
         "events_failed": backlog.events_failed,
         "oldest_due_at": iso(oldest),
         "oldest_due_seconds": None if oldest is None else max(0.0, round((now - oldest) / 1e6, 1)),
-        "workers_alive": len(alive),
-        **{f"{role}_consumers": sum(role in one.roles for one in alive) for role in Role},
+        "workers_alive": len(running),
+        **{f"{role}_consumers": sum(role in one.roles for one in running) for role in Role},
     }

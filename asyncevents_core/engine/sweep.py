@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.ports.ledger import LedgerTransaction
 
@@ -13,6 +15,11 @@ SILENT_AFTER: Final = 15.0
 """Seconds without a beat after which a worker counts as gone."""
 RELEASE_BATCH: Final = 500
 """Held deliveries that are released per subscription and sweep."""
+
+
+def alive(workers: Iterable[WorkerRow], now: int) -> list[WorkerRow]:
+    """Return the workers that have not fallen silent at `now`, the ledger's microseconds."""
+    return [one for one in workers if one.beat_at >= now - micros(SILENT_AFTER)]
 
 
 def reap_workers(tx: LedgerTransaction) -> int:

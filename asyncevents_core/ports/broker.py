@@ -95,3 +95,7 @@ class Broker(ABC):
     @abstractmethod
     def check(self) -> str:
         """Connect once and return a line for people. Raises `BrokerUnavailable`."""
+
+    @abstractmethod
+    def quarantined(self) -> int:
+        """Return how many messages consumers have put aside. Raises `BrokerUnavailable`."""

@@ -51,6 +51,10 @@ class MemoryBroker(Broker):
             self._connect()
         return "in memory"
 
+    def quarantined(self) -> int:
+        # Nothing but ids can be sent here.
+        return 0
+
     # -- for tests --------------------------------------------------------------------------
 
     def lose(self, messages: int = 1) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import sqlite3
 
 import pytest
-from kombu import Connection
 
 from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.adapters.kombu.queues import QUARANTINE, TRIGGER, hand_off_queue
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.errors import BrokerUnavailable, MissingExtra
 from asyncevents_core.ports.broker import BrokerConfig
@@ -48,38 +44,6 @@ def test_consumed_messages_are_deleted(url, path):
     consumer._clean_at = 0.0
     consumer.receive(0.05)
     assert rows(path) == []
-    consumer.close()
-    producer.close()
-
-
-@pytest.mark.parametrize("body", [b"nonsense", b"{}", b'{"specversion": "1.0", "type": "other"}'])
-def test_what_is_no_hand_off_is_put_aside(url, path, body, caplog):
-    broker = KombuBroker(BrokerConfig(url=url))
-    producer = broker.producer()
-    good = [uuid7()]
-    with Connection(url) as connection:
-        producer.send([uuid7()])
-        connection.Producer().publish(
-            body,
-            exchange="asyncevents",
-            routing_key=TRIGGER,
-            content_type="application/octet-stream",
-            content_encoding="binary",
-            declare=[hand_off_queue(BrokerConfig(url=url))],
-        )
-    producer.send(good)
-    consumer = broker.consumer(prefetch=10)
-    found = []
-    with caplog.at_level(logging.WARNING):
-        while good[0] not in found:
-            for message in consumer.receive(5.0):
-                found += message.ids
-                message.ack()
-    assert len(found) == 2
-    (record,) = [one for one in caplog.records if one.name == "asyncevents.broker"]
-    assert record.queue == QUARANTINE
-    (aside,) = [payload for name, visible, payload in rows(path) if name == QUARANTINE and visible]
-    assert json.loads(aside)["headers"]["asyncevents-reason"] == record.reason
     consumer.close()
     producer.close()
 

@@ -45,3 +45,15 @@ class KombuBroker(Broker):
                 return f"{connection.transport.driver_type} at {masked(url)}"
             finally:
                 release(connection)
+
+    def quarantined(self) -> int:
+        url, queue = self._config.url, hand_off_queue(self._config, QUARANTINE)
+        with failures(url):
+            connection = new_connection(url)
+            try:
+                open_transport(connection)
+                channel = connection.channel()
+                queue(channel).declare()
+                return int(channel.queue_declare(queue=queue.name, passive=True).message_count)
+            finally:
+                release(connection)

@@ -91,7 +91,7 @@ def _what(error: Exception) -> str:
 def _options(url: str) -> dict[str, Any]:
     prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), None)
     if prefix is None:
-        return {"confirm_publish": True} if url.startswith(("amqp", "pyamqp")) else {}
+        return {}
     # No pool: kombu keeps engines for the life of the process, and a fork would share them.
     options: dict[str, Any] = {"poolclass": NullPool}
     parsed = make_url(url.removeprefix(prefix))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -13,12 +14,12 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.message import Message
 from kombu.messaging import Consumer as KombuConsumer
-from kombu.messaging import Producer as KombuProducer
 
 from asyncevents_core.adapters.kombu.connecting import failures
 from asyncevents_core.adapters.kombu.housekeeping import delete_consumed
 from asyncevents_core.adapters.kombu.links import Link
 from asyncevents_core.adapters.kombu.messages import decode
+from asyncevents_core.adapters.kombu.sending import Sender
 from asyncevents_core.ports.broker import Consumer, HandOff
 
 logger = logging.getLogger("asyncevents.broker")
@@ -46,19 +47,21 @@ class IdConsumer(Link, Consumer):
         self._quarantine_queue = quarantine
         self._prefetch = prefetch
         self._channel: Any = None
-        self._inbox: list[Message] = []
+        self._inbox: deque[Message] = deque()
+        self._putting_aside: Sender | None = None
         self._clean_at = 0.0
 
     def receive(self, timeout: float) -> Sequence[HandOff]:
         with self._opened() as connection:
             self._drain(connection, timeout)
-            received = self._decoded()
+            received = self._decoded(connection)
             self._clean()
         return received
 
     def _ready(self, connection: Connection) -> None:
         self._channel = connection.channel()
         self._inbox.clear()
+        self._putting_aside = None
         consumer = KombuConsumer(
             self._channel, queues=[self._queue], on_message=self._inbox.append, accept=None
         )
@@ -78,19 +81,19 @@ class IdConsumer(Link, Consumer):
         if connection.supports_heartbeats:
             connection.heartbeat_check()
 
-    def _decoded(self) -> list[HandOff]:
+    def _decoded(self, connection: Connection) -> list[HandOff]:
         received: list[HandOff] = []
-        for message in self._inbox:
+        while self._inbox:
+            message = self._inbox.popleft()
             try:
                 ids = decode(message.body)
             except ValueError as error:
-                self._quarantine(message, str(error))
+                self._quarantine(connection, message, str(error))
                 continue
             received.append(_Received(ids, message, self._url))
-        self._inbox.clear()
         return received
 
-    def _quarantine(self, message: Message, reason: str) -> None:
+    def _quarantine(self, connection: Connection, message: Message, reason: str) -> None:
         """Put a message that nobody can read where people find it, and never see it again."""
         queue = self._quarantine_queue
         logger.warning(
@@ -98,13 +101,17 @@ class IdConsumer(Link, Consumer):
             extra={"queue": queue.name, "reason": reason},
         )
         queue(self._channel).declare()
-        KombuProducer(self._channel, exchange=queue.exchange).publish(
+        if self._putting_aside is None:
+            self._putting_aside = Sender(connection, self._channel, queue.exchange)
+        self._putting_aside.publish(
             message.body,
             routing_key=queue.routing_key,
             content_type=message.content_type or "application/octet-stream",
             content_encoding=message.content_encoding or "binary",
             headers={"asyncevents-reason": reason},
         )
+        # This may receive more messages; they are decoded next.
+        self._putting_aside.flush()
         message.ack()
 
     def _clean(self) -> None:

@@ -15,11 +15,10 @@ from typing import Final
 from uuid import UUID
 
 from kombu.connection import Connection
-from kombu.messaging import Producer as KombuProducer
 
 from asyncevents_core.adapters.kombu.consuming import IdConsumer
 from asyncevents_core.adapters.kombu.links import Link
-from asyncevents_core.adapters.kombu.producing import in_messages, publish
+from asyncevents_core.adapters.kombu.producing import publish
 from asyncevents_core.adapters.kombu.queues import (
     KILL_KEY,
     QUARANTINE,
@@ -28,6 +27,7 @@ from asyncevents_core.adapters.kombu.queues import (
     hand_off_queue,
     retry_queue,
 )
+from asyncevents_core.adapters.kombu.sending import Sender
 from asyncevents_core.ports.broker import BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
 
@@ -49,7 +49,7 @@ class RabbitMqRetryManager(Link, RetryManager):
     def __init__(self, broker: BrokerConfig) -> None:
         super().__init__(broker.url)
         self._broker = broker
-        self._producer: KombuProducer | None = None
+        self._sender: Sender | None = None
 
     def schedule(self, retries: Sequence[ScheduledRetry]) -> None:
         groups: defaultdict[tuple[int, int], list[UUID]] = defaultdict(list)
@@ -65,13 +65,18 @@ class RabbitMqRetryManager(Link, RetryManager):
                 queue = delay_queue(self._broker, seconds, first=deaths == 1 and seconds == 1)
                 # Each time: it may have expired, or be gone with a broker that was made anew.
                 queue(connection.default_channel).declare()
-                self._publish(ids, queue.routing_key, deaths)
+                publish(self._ready_sender, ids, routing_key=queue.routing_key, retries=deaths)
+            self._ready_sender.flush()
 
         self._send(work)
 
     def bury(self, delivery_ids: Sequence[UUID]) -> None:
+        def work(_: Connection) -> None:
+            publish(self._ready_sender, delivery_ids, routing_key=KILL_KEY)
+            self._ready_sender.flush()
+
         if delivery_ids:
-            self._send(lambda _: self._publish(delivery_ids, KILL_KEY, None))
+            self._send(work)
 
     def woken(self, *, prefetch: int) -> Consumer:
         return IdConsumer(
@@ -84,17 +89,17 @@ class RabbitMqRetryManager(Link, RetryManager):
     def close(self) -> None:
         super().close()
 
-    def _publish(self, ids: Sequence[UUID], routing_key: str, retries: int | None) -> None:
-        assert self._producer is not None  # noqa: S101 - made by _ready
-        for some in in_messages(ids):
-            publish(self._producer, some, routing_key=routing_key, retries=retries)
+    @property
+    def _ready_sender(self) -> Sender:
+        assert self._sender is not None  # noqa: S101 - made by _ready
+        return self._sender
 
     def _ready(self, connection: Connection) -> None:
         channel = connection.default_channel
         retry_queue(self._broker)(channel).declare()
         dead_letters = dead_letter_queue(self._broker)
         dead_letters(channel).declare()
-        self._producer = KombuProducer(channel, exchange=dead_letters.exchange)
+        self._sender = Sender(connection, channel, dead_letters.exchange)
 
 
 def step(delay: float) -> int | None:

@@ -27,6 +27,9 @@ class BrokerConformance:
     def test_check_says_where_it_is(self, broker: Broker) -> None:
         assert broker.check()
 
+    def test_nothing_is_quarantined_to_begin_with(self, broker: Broker) -> None:
+        assert broker.quarantined() == 0
+
     def test_what_is_sent_is_received_once(self, broker: Broker) -> None:
         ids = new_ids(3)
         send(broker, ids)
