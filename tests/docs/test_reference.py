@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -71,3 +72,10 @@ def test_every_hook_is_there():
     specified = [name for name in hooks if name.startswith("asyncevents_")]
     assert len(specified) == 7
     assert not [name for name in specified if f"`{name}(" not in text]
+
+
+def test_every_extra_is_there():
+    project = tomllib.loads((REFERENCE.parents[1] / "pyproject.toml").read_text())["project"]
+    text = (REFERENCE / "installation.md").read_text()
+    documented = re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted(project["optional-dependencies"])
