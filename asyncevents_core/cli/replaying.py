@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import click
@@ -17,15 +19,47 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replay import replay as replay_one
 from asyncevents_core.engine.replay import replay_dead
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FILTER: Final = (
+    click.option("--event", "event_name", metavar="NAME", help="Those of events of this name."),
+    click.option("--subscription", type=row_id, metavar="ID", help="Those of one subscription."),
+    click.option("--reason", type=click.Choice([one.value for one in DeadReason])),
+    click.option("--since", type=click.DateTime(), help="Those made since then, in local time."),
+    click.option("--until", type=click.DateTime(), help="Those made before then, in local time."),
+)
+
+
+def _filter_options(command: Command) -> Command:
+    """Add the options that say which dead letters are meant; `_filter` reads them."""
+    for option in reversed(_FILTER):
+        command = option(command)
+    return command
+
+
+def _filter(
+    *,
+    event_name: str | None,
+    subscription: int | None,
+    reason: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    replayed: bool,
+) -> DeadFilter:
+    return DeadFilter(
+        event_name=event_name,
+        subscription_id=subscription,
+        reason=None if reason is None else DeadReason(reason),
+        since=_instant(since),
+        until=_instant(until),
+        replayed=replayed,
+    )
+
 
 @click.command()
 @click.argument("identifier", metavar="[UUID]", type=click.UUID, required=False)
 @click.option("--dead", is_flag=True, help="All dead letters that the options below mean.")
-@click.option("--event", "event_name", metavar="NAME", help="Those of events of this name.")
-@click.option("--subscription", type=row_id, metavar="ID", help="Those of one subscription.")
-@click.option("--reason", type=click.Choice([one.value for one in DeadReason]))
-@click.option("--since", type=click.DateTime(), help="Those made since then, in local time.")
-@click.option("--until", type=click.DateTime(), help="Those made before then, in local time.")
+@_filter_options
 @click.option("--again", is_flag=True, help="Also those that were replayed already.")
 @click.option("--by", metavar="WHO", help="Who asks for it; by default you.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -47,19 +81,20 @@ def replay(
 
     UUID is a delivery's id, or the id of an event whose service failed. Refused, saying so,
     where the subscription is disabled or deleted. With --dead all dead letters are meant, or
-    those that the options say: they are counted first.
+    those that the options say: they are counted first. Events whose service failed are among
+    them, unless a subscription or a reason is given: those have none.
 
     \b
     Examples:
       asyncevents replay 01a20db9-18ed-7c3f-8404-7a976b50113d
       asyncevents replay --dead --subscription 7 --since 2026-11-01
     """
-    wanted = DeadFilter(
+    wanted = _filter(
         event_name=event_name,
-        subscription_id=subscription,
-        reason=None if reason is None else DeadReason(reason),
-        since=_instant(since),
-        until=_instant(until),
+        subscription=subscription,
+        reason=reason,
+        since=since,
+        until=until,
         replayed=again,
     )
     who = by or _user()
@@ -84,7 +119,8 @@ def replay(
             requested_by=who,
             progress=lambda batch: progress.advance(task, batch),
         )
-    click.echo(f"{done.made} replayed, {done.refused} refused; request {done.request}")
+    passed_over = f", {done.passed_over} sent with another" if done.passed_over else ""
+    click.echo(f"{done.made} replayed, {done.refused} refused{passed_over}; request {done.request}")
 
 
 def _user() -> str:
@@ -104,12 +140,40 @@ def _instant(at: datetime | None) -> int | None:
 
 
 @click.command("dead-letters")
+@_filter_options
+@click.option("--pending", is_flag=True, help="Only those that were not replayed yet.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--before", type=click.UUID, metavar="UUID", help="Page on: the last uuid shown.")
 @JSON_OPTION
 @pass_cli
-def dead_letters(context: CliContext, limit: int, as_json: bool) -> None:
-    """List what could not be delivered, and events whose service failed; newest first."""
-    found = context.ledger.read(lambda queries: queries.dead_letters(limit=limit))
+def dead_letters(
+    context: CliContext,
+    event_name: str | None,
+    subscription: int | None,
+    reason: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    pending: bool,
+    limit: int,
+    before: UUID | None,
+    as_json: bool,
+) -> None:
+    """List what could not be delivered, and events whose service failed; newest first.
+
+    With --pending, what `asyncevents replay --dead` would replay. Events whose service failed
+    have no subscription and no reason of the list: those options leave them out.
+    """
+    wanted = _filter(
+        event_name=event_name,
+        subscription=subscription,
+        reason=reason,
+        since=since,
+        until=until,
+        replayed=not pending,
+    )
+    found = context.ledger.read(
+        lambda queries: queries.dead_letters(wanted, limit=limit, before=before)
+    )
     if as_json:
         json_lines(
             {
@@ -120,13 +184,14 @@ def dead_letters(context: CliContext, limit: int, as_json: bool) -> None:
                 "reason": one.reason,
                 "summary": one.summary,
                 "created_at": iso(one.created_at),
+                "replayed": one.replayed,
             }
             for one in found
         )
         return
     table(
         "Dead letters (asyncevents replay UUID)",
-        ["created", "uuid", "event", "sub.", "target", "reason", "summary"],
+        ["created", "uuid", "event", "sub.", "target", "reason", "summary", "replayed"],
         [
             [
                 local(one.created_at),
@@ -136,6 +201,7 @@ def dead_letters(context: CliContext, limit: int, as_json: bool) -> None:
                 one.target,
                 one.reason,
                 one.summary,
+                "yes" if one.replayed else "",
             ]
             for one in found
         ],

@@ -26,8 +26,9 @@ class ReplayRequest:
 class DeadFilter:
     """Which dead letters are meant: all conditions that are given hold.
 
-    `since` and `until` bound when the delivery was made, in microseconds. Dead letters that
-    were replayed already are not meant, unless `replayed` says so.
+    `since` and `until` bound when the delivery was made or the failed event was published, in
+    microseconds. Deliveries that were replayed already are not meant, unless `replayed` says
+    so; a failed event never was, for a replay opens it again.
     """
 
     event_name: str | None = None
@@ -36,6 +37,11 @@ class DeadFilter:
     since: int | None = None
     until: int | None = None
     replayed: bool = field(default=False)
+
+    @property
+    def means_events(self) -> bool:
+        """Whether a failed event can be meant: it has no subscription and no `DeadReason`."""
+        return self.subscription_id is None and self.reason is None
 
     def __str__(self) -> str:
         """Return the conditions in words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from attrs import frozen
@@ -9,6 +10,9 @@ from attrs import frozen
 from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.replay import ReplayRequest
+
+EVENT_FAILED: Final = "Its service failed: not delivered to anybody"
+"""The summary of a failed event."""
 
 
 @frozen(kw_only=True)
@@ -48,7 +52,8 @@ class LogRow:
 class DeadLetter:
     """A delivery that is dead, or an event that failed before it could fan out.
 
-    `id` is what `replay` takes; `subscription_id` is None for a failed event.
+    `id` is what `replay` takes; `subscription_id` is None for a failed event. `replayed` tells
+    whether a delivery was replayed already.
     """
 
     id: UUID
@@ -58,6 +63,7 @@ class DeadLetter:
     reason: str
     summary: str
     created_at: int
+    replayed: bool
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -40,43 +41,71 @@ def replay_dead(
     requested_by: str,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
-    """Replay all dead deliveries that the filter means, a batch per transaction.
+    """Replay all dead letters that the filter means, a batch per transaction.
 
-    Those whose subscription is disabled or deleted, or whose body is no longer kept, are
-    counted as refused. `progress` hears how many each batch has looked at.
+    Failed events are opened again. Deliveries whose subscription is disabled or deleted, or
+    whose body is no longer kept, are counted as refused. `progress` hears how many each batch
+    has looked at.
     """
     request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(wanted))
     ledger.run(lambda tx: tx.insert_replay(request))
-    made = refused = 0
-    after: UUID | None = None
 
-    def batch(tx: LedgerTransaction) -> _Step:
+    def deliveries(tx: LedgerTransaction, after: UUID | None) -> _Step:
         return _replay_batch(tx, wanted, request.id, after)
 
-    while True:
-        step = ledger.run(batch)
+    def events(tx: LedgerTransaction, after: UUID | None) -> _Step:
+        return _reopen_batch(tx, wanted, after)
+
+    made = refused = passed_over = 0
+    # Events last: what becomes a dead letter after they were opened again is not met here.
+    for step in chain(_steps(ledger, deliveries), _steps(ledger, events)):
         made += step.made
         refused += step.refused
-        progress(step.made + step.refused)
-        after = step.last
-        if after is None:
-            return Replayed(request=request.id, made=made, refused=refused)
+        passed_over += step.passed_over
+        progress(step.made + step.refused + step.passed_over)
+    return Replayed(request=request.id, made=made, refused=refused, passed_over=passed_over)
 
 
 @frozen(kw_only=True)
 class Replayed:
-    """What came of a request: deliveries made, and dead letters that could not be replayed."""
+    """What came of a request.
+
+    `made` counts deliveries made and events opened again, `refused` the dead letters that
+    could not be replayed, `passed_over` those whose event this request sends to the same
+    subscription anyway: a delivery and a replay of it may both be dead.
+    """
 
     request: UUID
     made: int
     refused: int
+    passed_over: int
 
 
 @frozen(kw_only=True)
 class _Step:
-    made: int
-    refused: int
+    """What a batch came to; `last` is the last one it looked at, None if there was none."""
+
     last: UUID | None
+    made: int = 0
+    refused: int = 0
+    passed_over: int = 0
+
+
+def _steps(
+    ledger: Ledger, batch: Callable[[LedgerTransaction, UUID | None], _Step]
+) -> Iterator[_Step]:
+    """Run a batch per transaction, each from behind the last one, until one finds nothing."""
+    after: UUID | None = None
+
+    def run(tx: LedgerTransaction) -> _Step:
+        return batch(tx, after)
+
+    while True:
+        step = ledger.run(run)
+        if step.last is None:
+            return
+        yield step
+        after = step.last
 
 
 def _replay_batch(
@@ -84,7 +113,7 @@ def _replay_batch(
 ) -> _Step:
     dead = tx.lock_dead(wanted, after=after, limit=BATCH)
     if not dead:
-        return _Step(made=0, refused=0, last=None)
+        return _Step(last=None)
     kept = {one for one, event in tx.bodies({one.event_id for one in dead}).items() if event.body}
     enabled = {
         one
@@ -92,9 +121,26 @@ def _replay_batch(
         if tx.subscription_status(one) is SubscriptionStatus.ENABLED
     }
     good = [one for one in dead if one.event_id in kept and one.subscription_id in enabled]
+    # Of several for one event and subscription, the newest: the others may have been replayed
+    # before. One that an earlier batch replayed is passed over by the insert.
+    newest = {(one.event_id, one.subscription_id): one for one in good}
     now = tx.now()
-    tx.insert_deliveries([_again(one, request, uuid7(), now) for one in good])
-    return _Step(made=len(good), refused=len(dead) - len(good), last=dead[-1].id)
+    again = [_again(one, request, uuid7(), now) for one in newest.values()]
+    tx.insert_deliveries(again)
+    made = len(tx.deliveries_of([one.id for one in again]))
+    return _Step(
+        last=dead[-1].id,
+        made=made,
+        refused=len(dead) - len(good),
+        passed_over=len(good) - made,
+    )
+
+
+def _reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None) -> _Step:
+    failed = tx.lock_failed_events(wanted, after=after, limit=BATCH)
+    if not failed:
+        return _Step(last=None)
+    return _Step(last=failed[-1], made=tx.reopen_events(failed))
 
 
 def _replay(
@@ -102,7 +148,7 @@ def _replay(
 ) -> UUID:
     old = tx.lock_delivery(identifier)
     if old is None:
-        if tx.reopen_event(identifier):
+        if tx.reopen_events([identifier]):
             tx.insert_replay(request)
             return identifier
         raise NotFound(

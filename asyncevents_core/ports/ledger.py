@@ -160,8 +160,8 @@ class LedgerTransaction(EventWriter):
         """A locked event -> failed, without due_at and owner."""
 
     @abstractmethod
-    def reopen_event(self, event_id: UUID) -> bool:
-        """A failed event -> open, due now, deaths 0. False if it is not failed."""
+    def reopen_events(self, ids: Collection[UUID]) -> int:
+        """Those that are failed -> open, due now, deaths 0; return how many."""
 
     # -- deliveries -------------------------------------------------------------------------
 
@@ -297,7 +297,16 @@ class LedgerTransaction(EventWriter):
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[Delivery]:
-        """Lock dead deliveries that the filter means, by id, from behind `after` on."""
+        """Lock dead deliveries that the filter means, by id, from behind `after` on.
+
+        Their events are locked too, so that the clean-up leaves them alone.
+        """
+
+    @abstractmethod
+    def lock_failed_events(
+        self, wanted: DeadFilter, *, after: UUID | None, limit: int
+    ) -> Sequence[UUID]:
+        """Lock failed events that the filter means, by id, from behind `after` on."""
 
     # -- upkeep -----------------------------------------------------------------------------
 
@@ -347,12 +356,17 @@ class LedgerQueries(ABC):
         """Return attempts; page on with `before` = the last log_id."""
 
     @abstractmethod
-    def dead_letters(self, *, limit: int) -> Sequence[DeadLetter]:
-        """Return dead deliveries and failed events."""
+    def dead_letters(
+        self, wanted: DeadFilter, *, limit: int, before: UUID | None
+    ) -> Sequence[DeadLetter]:
+        """Return the dead deliveries and failed events that a filter means, by id.
+
+        Page on with `before` = the last id.
+        """
 
     @abstractmethod
     def count_dead(self, wanted: DeadFilter) -> int:
-        """Return how many dead deliveries a filter means."""
+        """Return how many dead deliveries and failed events a filter means."""
 
     @abstractmethod
     def all_subscriptions(self) -> Sequence[Subscription]:

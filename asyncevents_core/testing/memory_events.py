@@ -120,21 +120,20 @@ class EventOperations(LedgerTransaction):
                 )
             )
 
-    def reopen_event(self, event_id: UUID) -> bool:
-        row = self._tables.events.get(event_id)
-        if row is None or row.event.state is not EventState.FAILED:
-            return False
-        self._put_event(
-            evolve(
-                row.event,
-                state=EventState.OPEN,
-                due_at=self.now(),
-                deaths=0,
-                abandonments=0,
-                reason=None,
+    def reopen_events(self, ids: Collection[UUID]) -> int:
+        failed = [one for one in self._events(ids) if one.state is EventState.FAILED]
+        for one in failed:
+            self._put_event(
+                evolve(
+                    one,
+                    state=EventState.OPEN,
+                    due_at=self.now(),
+                    deaths=0,
+                    abandonments=0,
+                    reason=None,
+                )
             )
-        )
-        return True
+        return len(failed)
 
     def _events(self, ids: Collection[UUID]) -> list[Event]:
         rows = (self._tables.events.get(one) for one in sorted(ids))

@@ -13,12 +13,16 @@ from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.trace import EVENT_FAILED, Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import LedgerQueries
 from asyncevents_core.testing.memory_events import undeleted
 from asyncevents_core.testing.memory_tables import Tables
-from asyncevents_core.testing.memory_upkeep import dead_deliveries
+from asyncevents_core.testing.memory_upkeep import (
+    dead_deliveries,
+    failed_events,
+    replayed_deliveries,
+)
 
 _by_id = attrgetter("id")
 
@@ -95,21 +99,21 @@ class MemoryQueries(LedgerQueries):
                 )
         return sorted(found, key=attrgetter("log_id"), reverse=True)[:limit]
 
-    def dead_letters(self, *, limit: int) -> Sequence[DeadLetter]:
+    def dead_letters(
+        self, wanted: DeadFilter, *, limit: int, before: UUID | None
+    ) -> Sequence[DeadLetter]:
+        replayed = replayed_deliveries(self._tables)
         found = [
-            self._dead_delivery(one)
-            for one in self._tables.deliveries
-            if one.state is DeliveryState.DEAD
+            self._dead_delivery(one, replayed=one.id in replayed)
+            for one in dead_deliveries(self._tables, wanted)
         ]
-        found += [
-            _failed_event(row.event)
-            for row in self._tables.events
-            if row.event.state is EventState.FAILED
-        ]
-        return sorted(found, key=_by_id, reverse=True)[:limit]
+        found += [_failed_event(one) for one in failed_events(self._tables, wanted)]
+        page = [one for one in found if before is None or one.id < before]
+        return sorted(page, key=_by_id, reverse=True)[:limit]
 
     def count_dead(self, wanted: DeadFilter) -> int:
-        return len(dead_deliveries(self._tables, wanted))
+        dead, failed = dead_deliveries(self._tables, wanted), failed_events(self._tables, wanted)
+        return len(dead) + len(failed)
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         return undeleted(self._tables)
@@ -145,7 +149,7 @@ class MemoryQueries(LedgerQueries):
             oldest_due_at=min(still_open + unparked, default=None),
         )
 
-    def _dead_delivery(self, delivery: Delivery) -> DeadLetter:
+    def _dead_delivery(self, delivery: Delivery, *, replayed: bool) -> DeadLetter:
         event = self.event(delivery.event_id)
         subscription = self.subscription(delivery.subscription_id)
         return DeadLetter(
@@ -156,6 +160,7 @@ class MemoryQueries(LedgerQueries):
             reason="" if delivery.reason is None else delivery.reason.value,
             summary=summary(DeliveryState.DEAD, delivery.deaths),
             created_at=delivery.created_at,
+            replayed=replayed,
         )
 
 
@@ -166,6 +171,7 @@ def _failed_event(event: Event) -> DeadLetter:
         subscription_id=None,
         target=None,
         reason=event.reason or "",
-        summary="Its service failed: not delivered to anybody",
+        summary=EVENT_FAILED,
         created_at=event.created_at,
+        replayed=False,
     )

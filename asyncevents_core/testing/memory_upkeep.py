@@ -14,7 +14,7 @@ from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.ledger import Cleaned
 from asyncevents_core.testing.memory_events import EventOperations
-from asyncevents_core.testing.memory_tables import Tables
+from asyncevents_core.testing.memory_tables import EventRow, Tables
 
 _EVENTS_AT_ONCE: Final = 200
 _OVER: Final = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED)
@@ -36,6 +36,12 @@ class UpkeepOperations(EventOperations):
     ) -> Sequence[Delivery]:
         found = dead_deliveries(self._tables, wanted)
         return [one for one in found if after is None or one.id > after][:limit]
+
+    def lock_failed_events(
+        self, wanted: DeadFilter, *, after: UUID | None, limit: int
+    ) -> Sequence[UUID]:
+        found = failed_events(self._tables, wanted)
+        return [one.id for one in found if after is None or one.id > after][:limit]
 
     def take_task(self, name: str, *, first: int, until: int) -> bool:
         due_at = self._tables.tasks.get(name)
@@ -96,22 +102,40 @@ class UpkeepOperations(EventOperations):
 
 def dead_deliveries(tables: Tables, wanted: DeadFilter) -> list[Delivery]:
     """Return the dead deliveries that a filter means, by id."""
-    replayed = {one.replay_of for one in tables.deliveries}
-    return sorted(
-        (one for one in tables.deliveries if _is_meant(tables, wanted, one, replayed)), key=_by_id
-    )
-
-
-def _is_meant(
-    tables: Tables, wanted: DeadFilter, one: Delivery, replayed: set[UUID | None]
-) -> bool:
-    event = tables.events.get(one.event_id)
-    return (
-        one.state is DeliveryState.DEAD
-        and wanted.event_name in (None, event.event.name if event else "")
+    replayed = replayed_deliveries(tables)
+    found = [
+        one
+        for one in tables.deliveries
+        if one.state is DeliveryState.DEAD
         and wanted.subscription_id in (None, one.subscription_id)
         and wanted.reason in (None, one.reason)
-        and (wanted.since is None or one.created_at >= wanted.since)
-        and (wanted.until is None or one.created_at < wanted.until)
         and (wanted.replayed or one.id not in replayed)
+        and _is_meant(tables.events.get(one.event_id), one.created_at, wanted)
+    ]
+    return sorted(found, key=_by_id)
+
+
+def failed_events(tables: Tables, wanted: DeadFilter) -> list[Event]:
+    """Return the failed events that a filter means, by id."""
+    if not wanted.means_events:
+        return []
+    found = [
+        row.event
+        for row in tables.events
+        if row.event.state is EventState.FAILED and _is_meant(row, row.event.created_at, wanted)
+    ]
+    return sorted(found, key=_by_id)
+
+
+def replayed_deliveries(tables: Tables) -> set[UUID]:
+    """Return the deliveries that were replayed."""
+    return {one.replay_of for one in tables.deliveries if one.replay_of is not None}
+
+
+def _is_meant(row: EventRow | None, created_at: int, wanted: DeadFilter) -> bool:
+    return (
+        row is not None
+        and wanted.event_name in (None, row.event.name)
+        and (wanted.since is None or created_at >= wanted.since)
+        and (wanted.until is None or created_at < wanted.until)
     )

@@ -9,6 +9,7 @@ import pytest
 from asyncevents_core.catalog import EventCatalog
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition, EventState
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine import claims
 from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.permits import Permits
@@ -99,7 +100,9 @@ def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness
                 break
             clock.advance(1)
     assert seconds == [1, 4, 9, 16, 25]
-    (letter,) = harness.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    (letter,) = harness.ledger.read(
+        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+    )
     assert (letter.id, letter.subscription_id) == (event_id, None)
     assert "no order" in letter.reason
     assert replay(harness.ledger, event_id, requested_by="test") == event_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
 import time
 import uuid
@@ -196,6 +198,11 @@ HUGE = str(10**30)
         ["logs", "--before", "x"],
         ["logs", "--limit", "0"],
         ["published", "--before", "x"],
+        ["dead-letters", "--before", "x"],
+        ["dead-letters", "--limit", "0"],
+        ["dead-letters", "--subscription", HUGE],
+        ["dead-letters", "--reason", "nonsense"],
+        ["dead-letters", "--until", "0001-01-01"],
         ["replay", "--dead", "--subscription", HUGE],
         ["replay", "--dead", "--since", "0001-01-01"],
         ["subscriptions", "show", HUGE],
@@ -215,6 +222,56 @@ def test_numbers_that_the_ledger_cannot_hold(ready, monkeypatch, arguments):
 @pytest.mark.parametrize("consumers", ["nonsense", "", "trigger,nonsense"])
 def test_worker_wants_known_consumers(ready, consumers):
     assert "--consumers" in ready("worker", "--consumers", consumers, code=2).output
+
+
+@pytest.fixture
+def failed(ready, folder):
+    """Four events whose service failed, the newest first; the last one has a name of its own."""
+    names = ["example.newsletter.sent", "example.created", "example.created", "example.created"]
+    made = [ready.id_of("publish", name, "{}") for name in names]
+    with contextlib.closing(sqlite3.connect(folder / "asyncevents.db")) as ledger, ledger:
+        ledger.execute("UPDATE asyncevents_event SET state = 'failed', reason = 'KeyError: 1'")
+    return made[::-1]
+
+
+def ids(rows):
+    return [one["uuid"] for one in rows]
+
+
+def test_dead_letters_have_pages(ready, failed):
+    rows = ready.rows("dead-letters", "--limit", "3")
+    assert ids(rows) == failed[:3]
+    assert rows[0]["summary"] == "Its service failed: not delivered to anybody"
+    assert (rows[0]["reason"], rows[0]["replayed"]) == ("KeyError: 1", False)
+    assert ids(ready.rows("dead-letters", "--limit", "3", "--before", failed[2])) == failed[3:]
+    assert ready.rows("dead-letters", "--before", failed[3]) == []
+    assert failed[0] in ready("dead-letters").output
+
+
+@pytest.mark.parametrize(
+    ("chosen", "meant"),
+    [
+        (["--event", "example.newsletter.sent"], slice(3, 4)),
+        (["--pending"], slice(0, 4)),
+        (["--since", "2001-01-01", "--until", "2999-01-01T00:00:00"], slice(0, 4)),
+        (["--until", "2001-01-01"], slice(0, 0)),
+        (["--subscription", "1"], slice(0, 0)),
+        (["--reason", "poison"], slice(0, 0)),
+    ],
+    ids=str,
+)
+def test_dead_letters_are_chosen(ready, failed, chosen, meant):
+    assert ids(ready.rows("dead-letters", *chosen)) == failed[meant]
+
+
+def test_events_whose_service_failed_are_replayed(ready, failed):
+    assert "there are none" in ready("replay", "--dead", "--reason", "poison").output
+    one = ready("replay", "--dead", "--event", "example.newsletter.sent", stdin="y\n").output
+    assert "Replay 1 dead letters" in one
+    assert "1 replayed, 0 refused; request" in one
+    assert "3 replayed, 0 refused" in ready("replay", "--dead", "--yes").output
+    assert ready.rows("dead-letters") == []
+    assert {row["state"] for row in ready.rows("published")} == {"open"}
 
 
 # -- upkeep --------------------------------------------------------------------------------------

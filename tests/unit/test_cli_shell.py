@@ -86,7 +86,12 @@ def test_dead_letters(failed):
     )
     assert row["target"].endswith("/hook")
     assert (row["reason"], row["summary"]) == ("exhausted", "Dead Lettered")
+    assert row["replayed"] is False
     assert delivery in run("dead-letters").stdout
+    for chosen in (["--event", "example.created"], ["--reason", "exhausted"], ["--pending"]):
+        assert run.rows("dead-letters", *chosen, "--subscription", "1") == [row]
+    for chosen in (["--reason", "poison"], ["--before", delivery], ["--subscription", "2"]):
+        assert run.rows("dead-letters", *chosen) == []
     assert event != delivery
 
 
@@ -132,6 +137,9 @@ def test_replays(shell, recipient):
     assert found["requested_by"] == "somebody"
     assert shell.near.rows("trace", dead["uuid"])[0]["replays"] == [first]
     assert "somebody" in shell.near("trace", first).stdout
+    assert shell.near.rows("dead-letters") == [{**dead, "replayed": True}]
+    assert shell.near.rows("dead-letters", "--pending") == []
+    assert "yes" in shell.near("dead-letters").stdout
     # Replayed already: no longer meant, unless asked for.
     assert "there are none" in shell.near("replay", "--dead", "--yes").stdout
     shell.near("replay", "--dead", "--again", stdin="n\n", code=1)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from asyncevents_core import AsyncEvents, NewSubscription, Outcome, Settings
 from asyncevents_core.adapters import builtins
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.errors import EagerDeliveryFailed, ServiceArguments
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.plugins import load_plugins
@@ -73,7 +74,9 @@ def test_it_is_delivered_when_publish_returns(events, kind):
 def test_the_services_exception_is_raised_and_recorded(events, kind):
     with pytest.raises(LookupError, match="no order 0"):
         events.publish("order.loaded", {"id": 0})
-    (letter,) = events.runtime.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    (letter,) = events.runtime.ledger.read(
+        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+    )
     assert letter.reason == "LookupError: no order 0"
     assert not kind.recorder.requests
 
@@ -87,7 +90,9 @@ def test_a_failed_delivery_is_raised_and_not_retried(events, kind):
     kind.recorder.script("memory:a", Outcome.retryable("HTTP 503", status=503))
     with pytest.raises(EagerDeliveryFailed, match=r"HTTP 503.*asyncevents trace"):
         events.publish("order.plain", {"id": 1})
-    (letter,) = events.runtime.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    (letter,) = events.runtime.ledger.read(
+        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+    )
     assert letter.summary == "Dead Lettered"
     assert len(kind.recorder.requests) == 1
 

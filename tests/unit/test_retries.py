@@ -9,6 +9,7 @@ import pytest
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.replay import replay
@@ -104,7 +105,9 @@ def test_a_permanent_failure_is_a_dead_letter_at_once(harness):
     trace = harness.trace(event_id)
     assert len(harness.requests) == 1
     assert trace.delivery.reason is DeadReason.PERMANENT
-    (letter,) = harness.ledger.read(lambda queries: queries.dead_letters(limit=10))
+    (letter,) = harness.ledger.read(
+        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+    )
     assert letter.id == trace.delivery.id
 
 

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
+from asyncevents_core.domain.delivery import DeadReason
+from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
+from asyncevents_core.engine import replay as engine_replay
+from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.cleanup import clean_up, clean_up_if_due
 from asyncevents_core.engine.replay import replay_dead
 from asyncevents_core.engine.subscriptions import set_status
-from tests.unit.harness import fails, ok
+from tests.unit.harness import fails, ok, resolved
 
 DAY = 86_400.0
 
@@ -29,6 +33,19 @@ def dead(harness):
 
 def count(harness, **wanted):
     return harness.ledger.read(lambda queries: queries.count_dead(DeadFilter(**wanted)))
+
+
+@pytest.fixture
+def loaded(harness):
+    """A subscription of the event that has a service."""
+    return harness.subscribe("order.loaded")
+
+
+def fail_to_resolve(harness):
+    event_id = harness.publish("order.loaded")
+    (resolving,) = harness.claim(event_id).resolving
+    harness.fan_out(Resolved(resolving=resolving, error="no order", final=True))
+    return event_id
 
 
 def test_dead_letters_are_replayed_in_one_request(harness, dead):
@@ -52,6 +69,58 @@ def test_what_was_replayed_is_not_meant_again(harness, dead):
     assert count(harness, replayed=True) == 10
     done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
     assert done.made == 5
+
+
+def test_events_whose_service_failed_are_opened_again(harness, dead, loaded):
+    failed = [fail_to_resolve(harness) for _ in range(3)]
+    assert count(harness) == 13
+    assert count(harness, event_name="order.loaded") == 3
+    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    assert (done.made, done.refused, done.passed_over) == (13, 0, 0)
+    assert count(harness) == 0
+    resolving = harness.sweep().resolving
+    assert sorted(one.event.id for one in resolving) == sorted(failed)
+    leases = harness.fan_out(*[resolved(one, {}) for one in resolving]).leases
+    assert sorted(lease.event.id for lease in leases) == sorted(failed)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"subscription_id": 1}, {"reason": DeadReason.POISON}, {"event_name": "x"}], ids=str
+)
+def test_events_that_a_filter_does_not_mean_stay_failed(harness, loaded, wanted):
+    event_id = fail_to_resolve(harness)
+    done = replay_dead(harness.ledger, DeadFilter(**wanted), requested_by="v")
+    assert (done.made, done.refused) == (0, 0)
+    assert harness.event(event_id).state is EventState.FAILED
+
+
+def test_many_are_replayed_in_batches(harness, dead, loaded, monkeypatch):
+    monkeypatch.setattr(engine_replay, "BATCH", 3)
+    for _ in range(4):
+        fail_to_resolve(harness)
+    batches = []
+    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v", progress=batches.append)
+    assert batches == [3, 3, 3, 1, 3, 1]
+    assert done.made == 14
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+def test_an_event_goes_to_a_subscription_once_in_a_request(harness, dead, monkeypatch, batch):
+    monkeypatch.setattr(engine_replay, "BATCH", batch)
+    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), requested_by="v")
+    harness.attempt(harness.due().leases, fails)
+    wanted = DeadFilter(replayed=True)
+    assert harness.ledger.read(lambda queries: queries.count_dead(wanted)) == 15
+    done = replay_dead(harness.ledger, wanted, requested_by="v")
+    assert (done.made, done.refused, done.passed_over) == (10, 0, 5)
+    assert len(harness.due().leases) == 10
+
+
+def test_of_several_the_one_that_nobody_replayed_is(harness, dead):
+    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), requested_by="v")
+    harness.attempt(harness.due().leases, fails)
+    replay_dead(harness.ledger, DeadFilter(replayed=True), requested_by="v")
+    assert count(harness) == 0
 
 
 def test_those_of_disabled_and_deleted_subscriptions_are_refused(harness, dead):

@@ -124,20 +124,23 @@ class EventRows(Statements):
             },
         )
 
-    def reopen_event(self, event_id: UUID) -> bool:
-        result = self._connection.execute(
-            update(event)
-            .where(event.c.id == event_id)
-            .where(event.c.state == EventState.FAILED.value)
-            .values(
-                state=EventState.OPEN.value,
-                due_at=self.now(),
-                deaths=0,
-                abandonments=0,
-                reason=None,
+    def reopen_events(self, ids: Collection[UUID]) -> int:
+        now, changed = self.now(), 0
+        for some in chunked(sorted(ids)):
+            result = self._connection.execute(
+                update(event)
+                .where(event.c.id.in_(some))
+                .where(event.c.state == EventState.FAILED.value)
+                .values(
+                    state=EventState.OPEN.value,
+                    due_at=now,
+                    deaths=0,
+                    abandonments=0,
+                    reason=None,
+                )
             )
-        )
-        return result.rowcount == 1
+            changed += result.rowcount
+        return changed
 
     def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
         found: dict[UUID, Event] = {}

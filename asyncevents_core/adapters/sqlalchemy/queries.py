@@ -9,9 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, case, func, select
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy import dead_letters, rows
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
-from asyncevents_core.adapters.sqlalchemy.replay_rows import dead_conditions
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
@@ -20,7 +19,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
     worker,
 )
-from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
+from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.identifiers import NIL
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
@@ -131,59 +130,13 @@ class SqlQueries(LedgerQueries):
             for row in self._connection.execute(statement)
         ]
 
-    def dead_letters(self, *, limit: int) -> Sequence[DeadLetter]:
-        deliveries = self._connection.execute(
-            select(
-                delivery.c.id,
-                delivery.c.subscription_id,
-                delivery.c.reason,
-                delivery.c.deaths,
-                delivery.c.created_at,
-                event.c.name,
-                subscription.c.target,
-            )
-            .join(event, event.c.id == delivery.c.event_id)
-            .join(subscription, subscription.c.id == delivery.c.subscription_id)
-            .where(delivery.c.state == DeliveryState.DEAD.value)
-            .order_by(delivery.c.id.desc())
-            .limit(limit)
-        )
-        failed = self._connection.execute(
-            select(event.c.id, event.c.name, event.c.reason, event.c.deaths, event.c.created_at)
-            .where(event.c.state == EventState.FAILED.value)
-            .order_by(event.c.id.desc())
-            .limit(limit)
-        )
-        found = [
-            DeadLetter(
-                id=row.id,
-                event_name=row.name,
-                subscription_id=row.subscription_id,
-                target=row.target,
-                reason=row.reason or "",
-                summary=summary(DeliveryState.DEAD, row.deaths),
-                created_at=row.created_at,
-            )
-            for row in deliveries
-        ]
-        found += [
-            DeadLetter(
-                id=row.id,
-                event_name=row.name,
-                subscription_id=None,
-                target=None,
-                reason=row.reason or "",
-                summary="Its service failed: not delivered to anybody",
-                created_at=row.created_at,
-            )
-            for row in failed
-        ]
-        found.sort(key=lambda one: one.id, reverse=True)
-        return found[:limit]
+    def dead_letters(
+        self, wanted: DeadFilter, *, limit: int, before: UUID | None
+    ) -> Sequence[DeadLetter]:
+        return dead_letters.newest(self._connection, wanted, limit=limit, before=before)
 
     def count_dead(self, wanted: DeadFilter) -> int:
-        statement = select(func.count()).select_from(delivery).where(*dead_conditions(wanted))
-        return int(self._connection.execute(statement).scalar_one())
+        return dead_letters.count(self._connection, wanted)
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         statement = (

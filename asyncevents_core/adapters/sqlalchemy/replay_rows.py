@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import exists, insert, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import insert, select
 
-from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy import dead_letters, rows
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, replay
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
-from asyncevents_core.domain.delivery import Delivery, DeliveryState
+from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 
@@ -37,31 +36,24 @@ class ReplayRows(Statements):
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[Delivery]:
-        statement = select(delivery).where(*dead_conditions(wanted))
+        statement = (
+            dead_letters.dead_deliveries(select(delivery), wanted)
+            .order_by(delivery.c.id)
+            .limit(limit)
+        )
         if after is not None:
             statement = statement.where(delivery.c.id > after)
-        statement = statement.order_by(delivery.c.id).limit(limit)
         locked = self._connection.execute(self._dialect.lock_waiting(statement))
         return [rows.to_delivery(row) for row in locked]
 
-
-def dead_conditions(wanted: DeadFilter) -> list[ColumnElement[bool]]:
-    """Return a filter as conditions on the table of deliveries."""
-    conditions = [delivery.c.state == DeliveryState.DEAD.value]
-    if wanted.event_name is not None:
-        names = select(event.c.id).where(
-            event.c.id == delivery.c.event_id, event.c.name == wanted.event_name
+    def lock_failed_events(
+        self, wanted: DeadFilter, *, after: UUID | None, limit: int
+    ) -> Sequence[UUID]:
+        if not wanted.means_events:
+            return []
+        statement = (
+            dead_letters.failed_events(select(event.c.id), wanted).order_by(event.c.id).limit(limit)
         )
-        conditions.append(exists(names))
-    if wanted.subscription_id is not None:
-        conditions.append(delivery.c.subscription_id == wanted.subscription_id)
-    if wanted.reason is not None:
-        conditions.append(delivery.c.reason == wanted.reason.value)
-    if wanted.since is not None:
-        conditions.append(delivery.c.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(delivery.c.created_at < wanted.until)
-    if not wanted.replayed:
-        again = delivery.alias("again")
-        conditions.append(~exists(select(again.c.id).where(again.c.replay_of == delivery.c.id)))
-    return conditions
+        if after is not None:
+            statement = statement.where(event.c.id > after)
+        return list(self._connection.execute(self._dialect.lock_waiting(statement)).scalars())

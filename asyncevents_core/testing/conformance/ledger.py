@@ -7,6 +7,7 @@ from asyncevents_core.testing.conformance.ledger_deliveries import DeliveryRows
 from asyncevents_core.testing.conformance.ledger_events import EventRows
 from asyncevents_core.testing.conformance.ledger_outcomes import OutcomeRows, WorkerRows
 from asyncevents_core.testing.conformance.ledger_queries import Queries
+from asyncevents_core.testing.conformance.ledger_replays import ReplayRows
 from asyncevents_core.testing.conformance.ledger_subscriptions import SubscriptionRows
 from asyncevents_core.testing.conformance.ledger_transactions import (
     JoinedTransactions,
@@ -25,6 +26,7 @@ class LedgerConformance(
     DeliveryRows,
     OutcomeRows,
     WorkerRows,
+    ReplayRows,
     UpkeepRows,
     Queries,
 ):

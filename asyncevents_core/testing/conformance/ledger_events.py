@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_event
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance.ledger_base import (
@@ -267,13 +267,13 @@ class EventRows(LedgerFixtures):
         ledger.run(lambda tx: tx.fail_event(event_id, deaths=6, reason="no such order"))
         failed = event_of(ledger, event_id)
         before = now(ledger)
-        reopened = ledger.run(lambda tx: tx.reopen_event(event_id))
+        reopened = ledger.run(lambda tx: tx.reopen_events([event_id]))
         event = event_of(ledger, event_id)
 
         assert failed.state is EventState.FAILED
         assert (failed.due_at, failed.owner) == (None, None)
         assert (failed.deaths, failed.reason) == (6, "no such order")
-        assert reopened is True
+        assert reopened == 1
         assert event.state is EventState.OPEN
         assert event.deaths == 0
         assert event.due_at is not None
@@ -283,9 +283,22 @@ class EventRows(LedgerFixtures):
         (event_id,) = publish(ledger, due_in=50.0)
         due_at = event_of(ledger, event_id).due_at
 
-        assert ledger.run(lambda tx: tx.reopen_event(event_id)) is False
-        assert ledger.run(lambda tx: tx.reopen_event(uuid7())) is False
+        assert ledger.run(lambda tx: tx.reopen_events([event_id, uuid7()])) == 0
+        assert ledger.run(lambda tx: tx.reopen_events([])) == 0
         assert event_of(ledger, event_id).due_at == due_at
+
+    def test_many_events_are_reopened_once(self, ledger: Ledger) -> None:
+        ids = publish(ledger, *[make_event() for _ in range(MANY)])
+
+        def fail(tx: LedgerTransaction) -> None:
+            for one in ids[1:]:
+                tx.fail_event(one, deaths=1, reason="no")
+
+        ledger.run(fail)
+
+        assert ledger.run(lambda tx: tx.reopen_events(ids)) == MANY - 1
+        assert ledger.run(lambda tx: tx.reopen_events(ids)) == 0
+        assert ledger.read(lambda queries: queries.backlog()).events_open == MANY
 
 
 def _resolve(

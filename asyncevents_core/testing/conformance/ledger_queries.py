@@ -9,7 +9,8 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.trace import Backlog, LogRow
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.clock import ManualClock
@@ -147,7 +148,14 @@ class Queries(LedgerFixtures):
             insert(ledger, evolve(row, id=one, event_id=event_id, reason=reason, chain=one))
         insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
 
-        found = ledger.read(lambda queries: queries.dead_letters(limit=10))
+        def page(limit: int, before: UUID | None) -> list[DeadLetter]:
+            return list(
+                ledger.read(
+                    lambda queries: queries.dead_letters(DeadFilter(), limit=limit, before=before)
+                )
+            )
+
+        found = page(10, None)
 
         assert [one.id for one in found] == [newest, middle, oldest]
         dead, failed = found[1], found[2]
@@ -155,8 +163,29 @@ class Queries(LedgerFixtures):
         assert (dead.reason, dead.summary) == ("exhausted", "Dead Lettered with 5 retries")
         assert (failed.event_name, failed.subscription_id, failed.target) == ("b", None, None)
         assert failed.reason == "no such order"
-        limited = ledger.read(lambda queries: queries.dead_letters(limit=2))
-        assert list(limited) == list(found[:2])
+        assert page(2, None) == found[:2]
+        assert page(2, middle) == found[2:]
+        assert page(2, newest) == found[1:]
+        assert page(2, oldest) == []
+
+    def test_dead_letters_tell_whether_they_were_replayed(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        old, replay, event_id, failed = sorted_ids(4)
+        publish(ledger, make_event(id=event_id), make_event(id=failed))
+        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+        row = evolve(ended(DeliveryState.DEAD, subscription_id=number), event_id=event_id)
+        insert(
+            ledger,
+            evolve(row, id=old),
+            evolve(row, id=replay, chain=uuid7(), replay_of=old),
+        )
+
+        def listed(wanted: DeadFilter) -> dict[UUID, bool]:
+            found = ledger.read(lambda queries: queries.dead_letters(wanted, limit=10, before=None))
+            return {one.id: one.replayed for one in found}
+
+        assert listed(DeadFilter(replayed=True)) == {failed: False, replay: False, old: True}
+        assert listed(DeadFilter()) == {failed: False, replay: False}
 
     # -- counts -----------------------------------------------------------------------------
 

@@ -1,29 +1,31 @@
-"""The rows of replays and tasks, and the clean-up."""
+"""The rows of tasks, and the clean-up."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
-from asyncevents_core.ports.ledger import Claim, Ledger
-from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
+from asyncevents_core.testing.builders import make_attempt, make_delivery
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance.ledger_base import (
     SECOND,
     LedgerFixtures,
     ended,
-    insert,
     now,
     publish,
     subscribe,
     waiting,
 )
+from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
 
 DAY = 86_400.0
 
@@ -57,99 +59,6 @@ class UpkeepRows(LedgerFixtures):
         assert not ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
         clock.advance(600.0)
         assert ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
-
-    # -- replays ----------------------------------------------------------------------------
-
-    def test_a_request_is_part_of_the_trace(self, ledger: Ledger) -> None:
-        number = subscribe(ledger)
-        (event_id,) = publish(ledger)
-        request = ReplayRequest(id=uuid7(), requested_by="veronica", what="all dead letters")
-        begun = now(ledger)
-        ledger.run(lambda tx: tx.insert_replay(request))
-        (plain, replay) = insert(
-            ledger,
-            evolve(waiting(subscription_id=number), event_id=event_id),
-            evolve(waiting(subscription_id=number), event_id=event_id, chain=request.id),
-        )
-
-        first = ledger.read(lambda queries: queries.trace(plain))
-        second = ledger.read(lambda queries: queries.trace(replay))
-
-        assert first is not None
-        assert first.request is None
-        assert second is not None
-        assert second.request is not None
-        assert second.request.requested_by == "veronica"
-        assert second.request.requested_at >= begun
-
-    @pytest.mark.parametrize(
-        ("wanted", "meant"),
-        [
-            (DeadFilter(), {"a", "b", "c"}),
-            (DeadFilter(event_name="order.created"), {"a", "b"}),
-            (DeadFilter(subscription_id=2), {"b", "c"}),
-            (DeadFilter(reason=DeadReason.PERMANENT), {"c"}),
-            (DeadFilter(since=2_000), {"b", "c"}),
-            (DeadFilter(until=2_000), {"a"}),
-            (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), {"b"}),
-            (DeadFilter(replayed=True), {"a", "b", "c", "replayed"}),
-            (DeadFilter(event_name="nothing"), set()),
-        ],
-        ids=str,
-    )
-    def test_dead_letters_by_filter(
-        self, ledger: Ledger, wanted: DeadFilter, meant: set[str]
-    ) -> None:
-        created, cancelled = (
-            publish(ledger, make_event(name=name))[0]
-            for name in ("order.created", "order.cancelled")
-        )
-        dead = DeliveryState.DEAD
-        rows = {
-            "a": make_delivery(state=dead, due_at=None, subscription_id=1, created_at=1_000,
-                               reason=DeadReason.EXHAUSTED),
-            "b": make_delivery(state=dead, due_at=None, subscription_id=2, created_at=2_000,
-                               reason=DeadReason.EXHAUSTED),
-            "c": make_delivery(state=dead, due_at=None, subscription_id=2, created_at=3_000,
-                               reason=DeadReason.PERMANENT),
-            "replayed": make_delivery(state=dead, due_at=None, subscription_id=3,
-                                      created_at=1_500, reason=DeadReason.EXHAUSTED),
-        }  # fmt: skip
-        rows = {
-            name: evolve(row, event_id=cancelled if name == "c" else created)
-            for name, row in rows.items()
-        }
-        again = evolve(
-            ended(DeliveryState.DELIVERED, subscription_id=3),
-            event_id=created,
-            chain=uuid7(),
-            replay_of=rows["replayed"].id,
-        )
-        ledger.run(lambda tx: tx.insert_deliveries([*rows.values(), again]))
-        names = {row.id: name for name, row in rows.items()}
-
-        found = ledger.run(lambda tx: tx.lock_dead(wanted, after=None, limit=10))
-        pages: list[UUID] = []
-        while True:
-            after = pages[-1] if pages else None
-            page = ledger.run(lambda tx, after=after: tx.lock_dead(wanted, after=after, limit=1))  # type: ignore[misc]
-            if not page:
-                break
-            pages += [one.id for one in page]
-
-        assert {names[one.id] for one in found} == meant
-        assert pages == [one.id for one in found] == sorted(pages)
-        assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(meant)
-
-    def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
-        (event_id,) = publish(ledger)
-        ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))
-
-        found = ledger.run(lambda tx: tx.lock_event(event_id))
-
-        assert found is not None
-        assert found.body == b"{}"
-        assert ledger.run(lambda tx: tx.lock_event(uuid7())) is None
 
     # -- clean-up ---------------------------------------------------------------------------
 
@@ -219,6 +128,32 @@ class UpkeepRows(LedgerFixtures):
         clock.advance(31 * DAY)
 
         assert _clean(ledger, days=30, limit=4) == (21, 7)
+
+    def test_what_is_being_replayed_is_not_cleaned_up(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        event_id = _over(ledger, subscribe(ledger), DeliveryState.DEAD)
+        clock.advance(31 * DAY)
+        locked, looked = threading.Event(), threading.Event()
+
+        def replay(tx: LedgerTransaction) -> None:
+            (one,) = tx.lock_dead(DeadFilter(), after=None, limit=10)
+            locked.set()
+            assert looked.wait(PATIENCE if self.concurrent else GLANCE) is self.concurrent
+            row = waiting(subscription_id=one.subscription_id)
+            tx.insert_deliveries([evolve(row, event_id=event_id, chain=uuid7())])
+
+        def other() -> tuple[int, int]:
+            assert locked.wait(PATIENCE)
+            found = _clean(ledger, days=30)
+            looked.set()
+            return found
+
+        with ThreadPoolExecutor(2) as pool:
+            replaying, cleaning = pool.submit(ledger.run, replay), pool.submit(other)
+            replaying.result(2 * PATIENCE)
+            assert cleaning.result(PATIENCE) == (0, 0)
+        assert len(ledger.read(lambda queries: queries.deliveries_of_event(event_id))) == 2
 
 
 def _over(ledger: Ledger, subscription_id: int, state: DeliveryState) -> UUID:

@@ -1,0 +1,123 @@
+"""Dead letters by filter: dead deliveries, and events that failed."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, Table, exists, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, subscription
+from asyncevents_core.domain.delivery import DeliveryState, summary
+from asyncevents_core.domain.event import EventState
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.trace import EVENT_FAILED, DeadLetter
+
+_again = delivery.alias("again")
+_replayed = exists(select(_again.c.id).where(_again.c.replay_of == delivery.c.id))
+
+
+def dead_deliveries(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
+    """Select from the dead deliveries that a filter means, joined with their events."""
+    statement = (
+        columns.select_from(delivery)
+        .join(event, event.c.id == delivery.c.event_id)
+        .where(delivery.c.state == DeliveryState.DEAD.value)
+        .where(*_conditions(delivery, wanted))
+    )
+    if wanted.subscription_id is not None:
+        statement = statement.where(delivery.c.subscription_id == wanted.subscription_id)
+    if wanted.reason is not None:
+        statement = statement.where(delivery.c.reason == wanted.reason.value)
+    if not wanted.replayed:
+        statement = statement.where(~_replayed)
+    return statement
+
+
+def failed_events(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
+    """Select from the failed events that a filter means, which `means_events`."""
+    return (
+        columns.select_from(event)
+        .where(event.c.state == EventState.FAILED.value)
+        .where(*_conditions(event, wanted))
+    )
+
+
+def newest(
+    connection: Connection, wanted: DeadFilter, *, limit: int, before: UUID | None
+) -> list[DeadLetter]:
+    """See `LedgerQueries.dead_letters`."""
+    columns = select(
+        delivery.c.id,
+        delivery.c.subscription_id,
+        delivery.c.reason,
+        delivery.c.deaths,
+        delivery.c.created_at,
+        event.c.name,
+        subscription.c.target,
+        _replayed.label("replayed"),
+    )
+    statement = dead_deliveries(columns, wanted).join(
+        subscription, subscription.c.id == delivery.c.subscription_id
+    )
+    page = _page(statement, delivery, limit, before)
+    found = [_dead_delivery(row) for row in connection.execute(page)]
+    if wanted.means_events:
+        columns = select(event.c.id, event.c.name, event.c.reason, event.c.created_at)
+        page = _page(failed_events(columns, wanted), event, limit, before)
+        found += [_failed_event(row) for row in connection.execute(page)]
+    found.sort(key=lambda one: one.id, reverse=True)
+    return found[:limit]
+
+
+def count(connection: Connection, wanted: DeadFilter) -> int:
+    """See `LedgerQueries.count_dead`."""
+    number = select(func.count())
+    found = int(connection.execute(dead_deliveries(number, wanted)).scalar_one())
+    if wanted.means_events:
+        found += int(connection.execute(failed_events(number, wanted)).scalar_one())
+    return found
+
+
+def _conditions(dated: Table, wanted: DeadFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.event_name is not None:
+        conditions.append(event.c.name == wanted.event_name)
+    if wanted.since is not None:
+        conditions.append(dated.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(dated.c.created_at < wanted.until)
+    return conditions
+
+
+def _page(statement: Select[Any], table: Table, limit: int, before: UUID | None) -> Select[Any]:
+    if before is not None:
+        statement = statement.where(table.c.id < before)
+    return statement.order_by(table.c.id.desc()).limit(limit)
+
+
+def _dead_delivery(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
+        id=row.id,
+        event_name=row.name,
+        subscription_id=row.subscription_id,
+        target=row.target,
+        reason=row.reason or "",
+        summary=summary(DeliveryState.DEAD, row.deaths),
+        created_at=row.created_at,
+        replayed=bool(row.replayed),
+    )
+
+
+def _failed_event(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
+        id=row.id,
+        event_name=row.name,
+        subscription_id=None,
+        target=None,
+        reason=row.reason or "",
+        summary=EVENT_FAILED,
+        created_at=row.created_at,
+        replayed=False,
+    )

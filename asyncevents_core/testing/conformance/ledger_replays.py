@@ -1,0 +1,173 @@
+"""The rows of replays: requests, and the dead letters that they mean."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.testing.builders import make_event
+from asyncevents_core.testing.conformance.ledger_base import (
+    LedgerFixtures,
+    ended,
+    insert,
+    now,
+    publish,
+    subscribe,
+    waiting,
+)
+from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
+
+
+class ReplayRows(LedgerFixtures):
+    """Every operation on replays."""
+
+    def test_a_request_is_part_of_the_trace(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        request = ReplayRequest(id=uuid7(), requested_by="veronica", what="all dead letters")
+        begun = now(ledger)
+        ledger.run(lambda tx: tx.insert_replay(request))
+        (plain, replay) = insert(
+            ledger,
+            evolve(waiting(subscription_id=number), event_id=event_id),
+            evolve(waiting(subscription_id=number), event_id=event_id, chain=request.id),
+        )
+
+        first = ledger.read(lambda queries: queries.trace(plain))
+        second = ledger.read(lambda queries: queries.trace(replay))
+
+        assert first is not None
+        assert first.request is None
+        assert second is not None
+        assert second.request is not None
+        assert second.request.requested_by == "veronica"
+        assert second.request.requested_at >= begun
+
+    @pytest.mark.parametrize(
+        ("wanted", "meant"),
+        [
+            (DeadFilter(), {"a", "b", "c", "failed", "lost"}),
+            (DeadFilter(event_name="order.created"), {"a", "b", "failed"}),
+            (DeadFilter(subscription_id=2), {"b", "c"}),
+            (DeadFilter(reason=DeadReason.PERMANENT), {"c"}),
+            (DeadFilter(reason=DeadReason.POISON), set()),
+            (DeadFilter(since=2_000), {"b", "c", "failed", "lost"}),
+            (DeadFilter(until=2_000), {"a"}),
+            (DeadFilter(since=2_000, until=4_000), {"b", "c"}),
+            (DeadFilter(since=4_000, event_name="order.cancelled"), {"lost"}),
+            (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), {"b"}),
+            (DeadFilter(replayed=True), {"a", "b", "c", "replayed", "failed", "lost"}),
+            (DeadFilter(event_name="nothing"), set()),
+        ],
+        ids=str,
+    )
+    def test_dead_letters_by_filter(
+        self, ledger: Ledger, wanted: DeadFilter, meant: set[str]
+    ) -> None:
+        names = _dead_letters(ledger)
+
+        def dead(after: UUID | None, limit: int) -> list[UUID]:
+            return [
+                one.id
+                for one in ledger.run(lambda tx: tx.lock_dead(wanted, after=after, limit=limit))
+            ]
+
+        def failed(after: UUID | None, limit: int) -> list[UUID]:
+            return list(
+                ledger.run(lambda tx: tx.lock_failed_events(wanted, after=after, limit=limit))
+            )
+
+        found = dead(None, 10) + failed(None, 10)
+        listed = ledger.read(lambda queries: queries.dead_letters(wanted, limit=10, before=None))
+
+        assert {names[one] for one in found} == meant
+        assert len(found) == len(meant)
+        assert [one.id for one in listed] == sorted(found, reverse=True)
+        assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(meant)
+        for lock in (dead, failed):
+            assert _one_by_one(lock) == lock(None, 10) == sorted(lock(None, 10))
+
+    def test_what_another_request_reopens_is_not_met_again(self, ledger: Ledger) -> None:
+        _dead_letters(ledger)
+        locked, looked = threading.Event(), threading.Event()
+
+        def failed(tx: LedgerTransaction) -> list[UUID]:
+            return list(tx.lock_failed_events(DeadFilter(), after=None, limit=10))
+
+        def reopen(tx: LedgerTransaction) -> int:
+            found = failed(tx)
+            locked.set()
+            assert not looked.wait(GLANCE)
+            return tx.reopen_events(found)
+
+        def other() -> list[UUID]:
+            assert locked.wait(PATIENCE)
+            found = ledger.run(failed)
+            looked.set()
+            return found
+
+        with ThreadPoolExecutor(2) as pool:
+            reopening, looking = pool.submit(ledger.run, reopen), pool.submit(other)
+            assert reopening.result(PATIENCE) == 2
+            assert looking.result(PATIENCE) == []
+
+    def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+        ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))
+
+        found = ledger.run(lambda tx: tx.lock_event(event_id))
+
+        assert found is not None
+        assert found.body == b"{}"
+        assert ledger.run(lambda tx: tx.lock_event(uuid7())) is None
+
+
+def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
+    """Make dead deliveries and failed events; return their names by id."""
+    first, second, third = (subscribe(ledger) for _ in range(3))
+    created, cancelled, failed, lost = publish(
+        ledger, *[make_event(name=name) for name in ("order.created", "order.cancelled") * 2]
+    )
+
+    def fail(tx: LedgerTransaction) -> None:
+        tx.mark_fanned_out([created, cancelled])
+        for one in (failed, lost):
+            tx.fail_event(one, deaths=1, reason="poison")
+
+    ledger.run(fail)
+
+    def dead(subscription_id: int, created_at: int, reason: DeadReason) -> Delivery:
+        row = ended(DeliveryState.DEAD, subscription_id=subscription_id)
+        return evolve(row, event_id=created, created_at=created_at, reason=reason)
+
+    rows = {
+        "a": dead(first, 1_000, DeadReason.EXHAUSTED),
+        "b": dead(second, 2_000, DeadReason.EXHAUSTED),
+        "c": evolve(dead(second, 3_000, DeadReason.PERMANENT), event_id=cancelled),
+        "replayed": dead(third, 1_500, DeadReason.EXHAUSTED),
+    }
+    again = evolve(
+        ended(DeliveryState.DELIVERED, subscription_id=third),
+        event_id=created,
+        chain=uuid7(),
+        replay_of=rows["replayed"].id,
+    )
+    ledger.run(lambda tx: tx.insert_deliveries([*rows.values(), again]))
+    return {row.id: name for name, row in rows.items()} | {failed: "failed", lost: "lost"}
+
+
+def _one_by_one(lock: Callable[[UUID | None, int], list[UUID]]) -> list[UUID]:
+    """Read pages of one row until there are no more."""
+    found: list[UUID] = []
+    while page := lock(found[-1] if found else None, 1):
+        found += page
+    return found
