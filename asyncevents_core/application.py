@@ -224,7 +224,7 @@ class AsyncEvents:
         return LedgerPublisher(
             ledger=runtime.ledger,
             definitions=runtime.catalog,
-            limits=runtime.limits,
+            rules=runtime.publish_rules,
             hand_off=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
         )
 

@@ -14,7 +14,7 @@ from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
 from asyncevents_core.engine.deliver import ThreadedSink
 from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.publish import PublishLimits
+from asyncevents_core.engine.publish import PublishRules
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
@@ -105,9 +105,10 @@ class Runtime:
         return collect_events(self.settings, self.plugins)
 
     @property
-    def limits(self) -> PublishLimits:
-        """What `publish()` accepts at most."""
-        return PublishLimits(max_payload_bytes=self.settings.max_payload_bytes)
+    def publish_rules(self) -> PublishRules:
+        """What `publish()` accepts, and whose events they are."""
+        settings = self.settings
+        return PublishRules(source=settings.source, max_payload_bytes=settings.max_payload_bytes)
 
     @cached_property
     def policy(self) -> Policy:

@@ -53,7 +53,7 @@ def published(
                 "reason": one.reason,
                 "tenant": one.tenant,
                 "event_id": one.external_id,
-                "data": json.loads(one.arguments),
+                "data": json.loads(one.published),
                 "published_at": iso(one.created_at),
             }
             for one in found
@@ -68,7 +68,7 @@ def published(
                 one.id,
                 one.name,
                 f"{one.state}: {one.reason}" if one.reason else one.state,
-                _short(one.arguments.decode()),
+                _short(one.published.decode()),
             ]
             for one in found
         ],

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from attrs import field, frozen, validators
 
+from asyncevents_core.domain.envelope import data_of
+
 EVENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 """What an event's name looks like; names are case-sensitive."""
 
@@ -39,10 +41,11 @@ class EventState(enum.StrEnum):
 
 @frozen(kw_only=True)
 class NewEvent:
-    """An event on its way into the ledger. `arguments` is JSON text, UTF-8.
+    """An event on its way into the ledger.
 
-    `digest` is the SHA-256 of name, tenant and arguments: a repeated `external_id` with the
-    same digest is the same event.
+    What was published is in `arguments` (JSON text, UTF-8) where a service will make the body of
+    it, else it is in the `body`, the CloudEvent, already. `digest` is the SHA-256 of name, tenant
+    and what was published: a repeated `external_id` with the same digest is the same event.
     """
 
     id: UUID
@@ -50,24 +53,31 @@ class NewEvent:
     digest: bytes
     name: str
     tenant: str | None
-    arguments: bytes
+    arguments: bytes | None = field(repr=False)
+    body: bytes | None = field(repr=False)
     occurred_at: int
+
+    @property
+    def published(self) -> bytes:
+        """What was published, as JSON text."""
+        return _published(self.arguments, self.body)
 
 
 @frozen(kw_only=True)
 class Event:
     """An event's row. `body` is the CloudEvent's bytes, once resolved (None before).
 
-    `claims` counts how often a worker took it, `deaths` how often its service failed,
-    `abandonments` how many times in a row a worker vanished with it.
+    `arguments` is None where the body is made of what was published. `claims` counts how often
+    a worker took it, `deaths` how often its service failed, `abandonments` how many times in a
+    row a worker vanished with it.
     """
 
     id: UUID
     external_id: str | None
     name: str
     tenant: str | None
-    arguments: bytes
-    body: bytes | None
+    arguments: bytes | None = field(repr=False)
+    body: bytes | None = field(repr=False)
     state: EventState
     reason: str | None
     due_at: int | None
@@ -77,3 +87,12 @@ class Event:
     owner: UUID | None
     occurred_at: int
     created_at: int
+
+    @property
+    def published(self) -> bytes:
+        """What was published, as JSON text."""
+        return _published(self.arguments, self.body)
+
+
+def _published(arguments: bytes | None, body: bytes | None) -> bytes:
+    return data_of(body or b"") if arguments is None else arguments

@@ -132,7 +132,7 @@ class EventClaims:
                 self._fail(tx, event, one.error, final=one.final)
                 continue
             if event.body is None:
-                data = event.arguments if one.data is None else one.data
+                data = event.published if one.data is None else one.data
                 bodies[event.id] = self._body(event, data)
                 event = evolve(event, body=bodies[event.id])
             ready.append(event)
@@ -144,6 +144,7 @@ class EventClaims:
         self, tx: LedgerTransaction, events: Iterable[Event], plan: Plan, result: ClaimResult
     ) -> None:
         to_resolve: dict[bool, list[Event]] = {False: [], True: []}
+        arguments: dict[UUID, bytes] = {}
         bodies: dict[UUID, bytes] = {}
         ready: list[Event] = []
         nobody: list[UUID] = []
@@ -164,6 +165,10 @@ class EventClaims:
             if not matches:
                 nobody.append(event.id)
                 continue
+            if definition.service is not None and event.arguments is None:
+                # Published where it had no service: here it has one.
+                arguments[event.id] = event.published
+                event = evolve(event, arguments=event.published, body=None)
             has_data = event.body is not None or definition.service is None
             if not has_data or len(matches) > CHUNK:
                 to_resolve[abandoned].append(event)
@@ -175,9 +180,11 @@ class EventClaims:
                 )
                 continue
             if event.body is None:
-                bodies[event.id] = self._body(event, event.arguments)
+                bodies[event.id] = self._body(event, event.published)
                 event = evolve(event, body=bodies[event.id])
             ready.append(event)
+        if arguments:
+            tx.store_arguments(arguments)
         due_at = tx.now() + micros(self._policy.resolve_lease)
         for abandoned, group in to_resolve.items():
             if group:
@@ -272,7 +279,7 @@ class EventClaims:
             return False
         event = locked[0]
         if event.body is None:
-            data = event.arguments if resolved.data is None else resolved.data
+            data = event.published if resolved.data is None else resolved.data
             tx.store_bodies({event.id: self._body(event, data)})
         now = tx.now()
         tx.insert_deliveries(

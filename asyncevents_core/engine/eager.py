@@ -112,7 +112,7 @@ class EagerDelivery:
     def _call(self, resolving: Resolving) -> Resolved:
         if resolving.definition is None:
             return Resolved(resolving=resolving)
-        data = self._services.call(resolving.definition, resolving.event.arguments)
+        data = self._services.call(resolving.definition, resolving.event.published)
         return Resolved(resolving=resolving, data=data)
 
     async def _attempt_all(self, leases: Sequence[Lease]) -> list[Finished]:

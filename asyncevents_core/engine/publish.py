@@ -12,6 +12,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.jsontext import to_json
@@ -36,9 +37,10 @@ class PublishRequest:
 
 
 @frozen(kw_only=True)
-class PublishLimits:
-    """What `publish()` accepts at most."""
+class PublishRules:
+    """What `publish()` accepts at most, and the CloudEvents source of its events."""
 
+    source: str
     max_payload_bytes: int
 
 
@@ -64,18 +66,18 @@ class LedgerPublisher(Publisher):
         *,
         ledger: Ledger,
         definitions: Definitions,
-        limits: PublishLimits,
+        rules: PublishRules,
         hand_off: Callable[[Sequence[UUID]], None],
     ) -> None:
         self._ledger = ledger
         self._definitions = definitions
-        self._limits = limits
+        self._rules = rules
         self._hand_off = hand_off
 
     def publish_many(
         self, requests: Sequence[PublishRequest], *, transaction: object | None
     ) -> list[UUID]:
-        events = [prepare(request, self._definitions, self._limits) for request in requests]
+        events = [prepare(request, self._definitions, self._rules) for request in requests]
         if not events:
             return []
         if transaction is None:
@@ -93,34 +95,47 @@ class LedgerPublisher(Publisher):
         return insert(joined, events, due_in=SWEEP_AFTER if observed else 0.0)
 
 
-def prepare(request: PublishRequest, definitions: Definitions, limits: PublishLimits) -> NewEvent:
+def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRules) -> NewEvent:
     """Check a request against its definition and turn it into a row.
 
+    Where no service is to resolve it, its body is made here, so that a worker need not write it.
     Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`.
     """
     definition = definitions.get(request.name)
-    arguments = to_json(request.data)
-    if definition.service is not None and not arguments.startswith(b"{"):
+    data = to_json(request.data)
+    if definition.service is not None and not data.startswith(b"{"):
         raise InvalidPayload(
             f"{request.name}: its service {definition.service} takes named arguments, so the data "
             f"must be an object such as {{'id': 42}}, not {type(request.data).__name__}"
         )
-    if len(arguments) > limits.max_payload_bytes:
+    if len(data) > rules.max_payload_bytes:
         raise PayloadTooLarge(
-            f"{request.name}: the data is {len(arguments):,} bytes of JSON, the limit is "
-            f"{limits.max_payload_bytes:,} (MAX_PAYLOAD_BYTES). Publish an id and let a service "
+            f"{request.name}: the data is {len(data):,} bytes of JSON, the limit is "
+            f"{rules.max_payload_bytes:,} (MAX_PAYLOAD_BYTES). Publish an id and let a service "
             "load the rest"
         )
     if request.tenant is not None and not 0 < len(request.tenant) <= LONGEST_EVENT_ID:
         raise InvalidPayload(f"{request.name}: tenant must have 1 to 255 characters")
+    event_id, occurred_at = uuid7(), time.time_ns() // 1000
+    body: bytes | None = None
+    if definition.service is None:
+        body = envelope(
+            event_id=event_id,
+            name=request.name,
+            source=rules.source,
+            occurred_at=occurred_at,
+            tenant=request.tenant,
+            data=data,
+        )
     return NewEvent(
-        id=uuid7(),
+        id=event_id,
         external_id=_checked_event_id(request),
-        digest=b"" if request.event_id is None else _digest(request, arguments),
+        digest=b"" if request.event_id is None else _digest(request, data),
         name=request.name,
         tenant=request.tenant,
-        arguments=arguments,
-        occurred_at=time.time_ns() // 1000,
+        arguments=data if body is None else None,
+        body=body,
+        occurred_at=occurred_at,
     )
 
 
@@ -165,9 +180,9 @@ def _checked_event_id(request: PublishRequest) -> str | None:
     return event_id
 
 
-def _digest(request: PublishRequest, arguments: bytes) -> bytes:
+def _digest(request: PublishRequest, data: bytes) -> bytes:
     # Sorted, so that the order of keys does not make the content another one.
     canonical = json.dumps(
-        [request.name, request.tenant, json.loads(arguments)], sort_keys=True, separators=(",", ":")
+        [request.name, request.tenant, json.loads(data)], sort_keys=True, separators=(",", ":")
     )
     return hashlib.sha256(canonical.encode()).digest()

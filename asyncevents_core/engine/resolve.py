@@ -57,7 +57,7 @@ class ServiceCaller:
     def submit(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
         """Call a service in the background; `done` gets what it came to, on any thread, once."""
         definition = resolving.definition
-        if definition is None or resolving.event.body is not None:
+        if definition is None:
             done(Resolved(resolving=resolving))
             return
         self._pool.submit(self._work, _Call(resolving, definition, done))
@@ -88,7 +88,7 @@ class ServiceCaller:
         with self._lock:
             self._calls.add(call)
         try:
-            result = self._invoke(call.definition, call.resolving.event.arguments)
+            result = self._invoke(call.definition, call.resolving.event.published)
             if inspect.isawaitable(result):
                 self._leave(call)
                 self._on_loop(result).add_done_callback(lambda future: _report(call, future))

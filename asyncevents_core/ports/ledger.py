@@ -139,6 +139,10 @@ class LedgerTransaction(EventWriter):
         """Locked events -> resolving: claims + 1, abandonments + 1 if `abandoned`."""
 
     @abstractmethod
+    def store_arguments(self, arguments: Mapping[UUID, bytes]) -> None:
+        """Set the arguments of locked events, and their body to None: a service will make it."""
+
+    @abstractmethod
     def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
         """Set the body of locked events, and their abandonments to 0."""
 
@@ -347,7 +351,10 @@ class LedgerQueries(ABC):
 
     @abstractmethod
     def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
-        """Return what was published, without bodies; page on with `before` = the last id."""
+        """Return what was published; page on with `before` = the last id.
+
+        Without the bodies of those that have arguments.
+        """
 
     @abstractmethod
     def logs(

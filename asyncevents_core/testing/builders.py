@@ -23,13 +23,15 @@ def make_event(
     *,
     id: UUID | None = None,
     name: str = EVENT_NAME,
-    arguments: bytes = b'{"id":42}',
+    arguments: bytes | None = b'{"id":42}',
+    body: bytes | None = None,
     tenant: str | None = None,
     external_id: str | None = None,
     occurred_at: int = START,
 ) -> NewEvent:
     """Return an event to insert."""
-    digest = hashlib.sha256(b"\0".join([name.encode(), (tenant or "").encode(), arguments]))
+    published = arguments or body or b""
+    digest = hashlib.sha256(b"\0".join([name.encode(), (tenant or "").encode(), published]))
     return NewEvent(
         id=id or uuid7(),
         external_id=external_id,
@@ -37,6 +39,7 @@ def make_event(
         name=name,
         tenant=tenant,
         arguments=arguments,
+        body=body,
         occurred_at=occurred_at,
     )
 

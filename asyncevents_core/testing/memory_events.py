@@ -81,6 +81,10 @@ class EventOperations(LedgerTransaction):
                 )
             )
 
+    def store_arguments(self, arguments: Mapping[UUID, bytes]) -> None:
+        for one in self._events(arguments):
+            self._put_event(evolve(one, arguments=arguments[one.id], body=None))
+
     def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
         for one in self._events(bodies):
             self._put_event(evolve(one, body=bodies[one.id], abandonments=0))
@@ -154,7 +158,7 @@ def opened(new: NewEvent, now: int, due_in: float) -> EventRow:
             name=new.name,
             tenant=new.tenant,
             arguments=new.arguments,
-            body=None,
+            body=new.body,
             state=EventState.OPEN,
             reason=None,
             due_at=now + round(due_in * 1e6),

@@ -69,7 +69,7 @@ class MemoryQueries(LedgerQueries):
 
     def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
         found = [
-            evolve(row.event, body=None)
+            row.event if row.event.arguments is None else evolve(row.event, body=None)
             for row in self._tables.events
             if (name is None or row.event.name == name)
             and (before is None or row.event.id < before)

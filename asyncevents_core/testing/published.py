@@ -11,7 +11,7 @@ from uuid import UUID
 from attrs import frozen
 
 from asyncevents_core.domain.jsontext import from_json, to_json
-from asyncevents_core.engine.publish import Publisher, PublishLimits, PublishRequest, prepare
+from asyncevents_core.engine.publish import Publisher, PublishRequest, PublishRules, prepare
 from asyncevents_core.ports.definitions import Definitions
 
 _UNSET: Final[Any] = object()
@@ -101,22 +101,22 @@ class RecordingPublisher(Publisher):
     """Records instead of sending; refuses what a real publisher refuses."""
 
     def __init__(
-        self, events: PublishedEvents, definitions: Definitions, limits: PublishLimits
+        self, events: PublishedEvents, definitions: Definitions, rules: PublishRules
     ) -> None:
         self._events = events
         self._definitions = definitions
-        self._limits = limits
+        self._rules = rules
 
     def publish_many(
         self, requests: Sequence[PublishRequest], *, transaction: object | None
     ) -> list[UUID]:
-        prepared = [prepare(one, self._definitions, self._limits) for one in requests]
+        prepared = [prepare(one, self._definitions, self._rules) for one in requests]
         for event in prepared:
             self._events.record(
                 PublishedEvent(
                     id=event.id,
                     name=event.name,
-                    data=from_json(event.arguments),
+                    data=from_json(event.published),
                     tenant=event.tenant,
                     event_id=event.external_id,
                 )

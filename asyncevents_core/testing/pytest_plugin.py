@@ -25,7 +25,7 @@ def published_events(monkeypatch: pytest.MonkeyPatch) -> PublishedEvents:
     recorded = PublishedEvents()
 
     def publisher(self: AsyncEvents) -> Publisher:
-        return RecordingPublisher(recorded, self.runtime.catalog, self.runtime.limits)
+        return RecordingPublisher(recorded, self.runtime.catalog, self.runtime.publish_rules)
 
     monkeypatch.setattr(AsyncEvents, "ready_publisher", publisher)
     return recorded

@@ -22,7 +22,7 @@ from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.outcomes import Finished, Returned, book
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.publish import LedgerPublisher, PublishLimits, PublishRequest
+from asyncevents_core.engine.publish import LedgerPublisher, PublishRequest, PublishRules
 from asyncevents_core.engine.sweep import reap_workers, release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.clock import ManualClock
@@ -102,7 +102,7 @@ class Harness:
         publisher = LedgerPublisher(
             ledger=self.ledger,
             definitions=self.definitions,
-            limits=PublishLimits(max_payload_bytes=10_000),
+            rules=PublishRules(source="/test", max_payload_bytes=10_000),
             hand_off=self.handed_off.extend,
         )
         request = PublishRequest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 
 from asyncevents_core.catalog import EventCatalog
 from asyncevents_core.domain.delivery import DeliveryState
@@ -82,6 +83,38 @@ def test_a_service_is_called_once_and_its_result_is_the_payload(harness):
     assert len(leases) == 2
     assert {json.loads(lease.event.body)["data"]["total"] for lease in leases} == {"9.90"}
     assert harness.fan_out(resolved(resolving, {"total": "0"})).leases == []
+
+
+def test_without_a_service_the_body_is_made_where_it_is_published(harness):
+    harness.subscribe()
+    event_id = harness.publish(data={"n": 1})
+    published = harness.event(event_id)
+    assert published.arguments is None
+    assert json.loads(published.body)["data"] == {"n": 1}
+    (lease,) = harness.claim(event_id).leases
+    assert lease.event.body == published.body
+
+
+def test_the_workers_definition_decides_whether_there_is_a_service(harness):
+    harness.subscribe()
+    harness.subscribe("order.loaded")
+    slim = evolve(
+        harness,
+        definitions=EventCatalog(
+            [
+                EventDefinition(name="order.created", service="shop:load"),
+                EventDefinition(name="order.loaded"),
+            ]
+        ),
+    )
+    with_service = slim.publish("order.loaded", {"id": 3})
+    (resolving,) = harness.claim(with_service).resolving
+    assert resolving.event.published == b'{"id":3}'
+    (lease,) = harness.fan_out(resolved(resolving, {"total": "9.90"})).leases
+    assert json.loads(lease.event.body)["data"] == {"total": "9.90"}
+    without = slim.publish("order.created", {"id": 4})
+    (lease,) = harness.claim(without).leases
+    assert json.loads(lease.event.body)["data"] == {"id": 4}
 
 
 def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness, clock):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from asyncevents_core.domain.backoff import backoff, exhausted, retry_delay
 from asyncevents_core.domain.delivery import DeliveryState, summary
-from asyncevents_core.domain.envelope import envelope, parse_envelope
+from asyncevents_core.domain.envelope import data_of, envelope, parse_envelope
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.secret import generate_secret, receiver_secret, symmetric_key
 from asyncevents_core.domain.subscription import RetryPolicy
@@ -112,19 +112,22 @@ def test_summaries(state, deaths, words):
     ),
     tenant=st.none() | st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True),
     at=st.integers(0, 4_000_000_000_000_000),
+    name=st.sampled_from(["a.b", "ID", "data", "id"]),
+    # What looks like the places where id, time and data go.
+    source=st.sampled_from(["/s", '"id": "ID"', '/"time": "1970-01-01T00:00:00Z"', ', "data": ']),
 )
-def test_the_sdk_reads_an_envelope_back(data, tenant, at):
+def test_the_sdk_reads_an_envelope_back(data, tenant, at, name, source):
     number = uuid7()
     text = json.dumps(data).encode()
     body = envelope(
-        event_id=number, name="a.b", source="/s", occurred_at=at, tenant=tenant, data=text
+        event_id=number, name=name, source=source, occurred_at=at, tenant=tenant, data=text
     )
     event = JSONFormat().read(CloudEvent, body)
-    assert (event.get_id(), event.get_source(), event.get_type()) == (str(number), "/s", "a.b")
+    assert (event.get_id(), event.get_source(), event.get_type()) == (str(number), source, name)
     assert event.get_data() == data
     assert event.get_attributes().get("tenant") == tenant
     assert round(event.get_time().timestamp() * 1_000_000) == pytest.approx(at, abs=1)
-    assert text in body
+    assert data_of(body) == text
     assert parse_envelope(body)["data"] == data
 
 

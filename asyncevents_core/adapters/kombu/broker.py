@@ -52,8 +52,13 @@ class KombuBroker(Broker):
             connection = new_connection(url)
             try:
                 open_transport(connection)
-                channel = connection.channel()
-                queue(channel).declare()
-                return int(channel.queue_declare(queue=queue.name, passive=True).message_count)
+                # Not passively: on Redis an empty queue does not exist.
+                found = connection.channel().queue_declare(
+                    queue=queue.name,
+                    durable=True,
+                    auto_delete=False,
+                    arguments=queue.queue_arguments,
+                )
+                return int(found.message_count)
             finally:
                 release(connection)

@@ -78,6 +78,16 @@ class EventRows(Statements):
             },
         )
 
+    def store_arguments(self, arguments: Mapping[UUID, bytes]) -> None:
+        statement = (
+            update(event)
+            .where(event.c.id == bindparam("id_"))
+            .values(arguments=bindparam("arguments_"), body=None)
+        )
+        self._connection.execute(
+            statement, [{"id_": one, "arguments_": arguments[one]} for one in sorted(arguments)]
+        )
+
     def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
         statement = (
             update(event)

@@ -28,7 +28,10 @@ from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import LedgerQueries
 
-_WITHOUT_BODY = [column for column in event.c if column.name != "body"]
+_LISTED = [
+    *(column for column in event.c if column.name != "body"),
+    case((event.c.arguments.is_(None), event.c.body)).label("body"),
+]
 
 
 class SqlQueries(LedgerQueries):
@@ -93,7 +96,7 @@ class SqlQueries(LedgerQueries):
         return [rows.to_delivery(row) for row in self._connection.execute(statement)]
 
     def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
-        statement = select(*_WITHOUT_BODY).order_by(event.c.id.desc()).limit(limit)
+        statement = select(*_LISTED).order_by(event.c.id.desc()).limit(limit)
         if name is not None:
             statement = statement.where(event.c.name == name)
         if before is not None:

@@ -31,6 +31,7 @@ def event_values(event: NewEvent) -> dict[str, Any]:
         "name": event.name,
         "tenant": event.tenant,
         "arguments": event.arguments,
+        "body": event.body,
         "state": EventState.OPEN.value,
         "claims": 0,
         "deaths": 0,
@@ -40,16 +41,15 @@ def event_values(event: NewEvent) -> dict[str, Any]:
 
 
 def to_event(row: Row[Any]) -> Event:
-    """Read an event; a row that was selected without its body has none."""
+    """Read an event."""
     values = row._mapping
-    body = values.get("body")
     return Event(
         id=values["id"],
         external_id=values["external_id"],
         name=values["name"],
         tenant=values["tenant"],
-        arguments=bytes(values["arguments"]),
-        body=None if body is None else bytes(body),
+        arguments=_bytes(values["arguments"]),
+        body=_bytes(values["body"]),
         state=EventState(values["state"]),
         reason=values["reason"],
         due_at=values["due_at"],
@@ -204,3 +204,7 @@ def to_replay(row: Row[Any]) -> ReplayRequest:
         what=values["what"],
         requested_at=values["requested_at"],
     )
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)

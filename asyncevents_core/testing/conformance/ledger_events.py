@@ -51,6 +51,18 @@ class EventRows(LedgerFixtures):
         assert event.due_at is not None
         assert before + 10 * SECOND <= event.due_at <= now(ledger) + 10 * SECOND
 
+    def test_an_event_may_come_with_its_body(self, ledger: Ledger) -> None:
+        body = '{"specversion": "1.0", "data": "🐎"}'.encode()
+        new = make_event(arguments=None, body=body)
+        publish(ledger, new)
+
+        found = event_of(ledger, new.id)
+        (listed,) = ledger.read(lambda queries: queries.events(name=None, limit=1, before=None))
+
+        assert (found.arguments, found.body) == (None, body)
+        assert listed.body == body
+        assert found.published == '"🐎"'.encode()
+
     def test_same_id_is_passed_over(self, ledger: Ledger) -> None:
         first = make_event(arguments=b'{"n":1}')
         other = make_event()
@@ -234,6 +246,17 @@ class EventRows(LedgerFixtures):
         assert event_of(ledger, first).abandonments == 0
         found = ledger.run(lambda tx: dict(tx.bodies([first, second, uuid7()])))
         assert {key: event.body for key, event in found.items()} == {first: large, second: b"{}"}
+
+    def test_store_arguments(self, ledger: Ledger) -> None:
+        first, second = publish(
+            ledger, *(make_event(arguments=None, body=b'{"data": 1}') for _ in range(2))
+        )
+
+        ledger.run(lambda tx: tx.store_arguments({first: b"{}"}))
+
+        found = event_of(ledger, first)
+        assert (found.arguments, found.body) == (b"{}", None)
+        assert event_of(ledger, second).body == b'{"data": 1}'
 
     def test_mark_fanned_out(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)

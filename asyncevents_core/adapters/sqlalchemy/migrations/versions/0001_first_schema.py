@@ -103,7 +103,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("tenant", sa.String(length=255), nullable=True),
-        sa.Column("arguments", _blob(), nullable=False),
+        sa.Column("arguments", _blob(), nullable=True),
         sa.Column("body", _blob(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
