@@ -11,7 +11,7 @@ from asyncevents_core.adapters.kombu.connecting import (
 from asyncevents_core.adapters.kombu.consuming import IdConsumer
 from asyncevents_core.adapters.kombu.housekeeping import release
 from asyncevents_core.adapters.kombu.producing import IdProducer
-from asyncevents_core.adapters.kombu.queues import QUARANTINE, hand_off_queue
+from asyncevents_core.adapters.kombu.queues import QUARANTINE, declared_depth, hand_off_queue
 from asyncevents_core.ports.broker import Broker, BrokerConfig, Consumer, Producer
 
 
@@ -52,13 +52,6 @@ class KombuBroker(Broker):
             connection = new_connection(url)
             try:
                 open_transport(connection)
-                # Not passively: on Redis an empty queue does not exist.
-                found = connection.channel().queue_declare(
-                    queue=queue.name,
-                    durable=True,
-                    auto_delete=False,
-                    arguments=queue.queue_arguments,
-                )
-                return int(found.message_count)
+                return declared_depth(connection.channel(), queue)
             finally:
                 release(connection)

@@ -32,6 +32,15 @@ def hand_off_queue(config: BrokerConfig, name: str = TRIGGER) -> Queue:
     return _queue(config, name, exchange, name)
 
 
+def declared_depth(channel: Any, queue: Any) -> int:
+    """Declare a queue and return how many messages are in it."""
+    # Not passively: on Redis an empty queue does not exist.
+    found = channel.queue_declare(
+        queue=queue.name, durable=True, auto_delete=False, arguments=queue.queue_arguments
+    )
+    return int(found.message_count)
+
+
 def retry_queue(config: BrokerConfig) -> Queue:
     """Return the queue where retries arrive when their delay is over."""
     return _queue(config, RETRY, _failover(), RETRY_KEY)
