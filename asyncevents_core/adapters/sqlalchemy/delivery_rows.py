@@ -17,11 +17,7 @@ class DeliveryRows(Statements):
     """Deliveries. See `LedgerTransaction`."""
 
     def insert_deliveries(self, deliveries: Sequence[Delivery]) -> None:
-        if deliveries:
-            self._connection.execute(
-                self._dialect.insert_ignore(delivery),
-                [rows.delivery_values(one) for one in deliveries],
-            )
+        self._insert(delivery, [rows.delivery_values(one) for one in deliveries])
 
     def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
         found: set[UUID] = set()

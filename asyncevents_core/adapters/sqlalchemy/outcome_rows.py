@@ -11,20 +11,17 @@ from sqlalchemy import select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.inserting import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, index_queue
 from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.ports.ledger import Claim
 
-_ATTEMPT_CHANGES: Final = (
-    "outcome",
-    "detail",
-    "status",
-    "response",
-    "target",
-    "started_at",
-    "duration",
+_OVER_ABANDONED: Final = Upsert(
+    key=("delivery_id", "claim_no"),
+    changes=("outcome", "detail", "status", "response", "target", "started_at", "duration"),
+    only_over=("outcome", OutcomeKind.ABANDONED.value),
 )
 
 
@@ -34,19 +31,8 @@ class OutcomeRows(Statements):
     def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         abandoned = [one for one in attempts if one.outcome is OutcomeKind.ABANDONED]
         others = [one for one in attempts if one.outcome is not OutcomeKind.ABANDONED]
-        if abandoned:
-            self._connection.execute(
-                self._dialect.insert_ignore(attempt),
-                [rows.attempt_values(one) for one in abandoned],
-            )
-        if others:
-            statement = self._dialect.upsert(
-                attempt,
-                ("delivery_id", "claim_no"),
-                _ATTEMPT_CHANGES,
-                only_over={"outcome": OutcomeKind.ABANDONED.value},
-            )
-            self._connection.execute(statement, [rows.attempt_values(one) for one in others])
+        self._insert(attempt, [rows.attempt_values(one) for one in abandoned])
+        self._insert(attempt, [rows.attempt_values(one) for one in others], _OVER_ABANDONED)
 
     def mark_delivered(self, ids: Collection[UUID]) -> None:
         final = [DeliveryState.DELIVERED.value, DeliveryState.CANCELLED.value]
@@ -110,8 +96,7 @@ class OutcomeRows(Statements):
                     ids.append(row.id)
         if not ids:
             return
-        statement_ = self._dialect.insert_ignore(index_queue)
-        self._connection.execute(statement_, [{"attempt_id": one, "version": 0} for one in ids])
+        self._insert(index_queue, [{"attempt_id": one, "version": 0} for one in ids])
         for some_ in chunked(sorted(ids)):
             self._connection.execute(
                 update(index_queue)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.inserting import Rows, Upsert, insertion
 from asyncevents_core.adapters.sqlalchemy.schema import meta
 
 T = TypeVar("T")
@@ -49,7 +50,9 @@ class Statements:
         return self._epoch
 
     def _read_meta(self) -> None:
-        statement = select(self._dialect.now().label("now"), meta.c.subscription_epoch)
+        statement = self._dialect.prepared(
+            "meta", lambda: select(self._dialect.now().label("now"), meta.c.subscription_epoch)
+        )
         row = self._connection.execute(statement).one()
         self._now = int(row.now) + self._offset()
         self._epoch = row.subscription_epoch
@@ -60,6 +63,14 @@ class Statements:
         )
         self._epoch = None
 
+    def _insert(self, table: Table, rows: Rows, upsert: Upsert | None = None) -> None:
+        """Insert rows; those that break a unique key are passed over, or change the old ones."""
+        if rows:
+            self._dialect.prepared(
+                ("insert", table.name, upsert),
+                lambda: insertion(self._dialect.name, table, list(rows[0]), upsert=upsert),
+            ).execute(self._connection, rows)
+
     def _update(
         self,
         table: Table,
@@ -67,10 +78,10 @@ class Statements:
         values: Mapping[str, Any],
         *conditions: ColumnElement[bool],
     ) -> None:
+        statement = update(table).where(self._dialect.among(table.c.id, "ids"), *conditions)
+        statement = statement.values(values)
         for some in chunked(sorted(ids)):
-            self._connection.execute(
-                update(table).where(table.c.id.in_(some), *conditions).values(values)
-            )
+            self._connection.execute(statement, {"ids": some})
 
 
 def chunked(items: Collection[T]) -> Iterator[list[T]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BigInteger, bindparam, select
 
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.delivery_rows import DeliveryRows
 from asyncevents_core.adapters.sqlalchemy.event_rows import EventRows
+from asyncevents_core.adapters.sqlalchemy.inserting import Insertion, insertion
 from asyncevents_core.adapters.sqlalchemy.outcome_rows import OutcomeRows
 from asyncevents_core.adapters.sqlalchemy.replay_rows import ReplayRows
 from asyncevents_core.adapters.sqlalchemy.schema import event
@@ -26,11 +27,20 @@ class SqlWriter(Statements):
 
     def insert_events(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         """See `EventWriter`."""
-        clock = self._dialect.now() + bindparam("offset_", self._offset())
-        statement = self._dialect.insert_ignore(event).values(
-            {"created_at": clock, "due_at": clock + bindparam("due_in_", round(due_in * 1e6))}
+        values = [rows.event_values(one) for one in events]
+        if values:
+            self._dialect.prepared("publish", lambda: self._insertion(list(values[0]))).execute(
+                self._connection,
+                values,
+                {"offset_": self._offset(), "due_in_": round(due_in * 1e6)},
+            )
+
+    def _insertion(self, columns: Sequence[str]) -> Insertion:
+        clock = self._dialect.now() + bindparam("offset_", type_=BigInteger)
+        due_at = clock + bindparam("due_in_", type_=BigInteger)
+        return insertion(
+            self._dialect.name, event, columns, computed={"created_at": clock, "due_at": due_at}
         )
-        self._connection.execute(statement, [rows.event_values(one) for one in events])
 
     def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
         """See `EventWriter`."""

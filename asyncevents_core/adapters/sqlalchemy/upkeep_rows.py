@@ -28,9 +28,7 @@ class UpkeepRows(Statements):
     """The upkeep. See `LedgerTransaction`."""
 
     def take_task(self, name: str, *, first: int, until: int) -> bool:
-        self._connection.execute(
-            self._dialect.insert_ignore(task), [{"name": name, "due_at": first}]
-        )
+        self._insert(task, [{"name": name, "due_at": first}])
         taken = self._connection.execute(
             update(task)
             .where(task.c.name == name)

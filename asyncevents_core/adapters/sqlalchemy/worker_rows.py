@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 
+from asyncevents_core.adapters.sqlalchemy.inserting import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, worker
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.worker import WorkerRow
+
+_BEAT: Final = Upsert(key=("id",), changes=("beat_at",))
 
 
 class WorkerRows(Statements):
@@ -19,17 +23,15 @@ class WorkerRows(Statements):
 
     def beat(self, row: WorkerRow) -> None:
         now = self.now()
-        self._connection.execute(
-            self._dialect.upsert(worker, ("id",), ("beat_at",)),
-            {
-                "id": row.id,
-                "host": row.host,
-                "pid": row.pid,
-                "roles": ",".join(row.roles),
-                "started_at": now,
-                "beat_at": now,
-            },
-        )
+        values = {
+            "id": row.id,
+            "host": row.host,
+            "pid": row.pid,
+            "roles": ",".join(row.roles),
+            "started_at": now,
+            "beat_at": now,
+        }
+        self._insert(worker, [values], _BEAT)
 
     def remove_worker(self, worker_id: UUID) -> None:
         self._connection.execute(delete(worker).where(worker.c.id == worker_id))
