@@ -21,9 +21,9 @@ class DeliveryRows(Statements):
 
     def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
         found: set[UUID] = set()
+        statement = select(delivery.c.id).where(self._dialect.among(delivery.c.id, "ids"))
         for some in chunked(claims):
-            statement = select(delivery.c.id).where(delivery.c.id.in_(some))
-            found.update(self._connection.execute(statement).scalars())
+            found.update(self._connection.execute(statement, {"ids": some}).scalars())
         return found
 
     def lock_due_deliveries(self, *, limit: int, expired: bool) -> list[Delivery]:

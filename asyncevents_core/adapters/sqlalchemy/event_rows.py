@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import Select, and_, bindparam, or_, select, update
 
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.schema import event
@@ -18,19 +19,27 @@ class EventRows(Statements):
     """Events. See `LedgerTransaction`."""
 
     def lock_events(self, ids: Collection[UUID]) -> list[Event]:
-        now = self.now()
-        claimable = or_(
-            event.c.state == EventState.OPEN.value,
-            and_(event.c.state == EventState.RESOLVING.value, event.c.due_at <= now),
-        )
+        statement = self._dialect.prepared("lock events", self._locking_events)
         found: list[Event] = []
         for some in chunked(sorted(ids)):
-            statement = (
-                select(event).where(event.c.id.in_(some)).where(claimable).order_by(event.c.id)
-            )
-            locked = self._connection.execute(self._dialect.lock(statement))
+            locked = self._connection.execute(statement, {"ids": some, "now": self.now()})
             found += [rows.to_event(row) for row in locked]
         return found
+
+    def _locking_events(self) -> Select[Any]:
+        expired = event.c.due_at <= bindparam("now")
+        statement = (
+            select(event)
+            .where(self._dialect.among(event.c.id, "ids"))
+            .where(
+                or_(
+                    event.c.state == EventState.OPEN.value,
+                    and_(event.c.state == EventState.RESOLVING.value, expired),
+                )
+            )
+            .order_by(event.c.id)
+        )
+        return self._dialect.lock(statement)
 
     def lock_due_events(self, *, before: int, limit: int) -> list[Event]:
         found: list[Event] = []
@@ -50,16 +59,16 @@ class EventRows(Statements):
 
     def lock_resolving(self, claims: Collection[Claim], *, owner: UUID) -> list[Event]:
         numbers = {claim.id: claim.claim_no for claim in claims}
+        statement = self._dialect.lock_waiting(
+            select(event)
+            .where(self._dialect.among(event.c.id, "ids"))
+            .where(event.c.state == EventState.RESOLVING.value)
+            .where(event.c.owner == owner)
+            .order_by(event.c.id)
+        )
         found: list[Event] = []
         for some in chunked(sorted(numbers)):
-            statement = (
-                select(event)
-                .where(event.c.id.in_(some))
-                .where(event.c.state == EventState.RESOLVING.value)
-                .where(event.c.owner == owner)
-                .order_by(event.c.id)
-            )
-            locked = self._connection.execute(self._dialect.lock_waiting(statement))
+            locked = self._connection.execute(statement, {"ids": some})
             found += [rows.to_event(row) for row in locked]
         return [one for one in found if numbers[one.id] == one.claims]
 
@@ -153,8 +162,9 @@ class EventRows(Statements):
         return changed
 
     def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
+        statement = select(event).where(self._dialect.among(event.c.id, "ids"))
         found: dict[UUID, Event] = {}
         for some in chunked(event_ids):
-            for row in self._connection.execute(select(event).where(event.c.id.in_(some))):
+            for row in self._connection.execute(statement, {"ids": some}):
                 found[row.id] = rows.to_event(row)
         return found
