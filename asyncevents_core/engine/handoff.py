@@ -55,13 +55,16 @@ class HandOffThread:
             if room < len(ids):
                 self.dropped += len(ids) - max(0, room)
                 ids = ids[: max(0, room)]
+            was_empty = not self._queue
             self._queue.extend(ids)
-            if self._thread is None and not self._closed:
+            if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(
                     target=self._run, name="asyncevents-handoff", daemon=True
                 )
                 self._thread.start()
-            self._wake.notify_all()
+            if was_empty:
+                # Not each time: waking a thread takes as long as queueing many ids.
+                self._wake.notify_all()
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is sent or dropped; False if that takes longer."""
@@ -80,7 +83,7 @@ class HandOffThread:
             return
         self.flush(timeout)
         with self._lock:
-            self._closed = True
+            self._closed.set()
             thread = self._thread
             self._wake.notify_all()
         if thread is not None and thread is not threading.current_thread():
@@ -92,7 +95,7 @@ class HandOffThread:
         self._wake = threading.Condition(self._lock)
         self._queue: deque[UUID] = deque()
         self._sending = False
-        self._closed = False
+        self._closed = threading.Event()
         self._thread = None
 
     def _run(self) -> None:
@@ -113,11 +116,10 @@ class HandOffThread:
 
     def _next(self, pause: float) -> list[UUID] | None:
         """Wait for ids, `pause` seconds at least; None when closed."""
+        # Outside of the lock, and not woken by what is queued meanwhile.
+        self._closed.wait(pause)
         with self._lock:
-            until = time.monotonic() + pause
-            while not self._closed and (left := until - time.monotonic()) > 0:
-                self._wake.wait(left)
-            while not self._queue and not self._closed:
+            while not self._queue and not self._closed.is_set():
                 self._wake.wait()
             if not self._queue:
                 return None

@@ -23,7 +23,7 @@ from asyncevents_core.worker.signals import Bell, LedgerHealth
 logger = logging.getLogger("asyncevents.worker.bookkeeper")
 
 BATCH: Final = 500
-PACE: Final = 0.02
+PACE: Final = 0.005
 BEAT_EVERY: Final = 5.0
 MOST_UNWRITTEN: Final = 2_000
 """With so many outcomes unwritten no new permits are given; none is ever dropped."""

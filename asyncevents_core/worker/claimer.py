@@ -28,7 +28,7 @@ from asyncevents_core.worker.signals import Bell, LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker.claimer")
 
-PACE: Final = 0.02
+PACE: Final = 0.005
 SWEEP_EVERY: Final = 1.0
 REAP_EVERY: Final = 5.0
 _SWEEP_EVENTS: Final = 500
