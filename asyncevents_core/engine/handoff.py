@@ -26,6 +26,9 @@ CAPACITY: Final = 10_000
 _AT_ONCE: Final = 20 * MOST_IDS
 _EXIT_TIMEOUT: Final = 2.0
 _PACE: Final = 0.005
+_BUSY_PACE: Final = 0.02
+_BUSY: Final = 10
+"""Ids at a time from which on they are sent less often: a message costs more than an id."""
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
@@ -106,7 +109,7 @@ class HandOffThread:
                 some = self._next(pause)
                 if some is None:
                     return
-                # At once when idle, in groups under load: a message costs more than an id.
+                # At once when idle, in groups under load.
                 pause = self._send(producer, some, pause)
                 with self._lock:
                     self._sending = False
@@ -135,7 +138,7 @@ class HandOffThread:
             producer.send(ids)
         except Exception as error:
             expected = isinstance(error, BrokerError)
-            if pause <= _PACE:
+            if pause < _SHORTEST_PAUSE:
                 logger.warning(
                     "the broker does not answer; workers find the events in the ledger",
                     extra={"error": str(error)},
@@ -144,9 +147,9 @@ class HandOffThread:
             with self._lock:
                 self.dropped += len(ids)
             return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, pause * 2))
-        if pause > _PACE:
+        if pause >= _SHORTEST_PAUSE:
             logger.info("the broker answers again")
-        return _PACE
+        return _PACE if len(ids) < _BUSY else _BUSY_PACE
 
 
 def _at_exit(thread: HandOffThread) -> None:

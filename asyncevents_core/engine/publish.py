@@ -80,6 +80,11 @@ class LedgerPublisher(Publisher):
         events = [prepare(request, self._definitions, self._rules) for request in requests]
         if not events:
             return []
+        if transaction is None and all(event.external_id is None for event in events):
+            self._ledger.publish(events, due_in=SWEEP_AFTER)
+            ids = [event.id for event in events]
+            self._hand_off(ids)
+            return ids
         if transaction is None:
 
             def work(tx: LedgerTransaction) -> list[UUID]:

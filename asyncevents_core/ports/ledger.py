@@ -408,6 +408,13 @@ class Ledger(ABC):
         Raises `LedgerUnavailable`, `LedgerNotMigrated`.
         """
 
+    def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+        """Insert open events and commit, all or none: `run` with `insert_events` and no more.
+
+        A ledger may have a faster way.
+        """
+        self.run(lambda tx: tx.insert_events(events, due_in=due_in))
+
     @abstractmethod
     def read(self, query: Callable[[LedgerQueries], T]) -> T:
         """Run `query` on a consistent view; return what it returned. Raises as `run`."""

@@ -82,8 +82,10 @@ class SqlDialect:
         return statement if self.is_sqlite else statement.with_for_update(read=True)
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, isolation_level: str | None = None) -> Engine:
     """Return an engine with the settings that the ledger needs. Does not connect.
+
+    `isolation_level` None: the database's own, or what the ledger needs.
 
     Raises `LedgerUnavailable`, `MissingExtra`.
     """
@@ -98,7 +100,9 @@ def open_engine(url: str) -> Engine:
         if backend == "sqlite":
             return _sqlite_engine(parsed)
         if backend in {"mysql", "mariadb"}:
-            options["isolation_level"] = "READ COMMITTED"
+            isolation_level = isolation_level or "READ COMMITTED"
+        if isolation_level is not None:
+            options["isolation_level"] = isolation_level
         engine = create_engine(parsed, **options)
         if parsed.drivername == "postgresql+psycopg":
             listen.listen(engine, "connect", _arrays_in_binary)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from uuid import UUID
+
+import pytest
 
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
@@ -62,6 +65,26 @@ class EventRows(LedgerFixtures):
         assert (found.arguments, found.body) == (None, body)
         assert listed.body == body
         assert found.published == '"🐎"'.encode()
+
+    @pytest.mark.parametrize("count", [1, 700])
+    def test_publish_commits_all_of_them(self, ledger: Ledger, count: int) -> None:
+        new = [make_event(name=f"n{number}") for number in range(count)]
+
+        ledger.publish(new, due_in=10.0)
+        ledger.publish(new[:2], due_in=0.0)
+
+        found = ledger.read(lambda queries: queries.events(name=None, limit=1000, before=None))
+        assert {one.id: one.name for one in found} == {one.id: one.name for one in new}
+        waits = [(one.due_at or 0) - one.created_at for one in found]
+        assert all(9 * SECOND < wait < 11 * SECOND for wait in waits)
+
+    def test_publish_is_all_or_nothing(self, ledger: Ledger) -> None:
+        too_long = make_event(name="n" * 100_000)
+        with contextlib.suppress(Exception):
+            ledger.publish([make_event(), too_long, make_event()], due_in=10.0)
+
+        found = ledger.read(lambda queries: queries.events(name=None, limit=10, before=None))
+        assert len(found) in {0, 3}  # SQLite and the memory take it
 
     def test_same_id_is_passed_over(self, ledger: Ledger) -> None:
         first = make_event(arguments=b'{"n":1}')
