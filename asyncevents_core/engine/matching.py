@@ -18,30 +18,49 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self._epoch: int | None = None
-        self._by_event: dict[str, list[Subscription]] = {}
+        self._by_event: dict[str, dict[int, Subscription]] = {}
         self._by_id: dict[int, Subscription] = {}
-        self.rates: Mapping[int, float] = {}
+        self._rates: dict[int, float] = {}
+
+    @property
+    def rates(self) -> Mapping[int, float]:
         """The limits of subscriptions that have one, in deliveries a second."""
+        return self._rates
 
     def refresh(self, tx: LedgerTransaction) -> None:
-        """Load the subscriptions again if the epoch has changed."""
+        """Load what has changed since the last time, if the epoch says that something has."""
         epoch = tx.epoch()
         if epoch == self._epoch:
             return
-        by_event: dict[str, list[Subscription]] = {}
-        by_id: dict[int, Subscription] = {}
-        for subscription in tx.subscriptions():
-            by_id[subscription.id] = subscription
-            if subscription.status is SubscriptionStatus.ENABLED:
-                by_event.setdefault(subscription.event_name, []).append(subscription)
-        self._by_event, self._by_id, self._epoch = by_event, by_id, epoch
-        self.rates = {one.id: one.rate_limit for one in by_id.values() if one.rate_limit}
+        if self._epoch is None:
+            changed = tx.subscriptions()
+        else:
+            changed = tx.changed_subscriptions(since=self._epoch)
+        for subscription in changed:
+            self._put(subscription)
+        self._epoch = epoch
 
     def matches(self, event_name: str, tenant: str | None) -> Sequence[Subscription]:
-        """Return the enabled subscriptions that receive such an event, by id."""
-        candidates = self._by_event.get(event_name, ())
-        return [one for one in candidates if one.wants(event_name, tenant)]
+        """Return the enabled subscriptions that receive such an event."""
+        candidates = self._by_event.get(event_name)
+        if candidates is None:
+            return ()
+        return [one for one in candidates.values() if one.wants(event_name, tenant)]
 
     def get(self, subscription_id: int) -> Subscription | None:
         """Return a subscription, disabled ones too; None if it is deleted."""
         return self._by_id.get(subscription_id)
+
+    def _put(self, subscription: Subscription) -> None:
+        number = subscription.id
+        old = self._by_id.pop(number, None)
+        if old is not None:
+            self._by_event.get(old.event_name, {}).pop(number, None)
+        self._rates.pop(number, None)
+        if subscription.status is SubscriptionStatus.DELETED:
+            return
+        self._by_id[number] = subscription
+        if subscription.rate_limit:
+            self._rates[number] = subscription.rate_limit
+        if subscription.status is SubscriptionStatus.ENABLED:
+            self._by_event.setdefault(subscription.event_name, {})[number] = subscription

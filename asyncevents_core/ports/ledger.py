@@ -91,6 +91,10 @@ class LedgerTransaction(EventWriter):
         """Return all that are not deleted, ordered by id."""
 
     @abstractmethod
+    def changed_subscriptions(self, *, since: int) -> Sequence[Subscription]:
+        """Return those that changed after the epoch was `since`, deleted ones too, by id."""
+
+    @abstractmethod
     def subscription_status(self, subscription_id: int) -> SubscriptionStatus | None:
         """Return a subscription's status; None if there never was such a subscription."""
 

@@ -94,6 +94,7 @@ class SubscriptionRow:
     subscription: Subscription
     options: str = field(repr=False)
     holding: bool
+    epoch: int
 
     def value(self) -> Subscription:
         """Return the subscription with options of its own."""

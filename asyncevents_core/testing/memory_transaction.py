@@ -37,6 +37,10 @@ class MemoryLedgerTransaction(UpkeepOperations):
     def subscriptions(self) -> Sequence[Subscription]:
         return undeleted(self._tables)
 
+    def changed_subscriptions(self, *, since: int) -> Sequence[Subscription]:
+        found = [row.value() for row in self._tables.subscriptions if row.epoch > since]
+        return sorted(found, key=_by_id)
+
     def subscription_status(self, subscription_id: int) -> SubscriptionStatus | None:
         row = self._tables.subscriptions.get(subscription_id)
         return None if row is None else row.subscription.status
@@ -61,12 +65,13 @@ class MemoryLedgerTransaction(UpkeepOperations):
                 ),
                 options=json.dumps(dict(subscription.options)),
                 holding=subscription.status is SubscriptionStatus.DISABLED,
+                epoch=self._tables.count_up("epoch"),
             ),
         )
-        self._tables.count_up("epoch")
         return number
 
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
+        epoch = self._tables.count_up("epoch")
         for number in ids:
             row = self._tables.subscriptions.get(number)
             if row is None or row.subscription.status is SubscriptionStatus.DELETED:
@@ -75,9 +80,9 @@ class MemoryLedgerTransaction(UpkeepOperations):
                 row,
                 subscription=evolve(row.subscription, status=status),
                 holding=row.holding or status is SubscriptionStatus.DISABLED,
+                epoch=epoch,
             )
             self._tables.subscriptions.put(number, changed)
-        self._tables.count_up("epoch")
 
     def still_disabled(self, ids: Collection[int]) -> set[int]:
         disabled = SubscriptionStatus.DISABLED

@@ -92,7 +92,9 @@ subscription = _table(
     Column("rate_limit", Float, nullable=True),
     Column("status", String(16), nullable=False),
     Column("holding", Boolean, nullable=False),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}subscription_epoch", "epoch"),
 )
 
 event = _table(

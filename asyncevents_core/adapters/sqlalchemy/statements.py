@@ -57,11 +57,13 @@ class Statements:
         self._now = int(row.now) + self._offset()
         self._epoch = row.subscription_epoch
 
-    def _increment_epoch(self) -> None:
+    def _increment_epoch(self) -> int:
+        """Return the new epoch. Its row stays locked, so that epochs are committed in order."""
         self._connection.execute(
             update(meta).values(subscription_epoch=meta.c.subscription_epoch + 1)
         )
         self._epoch = None
+        return self.epoch()
 
     def _insert(self, table: Table, rows: Rows, upsert: Upsert | None = None) -> None:
         """Insert rows; those that break a unique key are passed over, or change the old ones."""

@@ -41,22 +41,28 @@ class SubscriptionRows(Statements):
         found = self._connection.execute(statement)
         return [rows.to_subscription(row, self._cipher) for row in found]
 
+    def changed_subscriptions(self, *, since: int) -> Sequence[Subscription]:
+        statement = (
+            select(subscription).where(subscription.c.epoch > since).order_by(subscription.c.id)
+        )
+        found = self._connection.execute(statement)
+        return [rows.to_subscription(row, self._cipher) for row in found]
+
     def subscription_status(self, subscription_id: int) -> SubscriptionStatus | None:
         statement = select(subscription.c.status).where(subscription.c.id == subscription_id)
         status = self._connection.execute(statement).scalar_one_or_none()
         return None if status is None else SubscriptionStatus(status)
 
     def insert_subscription(self, new: NewSubscription) -> int:
-        result = self._connection.execute(
-            insert(subscription), rows.subscription_values(new, self._cipher, self.now())
-        )
-        self._increment_epoch()
+        values = rows.subscription_values(new, self._cipher, self.now())
+        epoch = self._increment_epoch()
+        result = self._connection.execute(insert(subscription), {**values, "epoch": epoch})
         key = result.inserted_primary_key
         assert key is not None  # noqa: S101 - one row, so its key is known
         return int(key[0])
 
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
-        values: dict[str, Any] = {"status": status.value}
+        values: dict[str, Any] = {"status": status.value, "epoch": self._increment_epoch()}
         if status is SubscriptionStatus.DISABLED:
             values["holding"] = True
         self._connection.execute(
@@ -65,7 +71,6 @@ class SubscriptionRows(Statements):
             .where(subscription.c.status != SubscriptionStatus.DELETED.value)
             .values(values)
         )
-        self._increment_epoch()
 
     def still_disabled(self, ids: Collection[int]) -> set[int]:
         statement = (

@@ -129,6 +129,22 @@ class SubscriptionRows(LedgerFixtures):
 
         assert epochs == sorted(set(epochs))
 
+    def test_what_changed_since_an_epoch(self, ledger: Ledger) -> None:
+        def changed(since: int) -> dict[int, SubscriptionStatus]:
+            found = ledger.run(lambda tx: tx.changed_subscriptions(since=since))
+            return {one.id: one.status for one in found}
+
+        first, second = subscribe(ledger), subscribe(ledger)
+        epoch = _epoch(ledger)
+        assert changed(epoch) == {}
+        third = subscribe(ledger)
+        set_status(ledger, first, DISABLED)
+        assert changed(epoch) == {first: DISABLED, third: ENABLED}
+        later = _epoch(ledger)
+        set_status(ledger, first, DELETED)
+        assert changed(later) == {first: DELETED}
+        assert changed(0) == {first: DELETED, second: ENABLED, third: ENABLED}
+
     def test_a_transaction_sees_its_own_epoch(self, ledger: Ledger) -> None:
         def work(tx: LedgerTransaction) -> tuple[int, int]:
             before = tx.epoch()

@@ -149,9 +149,13 @@ def upgrade() -> None:
         sa.Column("options", sa.Text(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("holding", sa.Boolean(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         **_INNODB,
+    )
+    op.create_index(
+        "ix_asyncevents_subscription_epoch", "asyncevents_subscription", ["epoch"], unique=False
     )
     op.create_table(
         "asyncevents_worker",
