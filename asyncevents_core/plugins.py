@@ -141,13 +141,18 @@ class PluginSet:
 
 
 def load_plugins(
-    builtins: Sequence[object] = (), *, found: Iterable[EntryPoint] | None = None
+    builtins: Sequence[object] = (),
+    *,
+    found: Iterable[EntryPoint] | None = None,
+    commands: bool = False,
 ) -> PluginSet:
     """Load the plugins of all installed distributions, after `builtins` of core itself.
 
-    `found` replaces the installed entry points, for tests. Never raises for a bad plugin.
+    Their `commands` are left out unless they are asked for: they import much that applications
+    and workers do not need. `found` replaces the installed entry points, for tests. Never raises
+    for a bad plugin.
     """
-    loader = _Loader()
+    loader = _Loader(commands=commands)
     for module in builtins:
         name = getattr(module, "__name__", type(module).__name__)
         loader.add(module, PluginSource(plugin=name, distribution=CORE, version=_core_version()))
@@ -158,7 +163,8 @@ def load_plugins(
 
 
 class _Loader:
-    def __init__(self) -> None:
+    def __init__(self, *, commands: bool) -> None:
+        self._with_commands = commands
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._plugins: list[tuple[object, PluginSource]] = []
@@ -223,7 +229,8 @@ class _Loader:
 
     def _commands(self) -> list[Registered[click.Command]]:
         hook = _HOOK_PREFIX + "register_commands"
-        if not any(hasattr(plugin, hook) for plugin, _ in self._plugins):
+        wanted = self._with_commands and any(hasattr(plugin, hook) for plugin, _ in self._plugins)
+        if not wanted:
             return []
         import click
 

@@ -117,7 +117,7 @@ def _plugins() -> PluginSet:
     from asyncevents_core.adapters import builtins
     from asyncevents_core.plugins import load_plugins
 
-    return load_plugins([builtins])
+    return load_plugins([builtins], commands=True)
 
 
 def _version() -> str:

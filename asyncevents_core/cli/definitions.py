@@ -16,7 +16,7 @@ from asyncevents_core.plugins import load_plugins
 @JSON_OPTION
 def plugins(as_json: bool) -> None:
     """List what plugins register; exits with 1 if one of them has a problem."""
-    found = load_plugins([builtins])
+    found = load_plugins([builtins], commands=True)
     rows = [
         {
             "kind": kind,

@@ -26,6 +26,11 @@ def test_importing_the_package_loads_no_dependency():
     assert not loaded("import asyncevents_core") & set(HEAVY)
 
 
+def test_publishing_loads_neither_migrations_nor_commands_nor_clients():
+    made = "from asyncevents_core import AsyncEvents; AsyncEvents({}).ready_publisher()"
+    assert not loaded(made) & {"alembic", "click", "rich", "watchfiles", "aiohttp", "httpx"}
+
+
 def test_marking_events_loads_neither_database_nor_broker():
     assert not loaded("from asyncevents_core import event") & {"sqlalchemy", "kombu", "alembic"}
 

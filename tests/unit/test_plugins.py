@@ -163,7 +163,7 @@ def test_one_plugin_may_register_several_things():
 
 
 def test_what_is_installed_here():
-    plugins = load_plugins([builtins])
+    plugins = load_plugins([builtins], commands=True)
     assert plugins.problems == ()
     assert {"http", "file"} <= set(plugins.sinks.names())
     assert {"listen", "dev", "demo"} <= set(plugins.commands.names())

@@ -6,17 +6,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from asyncevents_core.adapters.cipher import Cipher
+from asyncevents_core.adapters.sqlalchemy import migrating
 from asyncevents_core.adapters.sqlalchemy.dialects import (
     SqlDialect,
     is_missing_table,
@@ -26,7 +22,6 @@ from asyncevents_core.adapters.sqlalchemy.dialects import (
 )
 from asyncevents_core.adapters.sqlalchemy.joined import Outbox
 from asyncevents_core.adapters.sqlalchemy.queries import SqlQueries
-from asyncevents_core.adapters.sqlalchemy.schema import PREFIX
 from asyncevents_core.adapters.sqlalchemy.transaction import SqlTransaction, SqlWriter
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
@@ -40,7 +35,6 @@ from asyncevents_core.ports.ledger import (
 logger = logging.getLogger("asyncevents.ledger")
 T = TypeVar("T")
 
-VERSION_TABLE: Final = f"{PREFIX}alembic_version"
 _MOST_RUNS: Final = 8
 _LONGEST_PAUSE: Final = 0.5
 
@@ -101,12 +95,11 @@ class SqlLedger(Ledger):
     def check(self) -> Sequence[str]:
         def once() -> list[str]:
             with self._reader.begin() as connection:
-                current = _context(connection).get_current_revision()
-                wanted = _scripts().get_current_head()
-                if current != wanted:
+                current = migrating.revision(connection)
+                if current != migrating.REVISION:
                     raise LedgerNotMigrated(
                         f"the ledger's schema is {current or 'missing'}, this version needs "
-                        f"{wanted}: `asyncevents db upgrade`"
+                        f"{migrating.REVISION}: `asyncevents db upgrade`"
                     )
                 return _durability(connection, self._dialect)
 
@@ -115,11 +108,7 @@ class SqlLedger(Ledger):
     def upgrade(self) -> str:
         def once() -> str:
             with self._engine.begin() as connection:
-                _lock_schema(connection, self._dialect)
-                config = _config()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                return _context(connection).get_current_revision() or ""
+                return migrating.upgrade(connection, self._dialect)
 
         return self._insist(once)
 
@@ -155,29 +144,6 @@ class SqlLedger(Ledger):
                 logger.debug("transaction is run again", extra={"error": str(error.orig)})
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.01 * 2**number)))  # noqa: S311
         raise AssertionError("the loop above returns or raises")
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _context(connection: Connection) -> MigrationContext:
-    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-
-
-def _lock_schema(connection: Connection, dialect: SqlDialect) -> None:
-    """Let one process migrate at a time. SQLite does already: BEGIN IMMEDIATE."""
-    if dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7305271483501)"))
-    elif not dialect.is_sqlite:
-        connection.execute(text("SELECT GET_LOCK('asyncevents_schema', 60)"))
 
 
 def _durability(connection: Connection, dialect: SqlDialect) -> list[str]:

@@ -10,13 +10,13 @@ from asyncevents_core import SinkType, hookimpl
 if TYPE_CHECKING:
     import click
 
-    from asyncevents_http.sink import HttpConfig
+    from asyncevents_http.kind import HttpConfig
 
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[HttpConfig]]:
     """Register `http`."""
-    from asyncevents_http.sink import HttpSinkType
+    from asyncevents_http.kind import HttpSinkType
 
     return [HttpSinkType()]
 

@@ -6,42 +6,23 @@ import asyncio
 import functools
 import time
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from attrs import field, frozen, validators
+from attrs import frozen
 from httpx_aiohttp import AiohttpTransport
 
-from asyncevents_core import DeliveryRequest, InvalidSecret, InvalidTarget, Outcome, Sink, SinkType
+from asyncevents_core import DeliveryRequest, InvalidSecret, Outcome, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.guard import AddressRefused, Guard
+from asyncevents_http.kind import HttpConfig
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.signing import Signer, magento_signature, signers
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-LONGEST_TARGET: Final = 2048
 _CUT: Final = " … (cut)"
 _RECIPIENTS_KEPT: Final = 4096
 _NAMES_KEPT: Final = 10
-
-
-@frozen(kw_only=True)
-class HttpConfig:
-    """SINKS["http"]. Times are seconds.
-
-    `allow` lists networks and hosts that may be reached although they are not public;
-    `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
-    header `x-magento-signature` for receivers of mageos-async-events.
-    """
-
-    connect_timeout: float = field(default=5.0, validator=validators.gt(0))
-    timeout: float = field(default=15.0, validator=validators.gt(0))
-    allow: tuple[str, ...] = ()
-    response_cap: int = field(default=4096, validator=validators.ge(0))
-    magento_signature: bool = False
-    user_agent: str = "asyncevents"
-    dns_threads: int = field(default=8, validator=validators.gt(0))
 
 
 @frozen
@@ -50,44 +31,6 @@ class _Recipient:
 
     url: httpx.URL
     signers: tuple[Signer, ...]
-
-
-class HttpSinkType(SinkType[HttpConfig]):
-    """Registers the sink `http`."""
-
-    name = "http"
-    title = "HTTP webhook (CloudEvents, Standard Webhooks)"
-    config_class = HttpConfig
-    signs = True
-
-    def validate_target(self, target: str, config: HttpConfig) -> None:
-        """See `SinkType`: http(s), a host, no credentials; literal addresses are checked."""
-        if len(target) > LONGEST_TARGET:
-            raise InvalidTarget(f"a target has at most {LONGEST_TARGET} characters")
-        if any(character.isspace() or not character.isprintable() for character in target):
-            raise InvalidTarget("a target has no spaces or control characters")
-        try:
-            parts = urlsplit(target)
-            port = parts.port
-            httpx.URL(target)
-        except (ValueError, httpx.InvalidURL) as error:
-            raise InvalidTarget(f"{target!r} is no URL: {error}") from error
-        if parts.scheme not in {"http", "https"}:
-            raise InvalidTarget(f"{target!r}: the scheme must be http or https")
-        if not parts.hostname or port == 0:
-            raise InvalidTarget(f"{target!r}: a host is missing")
-        if parts.username is not None or parts.password is not None:
-            raise InvalidTarget("a target must not contain credentials: they would be logged")
-        if parts.fragment:
-            raise InvalidTarget(f"{target!r}: a fragment (#…) is never sent; remove it")
-        try:
-            Guard(config.allow).check_literal(parts.hostname)
-        except AddressRefused as error:
-            raise InvalidTarget(str(error)) from error
-
-    def open(self, config: HttpConfig) -> Sink:
-        """See `SinkType`."""
-        return HttpSink(config)
 
 
 class HttpSink(Sink):

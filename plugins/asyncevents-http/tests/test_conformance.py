@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from asyncevents_core.testing import SinkConformance
-from asyncevents_http.sink import HttpConfig, HttpSinkType
+from asyncevents_http.kind import HttpConfig, HttpSinkType
 
 
 class TestHttpSink(SinkConformance):

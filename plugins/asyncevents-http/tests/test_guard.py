@@ -11,8 +11,9 @@ from aiohttp import web
 from asyncevents_core import OutcomeKind
 from asyncevents_core.testing.builders import make_request
 from asyncevents_http.guard import AddressRefused, Guard, is_public
+from asyncevents_http.kind import HttpConfig
 from asyncevents_http.resolving import GuardedResolver
-from asyncevents_http.sink import HttpConfig, HttpSink
+from asyncevents_http.sink import HttpSink
 
 REFUSED = [
     "0.0.0.0",

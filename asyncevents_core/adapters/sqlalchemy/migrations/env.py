@@ -2,12 +2,13 @@
 
 from alembic import context
 
-from asyncevents_core.adapters.sqlalchemy.schema import PREFIX, metadata
+from asyncevents_core.adapters.sqlalchemy.migrating import VERSION_TABLE
+from asyncevents_core.adapters.sqlalchemy.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    version_table=f"{PREFIX}alembic_version",
+    version_table=VERSION_TABLE,
     transactional_ddl=False,
 )
 context.run_migrations()
