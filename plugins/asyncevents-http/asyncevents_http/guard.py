@@ -15,9 +15,11 @@ from attrs import field, frozen
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Prefixes that carry an IPv4 address: RFC 6052 (NAT64), RFC 8215 (local NAT64).
+# Prefixes that carry an IPv4 address: RFC 6052 (NAT64), RFC 8215 (local NAT64), and 6to4, which
+# RFC 7526 withdrew; Python before 3.13 takes it for public.
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+_SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 
 
 class AddressRefused(Exception):
@@ -80,7 +82,7 @@ def is_public(address: Address) -> bool:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return not address.is_reserved
-    if address in _LOCAL_NAT64:
+    if address in _LOCAL_NAT64 or address in _SIX_TO_FOUR:
         return False
     return all(is_public(one) for one in _wrapped(address))
 
@@ -94,8 +96,8 @@ def literal(host: str) -> Address | None:
 
 
 def _wrapped(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses inside an IPv6 address: mapped, 6to4, Teredo, NAT64, compatible."""
-    found = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
+    """Return the IPv4 addresses inside an IPv6 address: mapped, Teredo, NAT64, compatible."""
+    found = [] if address.ipv4_mapped is None else [address.ipv4_mapped]
     if address.teredo is not None:
         found += address.teredo
     if address in _NAT64 or int(address) >> 32 == 0:
