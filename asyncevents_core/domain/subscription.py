@@ -72,15 +72,3 @@ class Subscription:
     options: Mapping[str, object] = field(repr=False)
     status: SubscriptionStatus
     created_at: int
-
-    def wants(self, event_name: str, tenant: str | None) -> bool:
-        """Tell whether this subscription receives an event of that name and tenant.
-
-        An event without a tenant reaches everybody; one of tenant T reaches the
-        subscriptions of T and those without a tenant.
-        """
-        return (
-            self.status is SubscriptionStatus.ENABLED
-            and self.event_name == event_name
-            and (tenant is None or self.tenant is None or self.tenant == tenant)
-        )

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.ports.ledger import LedgerTransaction
 
+_Tenants = dict[str | None, dict[int, Subscription]]
+"""The subscriptions to one event, by tenant and id."""
+
 
 class SubscriptionIndex:
     """The subscriptions by event and by id. Belongs to one thread.
@@ -18,7 +21,7 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self._epoch: int | None = None
-        self._by_event: dict[str, dict[int, Subscription]] = {}
+        self._by_event: dict[str, _Tenants] = {}
         self._by_id: dict[int, Subscription] = {}
         self._rates: dict[int, float] = {}
 
@@ -41,11 +44,16 @@ class SubscriptionIndex:
         self._epoch = epoch
 
     def matches(self, event_name: str, tenant: str | None) -> Sequence[Subscription]:
-        """Return the enabled subscriptions that receive such an event."""
-        candidates = self._by_event.get(event_name)
-        if candidates is None:
+        """Return the enabled subscriptions that receive such an event.
+
+        One without a tenant reaches all of them; one of tenant T those of T, and those without.
+        """
+        tenants = self._by_event.get(event_name)
+        if tenants is None:
             return ()
-        return [one for one in candidates.values() if one.wants(event_name, tenant)]
+        if tenant is None:
+            return [one for some in tenants.values() for one in some.values()]
+        return [*tenants.get(None, {}).values(), *tenants.get(tenant, {}).values()]
 
     def get(self, subscription_id: int) -> Subscription | None:
         """Return a subscription, disabled ones too; None if it is deleted."""
@@ -55,7 +63,7 @@ class SubscriptionIndex:
         number = subscription.id
         old = self._by_id.pop(number, None)
         if old is not None:
-            self._by_event.get(old.event_name, {}).pop(number, None)
+            self._by_event.get(old.event_name, {}).get(old.tenant, {}).pop(number, None)
         self._rates.pop(number, None)
         if subscription.status is SubscriptionStatus.DELETED:
             return
@@ -63,4 +71,5 @@ class SubscriptionIndex:
         if subscription.rate_limit:
             self._rates[number] = subscription.rate_limit
         if subscription.status is SubscriptionStatus.ENABLED:
-            self._by_event.setdefault(subscription.event_name, {})[number] = subscription
+            tenants = self._by_event.setdefault(subscription.event_name, {})
+            tenants.setdefault(subscription.tenant, {})[number] = subscription

@@ -15,7 +15,8 @@ from asyncevents_core.worker.signals import Bell
 
 logger = logging.getLogger("asyncevents.worker.receiver")
 
-PREFETCH: Final = 100
+PREFETCH: Final = 20
+"""Messages ahead: a thousand events at most, so that one process does not hoard a backlog."""
 _BUSY_WAIT: Final = 0.05
 _IDLE_WAIT: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0

@@ -28,6 +28,8 @@ from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import LedgerQueries
 
+# Those that are fanned out are most of them, and the index leads to the others.
+_OPEN_OR_FAILED = [one.value for one in EventState if one is not EventState.FANNED_OUT]
 _LISTED = [
     *(column for column in event.c if column.name != "body"),
     case((event.c.arguments.is_(None), event.c.body)).label("body"),
@@ -170,7 +172,7 @@ class SqlQueries(LedgerQueries):
                 func.count().label("rows"),
                 func.sum(due_event).label("due"),
             )
-            .where(event.c.state != EventState.FANNED_OUT.value)
+            .where(event.c.state.in_(_OPEN_OR_FAILED))
             .group_by(event.c.state)
         ):
             events[row.state] = row.rows
