@@ -6,12 +6,13 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench-installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/pyproject.toml)
 EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-crash bench lint format clean
+.PHONY: help install demo test test-crash bench bench-smoke lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,9 +40,17 @@ test-crash: install  ## Kill everything at random on every broker and database: 
 	ASYNCEVENTS_CRASH_FULL=1 ASYNCEVENTS_CRASH_EVENTS=3000 ASYNCEVENTS_CRASH_ROUNDS=5 \
 		$(BIN)/python -m pytest -s tests/integration/test_crash.py $(ARGS)
 
-bench: install  ## Measure delivery, publishing, latency and isolation; prints rates and ratios
+bench: $(BENCH_STAMP)  ## Measure beside Celery and a bare loop: build/benchmarks (ARGS=--help)
+	@$(BIN)/python -m tests.services
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-smoke: install  ## The short form of it that is part of `make test`, about a minute
 	@$(BIN)/python -m tests.services
 	$(BIN)/python -m pytest -s tests/benchmarks $(ARGS)
+
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@touch $@
 
 lint: install  ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .

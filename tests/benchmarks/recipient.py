@@ -1,9 +1,12 @@
-"""A recipient that costs next to nothing: answers POSTs, counts them by path.
+"""A recipient that costs next to nothing: answers POSTs, notes when each came, by path.
 
 `/…/hang` answers after 15 seconds; at `/latency/…` the age of each event is noted, from the
-monotonic time in its data. `GET /counts` returns, by path, how many POSTs came and the monotonic
-times of the first and the last one, `GET /latencies` the ages in seconds. Run as a process of
-its own: it prints its URL.
+monotonic times in its data: `at`, just before `publish()`, and `due`, when it should have been
+called. Run as a process of its own: it prints its URL.
+
+* `GET /counts`: how many POSTs came, by path;
+* `GET /arrivals/PATH`: the monotonic time of each, as an array of C doubles;
+* `GET /latencies`: pairs of seconds since `at` and since `due`.
 """
 
 from __future__ import annotations
@@ -11,38 +14,48 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from array import array
+from collections import defaultdict
 from typing import cast
 
-try:
-    from uvloop import new_event_loop
-except ImportError:
-    from asyncio import new_event_loop
+from uvloop import new_event_loop
 
 HANG = 15.0
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+_LENGTH = b"content-length:"
 
 
-class Counts:
-    """Requests by path."""
+class Book:
+    """What came, and when."""
 
     def __init__(self) -> None:
-        self.by_path: dict[str, list[float]] = {}
-        self.latencies: list[float] = []
+        self.arrivals: defaultdict[bytes, array[float]] = defaultdict(lambda: array("d"))
+        self.latencies: list[tuple[float, float]] = []
 
-    def add(self, path: str) -> None:
+    def add(self, path: bytes, body: bytes) -> None:
+        """Note a request."""
         now = time.monotonic()
-        entry = self.by_path.setdefault(path, [0, now, now])
-        entry[0] += 1
-        entry[2] = now
+        self.arrivals[path].append(now)
+        if path.startswith(b"/latency"):
+            data = json.loads(body)["data"]
+            self.latencies.append((now - data["at"], now - data["due"]))
+
+    def read(self, path: bytes) -> bytes:
+        """Return what a GET asks for."""
+        if path == b"/counts":
+            return json.dumps({key.decode(): len(at) for key, at in self.arrivals.items()}).encode()
+        if path == b"/latencies":
+            return json.dumps(self.latencies).encode()
+        return self.arrivals[path.removeprefix(b"/arrivals")].tobytes()
 
 
 class Recipient(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, counts: Counts, loop: asyncio.AbstractEventLoop) -> None:
-        self._counts = counts
+    def __init__(self, book: Book, loop: asyncio.AbstractEventLoop) -> None:
+        self._book = book
         self._loop = loop
-        self._buffer = b""
+        self._rest = b""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,30 +63,25 @@ class Recipient(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end]
-            length = 0
-            for line in head.lower().split(b"\r\n")[1:]:
-                if line.startswith(b"content-length:"):
-                    length = int(line[15:])
-            if len(self._buffer) < end + 4 + length:
-                return
-            body = self._buffer[end + 4 : end + 4 + length]
-            self._buffer = self._buffer[end + 4 + length :]
-            method, path, _ = head.split(b" ", 2)
-            self._answer(method, path.decode(), body)
+        if self._rest:
+            data = self._rest + data
+        while (end := data.find(b"\r\n\r\n")) >= 0:
+            start = end + 4
+            stop = start + _content_length(data[:end])
+            if len(data) < stop:
+                break
+            method, path, _ = data[:end].split(b" ", 2)
+            self._answer(method, path, data[start:stop])
+            data = data[stop:]
+        self._rest = data
 
-    def _answer(self, method: bytes, path: str, body: bytes) -> None:
+    def _answer(self, method: bytes, path: bytes, body: bytes) -> None:
         if method == b"GET":
-            wanted = self._counts.latencies if path == "/latencies" else self._counts.by_path
-            body = json.dumps(wanted).encode()
+            body = self._book.read(path)
             self._write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
             return
-        self._counts.add(path)
-        if path.startswith("/latency"):
-            self._counts.latencies.append(time.monotonic() - json.loads(body)["data"]["at"])
-        if path.endswith("/hang"):
+        self._book.add(path, body)
+        if path.endswith(b"/hang"):
             self._loop.call_later(HANG, self._write, _OK)
         else:
             self._write(_OK)
@@ -83,10 +91,20 @@ class Recipient(asyncio.Protocol):
             self._transport.write(data)
 
 
+def _content_length(head: bytes) -> int:
+    lowered = head.lower()
+    at = lowered.find(_LENGTH)
+    if at < 0:
+        return 0
+    end = lowered.find(b"\r\n", at)
+    return int(lowered[at + len(_LENGTH) : end if end >= 0 else None])
+
+
 async def serve() -> None:
+    """Serve for ever."""
     loop = asyncio.get_running_loop()
-    counts = Counts()
-    server = await loop.create_server(lambda: Recipient(counts, loop), "127.0.0.1", 0)
+    book = Book()
+    server = await loop.create_server(lambda: Recipient(book, loop), "127.0.0.1", 0, backlog=4096)
     port = server.sockets[0].getsockname()[1]
     print(f"http://127.0.0.1:{port}", flush=True)
     await server.serve_forever()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.scenarios import (
-    deliver,
-    insert_singly,
-    latencies,
-    percentile,
-    publish,
+from tests.benchmarks.driving import deliver
+from tests.benchmarks.figures import percentile
+from tests.benchmarks.inserting import (
+    insert_with_sqlalchemy,
+    publish_in_batches,
     publish_singly,
-    recipient,
+    rows,
 )
+from tests.benchmarks.latency import ages
+from tests.benchmarks.payloads import real, small
+from tests.benchmarks.receiving import recipient
 
 EVENTS = 400
 ROUNDS = 3
+SMALL, REAL = small(1), real(1)
 NINE = [f"/{number}/ok" for number in range(9)]
 
 
@@ -41,9 +44,11 @@ def test_one_that_hangs_leaves_the_other_nine_nine_tenths_of_their_rate(make_pai
         for tenth, rates in (("/9/ok", healthy), ("/9/hang", hanging)):
             with recipient() as server:
                 paths = [*NINE, tenth]
-                measured = deliver(make_pair(), server, paths, events=EVENTS, wait_for=NINE)
-                assert measured.deliveries == EVENTS * len(NINE)
-                rates.append(measured.rate)
+                arrivals = deliver(
+                    make_pair(), server, paths, payloads=SMALL, events=EVENTS, watched=NINE
+                ).arrivals
+                assert len(arrivals) == EVENTS * len(NINE)
+                rates.append(arrivals.rate)
     # The best of each: what else the machine does only makes a rate lower.
     best = max(healthy), max(hanging)
     print(f"nine of ten, healthy: {best[0]:.0f}/s; beside one that hangs: {best[1]:.0f}/s")
@@ -52,40 +57,43 @@ def test_one_that_hangs_leaves_the_other_nine_nine_tenths_of_their_rate(make_pai
 
 def test_publishing_one_at_a_time_beside_a_bare_insert(make_pair):
     project = make_pair()
-    publish_singly(project, 50)
     bare, published = [], []
-    for _ in range(3):
-        bare.append(insert_singly(project, 200))
-        published.append(publish_singly(project, 200))
-    ratio = sorted(bare)[1] / sorted(published)[1]
+    with project.events() as events:
+        publish_singly(events, SMALL, 50)
+        for _ in range(3):
+            bare.append(insert_with_sqlalchemy(project.settings["LEDGER_URL"], rows(SMALL, 200)))
+            published.append(publish_singly(events, SMALL, 200))
+    ratio = sorted(published)[1] / sorted(bare)[1]
     print(f"publish() takes {ratio:.2f} times a bare INSERT and commit")
     # The aim is 1.5. This only catches what is absurd: everything else runs beside it.
     assert ratio < 6
 
 
 def test_publishing_many_is_much_faster_than_one_by_one(make_pair):
-    project = make_pair()
-    publish(project, 500, size=300)
-    many, singly = publish(project, 5000, size=300), publish_singly(project, 300)
-    print(f"publish_many: {many:.0f} events/s; publish: {singly:.0f} events/s")
-    assert many > 3 * singly
+    with make_pair().events() as events:
+        publish_in_batches(events, SMALL, 500)
+        many, singly = publish_in_batches(events, SMALL, 5000), publish_singly(events, SMALL, 300)
+    print(f"publish_many: {1 / many:.0f} events/s; publish: {1 / singly:.0f} events/s")
+    assert many < singly / 3
 
 
 def test_latency_does_not_grow_while_events_come_steadily(make_pair):
     with recipient() as server:
-        ages = latencies(make_pair(), server, rate=100, count=500)
-    print(f"latency: p50 {percentile(ages, 0.5):.4f} s, p99 {percentile(ages, 0.99):.4f} s")
-    assert len(ages) == 501
+        found = ages(make_pair(), server, rate=100, count=500, warm=0).since_call
+    print(f"latency: p50 {percentile(found, 0.5):.4f} s, p99 {percentile(found, 0.99):.4f} s")
+    assert len(found) == 500
     # Nothing waits for a sweep or a poll: even the slowest come at once, as the median does.
-    assert percentile(ages, 0.95) < 50 * percentile(ages, 0.5)
+    assert percentile(found, 0.95) < 50 * percentile(found, 0.5)
 
 
 def test_delivery_at_300_bytes_and_at_8_kilobytes(make_pair):
     rates = {}
-    for size in (300, 8000):
+    for payloads in (SMALL, REAL):
         with recipient() as server:
-            rates[size] = deliver(
-                make_pair(), server, ["/0/ok"], events=2000, size=size, processes=2
-            ).rate
-    print(f"deliveries: {rates[300]:.0f}/s at 300 bytes, {rates[8000]:.0f}/s at 8 KB")
-    assert rates[8000] > rates[300] / 4
+            run = deliver(
+                make_pair(), server, ["/0/ok"], payloads=payloads, events=2000, processes=2
+            )
+        rates[payloads] = run.arrivals.rate
+        assert len(run.arrivals) == 2000
+    print(f"deliveries: {rates[SMALL]:.0f}/s at 300 bytes, {rates[REAL]:.0f}/s at 8 KB")
+    assert rates[REAL] > rates[SMALL] / 4

@@ -1,0 +1,159 @@
+"""A ledger that has grown: events that are over, by the million, loaded by COPY."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import psycopg
+from attrs import define, field
+
+from asyncevents_core.adapters.sqlalchemy import schema
+from asyncevents_core.domain.envelope import envelope
+from asyncevents_core.domain.identifiers import NIL
+from tests.benchmarks.payloads import Payloads
+
+DAYS: Final = 60
+_DAY: Final = 86_400_000_000
+_SECOND: Final = 1_000_000
+_CHUNK: Final = 20_000
+_DEAD_SHARE: Final = 0.02
+_DEAD_ATTEMPTS: Final = 6
+_RETRIED_EVERY: Final = 9
+_ATTEMPTS_PER_EVENT: Final = 2 * (
+    (1 - _DEAD_SHARE) * (1 + 1 / _RETRIED_EVERY) + _DEAD_SHARE * _DEAD_ATTEMPTS
+)
+_SAMPLE_EVERY: Final = 1_000
+
+_COLUMNS: Final = {
+    schema.event.name: "id, digest, name, body, state, claims, deaths, abandonments, "
+    "occurred_at, created_at",
+    schema.delivery.name: "id, event_id, subscription_id, chain, state, reason, claims, deaths, "
+    "abandonments, parked, created_at",
+    schema.attempt.name: "delivery_id, claim_no, outcome, detail, status, response, target, "
+    "started_at, duration",
+}
+_DELIVERED: Final = "delivered\tHTTP 200\t200\tok"
+_RETRYABLE: Final = "retryable\tHTTP 503\t503\tunavailable"
+
+
+@define
+class History:
+    """Each event was delivered to two subscriptions, spread evenly over the last 60 days.
+
+    One delivery in nine needed a second attempt, one in fifty is a dead letter after six. Ids
+    and times fit each other. `sample` are the ids of one delivery in a thousand.
+    """
+
+    events: int = 0
+    deliveries: int = 0
+    attempts: int = 0
+    sample: list[uuid.UUID] = field(factory=list)
+
+
+def load(
+    url: str,
+    *,
+    name: str,
+    payloads: Payloads,
+    subscriptions: Sequence[int],
+    attempts: int,
+    seed: int,
+    progress: Callable[[int], None],
+) -> History:
+    """Write so many attempts and what belongs to them; `progress` hears how many there are."""
+    history = History()
+    events = max(1, round(attempts / _ATTEMPTS_PER_EVENT))
+    begin = time.time_ns() // 1000 - DAYS * _DAY
+    # A little less than evenly: how many events it takes is known on average only.
+    step = DAYS * _DAY * 9 // (events * 10)
+    writer = _Writer(history, random.Random(seed), name, payloads, subscriptions)
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        while history.attempts < attempts:
+            for _ in range(_CHUNK):
+                writer.event(begin + history.events * step)
+                if history.attempts >= attempts:
+                    break
+            writer.flush(connection)
+            progress(history.attempts)
+    return history
+
+
+class _Writer:
+    """Makes the lines of COPY; there is nothing in them that would have to be quoted."""
+
+    def __init__(
+        self,
+        history: History,
+        source: random.Random,
+        name: str,
+        payloads: Payloads,
+        subscriptions: Sequence[int],
+    ) -> None:
+        self._history = history
+        self._source = source
+        self._name = name
+        self._subscriptions = subscriptions
+        self._texts = payloads.texts
+        self._lines: dict[str, list[str]] = {table: [] for table in _COLUMNS}
+
+    def event(self, at: int) -> None:
+        """Add an event with its deliveries and their attempts."""
+        event_id = self._identifier(at)
+        number = self._history.events
+        body = envelope(
+            event_id=event_id,
+            name=self._name,
+            source="/asyncevents",
+            occurred_at=at,
+            tenant=None,
+            data=self._texts[number % len(self._texts)],
+        )
+        self._lines[schema.event.name].append(
+            f"{event_id.hex}\t\\\\x\t{self._name}\t\\\\x{body.hex()}\t"
+            f"fanned_out\t0\t0\t0\t{at}\t{at}\n"
+        )
+        for place in (2 * number, 2 * number + 1):
+            self._delivery(event_id, self._subscriptions[place % len(self._subscriptions)], at)
+        self._history.events += 1
+
+    def flush(self, connection: psycopg.Connection[Any]) -> None:
+        """Write what was added."""
+        with connection.transaction(), connection.cursor() as cursor:
+            for table, columns in _COLUMNS.items():
+                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as stream:
+                    stream.write("".join(self._lines[table]))
+                self._lines[table].clear()
+
+    def _delivery(self, event_id: uuid.UUID, subscription_id: int, at: int) -> None:
+        delivery_id = self._identifier(at + 5_000)
+        dead = self._source.random() < _DEAD_SHARE
+        retried = self._history.deliveries % _RETRIED_EVERY == 0
+        count = _DEAD_ATTEMPTS if dead else 1 + retried
+        state = "dead\texhausted" if dead else "delivered\t\\N"
+        self._lines[schema.delivery.name].append(
+            f"{delivery_id.hex}\t{event_id.hex}\t{subscription_id}\t{NIL.hex}\t{state}\t{count}\t"
+            f"{count if dead else count - 1}\t0\tf\t{at}\n"
+        )
+        for claim in range(1, count + 1):
+            outcome = _RETRYABLE if dead or claim < count else _DELIVERED
+            self._lines[schema.attempt.name].append(
+                f"{delivery_id.hex}\t{claim}\t{outcome}\thttp://127.0.0.1:9/{subscription_id}\t"
+                f"{at + claim * _SECOND}\t0.01\n"
+            )
+        if self._history.deliveries % _SAMPLE_EVERY == 0:
+            self._history.sample.append(delivery_id)
+        self._history.deliveries += 1
+        self._history.attempts += count
+
+    def _identifier(self, at: int) -> uuid.UUID:
+        """Return the UUIDv7 of a moment, in microseconds."""
+        milliseconds, rest = divmod(at, 1000)
+        fraction = (rest << 12) // 1000
+        random_bits = self._source.getrandbits(62)
+        return uuid.UUID(
+            int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random_bits
+        )

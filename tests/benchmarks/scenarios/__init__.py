@@ -1,0 +1,35 @@
+"""The scenarios, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tests.benchmarks.scenario import Scenario
+from tests.benchmarks.scenarios.delivery import Delivery
+from tests.benchmarks.scenarios.fan_out import FanOut
+from tests.benchmarks.scenarios.growth import Growth
+from tests.benchmarks.scenarios.inserts import Inserts
+from tests.benchmarks.scenarios.isolation import Isolation
+from tests.benchmarks.scenarios.latency import Latency
+from tests.benchmarks.scenarios.matching import Matching
+from tests.benchmarks.scenarios.memory import Memory
+from tests.benchmarks.scenarios.publishing import Publishing
+from tests.benchmarks.scenarios.scaling import Scaling
+from tests.benchmarks.scenarios.start_up import StartUp
+from tests.benchmarks.scenarios.transports import Transports
+
+SCENARIOS: Final[Sequence[Scenario]] = (
+    Delivery(),
+    Transports(),
+    Publishing(),
+    Inserts(),
+    Latency(),
+    FanOut(),
+    Matching(),
+    Isolation(),
+    Scaling(),
+    StartUp(),
+    Memory(),
+    Growth(),
+)
