@@ -23,7 +23,8 @@ from asyncevents_core.worker.signals import Bell, LedgerHealth
 logger = logging.getLogger("asyncevents.worker.bookkeeper")
 
 BATCH: Final = 500
-PACE: Final = 0.005
+PACE: Final = 0.025
+"""Seconds from one batch to the next: nobody waits for an outcome, and each commit costs."""
 BEAT_EVERY: Final = 5.0
 MOST_UNWRITTEN: Final = 2_000
 """With so many outcomes unwritten no new permits are given; none is ever dropped."""
@@ -103,8 +104,7 @@ class Bookkeeper:
                 self._bury()
             if self._queue:
                 self._write_batch()
-                if self._queue and not self._stopping.is_set():
-                    time.sleep(max(0.0, PACE - (time.monotonic() - begun)))
+                self._stopping.wait(max(0.0, PACE - (time.monotonic() - begun)))
         if not self.unwritten:
             self._sign_off()
 
