@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, or_, select, update
+from sqlalchemy import Select, Update, and_, bindparam, or_, select, update
 
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.schema import event
@@ -108,10 +108,14 @@ class EventRows(Statements):
         )
 
     def mark_fanned_out(self, ids: Collection[UUID]) -> None:
-        self._update(
-            event,
-            ids,
-            {"state": EventState.FANNED_OUT.value, "due_at": None, "owner": None, "reason": None},
+        self._update_prepared("mark fanned out", ids, self._marking_fanned_out)
+
+    def _marking_fanned_out(self) -> Update:
+        values = {"state": EventState.FANNED_OUT.value, "due_at": None, "owner": None}
+        return (
+            update(event)
+            .where(self._dialect.among(event.c.id, "ids"))
+            .values({**values, "reason": None})
         )
 
     def postpone_event(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy import rows
@@ -35,19 +35,22 @@ class OutcomeRows(Statements):
         self._insert(attempt, [rows.attempt_values(one) for one in others], _OVER_ABANDONED)
 
     def mark_delivered(self, ids: Collection[UUID]) -> None:
+        self._update_prepared("mark delivered", ids, self._marking_delivered)
+
+    def _marking_delivered(self) -> Update:
         final = [DeliveryState.DELIVERED.value, DeliveryState.CANCELLED.value]
-        self._update(
-            delivery,
-            ids,
-            {
-                "state": DeliveryState.DELIVERED.value,
-                "due_at": None,
-                "owner": None,
-                "parked": False,
-                "reason": None,
-                "abandonments": 0,
-            },
-            delivery.c.state.not_in(final),
+        return (
+            update(delivery)
+            .where(self._dialect.among(delivery.c.id, "ids"))
+            .where(delivery.c.state.not_in(final))
+            .values(
+                state=DeliveryState.DELIVERED.value,
+                due_at=None,
+                owner=None,
+                parked=False,
+                reason=None,
+                abandonments=0,
+            )
         )
 
     def mark_failed(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, Update, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
@@ -72,6 +72,15 @@ class Statements:
                 ("insert", table.name, upsert),
                 lambda: insertion(self._dialect.name, table, list(rows[0]), upsert=upsert),
             ).execute(self._connection, rows)
+
+    def _update_prepared(
+        self, key: str, ids: Collection[UUID], build: Callable[[], Update]
+    ) -> None:
+        """Update the rows of these ids by a statement that takes them as "ids"; built once."""
+        if ids:
+            statement = self._dialect.prepared(key, build)
+            for some in chunked(sorted(ids)):
+                self._connection.execute(statement, {"ids": some})
 
     def _update(
         self,
