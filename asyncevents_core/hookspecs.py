@@ -73,7 +73,7 @@ def asyncevents_register_events() -> Sequence[EventDefinition]:
 
 @hookspec
 def asyncevents_register_commands() -> Sequence[click.Command]:
-    """Return click commands that appear under ``asyncevents``.
+    """Return click commands that appear under ``asyncevents``. Called by the command line only.
 
     The settings module that the user chose with ``--settings`` is
     ``click.get_current_context().find_root().params["settings_module"]``, None for the
