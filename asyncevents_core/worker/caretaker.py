@@ -43,6 +43,7 @@ class Caretaker:
                     days=self._days,
                     next_run=self._next_run,
                     go_on=lambda: not self._stop.is_set(),
+                    rest=self._stop.wait,
                 )
             except LedgerError as error:
                 logger.warning("the clean-up is put off", extra={"error": str(error)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.utils.url import maybe_sanitize_url
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from asyncevents_core.errors import BrokerError, BrokerUnavailable, MissingExtra
@@ -92,10 +93,16 @@ def _options(url: str) -> dict[str, Any]:
     prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), None)
     if prefix is None:
         return {}
-    # No pool: kombu keeps engines for the life of the process, and a fork would share them.
-    options: dict[str, Any] = {"poolclass": NullPool}
+    # kombu keeps engines for the life of the process: a connection stays open between polls, and a
+    # child of a fork makes its own.
+    options: dict[str, Any] = {
+        "pool_size": 1,
+        "pool_events": [(_note_process, "connect"), (_check_process, "checkout")],
+    }
     parsed = make_url(url.removeprefix(prefix))
     if parsed.get_backend_name() == "sqlite":
+        # Opening a file costs next to nothing.
+        options = {"poolclass": NullPool}
         database = parsed.database
         if not database or database == ":memory:":
             raise BrokerUnavailable(
@@ -106,6 +113,20 @@ def _options(url: str) -> dict[str, Any]:
             raise BrokerUnavailable(f"BROKER_URL: the folder {path.parent} does not exist")
         options["creator"] = lambda: _sqlite(path)
     return options
+
+
+def _note_process(_: object, record: Any) -> None:
+    record.info["process"] = os.getpid()
+
+
+def _check_process(_: object, record: Any, proxy: Any) -> None:
+    """Leave a connection that was made before a fork to the parent, as SQLAlchemy advises.
+
+    https://docs.sqlalchemy.org/en/20/core/pooling.html#pooling-multiprocessing
+    """
+    if record.info["process"] != os.getpid():
+        record.dbapi_connection = proxy.dbapi_connection = None
+        raise DisconnectionError("the connection belongs to the parent process")
 
 
 def _sqlite(path: Path) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ _TRANSPORTS = {"redis": "Redis", "sql": "SQL"}
 class Transports(Scenario):
     """As `delivery`, with Redis and with PostgreSQL as the broker; Celery stays on RabbitMQ.
 
-    Here Celery runs in the best of all ways, prefork or threads.
+    Beside Celery in the best way of each pool.
     """
 
     name = "transports"
@@ -23,24 +23,25 @@ class Transports(Scenario):
 
     def run(self, context: Context) -> Findings:
         """See `Scenario`."""
-        celery = celery_peers(context)[0]
+        celery = celery_peers(context)
         projects = []
         for transport, called in _TRANSPORTS.items():
             peer = AsyncEventsPeer(context, transport=transport)
             peer.name = f"{peer.name} on {called}"
             projects.append(peer)
         comparisons = [
-            compare(context, [*projects, celery], payloads)
+            compare(context, [*projects, *celery], payloads)
             for payloads in (context.small, context.real)
         ]
         bars = [
             Bar(
-                text=f"{peer.name}, {one.payloads.name}: {CELERY:g} × {celery.name} on RabbitMQ",
-                value=ratio(one.rates[peer.name], one.rates[celery.name]),
+                text=f"{peer.name}, {one.payloads.name}: {CELERY:g} × {other.name} on RabbitMQ",
+                value=ratio(one.rates[peer.name], one.rates[other.name]),
                 limit=CELERY,
             )
             for one in comparisons
             for peer in projects
+            for other in celery
         ]
         return Findings(
             figures=[figure for one in comparisons for figure in one.figures],

@@ -1,0 +1,38 @@
+"""Many processes on one SQLite file: they wait for each other and never fail."""
+
+from __future__ import annotations
+
+from tests.integration.conftest import SECRET
+from tests.integration.project import eventually
+
+PUBLISHER = """
+import sys
+from asyncevents_core import AsyncEvents
+with AsyncEvents() as events:
+    for number in range(150):
+        events.publish("order.created", {"publisher": sys.argv[1], "number": number})
+"""
+PUBLISHERS = 2
+EVENTS = 150 * PUBLISHERS
+
+
+def test_workers_and_publishers_on_one_file(project, make_inbox):
+    # The first attempt of each delivery fails, so that retries are written too.
+    inboxes = [make_inbox(fail_first=1) for _ in range(2)]
+    for inbox in inboxes:
+        project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
+    workers = [project.start("worker", "--log-level", "info") for _ in range(3)]
+    publishers = [project.start_python("-c", PUBLISHER, str(n)) for n in range(PUBLISHERS)]
+    for publisher in publishers:
+        _, errors = publisher.communicate(timeout=120)
+        assert publisher.returncode == 0, errors
+    for inbox in inboxes:
+        eventually(lambda inbox=inbox: len(inbox.accepted) == EVENTS, what="all arrive")
+    for worker in workers:
+        worker.terminate()
+        _, log = worker.communicate(timeout=60)
+        assert worker.returncode == 0
+        assert "locked" not in log
+        assert "does not answer" not in log
+        assert "Traceback" not in log
+    assert all(inbox.received == 2 * EVENTS for inbox in inboxes)
