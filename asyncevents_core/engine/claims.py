@@ -75,9 +75,10 @@ class ClaimResult:
 
     `dead` are deliveries that were given up as poison, `parked` subscriptions of which
     deliveries were parked, `emptied` those that have no parked deliveries left;
-    `left_waiting` tells that more is due than was taken, `wants_alone` that a delivery waits for
-    the process to run empty; `events` were claimed, `stale` ids of
-    hand-offs were of events that others have claimed, or that nobody knows.
+    `left_waiting` tells that more is due than was taken, `more_events` the same of events that no
+    hand-off brought, `wants_alone` that a delivery waits for the process to run empty; `events`
+    were claimed, `stale` ids of hand-offs were of events that others have claimed, or that nobody
+    knows.
     """
 
     leases: list[Lease] = field(factory=list)
@@ -86,6 +87,7 @@ class ClaimResult:
     parked: set[int] = field(factory=set)
     emptied: set[int] = field(factory=set)
     left_waiting: bool = False
+    more_events: bool = False
     wants_alone: bool = False
     events: int = 0
     stale: int = 0

@@ -134,6 +134,7 @@ class HandOffThread:
 
     def _send(self, producer: Producer, ids: Sequence[UUID], pause: float) -> float:
         """Send ids; return how long to pause: longer and longer while the broker is away."""
+        begun = time.monotonic()
         try:
             producer.send(ids)
         except Exception as error:
@@ -149,7 +150,8 @@ class HandOffThread:
             return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, pause * 2))
         if pause >= _SHORTEST_PAUSE:
             logger.info("the broker answers again")
-        return _PACE if len(ids) < _BUSY else _BUSY_PACE
+        pace = _PACE if len(ids) < _BUSY else _BUSY_PACE
+        return max(0.0, pace - (time.monotonic() - begun))
 
 
 def _at_exit(thread: HandOffThread) -> None:

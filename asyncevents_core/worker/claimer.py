@@ -242,15 +242,22 @@ class Claimer:
         self._outlets.acknowledge(messages)
         self._outlets.acknowledge_woken(woken)
         if sweep:
-            every = SWEEP_EVERY * (0.9 + 0.2 * self._clock.random())
-            self._next_sweep = now + (every if room > 0 else _BLOCKED_WAIT)
+            self._next_sweep = now + self._until_sweep(room, result)
         if wanted.reap:
             self._next_reap = now + REAP_EVERY
-        self._more_events = sweep and result.events >= _SWEEP_EVENTS
+        self._more_events = result.more_events
         if Role.RETRY in self._roles:
             unlooked = (self._more_due or bool(woken)) and not wants_due
             self._more_due = result.left_waiting or unlooked
         self._hand_on(result, taken, resolved)
+
+    def _until_sweep(self, room: int, result: ClaimResult) -> float:
+        if room <= 0:
+            return _BLOCKED_WAIT
+        if result.more_events:
+            # Without the broker this is the only source: go on while there is more.
+            return PACE
+        return SWEEP_EVERY * (0.9 + 0.2 * self._clock.random())
 
     def _fan_out_late(self) -> None:
         resolved = self._take_resolved()

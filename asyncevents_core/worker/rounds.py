@@ -82,7 +82,9 @@ class Rounds:
         if wanted.sweep is not None and Role.TRIGGER in self._roles:
             limit = min(wanted.sweep, plan.free)
             if limit > 0:
+                before = result.events
                 self._events.claim_due(tx, limit=limit, plan=plan, result=result)
+                result.more_events = result.events - before >= limit
         if wanted.reap:
             self._look_after(tx, result)
         return result, plan

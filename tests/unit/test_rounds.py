@@ -1,0 +1,47 @@
+"""One transaction of the claimer."""
+
+from __future__ import annotations
+
+import pytest
+
+from asyncevents_core.domain.worker import Role
+from asyncevents_core.worker.rounds import Round, Rounds
+from asyncevents_core.worker.signals import LedgerHealth
+
+
+@pytest.fixture
+def execute(harness):
+    rounds = Rounds(
+        index=harness._index,
+        events=harness._claims,
+        due=harness._due,
+        permits=harness.permits,
+        roles=[Role.TRIGGER],
+        health=LedgerHealth(),
+    )
+
+    def run(**wanted):
+        result, plan = harness.ledger.run(lambda tx: rounds.execute(tx, Round(**wanted)))
+        harness.permits.take(plan)
+        return result
+
+    return run
+
+
+def test_a_sweep_that_found_as_many_as_it_looked_for_tells_that_there_may_be_more(harness, execute):
+    harness.subscribe()
+    for _ in range(5):
+        harness.publish()
+    harness.clock.advance(10)
+    first = execute(room=3, sweep=500)
+    assert (first.events, first.more_events) == (3, True)
+    second = execute(room=100, sweep=500)
+    assert (second.events, second.more_events) == (2, False)
+
+
+def test_events_of_hand_offs_do_not_count_as_swept(harness, execute):
+    harness.subscribe()
+    harness.publish()
+    harness.clock.advance(10)
+    assert not execute(room=10).more_events
+    assert not execute(room=2, sweep=None).more_events
