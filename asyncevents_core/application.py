@@ -25,7 +25,7 @@ from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishR
 from asyncevents_core.engine.resolve import ServiceCaller
 from asyncevents_core.engine.subscriptions import subscribe
 from asyncevents_core.errors import NotFound
-from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
 from asyncevents_core.worker.parts import WorkerOptions

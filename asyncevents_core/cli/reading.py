@@ -25,7 +25,7 @@ from asyncevents_core.cli.render import (
 from asyncevents_core.domain.delivery import Attempt
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import NotFound
-from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.ports.queries import LedgerQueries
 
 _LONGEST_CELL = 120
 _LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))

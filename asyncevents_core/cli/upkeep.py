@@ -13,7 +13,7 @@ from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.cleanup import clean_up
 from asyncevents_core.engine.sweep import alive
-from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.ports.queries import LedgerQueries
 
 
 @click.command()

@@ -17,9 +17,9 @@ from asyncevents_core.errors import ForeignTransaction, LedgerError
 from asyncevents_core.ports.ledger import (
     JoinedTransaction,
     Ledger,
-    LedgerQueries,
     LedgerTransaction,
 )
+from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.memory_events import find_rows, insert_rows, opened
 from asyncevents_core.testing.memory_queries import MemoryQueries

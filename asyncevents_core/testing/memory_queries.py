@@ -15,7 +15,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import EVENT_FAILED, Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
-from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.testing.memory_events import undeleted
 from asyncevents_core.testing.memory_tables import Tables
 from asyncevents_core.testing.memory_upkeep import (

@@ -14,7 +14,7 @@ import psycopg
 from asyncevents_core import NewSubscription
 from asyncevents_core.adapters.sqlalchemy import schema
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.ports.queries import LedgerQueries
 from tests.benchmarks.driving import EVENT, SECRET
 from tests.benchmarks.history import History
 from tests.integration.project import Project

@@ -1,7 +1,7 @@
 """INSERTs of many rows, as fast as each database can.
 
-PostgreSQL takes one array per column: measured for 50 deliveries, a third of the client's and
-half of the server's time of one statement per row (`make bench ARGS="--only inserts"`).
+PostgreSQL takes one array per column: for 50 deliveries at a time that costs client and server
+28 µs of CPU per row, one statement per row costs 45 (`make bench ARGS="--only inserts"`).
 """
 
 from __future__ import annotations

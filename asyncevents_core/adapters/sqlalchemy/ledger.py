@@ -28,9 +28,9 @@ from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.ledger import (
     JoinedTransaction,
     Ledger,
-    LedgerQueries,
     LedgerTransaction,
 )
+from asyncevents_core.ports.queries import LedgerQueries
 
 logger = logging.getLogger("asyncevents.ledger")
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
-from asyncevents_core.ports.ledger import LedgerQueries
+from asyncevents_core.ports.queries import LedgerQueries
 
 # Those that are fanned out are most of them, and the index leads to the others.
 _OPEN_OR_FAILED = [one.value for one in EventState if one is not EventState.FANNED_OUT]
