@@ -10,7 +10,7 @@ from asyncevents_core import SinkType, hookimpl
 if TYPE_CHECKING:
     import click
 
-    from asyncevents_http.kind import HttpConfig
+    from asyncevents_http.config import HttpConfig
 
 
 @hookimpl

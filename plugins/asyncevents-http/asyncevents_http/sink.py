@@ -14,8 +14,8 @@ from httpx_aiohttp import AiohttpTransport
 
 from asyncevents_core import DeliveryRequest, InvalidSecret, Outcome, Sink
 from asyncevents_http import outcomes
+from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, Guard
-from asyncevents_http.kind import HttpConfig
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.signing import Signer, magento_signature, signers
 

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import web
 
 from asyncevents_core.testing import SinkConformance
-from asyncevents_http.kind import HttpConfig, HttpSinkType
+from asyncevents_http.config import HttpConfig
+from asyncevents_http.kind import HttpSinkType
 
 
 class TestHttpSink(SinkConformance):

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from asyncevents_core import OutcomeKind
 from asyncevents_core.testing.builders import make_request
+from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, Guard, is_public
-from asyncevents_http.kind import HttpConfig
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.sink import HttpSink
 

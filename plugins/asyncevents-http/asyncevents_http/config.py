@@ -1,0 +1,23 @@
+"""The options of the sink `http`."""
+
+from __future__ import annotations
+
+from attrs import field, frozen, validators
+
+
+@frozen(kw_only=True)
+class HttpConfig:
+    """SINKS["http"]. Times are seconds.
+
+    `allow` lists networks and hosts that may be reached although they are not public;
+    `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
+    header `x-magento-signature` for receivers of mageos-async-events.
+    """
+
+    connect_timeout: float = field(default=5.0, validator=validators.gt(0))
+    timeout: float = field(default=15.0, validator=validators.gt(0))
+    allow: tuple[str, ...] = ()
+    response_cap: int = field(default=4096, validator=validators.ge(0))
+    magento_signature: bool = False
+    user_agent: str = "asyncevents"
+    dns_threads: int = field(default=8, validator=validators.gt(0))
