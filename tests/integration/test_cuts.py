@@ -185,6 +185,7 @@ def test_a_rate_limit_holds_back_its_own_subscription_only(project, make_inbox, 
     assert len(limited.accepted) < 50
     all_arrived(limited, ids)
     times = sorted(one.at for one in limited.accepted)
-    assert all(later - earlier > 0.85 for earlier, later in zip(times, times[21:], strict=False))
+    # Of 32 at most 10 come at once, the others take 2.2 s; arrivals may be late, but not early.
+    assert all(later - earlier > 1.6 for earlier, later in zip(times, times[31:], strict=False))
     worker.terminate()
     assert worker.wait(30) == 0
