@@ -80,17 +80,8 @@ class LedgerPublisher(Publisher):
         events = [prepare(request, self._definitions, self._rules) for request in requests]
         if not events:
             return []
-        if transaction is None and all(event.external_id is None for event in events):
-            self._ledger.publish(events, due_in=SWEEP_AFTER)
-            ids = [event.id for event in events]
-            self._hand_off(ids)
-            return ids
         if transaction is None:
-
-            def work(tx: LedgerTransaction) -> list[UUID]:
-                return insert(tx, events, due_in=SWEEP_AFTER)
-
-            ids = self._ledger.run(work)
+            ids = self._commit(events)
             self._hand_off(ids)
             return ids
         joined = self._ledger.join(transaction)
@@ -98,6 +89,16 @@ class LedgerPublisher(Publisher):
         observed = joined.on_commit(lambda: self._hand_off(ids))
         # A commit that cannot be observed is noticed by the sweep: due as soon as it is visible.
         return insert(joined, events, due_in=SWEEP_AFTER if observed else 0.0)
+
+    def _commit(self, events: Sequence[NewEvent]) -> list[UUID]:
+        if all(event.external_id is None for event in events):
+            self._ledger.publish(events, due_in=SWEEP_AFTER)
+            return [event.id for event in events]
+
+        def work(tx: LedgerTransaction) -> list[UUID]:
+            return insert(tx, events, due_in=SWEEP_AFTER)
+
+        return self._ledger.run(work)
 
 
 def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRules) -> NewEvent:
