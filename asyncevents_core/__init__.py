@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from asyncevents_core.domain.delivery import DeliveryState
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.marked import event
-    from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+    from asyncevents_core.domain.outcome import Failure, Outcome, OutcomeKind
     from asyncevents_core.domain.secret import private_key, receiver_secret, symmetric_key
     from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, Subscription
     from asyncevents_core.domain.trace import Trace
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AsyncEventsError,
         BrokerError,
         BrokerUnavailable,
+        InvalidOptions,
         InvalidSecret,
         InvalidTarget,
         ServiceArguments,
@@ -32,12 +33,23 @@ if TYPE_CHECKING:
     from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
     from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
     from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
-    from asyncevents_core.ports.sink import SECRET, BlockingSink, DeliveryRequest, Sink, SinkType
+    from asyncevents_core.ports.sink import (
+        SECRET,
+        BatchingSink,
+        BatchLimits,
+        BlockingSink,
+        DeliveryRequest,
+        NoOptions,
+        Sink,
+        SinkType,
+    )
     from asyncevents_core.settings import Settings
 
 _HOMES = {
     "AsyncEvents": "application",
     "AsyncEventsError": "errors",
+    "BatchingSink": "ports.sink",
+    "BatchLimits": "ports.sink",
     "BlockingSink": "ports.sink",
     "BrokerConfig": "ports.broker",
     "BrokerError": "errors",
@@ -47,11 +59,14 @@ _HOMES = {
     "DeliveryState": "domain.delivery",
     "event": "domain.marked",
     "EventDefinition": "domain.event",
+    "Failure": "domain.outcome",
     "HandOff": "ports.broker",
     "hookimpl": "hookspecs",
+    "InvalidOptions": "errors",
     "InvalidSecret": "errors",
     "InvalidTarget": "errors",
     "NewSubscription": "domain.subscription",
+    "NoOptions": "ports.sink",
     "Outcome": "domain.outcome",
     "OutcomeKind": "domain.outcome",
     "private_key": "domain.secret",
@@ -78,6 +93,8 @@ _HOMES = {
 __all__ = [
     "AsyncEvents",
     "AsyncEventsError",
+    "BatchingSink",
+    "BatchLimits",
     "BlockingSink",
     "BrokerConfig",
     "BrokerError",
@@ -87,11 +104,14 @@ __all__ = [
     "DeliveryState",
     "event",
     "EventDefinition",
+    "Failure",
     "HandOff",
     "hookimpl",
+    "InvalidOptions",
     "InvalidSecret",
     "InvalidTarget",
     "NewSubscription",
+    "NoOptions",
     "Outcome",
     "OutcomeKind",
     "private_key",

@@ -147,17 +147,15 @@ class AsyncEvents:
     def subscribe(self, subscription: NewSubscription) -> Subscription:
         """Make a subscription and return it; a sink that signs gets a secret if none is given.
 
-        Raises `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidSecret`.
+        Raises `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
+        `InvalidSecret`.
         """
         runtime = self.runtime
         kind = runtime.plugins.sinks.get(subscription.sink)
         if kind.signs and subscription.secret is None:
             subscription = evolve(subscription, secret=generate_secret())
         made = subscribe(
-            runtime.ledger,
-            runtime.catalog,
-            subscription,
-            validate_target=runtime.validate_target,
+            runtime.ledger, runtime.catalog, subscription, check=runtime.check_subscription
         )
         found = runtime.ledger.read(lambda queries: queries.subscription(made))
         if found is None:

@@ -16,6 +16,7 @@
     │   └── ForeignTransaction   the transaction passed in cannot carry events
     ├── SubscriptionError        a subscription that cannot be made or changed
     │   ├── InvalidTarget        the sink refuses the target
+    │   ├── InvalidOptions       the sink refuses the options
     │   └── InvalidSecret        the secret cannot be used or decrypted
     ├── NotFound                 no row with that id
     ├── ReplayRefused            this delivery cannot be replayed now
@@ -44,6 +45,7 @@ __all__ = [
     "EagerDeliveryFailed",
     "EventConflict",
     "ForeignTransaction",
+    "InvalidOptions",
     "InvalidPayload",
     "InvalidSecret",
     "InvalidTarget",
@@ -138,6 +140,10 @@ class SubscriptionError(AsyncEventsError):
 
 class InvalidTarget(SubscriptionError):
     """The sink refuses the target."""
+
+
+class InvalidOptions(SubscriptionError):
+    """The sink refuses the options; the text names each that is wrong."""
 
 
 class InvalidSecret(SubscriptionError):

@@ -12,9 +12,11 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
-from asyncevents_core.engine.deliver import ThreadedSink
+from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishRules
+from asyncevents_core.engine.threads import ThreadedSink
+from asyncevents_core.errors import InvalidOptions
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
@@ -23,6 +25,7 @@ from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, Sink
 from asyncevents_core.settings import Settings, sink_config
+from asyncevents_core.structuring import structure
 
 
 class Runtime:
@@ -144,7 +147,13 @@ class Runtime:
             return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
         return sink
 
-    def validate_target(self, sink: str, target: str) -> None:
-        """Raise `InvalidTarget` unless the sink of that name can deliver there. No I/O."""
-        kind = self.plugins.sinks.get(sink)
-        kind.validate_target(target, sink_config(self.settings, kind))
+    def check_subscription(self, wanted: NewSubscription) -> None:
+        """Raise `InvalidTarget` or `InvalidOptions` unless its sink can deliver so. No I/O."""
+        kind = self.plugins.sinks.get(wanted.sink)
+        config = sink_config(self.settings, kind)
+        kind.validate_target(wanted.target, config)
+        problems: list[str] = []
+        structure(kind.options_class, wanted.options, "options", problems)
+        if problems:
+            raise InvalidOptions(f"sink {kind.name!r}: {'; '.join(problems)}")
+        kind.validate_options(wanted.options, wanted.target, config)

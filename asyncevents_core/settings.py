@@ -6,26 +6,20 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 from attrs import field, frozen, validators
-from cattrs import Converter
-from cattrs.errors import (
-    BaseValidationError,
-    ClassValidationError,
-    ForbiddenExtraKeysError,
-    IterableValidationError,
-)
 from cryptography.fernet import Fernet
 
 from asyncevents_core.domain.event import EVENT_NAME
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.errors import SettingsError, suggestion
 from asyncevents_core.ports.sink import SECRET, SinkType
+from asyncevents_core.structuring import read_text, structure
 
 T = TypeVar("T")
 
@@ -199,7 +193,7 @@ def sink_config(settings: Settings, kind: SinkType[T]) -> T:
     """Return the configuration of a sink from SINKS. Raises `SettingsError`."""
     problems: list[str] = []
     path = f"SINKS[{kind.name!r}]"
-    config = _structure(kind.config_class, settings.sinks.get(kind.name, {}), path, problems)
+    config = structure(kind.config_class, settings.sinks.get(kind.name, {}), path, problems)
     if problems:
         raise SettingsError(problems, origin=settings.origins.get("SINKS", "the settings"))
     return config
@@ -252,7 +246,7 @@ def _override(
 
 def _put(merged: dict[str, object], name: str, nested: list[str], text: str) -> None:
     if not nested:
-        merged[name] = _parse(_FIELDS[name].type, text)
+        merged[name] = read_text(_FIELDS[name].type, text)
         return
     outer = merged.get(name, {})
     if not isinstance(outer, Mapping):
@@ -277,114 +271,6 @@ def _guess(text: str) -> object:
         return text
 
 
-def _parse(kind: Any, text: str) -> object:
-    """Read the text of an environment variable as what the setting wants."""
-    # A text before attrs has resolved it, a type afterwards.
-    wanted = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
-    if wanted == "bool":
-        lowered = text.lower()
-        if lowered in {"1", "true", "yes", "on"}:
-            return True
-        if lowered in {"0", "false", "no", "off"}:
-            return False
-        raise ValueError(f"{text!r} is neither true nor false")
-    if wanted in {"int", "float"}:
-        try:
-            return int(text) if wanted == "int" else float(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is no number") from None
-    if wanted == "str | None":
-        return None if text in {"", "none", "None"} else text
-    if wanted.startswith("tuple"):
-        if text.lstrip().startswith("["):
-            return json.loads(text)
-        return [part for part in text.split(",") if part]
-    if wanted.startswith("Mapping"):
-        return json.loads(text)
-    return text
-
-
 def _structure_all(cls: type[T], merged: Mapping[str, object], problems: list[str]) -> T:
     lowered = {name.lower(): value for name, value in merged.items()}
-    return _structure(cls, lowered, "", problems)
-
-
-def _structure(cls: type[T], values: object, path: str, problems: list[str]) -> T:
-    """Structure an attrs class strictly; mistakes go to `problems`, each with its path."""
-    if not isinstance(values, Mapping):
-        problems.append(f"{path}: expected a mapping, got {type(values).__name__}")
-        return cls()
-    converter = _strict_converter()
-    good: dict[str, object] = {}
-    kind: Any = cls
-    fields = {one.name: one for one in attrs.fields(attrs.resolve_types(kind))}
-    top = path == ""
-    for name, value in values.items():
-        where = name.upper() if top else f"{path}.{name}"
-        if name not in fields:
-            problems.append(f"{where}: no such option{suggestion(str(name), fields)}")
-            continue
-        try:
-            # One field at a time, so that a mistake in one does not hide the others.
-            structured = converter.structure(value, fields[name].type)
-            attribute = fields[name]
-            if attribute.validator is not None:
-                attribute.validator(None, attribute, structured)
-            good[name] = structured
-        except (BaseValidationError, ValueError, TypeError) as error:
-            problems.extend(_explain(error, where))
-    missing = [
-        name for name, one in fields.items() if one.default is attrs.NOTHING and name not in values
-    ]
-    problems.extend(f"{path}.{name}: is required" for name in missing)
-    if problems:
-        return good  # type: ignore[return-value]  # never used: the caller raises
-    return cls(**good)
-
-
-def _strict_converter() -> Converter:
-    converter = Converter(forbid_extra_keys=True)
-    for kind in (str, int, float, bool):
-        converter.register_structure_hook(kind, _exactly)
-    converter.register_structure_hook_func(lambda wanted: wanted is object, lambda value, _: value)
-    converter.register_structure_hook_func(
-        lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
-    )
-    return converter
-
-
-def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
-    def structure(value: Any, wanted: Any) -> tuple[Any, ...]:
-        if isinstance(value, str) or not isinstance(value, list | tuple):
-            raise TypeError(f"expected a list, got {type(value).__name__}")
-        return tuple(converter.structure(one, wanted.__args__[0]) for one in value)
-
-    return structure
-
-
-def _exactly(value: Any, kind: type) -> Any:
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {value!r}")
-    return value
-
-
-def _explain(error: Exception, path: str) -> list[str]:
-    """Turn cattrs' nested errors into lines with paths."""
-    if isinstance(error, ClassValidationError):
-        noted, others = error.group_exceptions()
-        lines = [line for one, note in noted for line in _explain(one, f"{path}.{note.name}")]
-        return lines + [line for one in others for line in _explain(one, path)]
-    if isinstance(error, IterableValidationError):
-        noted_, others = error.group_exceptions()
-        lines = [line for one, note in noted_ for line in _explain(one, f"{path}[{note.index!r}]")]
-        return lines + [line for one in others for line in _explain(one, path)]
-    if isinstance(error, ForbiddenExtraKeysError):
-        known = [one.name for one in attrs.fields(error.cl)]
-        return [
-            f"{path}.{name}: no such option{suggestion(name, known)}"
-            for name in sorted(error.extra_fields)
-        ]
-    text = str(error.args[0]) if error.args else repr(error)
-    return [f"{path}{text}" if text.startswith("[") else f"{path}: {text}"]
+    return structure(cls, lowered, "", problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,7 +18,9 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.engine.subscriptions import set_status
-from asyncevents_core.errors import NotFound, SubscriptionError
+from asyncevents_core.errors import NotFound, PluginError, SubscriptionError
+from asyncevents_core.ports.sink import SECRET, NoOptions
+from asyncevents_core.structuring import masked, read_texts
 
 
 @click.command()
@@ -78,13 +81,13 @@ def subscribe(
             tenant=tenant,
             retry=retry,
             rate_limit=rate_limit,
-            options=dict(_option(one) for one in options),
+            options=_options(context, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
         )
     )
     shown = None if made.secret is None else receiver_secret(made.secret)
     if as_json:
-        json_lines([{**_plain(made), "secret": shown}])
+        json_lines([{**_plain(context, made), "secret": shown}])
         return
     console().print(f"subscription {made.id}: {made.event_name} to {made.target}", markup=False)
     if shown is not None:
@@ -105,7 +108,7 @@ def list_(context: CliContext, as_json: bool) -> None:
     """List the subscriptions that are not deleted."""
     found = context.events.subscriptions()
     if as_json:
-        json_lines(_plain(one) for one in found)
+        json_lines(_plain(context, one) for one in found)
         return
     table(
         "Subscriptions",
@@ -124,9 +127,9 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
     if found is None:
         raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
     if as_json:
-        json_lines([_plain(found)])
+        json_lines([_plain(context, found)])
         return
-    for name, value in _plain(found).items():
+    for name, value in _plain(context, found).items():
         console().print(f"{name:>15}  {'' if value is None else value}", markup=False)
     console().print(f"{'created':>15}  {local(found.created_at)}")
 
@@ -161,7 +164,7 @@ def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
     click.echo(f"subscription {subscription_id} is deleted; its log stays")
 
 
-def _plain(one: Subscription) -> dict[str, Any]:
+def _plain(context: CliContext, one: Subscription) -> dict[str, Any]:
     return {
         "id": one.id,
         "status": one.status.value,
@@ -173,6 +176,7 @@ def _plain(one: Subscription) -> dict[str, Any]:
         "schedule": one.retry.schedule,
         "jitter": one.retry.jitter,
         "rate_limit": one.rate_limit,
+        "options": _shown_options(context, one),
         "signed": one.secret is not None,
         "created_at": iso(one.created_at),
     }
@@ -192,8 +196,24 @@ def _schedule(text: str | None) -> tuple[float, ...] | None:
     return delays
 
 
-def _option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--option")
-    return name, value
+def _options(context: CliContext, sink: str, texts: Sequence[str]) -> dict[str, object]:
+    """Read NAME=VALUE as the sink's options want it."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--option")
+        pairs[name] = value
+    try:
+        return read_texts(context.runtime.plugins.sinks.get(sink).options_class, pairs)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--option") from error
+
+
+def _shown_options(context: CliContext, one: Subscription) -> dict[str, object]:
+    """Return the options without what is secret; of a sink that is missing, their names only."""
+    try:
+        known = context.runtime.plugins.sinks.get(one.sink).options_class
+    except PluginError:
+        known = NoOptions
+    return masked(known, one.options, secret=SECRET)

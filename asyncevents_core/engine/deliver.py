@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.engine.claims import Lease
-from asyncevents_core.ports.sink import BlockingSink, DeliveryRequest, Sink
+from asyncevents_core.ports.sink import DeliveryRequest, Sink
 
 logger = logging.getLogger("asyncevents.deliver")
 
@@ -64,41 +62,3 @@ async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outc
 
 def _bug(sink: Sink, what: str) -> str:
     return f"bug in sink {type(sink).__qualname__}: {what}"[:LONGEST_DETAIL]
-
-
-class ThreadedSink(Sink):
-    """Makes a blocking sink asynchronous, on a bounded pool of threads of its own."""
-
-    def __init__(self, sink: BlockingSink, *, concurrency: int, name: str) -> None:
-        self._sink = sink
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"sink-{name}")
-        self._lock = threading.Lock()
-        self._stuck = 0
-
-    @property
-    def stuck(self) -> int:
-        """How many threads are in calls whose time is over: a time-out frees no thread."""
-        return self._stuck
-
-    async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
-        future = self._pool.submit(self._sink.deliver, request, deadline)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            self._watch(future)
-            raise
-
-    def _watch(self, future: Future[Outcome]) -> None:
-        if future.cancel() or future.done():
-            return
-        with self._lock:
-            self._stuck += 1
-        future.add_done_callback(self._freed)
-
-    def _freed(self, _: Future[Outcome]) -> None:
-        with self._lock:
-            self._stuck -= 1
-
-    async def close(self) -> None:
-        self._pool.shutdown(wait=self._stuck == 0, cancel_futures=True)
-        self._sink.close()

@@ -19,17 +19,17 @@ def subscribe(
     definitions: Definitions,
     subscription: NewSubscription,
     *,
-    validate_target: Callable[[str, str], None],
+    check: Callable[[NewSubscription], None],
 ) -> int:
     """Insert a subscription and return its id.
 
-    `validate_target(sink, target)` raises where the sink is unknown or refuses the target.
-    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidSecret`.
+    `check` raises where its sink is unknown or refuses the target or the options.
+    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`.
     """
     definitions.get(subscription.event_name)
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
-    validate_target(subscription.sink, subscription.target)
+    check(subscription)
     return ledger.run(lambda tx: tx.insert_subscription(subscription))
 
 

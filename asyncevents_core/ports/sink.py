@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from asyncevents_core.domain.outcome import Outcome
 
@@ -24,7 +24,8 @@ class DeliveryRequest:
     `delivery_id` is the trace id. `event_id` is the CloudEvent's id, the same for all
     subscribers, attempts and replays: receivers deduplicate on it. `body` is the CloudEvent
     in structured JSON (UTF-8), to be sent as it is. `secrets` holds the active ones, newest
-    first. `options` are the subscription's own settings for this sink. `attempt` counts from 1.
+    first. `options` are the subscription's own settings for this sink, values of the fields of
+    `SinkType.options_class`. `attempt` counts from 1.
     """
 
     delivery_id: UUID
@@ -73,18 +74,67 @@ class BlockingSink(ABC):
         """Release what was opened. Called once, after the last `deliver` has returned."""
 
 
+@frozen(kw_only=True)
+class BatchLimits:
+    """What fits into one call of a `BatchingSink`: so many requests, so many bytes in sum."""
+
+    entries: int = field(validator=validators.ge(1))
+    bytes: int | None = None
+
+
+class BatchingSink(BlockingSink):
+    """A blocking sink whose API takes many requests in one call.
+
+    Nothing waits for a batch to fill: whatever is there when a thread is free travels together,
+    so batches grow with the load.
+    """
+
+    limits: BatchLimits
+
+    @abstractmethod
+    def group(self, request: DeliveryRequest) -> Hashable:
+        """Return a key; requests with the same one may travel in one call. Must be cheap."""
+
+    def size(self, request: DeliveryRequest) -> int:
+        """Return the bytes that a request counts against `limits.bytes`. Must be cheap."""
+        return len(request.body)
+
+    @abstractmethod
+    def deliver_batch(
+        self, requests: Sequence[DeliveryRequest], deadline: float
+    ) -> Sequence[Outcome]:
+        """Make one attempt for each request, of one group; return their outcomes in order.
+
+        They are within `limits`, except that a single request may be larger than
+        `limits.bytes`: refuse it as `Failure.TOO_LARGE`. An exception is taken for the fate of
+        all of them.
+        """
+
+    def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
+        """Make one attempt: a batch of one."""
+        (outcome,) = self.deliver_batch((request,), deadline)
+        return outcome
+
+
+@frozen(kw_only=True)
+class NoOptions:
+    """The options of a sink that has none."""
+
+
 class SinkType(ABC, Generic[Config]):
     """What a plugin registers: a kind of sink, by name. Stateless; shared by all threads.
 
     `name` is what subscriptions and SINKS call it. `config_class` is an attrs class, made
-    from ``SINKS[name]``; fields with ``metadata={SECRET: True}`` are masked in logs, pages
-    and reprs. `concurrency` bounds the threads of a `BlockingSink`. `signs` tells that the
-    sink uses a subscription's secret, so that one is made where none is given.
+    from ``SINKS[name]``; `options_class` one for the options of a subscription, which the ledger
+    keeps encrypted. Fields with ``metadata={SECRET: True}`` are masked in logs, pages and reprs.
+    `concurrency` bounds the threads of a `BlockingSink`. `signs` tells that the sink uses a
+    subscription's secret, so that one is made where none is given.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     config_class: type[Config]
+    options_class: type = NoOptions
     concurrency: ClassVar[int] = 16
     signs: ClassVar[bool] = False
 
@@ -92,9 +142,12 @@ class SinkType(ABC, Generic[Config]):
     def validate_target(self, target: str, config: Config) -> None:
         """Raise `InvalidTarget` unless `target` can be delivered to. No I/O, no DNS."""
 
+    def validate_options(self, options: Mapping[str, object], target: str, config: Config) -> None:
+        """Raise `InvalidOptions` where options that fit their class do not fit the rest."""
+
     @abstractmethod
     def open(self, config: Config) -> Sink | BlockingSink:
-        """Return an open sink. SDKs are imported here, not at import of the plugin."""
+        """Return an open sink, without I/O. SDKs are imported here, not with the plugin."""
 
 
 AnySinkType = SinkType[Any]

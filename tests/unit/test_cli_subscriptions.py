@@ -67,6 +67,7 @@ def test_a_subscriptions_life(ready):
         "schedule": [1.0, 30.0],
         "jitter": 0.1,
         "rate_limit": None,
+        "options": {},
         "signed": True,
     }
     assert BASE in ready("subscriptions", "list").output

@@ -1,0 +1,172 @@
+"""Turn plain values into attrs classes, strictly; every mistake is named with its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import (
+    BaseValidationError,
+    ClassValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+)
+
+from asyncevents_core.errors import suggestion
+
+T = TypeVar("T")
+
+DOTS: Final = "•••"
+"""What is shown instead of a secret."""
+
+
+def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T:
+    """Return an instance of an attrs class; mistakes go to `problems`, each with its path.
+
+    `path` is what the values are called; empty at the top, where names are UPPERCASE. What is
+    returned is of use only if there are no problems.
+    """
+    if not isinstance(values, Mapping):
+        problems.append(f"{path}: expected a mapping, got {type(values).__name__}")
+        return cls()
+    converter = _strict_converter()
+    good: dict[str, object] = {}
+    kind: Any = cls
+    fields = {one.name: one for one in attrs.fields(attrs.resolve_types(kind))}
+    top = path == ""
+    for name, value in values.items():
+        where = name.upper() if top else f"{path}.{name}"
+        if name not in fields:
+            problems.append(f"{where}: no such option{suggestion(str(name), fields)}")
+            continue
+        try:
+            # One field at a time, so that a mistake in one does not hide the others.
+            structured = converter.structure(value, fields[name].type)
+            attribute = fields[name]
+            if attribute.validator is not None:
+                attribute.validator(None, attribute, structured)
+            good[name] = structured
+        except (BaseValidationError, ValueError, TypeError) as error:
+            problems.extend(_explain(error, where))
+    missing = [
+        name for name, one in fields.items() if one.default is attrs.NOTHING and name not in values
+    ]
+    problems.extend(f"{path}.{name}: is required" for name in missing)
+    if problems:
+        return good  # type: ignore[return-value]  # never used: the caller raises
+    return cls(**good)
+
+
+def _strict_converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int, float, bool):
+        converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook_func(lambda wanted: wanted is object, lambda value, _: value)
+    converter.register_structure_hook_func(
+        lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
+    )
+    return converter
+
+
+def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, wanted: Any) -> tuple[Any, ...]:
+        if isinstance(value, str) or not isinstance(value, list | tuple):
+            raise TypeError(f"expected a list, got {type(value).__name__}")
+        return tuple(converter.structure(one, wanted.__args__[0]) for one in value)
+
+    return structure
+
+
+def _exactly(value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {value!r}")
+    return value
+
+
+def _explain(error: Exception, path: str) -> list[str]:
+    """Turn cattrs' nested errors into lines with paths."""
+    if isinstance(error, ClassValidationError):
+        noted, others = error.group_exceptions()
+        lines = [line for one, note in noted for line in _explain(one, f"{path}.{note.name}")]
+        return lines + [line for one in others for line in _explain(one, path)]
+    if isinstance(error, IterableValidationError):
+        noted_, others = error.group_exceptions()
+        lines = [line for one, note in noted_ for line in _explain(one, f"{path}[{note.index!r}]")]
+        return lines + [line for one in others for line in _explain(one, path)]
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = [one.name for one in attrs.fields(error.cl)]
+        return [
+            f"{path}.{name}: no such option{suggestion(name, known)}"
+            for name in sorted(error.extra_fields)
+        ]
+    text = str(error.args[0]) if error.args else repr(error)
+    return [f"{path}{text}" if text.startswith("[") else f"{path}: {text}"]
+
+
+def read_text(kind: Any, text: str) -> object:
+    """Read a text (of an environment variable, a command line) as what a field wants.
+
+    `kind` is the field's type, resolved or as written. Raises `ValueError`. A text that no rule
+    covers is returned as it is.
+    """
+    wanted = kind if isinstance(kind, str) else _written(kind)
+    wanted, optional = wanted.removesuffix(" | None"), wanted.endswith(" | None")
+    if optional and text in {"", "none", "None"}:
+        return None
+    if wanted == "bool":
+        return _truth(text)
+    if wanted in {"int", "float"}:
+        try:
+            return int(text) if wanted == "int" else float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no number") from None
+    if wanted.startswith("tuple"):
+        if text.lstrip().startswith("["):
+            return json.loads(text)
+        return [part for part in text.split(",") if part]
+    if wanted.startswith("Mapping"):
+        return json.loads(text)
+    return text
+
+
+def _written(kind: Any) -> str:
+    text = str(kind)
+    return text if "|" in text else getattr(kind, "__name__", text)
+
+
+def _truth(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def read_texts(cls: type, texts: Mapping[str, str]) -> dict[str, object]:
+    """Read texts as the fields of an attrs class want them; unknown names stay texts.
+
+    Raises `ValueError` for the first that cannot be read.
+    """
+    kinds: dict[str, Any] = {one.name: one.type for one in attrs.fields(attrs.resolve_types(cls))}
+    read: dict[str, object] = {}
+    for name, text in texts.items():
+        try:
+            read[name] = read_text(kinds.get(name, str), text)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    return read
+
+
+def masked(cls: type, values: Mapping[str, object], *, secret: str) -> dict[str, object]:
+    """Return the values with a row of dots for each field whose metadata has the key `secret`.
+
+    Values that the class does not know are masked too: nobody says that they are harmless.
+    """
+    shown = {one.name for one in attrs.fields(cls) if not one.metadata.get(secret)}
+    return {name: value if name in shown else DOTS for name, value in values.items()}

@@ -1,0 +1,63 @@
+"""The options of a subscription: checked by their class, kept secret where it says so."""
+
+import pytest
+from attrs import field, frozen
+
+from asyncevents_core.domain.outcome import Failure, Outcome, OutcomeKind
+from asyncevents_core.structuring import DOTS, masked, read_texts, structure
+
+
+@frozen(kw_only=True)
+class Options:
+    region: str | None = None
+    size: int = 1
+    fast: bool = False
+    keys: tuple[str, ...] = ()
+    token: str = field(default="", metadata={"secret": True})
+
+
+def test_texts_are_read_as_the_fields_want_them():
+    texts = {"region": "none", "size": "3", "fast": "yes", "keys": "a,b", "token": "7"}
+    assert read_texts(Options, texts) == {
+        "region": None,
+        "size": 3,
+        "fast": True,
+        "keys": ["a", "b"],
+        "token": "7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"size": "x"}, "size: 'x' is no number"),
+        ({"fast": "maybe"}, "fast: 'maybe' is neither true nor false"),
+    ],
+)
+def test_a_text_that_does_not_fit_is_named(texts, message):
+    with pytest.raises(ValueError, match=message):
+        read_texts(Options, texts)
+
+
+def test_every_mistake_is_named():
+    problems = []
+    structure(Options, {"size": "3", "fest": True}, "options", problems)
+    assert problems == [
+        "options.size: expected int, got str: '3'",
+        "options.fest: no such option (did you mean 'fast'?)",
+    ]
+
+
+def test_secrets_and_what_is_unknown_are_masked():
+    shown = masked(Options, {"size": 3, "token": "x", "other": "y"}, secret="secret")
+    assert shown == {"size": 3, "token": DOTS, "other": DOTS}
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_the_reason_decides_whether_to_retry(failure):
+    outcome = Outcome.failed(failure, "because", retry_after=3.0)
+    final = {Failure.UNKNOWN_TARGET, Failure.DENIED, Failure.INVALID, Failure.TOO_LARGE}
+    assert (outcome.kind is OutcomeKind.PERMANENT) == (failure in final)
+    assert outcome.retry_after == (None if failure in final else 3.0)
+    assert outcome.timed_out == (failure is Failure.TIMED_OUT)
+    assert outcome.detail == f"{failure.value}: because"
