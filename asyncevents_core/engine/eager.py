@@ -68,9 +68,10 @@ class EagerDelivery:
         )
 
         def claim(tx: LedgerTransaction) -> ClaimResult:
+            events = tx.lock_events(ids)
             index.refresh(tx)
             result = ClaimResult()
-            claims.claim_ids(tx, ids, _plan(), result)
+            claims.claim(tx, events, _plan(), result)
             return result
 
         claimed = self._ledger.run(claim)

@@ -177,6 +177,11 @@ class LedgerTransaction(EventWriter):
     def insert_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Insert them; those whose (event, subscription, chain) is there are passed over."""
 
+    def fan_out(self, deliveries: Sequence[Delivery], event_ids: Collection[UUID]) -> None:
+        """Both in one: `insert_deliveries`, and `mark_fanned_out` of their events."""
+        self.insert_deliveries(deliveries)
+        self.mark_fanned_out(event_ids)
+
     @abstractmethod
     def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
         """Return those of the delivery ids that exist (what `insert_deliveries` kept)."""

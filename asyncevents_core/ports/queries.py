@@ -60,6 +60,10 @@ class LedgerQueries(ABC):
         """Return every subscription that is not deleted, by id."""
 
     @abstractmethod
+    def sinks_in_use(self) -> set[str]:
+        """Return the sinks that subscriptions use; those of deleted ones are left out."""
+
+    @abstractmethod
     def subscription(self, subscription_id: int) -> Subscription | None:
         """Return one, deleted ones too."""
 

@@ -118,6 +118,9 @@ class MemoryQueries(LedgerQueries):
     def all_subscriptions(self) -> Sequence[Subscription]:
         return undeleted(self._tables)
 
+    def sinks_in_use(self) -> set[str]:
+        return {one.sink for one in undeleted(self._tables)}
+
     def subscription(self, subscription_id: int) -> Subscription | None:
         row = self._tables.subscriptions.get(subscription_id)
         return None if row is None else row.value()

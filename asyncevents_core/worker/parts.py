@@ -146,8 +146,9 @@ class Parts:
         )
 
     def sign_on(self) -> None:
-        """Check the ledger and write the first beat. Raises `LedgerError`."""
+        """Check the ledger, open the sinks, write the first beat. Raises `LedgerError`."""
         self._ledger.check()
+        self.sinks.open_early(self._ledger.read(lambda queries: queries.sinks_in_use()))
         self._bookkeeper.start()
 
     def start(self) -> None:

@@ -114,7 +114,9 @@ class Harness:
 
     def claim(self, *ids: UUID) -> ClaimResult:
         """T1 for a hand-off."""
-        return self._run(lambda tx, plan, result: self._claims.claim_ids(tx, ids, plan, result))
+        return self._run(
+            lambda tx, plan, result: self._claims.claim(tx, tx.lock_events(ids), plan, result)
+        )
 
     def sweep(self) -> ClaimResult:
         """T4: events that are due."""

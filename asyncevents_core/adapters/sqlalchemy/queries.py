@@ -152,6 +152,14 @@ class SqlQueries(LedgerQueries):
         found = self._connection.execute(statement)
         return [rows.to_subscription(row, self._cipher) for row in found]
 
+    def sinks_in_use(self) -> set[str]:
+        statement = (
+            select(subscription.c.sink)
+            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+            .distinct()
+        )
+        return set(self._connection.execute(statement).scalars())
+
     def subscription(self, subscription_id: int) -> Subscription | None:
         statement = select(subscription).where(subscription.c.id == subscription_id)
         row = self._connection.execute(statement).one_or_none()

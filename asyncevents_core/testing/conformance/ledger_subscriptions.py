@@ -22,6 +22,16 @@ DELETED = SubscriptionStatus.DELETED
 class SubscriptionRows(LedgerFixtures):
     """Every operation on subscriptions."""
 
+    def test_sinks_in_use(self, ledger: Ledger) -> None:
+        for sink in ("http", "http", "file"):
+            subscribe(ledger, make_subscription(sink=sink))
+        set_status(ledger, subscribe(ledger, make_subscription(sink="off")), DISABLED)
+        set_status(ledger, subscribe(ledger, make_subscription(sink="gone")), DELETED)
+
+        found = ledger.read(lambda queries: queries.sinks_in_use())
+
+        assert found == {"http", "file", "off"}
+
     def test_a_subscription_comes_back_as_it_was(self, ledger: Ledger) -> None:
         new = make_subscription(
             event_name="Sales.order_created",
