@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.outcome import Failure, Outcome
 from asyncevents_core.errors import InvalidTarget
 from asyncevents_core.ports.sink import SECRET, BlockingSink, DeliveryRequest, Sink, SinkType
 
@@ -201,4 +201,4 @@ class _BlockingRecordingSink(BlockingSink):
 
 
 def _late(deadline: float) -> Outcome:
-    return Outcome.retryable(f"no answer within {deadline:g} s", timed_out=True)
+    return Outcome.failed(Failure.TIMED_OUT, f"no answer within {deadline:g} s")
