@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncevents_core.testing.broker import MemoryBroker
+    from asyncevents_core.testing.builders import make_request
     from asyncevents_core.testing.clock import ManualClock
     from asyncevents_core.testing.conformance import (
         BrokerConformance,
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
         ServiceResolverConformance,
         SinkConformance,
     )
-    from asyncevents_core.testing.driver import deliver
+    from asyncevents_core.testing.driver import deliver, driven, opened, reason_of
     from asyncevents_core.testing.ledger import MemoryLedger
     from asyncevents_core.testing.published import PublishedEvents
-    from asyncevents_core.testing.sinks import BlockingRecordingSinkType, RecordingSinkType
+    from asyncevents_core.testing.sinks import (
+        BatchingRecordingSinkType,
+        BlockingRecordingSinkType,
+        RecordingSinkType,
+    )
 
 _HOMES = {
+    "BatchingRecordingSinkType": "sinks",
     "BlockingRecordingSinkType": "sinks",
     "BrokerConformance": "conformance",
     "LedgerConformance": "conformance",
@@ -38,9 +44,14 @@ _HOMES = {
     "ServiceResolverConformance": "conformance",
     "SinkConformance": "conformance",
     "deliver": "driver",
+    "driven": "driver",
+    "make_request": "builders",
+    "opened": "driver",
+    "reason_of": "driver",
 }
 
 __all__ = [
+    "BatchingRecordingSinkType",
     "BlockingRecordingSinkType",
     "BrokerConformance",
     "LedgerConformance",
@@ -53,6 +64,10 @@ __all__ = [
     "ServiceResolverConformance",
     "SinkConformance",
     "deliver",
+    "driven",
+    "make_request",
+    "opened",
+    "reason_of",
 ]
 
 
