@@ -152,3 +152,11 @@ class TestRabbitMqRetryManager(RetryManagerConformance):
         server = start_server("RabbitMq")
         server.clear()
         return BrokerConfig(url=server.url, queue_type=request.param)
+
+    @pytest.fixture
+    def wrong_broker(self) -> BrokerConfig:
+        return BrokerConfig(url="memory://")
+
+    @pytest.fixture
+    def absent_broker(self) -> BrokerConfig:
+        return BrokerConfig(url="amqp://127.0.0.1:1//")
