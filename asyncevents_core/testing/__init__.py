@@ -1,8 +1,8 @@
 """For tests, of applications and of plugins: fakes, conformance suites, a pytest plugin.
 
 `MemoryLedger` and `MemoryBroker` are full peers of the real ones; the suites in
-`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixture
-`published_events` needs no import: pytest finds it.
+`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixtures
+`published_events`, `memory_application` and `delivery_request` need no import: pytest finds them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncevents_core.testing.application import MemoryApplication
     from asyncevents_core.testing.broker import MemoryBroker
     from asyncevents_core.testing.builders import make_request
     from asyncevents_core.testing.clock import ManualClock
@@ -36,6 +37,7 @@ _HOMES = {
     "BrokerConformance": "conformance",
     "LedgerConformance": "conformance",
     "ManualClock": "clock",
+    "MemoryApplication": "application",
     "MemoryBroker": "broker",
     "MemoryLedger": "ledger",
     "PublishedEvents": "published",
@@ -56,6 +58,7 @@ __all__ = [
     "BrokerConformance",
     "LedgerConformance",
     "ManualClock",
+    "MemoryApplication",
     "MemoryBroker",
     "MemoryLedger",
     "PublishedEvents",
