@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "check": "checking:check",
     "db": "setup:db",
     "plugins": "definitions:plugins",
+    "new-plugin": "new_plugin:new_plugin",
     "events": "definitions:events",
     "published": "reading:published",
     "publish": "publishing:publish",

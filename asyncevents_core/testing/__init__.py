@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asyncevents_core.testing.driver import deliver, driven, opened, reason_of
     from asyncevents_core.testing.ledger import MemoryLedger
     from asyncevents_core.testing.published import PublishedEvents
+    from asyncevents_core.testing.pytest_plugin import MakeApplication, MakeRequest
     from asyncevents_core.testing.sinks import (
         BatchingRecordingSinkType,
         BlockingRecordingSinkType,
@@ -36,6 +37,8 @@ _HOMES = {
     "BlockingRecordingSinkType": "sinks",
     "BrokerConformance": "conformance",
     "LedgerConformance": "conformance",
+    "MakeApplication": "pytest_plugin",
+    "MakeRequest": "pytest_plugin",
     "ManualClock": "clock",
     "MemoryApplication": "application",
     "MemoryBroker": "broker",
@@ -57,6 +60,8 @@ __all__ = [
     "BlockingRecordingSinkType",
     "BrokerConformance",
     "LedgerConformance",
+    "MakeApplication",
+    "MakeRequest",
     "ManualClock",
     "MemoryApplication",
     "MemoryBroker",
