@@ -25,11 +25,11 @@ def plugins(context: CliContext, as_json: bool) -> None:
     A sink is well if its entry in SINKS fits and it opens: what it needs is installed. Nothing is
     connected; `asyncevents check` does that. Without a settings module the defaults are taken.
     """
-    problems: list[str] = []
     try:
         settings = context.settings_or_defaults
     except SettingsError as error:
-        problems.append(f"the defaults are taken instead of the settings: {error}")
+        warning = f"warning: the defaults are taken, for the settings cannot be read: {error}"
+        errors().print(warning, markup=False)
         settings = load_settings({}, environ={})
     found = load_plugins([builtins], commands=True)
     listed = list(parts(Runtime(settings, plugins=found)))
@@ -47,11 +47,10 @@ def plugins(context: CliContext, as_json: bool) -> None:
         json_lines({**row, "title": one.title} for row, one in zip(rows, listed, strict=True))
     else:
         table("Plugins", list(rows[0]) if rows else [], [list(row.values()) for row in rows])
-    problems += [str(problem) for problem in found.problems]
-    for problem in problems:
+    for problem in found.problems:
         errors().print(f"problem: {problem}", markup=False)
     sick = any(one.health.state == "error" for one in listed)
-    sys.exit(1 if problems or sick else 0)
+    sys.exit(1 if found.problems or sick else 0)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from asyncevents_core.errors import UnknownName
 from asyncevents_core.plugins import CORE, PluginSet, Registered, load_plugins
 
 _CHOICES: Final = [name for name in KINDS if " " not in name]
-_RESERVED: Final = frozenset({CORE})
+_OURS: Final = frozenset({CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-gcp"})
 
 
 @click.command("new-plugin")
@@ -85,8 +85,10 @@ def _checked(name: str) -> str:
 
 def _refuse_taken(kind: str, wanted: NewDistribution) -> None:
     """Refuse a name that another distribution has: two of them would be an error for both."""
-    if wanted.distribution in _RESERVED:
-        raise click.BadParameter(f"{wanted.distribution} is core itself", param_hint="NAME")
+    if wanted.distribution in _OURS:
+        raise click.BadParameter(
+            f"{wanted.distribution} is a distribution of the project's own", param_hint="NAME"
+        )
     for entry in _registered(kind, load_plugins([builtins])):
         if entry.name == wanted.name and entry.source.distribution != wanted.distribution:
             raise click.BadParameter(
