@@ -63,8 +63,9 @@ class SinkFailureTests(SinkFixtures):
     ) -> None:
         if hanging is None:
             return
-        await asyncio.gather(
-            *(driven_sink.deliver(new_request(target=hanging), SHORT) for _ in range(3))
-        )
+        async with asyncio.timeout(SHORT + PATIENCE):
+            await asyncio.gather(
+                *(driven_sink.deliver(new_request(target=hanging), SHORT) for _ in range(3))
+            )
         outcome = await driven_sink.deliver(new_request(), DEADLINE)
         assert outcome.kind is OutcomeKind.DELIVERED, outcome
