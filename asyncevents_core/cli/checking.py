@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 import click
 from attrs import asdict, frozen
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.render import JSON_OPTION, console, json_lines
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
 from asyncevents_core.domain.subscription import NewSubscription
@@ -18,9 +20,11 @@ from asyncevents_core.engine.sweep import alive
 from asyncevents_core.engine.trial import try_target
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import sink_config
 
 State = Literal["ok", "warning", "error"]
+_STATES: Final[Mapping[str, State]] = MappingProxyType(
+    {"ok": "ok", "not configured": "warning", "error": "error"}
+)
 
 
 @frozen(kw_only=True)
@@ -179,12 +183,9 @@ def _services(runtime: Runtime) -> Iterator[Finding]:
 
 def _sinks(runtime: Runtime) -> Iterator[Finding]:
     for entry in runtime.plugins.sinks:
-        try:
-            sink_config(runtime.settings, entry.value)
-        except AsyncEventsError as error:
-            yield Finding(what=f"sink {entry.name}", state="error", detail=str(error))
-        else:
-            yield Finding(what=f"sink {entry.name}", state="ok", detail=entry.source.distribution)
+        health = sink_health(runtime, entry.value)
+        detail = health.reason or entry.source.distribution
+        yield Finding(what=f"sink {entry.name}", state=_STATES[health.state], detail=detail)
     unknown = sorted(set(runtime.settings.sinks) - set(runtime.plugins.sinks.names()))
     for name in unknown:
         detail = "SINKS configures it, but no plugin provides it"

@@ -65,32 +65,40 @@ def parts(runtime: Runtime) -> Iterator[Part]:
             yield Part(kind=kind, entry=entry, health=_health(runtime, kind, registry, entry))
 
 
-def _health(runtime: Runtime, kind: str, registry: Registry[Any], entry: Registered[Any]) -> Health:
-    try:
-        registry.get(entry.name)  # raises for a name that is registered twice
-        if kind == "sink":
-            return _sink_health(runtime, entry.value)
-        if kind == "service resolver":
-            entry.value.open(runtime.plugins.build_service)
-        # Others may be for another broker than this one.
-        if kind == "retry manager" and entry.name == runtime.settings.retry_manager:
-            entry.value.open(runtime.broker_config).close()
-    except AsyncEventsError as error:
-        return Health(state="error", reason=str(error))
-    except Exception as error:
-        return Health(state="error", reason=f"{type(error).__name__}: {error}")
-    return _OK
-
-
-def _sink_health(runtime: Runtime, kind: AnySinkType) -> Health:
+def sink_health(runtime: Runtime, kind: AnySinkType) -> Health:
+    """Open a sink with its settings and close it again."""
     try:
         config = sink_config(runtime.settings, kind)
     except SettingsError as error:
         configured = kind.name in runtime.settings.sinks
         state: State = "error" if configured else "not configured"
         return Health(state=state, reason="; ".join(error.problems))
-    asyncio.run(_open_and_close(kind, config))
+    try:
+        asyncio.run(_open_and_close(kind, config))
+    except Exception as error:
+        return _error(error)
     return _OK
+
+
+def _health(runtime: Runtime, kind: str, registry: Registry[Any], entry: Registered[Any]) -> Health:
+    try:
+        registry.get(entry.name)  # raises for a name that is registered twice
+        if kind == "sink":
+            return sink_health(runtime, entry.value)
+        if kind == "service resolver":
+            entry.value.open(runtime.plugins.build_service)
+        # Others may be for another broker than this one.
+        if kind == "retry manager" and entry.name == runtime.settings.retry_manager:
+            entry.value.open(runtime.broker_config).close()
+    except Exception as error:
+        return _error(error)
+    return _OK
+
+
+def _error(error: Exception) -> Health:
+    known = isinstance(error, AsyncEventsError)
+    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    return Health(state="error", reason=reason)
 
 
 async def _open_and_close(kind: AnySinkType, config: object) -> None:

@@ -174,3 +174,18 @@ def test_settings_that_cannot_be_read_do_not_hide_the_plugins(ready, settings, i
     assert "warning: the defaults are taken" in done.stderr
     assert "MAXIMUM_DEATHS" in done.stderr
     assert '"good"' in done.stdout
+
+
+def test_check_opens_the_sinks_too(ready, monkeypatch):
+    class Sinks:
+        @hookimpl
+        def asyncevents_register_sinks(self):
+            return [Good(), WithoutSdk(), Demanding()]
+
+    plugins = load_plugins([builtins, Sinks()], found=[])
+    monkeypatch.setattr("asyncevents_core.runtime.load_plugins", lambda *_: plugins)
+    found = {one["what"]: one for one in ready.rows("check", code=1)}
+    assert found["sink good"]["state"] == "ok"
+    assert found["sink without-sdk"]["state"] == "error"
+    assert "no_such_sdk" in found["sink without-sdk"]["detail"]
+    assert found["sink demanding"]["state"] == "warning"
