@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     )
     from asyncevents_core.hookspecs import hookimpl
     from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
-    from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
+    from asyncevents_core.ports.resolver import (
+        BuildService,
+        Service,
+        ServiceResolver,
+        ServiceResolverType,
+    )
     from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
     from asyncevents_core.ports.sink import (
         SECRET,
@@ -54,6 +59,7 @@ _HOMES = {
     "BrokerConfig": "ports.broker",
     "BrokerError": "errors",
     "BrokerUnavailable": "errors",
+    "BuildService": "ports.resolver",
     "Consumer": "ports.broker",
     "DeliveryRequest": "ports.sink",
     "DeliveryState": "domain.delivery",
@@ -99,6 +105,7 @@ __all__ = [
     "BrokerConfig",
     "BrokerError",
     "BrokerUnavailable",
+    "BuildService",
     "Consumer",
     "DeliveryRequest",
     "DeliveryState",

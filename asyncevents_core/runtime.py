@@ -94,11 +94,12 @@ class Runtime:
         """The broker; nothing is connected yet."""
         with self._lock:
             if self._broker is None:
-                self._broker = KombuBroker(self._broker_config)
+                self._broker = KombuBroker(self.broker_config)
             return self._broker
 
     @property
-    def _broker_config(self) -> BrokerConfig:
+    def broker_config(self) -> BrokerConfig:
+        """Where the broker is, as BROKER_URL and BROKER_QUEUE_TYPE say."""
         settings = self.settings
         return BrokerConfig(url=settings.broker_url, queue_type=settings.broker_queue_type)
 
@@ -137,7 +138,7 @@ class Runtime:
     def retry_manager(self) -> RetryManager:
         """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
         kind = self.plugins.retry_managers.get(self.settings.retry_manager)
-        return kind.open(self._broker_config)
+        return kind.open(self.broker_config)
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""
