@@ -50,7 +50,10 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
     with progress_bar() as progress:
         task = progress.add_task("deleting", total=None)
         done = clean_up(
-            context.ledger, days=days, progress=lambda step: progress.advance(task, step.rows)
+            context.ledger,
+            days=days,
+            indexed=context.runtime.policy.indexing,
+            progress=lambda step: progress.advance(task, step.rows),
         )
     click.echo(f"{done.events} events deleted, {done.rows} rows in all")
 

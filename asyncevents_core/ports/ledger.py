@@ -24,6 +24,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexQueue
 from asyncevents_core.ports.queries import LedgerQueries
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter):
+class LedgerTransaction(EventWriter, IndexQueue):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -335,8 +336,14 @@ class LedgerTransaction(EventWriter):
         """Make a task that was taken due at that time: because it is done, or goes on."""
 
     @abstractmethod
-    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+    def keep_task(self, name: str, *, held: int, until: int) -> bool:
+        """Go on with a task that was taken until `held`; False if another one has it now."""
+
+    @abstractmethod
+    def delete_old(self, *, before: int, after: UUID | None, limit: int, indexed: bool) -> Cleaned:
         """Delete about `limit` rows of events that were over before then, from `after` on.
+
+        With `indexed` their attempts are queued, so that the index drops them too.
 
         An event is over when it is fanned out or failed, all its deliveries are delivered,
         dead or cancelled, and neither it nor a delivery nor an attempt is younger.

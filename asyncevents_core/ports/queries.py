@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexQueries
 
 
-class LedgerQueries(ABC):
+class LedgerQueries(IndexQueries):
     """Reads for people. Each list is ordered newest first unless it says otherwise."""
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from uuid import UUID
 
@@ -13,9 +13,18 @@ from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription
-from asyncevents_core.domain.trace import EVENT_FAILED, Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.trace import (
+    EVENT_FAILED,
+    Backlog,
+    DeadLetter,
+    LoggedAttempt,
+    LogRow,
+    Trace,
+)
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.testing import memory_index
 from asyncevents_core.testing.memory_events import undeleted
 from asyncevents_core.testing.memory_tables import Tables
 from asyncevents_core.testing.memory_upkeep import (
@@ -114,6 +123,16 @@ class MemoryQueries(LedgerQueries):
     def count_dead(self, wanted: DeadFilter) -> int:
         dead, failed = dead_deliveries(self._tables, wanted), failed_events(self._tables, wanted)
         return len(dead) + len(failed)
+
+    def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+        return [one for one in memory_index.logged(self._tables) if one.log_id > after][:limit]
+
+    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
+        found = memory_index.logged(self._tables)
+        return [one for one in reversed(found) if one.log_id in log_ids]
+
+    def index_backlog(self) -> IndexBacklog:
+        return memory_index.backlog(self._tables)
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         return undeleted(self._tables)

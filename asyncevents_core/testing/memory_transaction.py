@@ -236,13 +236,6 @@ class MemoryLedgerTransaction(UpkeepOperations):
                 evolve(one, state=DeliveryState.WAITING, due_at=self.now(), owner=None)
             )
 
-    def queue_for_index(self, claims: Collection[Claim]) -> None:
-        for claim in claims:
-            row = self._tables.attempts.get((claim.id, claim.claim_no))
-            if row is not None:
-                version = self._tables.index_queue.get(row.log_id) or 0
-                self._tables.index_queue.put(row.log_id, version + 1)
-
     # -- workers ----------------------------------------------------------------------------
 
     def beat(self, worker: WorkerRow) -> None:

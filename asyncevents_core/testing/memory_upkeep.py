@@ -14,6 +14,7 @@ from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.ledger import Cleaned
 from asyncevents_core.testing.memory_events import EventOperations
+from asyncevents_core.testing.memory_index import IndexOperations, queue
 from asyncevents_core.testing.memory_tables import EventRow, Tables
 
 _EVENTS_AT_ONCE: Final = 200
@@ -21,7 +22,7 @@ _OVER: Final = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCE
 _by_id = attrgetter("id")
 
 
-class UpkeepOperations(EventOperations):
+class UpkeepOperations(EventOperations, IndexOperations):
     """The part of a transaction that is about what happens afterwards."""
 
     def lock_event(self, event_id: UUID) -> Event | None:
@@ -57,7 +58,13 @@ class UpkeepOperations(EventOperations):
         if name in self._tables.tasks:
             self._tables.tasks.put(name, until)
 
-    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+    def keep_task(self, name: str, *, held: int, until: int) -> bool:
+        if self._tables.tasks.get(name) != held:
+            return False
+        self._tables.tasks.put(name, until)
+        return True
+
+    def delete_old(self, *, before: int, after: UUID | None, limit: int, indexed: bool) -> Cleaned:
         old = sorted(
             row.event.id
             for row in self._tables.events
@@ -69,7 +76,7 @@ class UpkeepOperations(EventOperations):
         for event_id in old:
             if self._is_needed(event_id, before):
                 continue
-            rows += self._delete_event(event_id)
+            rows += self._delete_event(event_id, indexed=indexed)
             events += 1
             if rows >= limit:
                 return Cleaned(rows=rows, events=events, after=event_id)
@@ -84,14 +91,17 @@ class UpkeepOperations(EventOperations):
             if row.attempt.delivery_id in ids
         )
 
-    def _delete_event(self, event_id: UUID) -> int:
+    def _delete_event(self, event_id: UUID, *, indexed: bool) -> int:
         rows = 1
         own = [one for one in self._tables.deliveries if one.event_id == event_id]
         for one in own:
             for key, row in self._tables.attempts.items():
                 if row.attempt.delivery_id == one.id:
                     self._tables.attempts.delete(key)
-                    self._tables.index_queue.delete(row.log_id)
+                    if indexed:
+                        queue(self._tables, row.log_id)
+                    else:
+                        self._tables.index_queue.delete(row.log_id)
                     rows += 1
             self._tables.deliveries.delete(one.id)
             self._tables.fan_out.delete((one.event_id, one.subscription_id, one.chain))

@@ -19,9 +19,12 @@ _LOOK_EVERY: Final = 30.0
 class Caretaker:
     """Looks every half minute whether the clean-up is due and nobody else runs it."""
 
-    def __init__(self, *, ledger: Ledger, days: float, next_run: Callable[[int], int]) -> None:
+    def __init__(
+        self, *, ledger: Ledger, days: float, indexed: bool, next_run: Callable[[int], int]
+    ) -> None:
         self._ledger = ledger
         self._days = days
+        self._indexed = indexed
         self._next_run = next_run
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
@@ -41,6 +44,7 @@ class Caretaker:
                 done = clean_up_if_due(
                     self._ledger,
                     days=self._days,
+                    indexed=self._indexed,
                     next_run=self._next_run,
                     go_on=lambda: not self._stop.is_set(),
                     rest=self._stop.wait,

@@ -92,6 +92,7 @@ class Parts:
             self._caretaker = Caretaker(
                 ledger=runtime.ledger,
                 days=settings.log_lifetime_days,
+                indexed=policy.indexing,
                 next_run=functools.partial(next_run, settings.log_cleanup_schedule),
             )
         self._bookkeeper = Bookkeeper(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, case, func, select
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import dead_letters, rows
+from asyncevents_core.adapters.sqlalchemy import dead_letters, index_rows, rows
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
@@ -24,8 +24,9 @@ from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.identifiers import NIL
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LoggedAttempt, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
 
 # Those that are fanned out are most of them, and the index leads to the others.
@@ -142,6 +143,15 @@ class SqlQueries(LedgerQueries):
 
     def count_dead(self, wanted: DeadFilter) -> int:
         return dead_letters.count(self._connection, wanted)
+
+    def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+        return index_rows.logged_attempts(self._connection, after=after, limit=limit)
+
+    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
+        return index_rows.logs_of(self._connection, log_ids)
+
+    def index_backlog(self) -> IndexBacklog:
+        return index_rows.backlog(self._connection)
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         statement = (
