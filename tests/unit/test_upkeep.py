@@ -147,6 +147,7 @@ def test_the_clean_up_runs_once_per_schedule(harness, dead):
         done = clean_up_if_due(
             harness.ledger,
             days=30,
+            indexed=False,
             next_run=lambda after: next_run("0 1 * * *", after),
             go_on=lambda: True,
         )
@@ -167,7 +168,9 @@ def test_a_clean_up_that_was_cut_off_is_taken_up_after_its_lease(harness, dead):
     steps = iter([True, False, False])
 
     def look(go_on):
-        return clean_up_if_due(harness.ledger, days=30, next_run=lambda now: now, go_on=go_on)
+        return clean_up_if_due(
+            harness.ledger, days=30, indexed=False, next_run=lambda now: now, go_on=go_on
+        )
 
     assert look(lambda: next(steps)) is not None
     assert look(lambda: True) is None
