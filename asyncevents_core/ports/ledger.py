@@ -15,14 +15,18 @@ from uuid import UUID
 
 from attrs import frozen
 
+from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, NewEvent
+from asyncevents_core.domain.job import ReplayJob
+from asyncevents_core.domain.once import Answer, Once
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     Subscription,
     SubscriptionStatus,
 )
+from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.queries import LedgerQueries
 
@@ -101,6 +105,17 @@ class LedgerTransaction(EventWriter):
     @abstractmethod
     def insert_subscription(self, subscription: NewSubscription) -> int:
         """Insert it, increment the epoch, return its id (1, 2, …)."""
+
+    @abstractmethod
+    def lock_subscription(self, subscription_id: int) -> Subscription | None:
+        """Lock and return a subscription, deleted ones too, waiting for others."""
+
+    @abstractmethod
+    def update_subscription(self, subscription_id: int, subscription: NewSubscription) -> None:
+        """Set everything of one that is not deleted, and increment the epoch.
+
+        Its status changes as by `set_subscription_status`.
+        """
 
     @abstractmethod
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
@@ -299,7 +314,7 @@ class LedgerTransaction(EventWriter):
 
     @abstractmethod
     def insert_replay(self, request: ReplayRequest) -> None:
-        """Note a request; its `requested_at` is the ledger's now."""
+        """Note a request, made now; one that is there already is passed over."""
 
     @abstractmethod
     def lock_dead(
@@ -315,6 +330,57 @@ class LedgerTransaction(EventWriter):
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[UUID]:
         """Lock failed events that the filter means, by id, from behind `after` on."""
+
+    # -- replays as jobs --------------------------------------------------------------------
+
+    @abstractmethod
+    def insert_job(self, job: ReplayJob) -> None:
+        """Insert a job, made now; one that is there already is passed over."""
+
+    @abstractmethod
+    def lock_job(self, job_id: UUID) -> ReplayJob | None:
+        """Lock and return a job, waiting for others."""
+
+    @abstractmethod
+    def lock_due_job(self) -> ReplayJob | None:
+        """Lock and return the oldest job that is not over and whose due_at has come."""
+
+    @abstractmethod
+    def update_job(self, job: ReplayJob) -> None:
+        """Set state, phase, place, counts, owner and times of a locked job."""
+
+    # -- access -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def insert_token(self, token: ApiToken) -> None:
+        """Insert a token, made now; one that is there already is passed over."""
+
+    @abstractmethod
+    def revoke_token(self, token_id: UUID) -> bool:
+        """Revoke a token now; False if there is none, or it was revoked before."""
+
+    @abstractmethod
+    def touch_token(self, token_id: UUID) -> None:
+        """Note that a token was used now."""
+
+    @abstractmethod
+    def write_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Write entries, made now; those that are there already are passed over."""
+
+    @abstractmethod
+    def begin_once(self, request: Once) -> Answer | None:
+        """Return what became of a request of that key, waiting for one that is under way.
+
+        None: nobody made it in the last `KEPT_FOR` seconds. Do it now, and `finish_once`.
+        """
+
+    @abstractmethod
+    def finish_once(self, request: Once, result: str) -> None:
+        """Say what became of a request that was begun in this transaction."""
+
+    @abstractmethod
+    def set_override(self, name: str, value: int | bool | None, *, by: str) -> None:
+        """Set a value in the ledger instead of the setting of that name; None: no more."""
 
     # -- upkeep -----------------------------------------------------------------------------
 

@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlalchemy import BigInteger, bindparam, select
 
 from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.access_rows import AccessRows
 from asyncevents_core.adapters.sqlalchemy.delivery_rows import DeliveryRows
 from asyncevents_core.adapters.sqlalchemy.event_rows import EventRows
 from asyncevents_core.adapters.sqlalchemy.inserting import Insertion, insertion
+from asyncevents_core.adapters.sqlalchemy.job_rows import JobRows
 from asyncevents_core.adapters.sqlalchemy.outcome_rows import OutcomeRows
 from asyncevents_core.adapters.sqlalchemy.replay_rows import ReplayRows
 from asyncevents_core.adapters.sqlalchemy.schema import event
@@ -60,6 +62,8 @@ class SqlTransaction(
     DeliveryRows,
     OutcomeRows,
     ReplayRows,
+    JobRows,
+    AccessRows,
     WorkerRows,
     UpkeepRows,
     SqlWriter,
