@@ -19,6 +19,7 @@
     │   ├── InvalidOptions       the sink refuses the options
     │   └── InvalidSecret        the secret cannot be used or decrypted
     ├── AccessDenied             who asks may not do this
+    ├── InvalidValue             a value that is given at run time
     ├── IdempotencyConflict      the key was used for another request
     ├── NotFound                 no row with that id
     ├── ReplayRefused            this delivery cannot be replayed now
@@ -53,6 +54,7 @@ __all__ = [
     "InvalidPayload",
     "InvalidSecret",
     "InvalidTarget",
+    "InvalidValue",
     "LedgerError",
     "LedgerNotMigrated",
     "LedgerUnavailable",
@@ -156,6 +158,14 @@ class InvalidSecret(SubscriptionError):
 
 class AccessDenied(AsyncEventsError):
     """Whoever asks may not do this; the text names the resource or the tenant that is missing."""
+
+
+class InvalidValue(AsyncEventsError):
+    """A value that is given at run time is wrong; `field` is what it was given for."""
+
+    def __init__(self, text: str, *, field: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class IdempotencyConflict(AsyncEventsError):

@@ -9,6 +9,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, progress_bar
+from asyncevents_core.configuration import log_lifetime_days
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.cleanup import clean_up
@@ -44,7 +45,7 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
     What waits, is under way or is held is kept, however old. LOG_CLEANUP_ENABLED lets the
     workers do the same on LOG_CLEANUP_SCHEDULE.
     """
-    days = context.settings.log_lifetime_days if days is None else days
+    days = log_lifetime_days(context.settings, context.ledger) if days is None else days
     if not yes:
         click.confirm(f"Delete what was over {days:g} days ago for good?", abort=True)
     with progress_bar() as progress:

@@ -45,7 +45,7 @@ class Actor:
     """
 
     who: str
-    resources: frozenset[str] = field(converter=frozenset)
+    resources: frozenset[str] = field(factory=frozenset)
     tenant: str | None = None
 
     @classmethod

@@ -1,0 +1,135 @@
+"""The ASGI application: `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from litestar import Litestar, Router, get
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import MutableScopeHeaders, State
+from litestar.di import Provide
+from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Message, Scope
+
+from asyncevents_core.application import AsyncEvents
+from asyncevents_core.settings import Settings
+from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
+from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.parameters import provide_once
+from asyncevents_core.web.problems import HANDLERS
+from asyncevents_core.web.request_ids import RequestIds, id_of
+from asyncevents_core.web.routes import async_events
+
+BASE: Final = "/rest/V1"
+DOCS: Final = "/rest/docs"
+
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(events: AsyncEvents) -> Litestar:
+    """Return the REST API on an application's events: an ASGI application.
+
+    Mount it in another one, or serve it by itself (`asyncevents serve`). It uses `events` and
+    leaves it open. Raises `SettingsError`.
+    """
+    settings = events.runtime.settings
+    backend = Backend(events, threads=settings.web_threads)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        backend.wake_jobs()
+        yield
+        backend.close()
+
+    return Litestar(
+        route_handlers=[
+            health,
+            Router(
+                BASE,
+                route_handlers=async_events.HANDLERS,
+                guards=[guard],
+                security=[{"token": []}],
+            ),
+        ],
+        state=State({"backend": backend}),
+        dependencies={
+            "backend": Provide(_backend, sync_to_thread=False),
+            "actor": Provide(actor_of, sync_to_thread=False),
+            "once": Provide(provide_once),
+        },
+        exception_handlers=HANDLERS,
+        middleware=_middleware(settings),
+        cors_config=_cors(settings),
+        request_max_body_size=settings.web_max_body_bytes,
+        before_send=[_before_send],
+        lifespan=[lifespan],
+        openapi_config=_openapi(),
+        logging_config=None,
+    )
+
+
+@get("/health", opt={RESOURCE: PUBLIC}, include_in_schema=False, sync_to_thread=False)
+def health() -> dict[str, str]:
+    """Tell that the process answers, for a load balancer."""
+    return {"status": "ok"}
+
+
+def _backend(state: State) -> Backend:
+    found: Backend = state.backend
+    return found
+
+
+def _middleware(settings: Settings) -> list[Any]:
+    first: list[Any] = [RequestIds()]
+    if not settings.web_rate_limit:
+        return first
+    return [*first, RateLimitConfig(rate_limit=("minute", settings.web_rate_limit)).middleware]
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.web_cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.web_cors_origins),
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+        expose_headers=["X-Request-ID"],
+    )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="asyncevents",
+        version="1",
+        description="Subscriptions to events, their deliveries, and what became of them.",
+        path=DOCS,
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    description="A token that `asyncevents token create` made.",
+                )
+            }
+        ),
+    )
+
+
+async def _before_send(message: Message, scope: Scope) -> None:
+    if message["type"] != "http.response.start":
+        return
+    headers = MutableScopeHeaders.from_message(message)
+    for name, value in _SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["X-Request-ID"] = id_of(scope)
