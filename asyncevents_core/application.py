@@ -13,12 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from attrs import evolve
-
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.once import Once
-from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.eager import EagerDelivery
@@ -26,7 +22,6 @@ from asyncevents_core.engine.handoff import HandOffThread
 from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.resolve import ServiceCaller
 from asyncevents_core.engine.subscriptions import change, subscribe
-from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
@@ -152,27 +147,21 @@ class AsyncEvents:
         subscription: NewSubscription,
         *,
         by: Actor | None = None,
-        once: Once | None = None,
     ) -> Subscription:
         """Make a subscription and return it; a sink that signs gets a secret if none is given.
 
-        `by` is who asks for it, and may be refused; None: the application itself. With `once`
-        the same request makes one subscription. Raises `UnknownEvent`, `UnknownName` (the sink),
-        `InvalidTarget`, `InvalidOptions`, `InvalidSecret`, `AccessDenied`.
+        `by` is who asks for it, and may be refused; None: the application itself. Raises
+        `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
+        `InvalidSecret`, `AccessDenied`.
         """
         runtime = self.runtime
-        made = subscribe(
+        return subscribe(
             runtime.ledger,
             runtime.catalog,
-            self._signed(subscription),
+            runtime.signed(subscription),
             check=runtime.check_subscription,
             by=by or _ITSELF,
-            once=once,
         )
-        found = runtime.ledger.read(lambda queries: queries.subscription(made))
-        if found is None:
-            raise NotFound(f"subscription {made} vanished while it was made")
-        return found
 
     def change_subscription(
         self,
@@ -191,7 +180,7 @@ class AsyncEvents:
             runtime.ledger,
             runtime.catalog,
             subscription_id,
-            lambda old: self._signed(edit(old)),
+            lambda old: runtime.signed(edit(old)),
             check=runtime.check_subscription,
             by=by or _ITSELF,
         )
@@ -303,13 +292,6 @@ class AsyncEvents:
             with self._lock:
                 publisher = self._publisher = self._publisher or self.open_publisher()
         return publisher
-
-    def _signed(self, subscription: NewSubscription) -> NewSubscription:
-        """Return it with a secret, if its sink signs and it has none. Raises `UnknownName`."""
-        kind = self.runtime.plugins.sinks.get(subscription.sink)
-        if kind.signs and subscription.secret is None:
-            return evolve(subscription, secret=generate_secret())
-        return subscription
 
     def _publish(self, requests: Sequence[PublishRequest], transaction: Any) -> list[UUID]:
         return self.ready_publisher().publish_many(requests, transaction=transaction)

@@ -45,7 +45,7 @@ def serve(
     configure_logging(log_format, log_level)
     context.ledger.check()
     application, server = _load()
-    server(application(context.events), host=host, port=port, proxies=proxies)
+    server(application(context.runtime), host=host, port=port, proxies=proxies)
 
 
 def _load() -> tuple[Any, Any]:

@@ -60,10 +60,10 @@ def replay_dead(
     ledger.run(lambda tx: note_request(tx, request))
 
     def deliveries(tx: LedgerTransaction, after: UUID | None) -> Step:
-        return replay_batch(tx, wanted, request.id, after)
+        return replay_batch(tx, wanted, request.id, after, BATCH)
 
     def events(tx: LedgerTransaction, after: UUID | None) -> Step:
-        return reopen_batch(tx, wanted, after)
+        return reopen_batch(tx, wanted, after, BATCH)
 
     made = refused = passed_over = 0
     # Events last: what becomes a dead letter after they were opened again is not met here.
@@ -130,7 +130,7 @@ def replay_batch(
     wanted: DeadFilter,
     request: UUID,
     after: UUID | None,
-    limit: int = BATCH,
+    limit: int,
 ) -> Step:
     """Replay dead letters from behind `after` on, at most `limit`, under a request's id."""
     dead = tx.lock_dead(wanted, after=after, limit=limit)
@@ -158,9 +158,7 @@ def replay_batch(
     )
 
 
-def reopen_batch(
-    tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None, limit: int = BATCH
-) -> Step:
+def reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None, limit: int) -> Step:
     """Open failed events again from behind `after` on, at most `limit`."""
     failed = tx.lock_failed_events(wanted, after=after, limit=limit)
     if not failed:

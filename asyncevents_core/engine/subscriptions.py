@@ -36,8 +36,8 @@ def subscribe(
     check: Check,
     by: Actor,
     once: Once | None = None,
-) -> int:
-    """Insert a subscription and return its id.
+) -> Subscription:
+    """Insert a subscription and return it; with `once`, or the one that was made before.
 
     Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
     `AccessDenied`, `IdempotencyConflict`.
@@ -64,7 +64,11 @@ def subscribe(
         )
         return str(made)
 
-    return int(ledger.run(lambda tx: do_once(tx, once, lambda: insert(tx))))
+    def work(tx: LedgerTransaction) -> Subscription:
+        made = int(do_once(tx, once, lambda: insert(tx)))
+        return _found(tx.lock_subscription(made), made, by)
+
+    return ledger.run(work)
 
 
 def change(

@@ -16,17 +16,20 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message, Scope
 
-from asyncevents_core.application import AsyncEvents
+from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings
 from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
 from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.log_filters import provide_log_filter
 from asyncevents_core.web.parameters import provide_once
 from asyncevents_core.web.problems import HANDLERS
 from asyncevents_core.web.request_ids import RequestIds, id_of
-from asyncevents_core.web.routes import async_events
+from asyncevents_core.web.routes import async_events, catalog, logs, operations, replays
 
 BASE: Final = "/rest/V1"
 DOCS: Final = "/rest/docs"
+
+_UNLIMITED: Final = "unlimited"
 
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -37,14 +40,14 @@ _SECURITY_HEADERS: Final = {
 }
 
 
-def create_app(events: AsyncEvents) -> Litestar:
-    """Return the REST API on an application's events: an ASGI application.
+def create_app(runtime: Runtime) -> Litestar:
+    """Return the REST API as an ASGI application: ``create_app(events.runtime)``.
 
-    Mount it in another one, or serve it by itself (`asyncevents serve`). It uses `events` and
-    leaves it open. Raises `SettingsError`.
+    Mount it in another application, or serve it by itself (`asyncevents serve`). It uses the
+    runtime and leaves it open.
     """
-    settings = events.runtime.settings
-    backend = Backend(events, threads=settings.web_threads)
+    settings = runtime.settings
+    backend = Backend(runtime, threads=settings.web_threads)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -57,7 +60,13 @@ def create_app(events: AsyncEvents) -> Litestar:
             health,
             Router(
                 BASE,
-                route_handlers=async_events.HANDLERS,
+                route_handlers=[
+                    *async_events.HANDLERS,
+                    *operations.HANDLERS,
+                    *catalog.HANDLERS,
+                    *logs.HANDLERS,
+                    *replays.HANDLERS,
+                ],
                 guards=[guard],
                 security=[{"token": []}],
             ),
@@ -67,6 +76,7 @@ def create_app(events: AsyncEvents) -> Litestar:
             "backend": Provide(_backend, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "once": Provide(provide_once),
+            "log_filter": Provide(provide_log_filter, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         middleware=_middleware(settings),
@@ -79,7 +89,7 @@ def create_app(events: AsyncEvents) -> Litestar:
     )
 
 
-@get("/health", opt={RESOURCE: PUBLIC}, include_in_schema=False, sync_to_thread=False)
+@get("/health", opt={RESOURCE: PUBLIC, _UNLIMITED: True}, include_in_schema=False, sync_to_thread=False)
 def health() -> dict[str, str]:
     """Tell that the process answers, for a load balancer."""
     return {"status": "ok"}
@@ -94,7 +104,10 @@ def _middleware(settings: Settings) -> list[Any]:
     first: list[Any] = [RequestIds()]
     if not settings.web_rate_limit:
         return first
-    return [*first, RateLimitConfig(rate_limit=("minute", settings.web_rate_limit)).middleware]
+    limit = RateLimitConfig(
+        rate_limit=("minute", settings.web_rate_limit), exclude_opt_key=_UNLIMITED
+    )
+    return [*first, limit.middleware]
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

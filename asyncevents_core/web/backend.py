@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
-from asyncevents_core.application import AsyncEvents
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.runtime import Runtime
@@ -27,18 +26,13 @@ _WAITING_PER_THREAD: Final = 32
 class Backend:
     """Runs the blocking calls of requests on a bounded pool of threads, off the event loop."""
 
-    def __init__(self, events: AsyncEvents, *, threads: int) -> None:
-        self.events = events
+    def __init__(self, runtime: Runtime, *, threads: int) -> None:
+        self.runtime = runtime
         self._threads = threads
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._jobs: JobRunner | None = None
         self._pending = 0
-
-    @property
-    def runtime(self) -> Runtime:
-        """The parts that the settings name."""
-        return self.events.runtime
 
     @property
     def ledger(self) -> Ledger:

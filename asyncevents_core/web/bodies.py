@@ -31,7 +31,7 @@ class Readable(Protocol):
 R = TypeVar("R", bound=Readable)
 
 
-class JsonBody(AbstractDTO[R]):
+class StrictBody(AbstractDTO[R]):
     """Lets Litestar read a body with its own `read`, and describe it as the class it is."""
 
     def decode_bytes(self, value: bytes) -> R:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
 from asyncevents_core.domain.once import Once
 from asyncevents_core.errors import NotFound
@@ -16,14 +17,18 @@ from asyncevents_core.web.bodies import check_text
 LARGEST_ID: Final = 2**63 - 1
 LONGEST_PAGE: Final = 500
 
-Limit = Annotated[int, Parameter(ge=1, le=LONGEST_PAGE, description="Rows of a page.")]
-Id = Annotated[int, Parameter(ge=1, le=LARGEST_ID)]
-Name = Annotated[str | None, Parameter(min_length=1, max_length=255)]
-Time = Annotated[datetime | None, Parameter(description="ISO 8601; UTC unless it says otherwise.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST_PAGE, description="Rows of a page.")]
+RowId = FromPath[int]
+Uuid = FromPath[UUID]
+Flag = FromQuery[bool]
+BeforeUuid = FromQuery[UUID | None]
+Id = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID)]
+Name = Annotated[str | None, QueryParameter(min_length=1, max_length=255)]
+Time = Annotated[datetime | None, QueryParameter(description="ISO 8601; by default UTC.")]
 Key = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         min_length=1,
         max_length=255,
         description="The same key with the same body is done once within 24 hours.",

@@ -21,6 +21,7 @@ from asyncevents_core.web.search_criteria import CriteriaError
 logger = logging.getLogger("asyncevents.web")
 
 MEDIA_TYPE: Final = "application/problem+json"
+_RESET: Final = "RateLimit-Reset"
 _URN: Final = "urn:asyncevents:problem:"
 
 
@@ -104,16 +105,24 @@ def _of_error(error: Exception) -> Problem | None:
     return None
 
 
+def _field(one: Mapping[str, Any]) -> str:
+    """Return the name of a field that Litestar complains about; it calls the body ``data``."""
+    key = str(one.get("key", ""))
+    return "body" if key == "data" else key
+
+
 def _of_http(error: HTTPException) -> Problem:
     fields: tuple[FieldError, ...] = ()
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         fields = tuple(
-            FieldError(field=str(one.get("key", "")), reason=str(one.get("message", "")))
-            for one in error.extra
+            FieldError(field=_field(one), reason=str(one.get("message", ""))) for one in error.extra
         )
         detail = "; ".join(f"{one.field}: {one.reason}" for one in fields) or detail
-    return Problem(error.status_code, detail, fields=fields, headers=error.headers)
+    headers = dict(error.headers or {})
+    if _RESET in headers:
+        headers["Retry-After"] = headers[_RESET]
+    return Problem(error.status_code, detail, fields=fields, headers=headers)
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:

@@ -7,17 +7,17 @@ from urllib.parse import parse_qsl
 
 from attrs import evolve
 from litestar import Request, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from asyncevents_core.domain.access import Actor, Resource
-from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
     SubscriptionSummary,
 )
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.subscriptions import change as change_subscription
+from asyncevents_core.engine.subscriptions import set_status, subscribe
 from asyncevents_core.errors import NotFound, PluginError
 from asyncevents_core.ports.sink import SECRET, NoOptions
 from asyncevents_core.runtime import Runtime
@@ -25,8 +25,9 @@ from asyncevents_core.structuring import masked
 from asyncevents_core.web import searching
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.backend import Backend
-from asyncevents_core.web.bodies import JsonBody
-from asyncevents_core.web.parameters import row_id
+from asyncevents_core.web.bodies import StrictBody
+from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenOnce
+from asyncevents_core.web.parameters import RowId, row_id
 from asyncevents_core.web.problems import documented
 from asyncevents_core.web.schemas.async_event import (
     AsyncEvent,
@@ -65,24 +66,35 @@ COLUMNS: Final[dict[str, Summary]] = {
     "/async_event",
     opt=needs(Resource.CREATE),
     status_code=200,
-    dto=JsonBody[AsyncEventBody],
+    dto=StrictBody[AsyncEventBody],
     return_dto=None,
     responses=documented(400, 409, 422),
     tags=TAG,
     summary="Make a subscription",
 )
 async def create(
-    data: AsyncEventBody,
-    backend: Backend,
-    actor: Actor,
-    once: Once | None,
+    data: JSONBody[AsyncEventBody],
+    backend: GivenBackend,
+    actor: GivenActor,
+    once: GivenOnce,
     show_secret: Annotated[
-        bool, Parameter(description="Answer with the receiver's form of the secret, this once.")
+        bool,
+        QueryParameter(description="Answer with the receiver's form of the secret."),
     ] = False,
 ) -> AsyncEvent:
     """Make a subscription; its status is true and its metadata `http` unless sent otherwise."""
     new = data.new(actor.tenant)
-    made = await backend.run(backend.events.subscribe, new, by=actor, once=once)
+    runtime = backend.runtime
+    made = await backend.run(
+        lambda: subscribe(
+            runtime.ledger,
+            runtime.catalog,
+            runtime.signed(new),
+            check=runtime.check_subscription,
+            by=actor,
+            once=once,
+        )
+    )
     shown = answer(made)
     if show_secret and made.secret is not None:
         return evolve(shown, receiver_secret=receiver_secret(made.secret))
@@ -96,7 +108,11 @@ async def create(
     tags=TAG,
     summary="List subscriptions",
 )
-async def list_(request: Request[Any, Any, Any], backend: Backend, actor: Actor) -> AsyncEventList:
+async def list_(
+    request: Request[Any, Any, Any],
+    backend: GivenBackend,
+    actor: GivenActor,
+) -> AsyncEventList:
     """List subscriptions by Magento's search criteria.
 
     `searchCriteria[filter_groups][0][filters][0][field]=event_name`, `…[value]=…`,
@@ -127,7 +143,7 @@ async def list_(request: Request[Any, Any, Any], backend: Backend, actor: Actor)
     tags=TAG,
     summary="Read a subscription",
 )
-async def read(subscription_id: int, backend: Backend, actor: Actor) -> AsyncEvent:
+async def read(subscription_id: RowId, backend: GivenBackend, actor: GivenActor) -> AsyncEvent:
     """Read a subscription."""
     return answer(await _read(backend, subscription_id, actor))
 
@@ -135,14 +151,17 @@ async def read(subscription_id: int, backend: Backend, actor: Actor) -> AsyncEve
 @put(
     _ONE,
     opt=needs(Resource.CREATE),
-    dto=JsonBody[AsyncEventBody],
+    dto=StrictBody[AsyncEventBody],
     return_dto=None,
     responses=documented(400, 404),
     tags=TAG,
     summary="Change a subscription",
 )
 async def merge(
-    subscription_id: int, data: AsyncEventBody, backend: Backend, actor: Actor
+    subscription_id: RowId,
+    data: JSONBody[AsyncEventBody],
+    backend: GivenBackend,
+    actor: GivenActor,
 ) -> AsyncEvent:
     """Change what is sent and leave the rest; `status` must be sent."""
     data.require("status")
@@ -152,14 +171,17 @@ async def merge(
 @patch(
     _ONE,
     opt=needs(Resource.CREATE),
-    dto=JsonBody[AsyncEventBody],
+    dto=StrictBody[AsyncEventBody],
     return_dto=None,
     responses=documented(400, 404),
     tags=TAG,
     summary="Change any part of a subscription",
 )
 async def change(
-    subscription_id: int, data: AsyncEventBody, backend: Backend, actor: Actor
+    subscription_id: RowId,
+    data: JSONBody[AsyncEventBody],
+    backend: GivenBackend,
+    actor: GivenActor,
 ) -> AsyncEventDetails:
     """Change what is sent and leave the rest; null clears what can be empty."""
     changed = await _change(backend, subscription_id, data, actor, clear=True)
@@ -173,7 +195,7 @@ async def change(
     tags=TAG,
     summary="Delete a subscription",
 )
-async def remove(subscription_id: int, backend: Backend, actor: Actor) -> None:
+async def remove(subscription_id: RowId, backend: GivenBackend, actor: GivenActor) -> None:
     """Delete a subscription: open deliveries are cancelled, the log stays."""
     row_id(subscription_id, "subscription")
     await backend.run(
@@ -193,7 +215,9 @@ async def remove(subscription_id: int, backend: Backend, actor: Actor) -> None:
     tags=TAG,
     summary="Read everything about a subscription",
 )
-async def read_details(subscription_id: int, backend: Backend, actor: Actor) -> AsyncEventDetails:
+async def read_details(
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor
+) -> AsyncEventDetails:
     """Read a subscription with its retries, its rate limit and its options."""
     found = await _read(backend, subscription_id, actor)
     return details(found, _shown_options(backend.runtime, found))
@@ -214,11 +238,17 @@ async def _read(backend: Backend, subscription_id: int, actor: Actor) -> Subscri
 async def _change(
     backend: Backend, subscription_id: int, data: AsyncEventBody, actor: Actor, *, clear: bool
 ) -> Subscription:
+    runtime = backend.runtime
+    number = row_id(subscription_id, "subscription")
     return await backend.run(
-        backend.events.change_subscription,
-        row_id(subscription_id, "subscription"),
-        lambda old: data.merged(old, clear=clear),
-        by=actor,
+        lambda: change_subscription(
+            runtime.ledger,
+            runtime.catalog,
+            number,
+            lambda old: runtime.signed(data.merged(old, clear=clear)),
+            check=runtime.check_subscription,
+            by=actor,
+        )
     )
 
 
