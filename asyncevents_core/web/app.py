@@ -89,7 +89,12 @@ def create_app(runtime: Runtime) -> Litestar:
     )
 
 
-@get("/health", opt={RESOURCE: PUBLIC, _UNLIMITED: True}, include_in_schema=False, sync_to_thread=False)
+@get(
+    "/health",
+    opt={RESOURCE: PUBLIC, _UNLIMITED: True},
+    include_in_schema=False,
+    sync_to_thread=False,
+)
 def health() -> dict[str, str]:
     """Tell that the process answers, for a load balancer."""
     return {"status": "ok"}

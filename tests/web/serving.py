@@ -6,21 +6,35 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import uvicorn
-from attrs import define, field
+from attrs import define, field, frozen
 from cryptography.fernet import Fernet
 
-from asyncevents_core import AsyncEvents, NewSubscription
+from asyncevents_core import (
+    SECRET,
+    AsyncEvents,
+    InvalidTarget,
+    NewSubscription,
+    NoOptions,
+    Sink,
+    SinkType,
+    hookimpl,
+)
+from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.tokens import create_token
+from asyncevents_core.plugins import load_plugins
+from asyncevents_core.ports.sink import AnySinkType
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 from asyncevents_core.web.app import create_app
 
@@ -151,9 +165,45 @@ class Api:
 BODY = b'{"specversion": "1.0", "id": "1", "data": {"id": 42}}'
 
 
+@frozen(kw_only=True)
+class ShelfOptions:
+    headers: Mapping[str, str] = field(factory=dict)
+    level: Literal["low", "high"] = "low"
+    weight: float | None = None
+    labels: tuple[str, ...] = ()
+    token: str = field(default="", metadata={SECRET: True})
+
+
+class ShelfType(SinkType[NoOptions]):
+    """A sink that has options; nothing is ever delivered to it here."""
+
+    name = "shelf"
+    title = "Shelf"
+    config_class = NoOptions
+    options_class = ShelfOptions
+
+    def validate_target(self, target: str, config: NoOptions) -> None:
+        if not target.startswith("shelf:"):
+            raise InvalidTarget(f"{target!r} is no shelf")
+
+    def open(self, config: NoOptions) -> Sink:
+        raise NotImplementedError
+
+
+class Shelves:
+    """A plugin."""
+
+    @staticmethod
+    @hookimpl
+    def asyncevents_register_sinks() -> list[AnySinkType]:
+        return [ShelfType()]
+
+
 @contextlib.contextmanager
 def serving(folder: Path, **more: Any) -> Iterator[Api]:
     with AsyncEvents(settings(folder, **more)) as events:
+        plugins = load_plugins([builtins, Shelves()])
+        events._runtime = Runtime(load_settings(settings(folder, **more)), plugins=plugins)
         events.upgrade()
         app = create_app(events.runtime)
         with running(app) as address:

@@ -55,7 +55,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
     ("GET", "/configuration"): ({"manage", ALL}, None, 200, 403),
     ("PATCH", "/configuration"): ({"manage", ALL}, {}, 200, 403),
     ("GET", "/status"): ({"manage", ALL}, None, 200, 403),
-    ("GET", "/audit"): ({"manage", ALL}, None, 200, "own"),
+    ("GET", "/audit"): ({"manage", ALL}, None, 200, 200),
     ("GET", "/tokens"): ({"manage", ALL}, None, 200, 403),
     ("DELETE", "/tokens/{token_id:uuid}"): ({"manage", ALL}, None, 204, 403),
 }
@@ -110,7 +110,7 @@ def case(api):
     return Case(api)
 
 
-@pytest.mark.parametrize(("method", "path"), TABLE, ids=" ".join)
+@pytest.mark.parametrize(("method", "path"), TABLE)
 def test_access(case, method, path):
     allowed, body, status, other = TABLE[method, path]
     anonymous = case.ask(case.api.client(), method, path, body)
@@ -141,7 +141,6 @@ def test_access(case, method, path):
     [
         "",
         "Bearer",
-        "Bearer ",
         "Bearer nonsense",
         "Basic eDp5",
         f"Bearer aet_{uuid7().hex}_{'x' * 43}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 TARGET = "https://example.com/order_created"
@@ -149,8 +151,6 @@ def test_a_tenant_that_is_no_number_has_no_store(client, tenant):
     ],
 )
 def test_what_is_wrong_is_named_with_its_field(client, fields, field, text):
-    import json
-
     body = json.dumps({"asyncEvent": {**SENT, **fields}})
     refused = client.post("/async_event", content=body)
     assert refused.status_code == 400, refused.text

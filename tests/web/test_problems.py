@@ -121,9 +121,8 @@ def test_too_many_calls_at_once_are_refused(api, monkeypatch):
 
 def test_request_ids(api):
     client = api.client("manage")
-    assert (
-        client.get("/logs", headers={"X-Request-ID": "mine-1"}).headers["x-request-id"] == "mine-1"
-    )
+    kept = client.get("/logs", headers={"X-Request-ID": "mine-1"}).headers["x-request-id"]
+    assert kept == "mine-1"
     made = client.get("/logs", headers={"X-Request-ID": "no id \x7f" * 99}).headers["x-request-id"]
     other = client.get("/logs").headers["x-request-id"]
     assert len({made, other}) == 2
@@ -147,7 +146,6 @@ def test_security_headers(api, path):
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cache-control"] == "no-store"
-    assert "server" not in headers or "uvicorn" not in headers["server"].lower() or path
 
 
 def test_cors_is_off(api):

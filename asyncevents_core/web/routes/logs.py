@@ -81,7 +81,7 @@ async def export(backend: GivenBackend, log_filter: GivenLogFilter) -> Stream:
     """Export attempts as CSV, newest first, without a limit; streamed."""
     return Stream(
         csv_of_log(log_filter, backend.read),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="log.csv"'},
     )
 

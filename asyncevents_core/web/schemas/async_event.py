@@ -18,6 +18,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
     SubscriptionSummary,
 )
+from asyncevents_core.structuring import DOTS
 from asyncevents_core.web.bodies import check_text, read_object
 from asyncevents_core.web.problems import FieldError, invalid
 
@@ -156,8 +157,8 @@ class AsyncEventBody:
             changes["tenant"] = self._tenant()
         if sent.status is not None:
             changes["status"] = _status(sent.status)
-        if changes.get("options", ...) is None:
-            changes["options"] = {}
+        if "options" in changes:
+            changes["options"] = _unmasked(changes["options"] or {}, old.options)
         return evolve(old, **changes, retry=self._retry(old.retry, clear=clear))
 
     def require(self, *names: str) -> None:
@@ -261,6 +262,11 @@ def store_id_of(tenant: str | None) -> int | None:
 def magento_time(instant: int) -> str:
     """Return microseconds since the epoch as Magento writes a time: UTC, to the second."""
     return to_datetime(instant).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _unmasked(sent: Mapping[str, object], old: Mapping[str, object]) -> dict[str, object]:
+    """Return options with the old value where a client sent back what it was shown masked."""
+    return {name: old.get(name) if value == DOTS else value for name, value in sent.items()}
 
 
 def _status(enabled: bool) -> SubscriptionStatus:
