@@ -45,16 +45,19 @@ def serve(
     configure_logging(log_format, log_level)
     context.ledger.check()
     application, server = _load()
-    server(application(context.runtime), host=host, port=port, proxies=proxies)
+    try:
+        server(application(context.runtime), host=host, port=port, proxies=proxies)
+    except OSError as error:
+        raise click.ClickException(f"host {host}, port {port}: {error.strerror}") from error
 
 
 def _load() -> tuple[Any, Any]:
     """Import what the extra brings. Raises `MissingExtra`."""
     try:
-        from asyncevents_core.web.app import create_app
+        from asyncevents_core.web import create_app
         from asyncevents_core.web.server import run
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in {"litestar", "uvicorn"}:
+        if error.name != "uvicorn":
             raise
         raise MissingExtra("`asyncevents serve`", extra="web") from error
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -102,6 +102,17 @@ def take_job(ledger: Ledger, owner: UUID) -> UUID | None:
     return ledger.run(work)
 
 
+def give_back_job(ledger: Ledger, job_id: UUID, owner: UUID) -> None:
+    """Let another process go on with a job at once, because this one stops."""
+
+    def work(tx: LedgerTransaction) -> None:
+        job = tx.lock_job(job_id)
+        if job is not None and job.state is JobState.RUNNING and job.owner == owner:
+            tx.update_job(evolve(job, owner=None, due_at=tx.now()))
+
+    ledger.run(work)
+
+
 def run_step(ledger: Ledger, job_id: UUID, owner: UUID) -> float | None:
     """Replay the next few of a job; return how many seconds to pause then.
 

@@ -94,12 +94,13 @@ def _check(name: str, resources: Sequence[str], tenant: str | None, known: Colle
         raise InvalidValue("a tenant has 1 to 255 characters", field="tenant")
     if not resources:
         raise InvalidValue("a token needs at least one resource", field="resources")
-    all_known = {*Resource, ALL, *known}
+    own = [one.value for one in Resource]
+    all_known = {*own, ALL, *known}
     for one in resources:
         if one not in all_known:
             raise InvalidValue(
                 f"no resource {one!r}{suggestion(one, all_known)}: asyncevents has "
-                f"{', '.join([*Resource, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
+                f"{', '.join([*own, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
                 field="resources",
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -51,9 +52,11 @@ def create_app(runtime: Runtime) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        backend.wake_jobs()
-        yield
-        backend.close()
+        backend.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(backend.close)
 
     return Litestar(
         route_handlers=[

@@ -48,9 +48,10 @@ class Backend:
             raise Problem(503, "too many requests are under way", headers={"Retry-After": "1"})
         context = contextvars.copy_context()
         call = functools.partial(context.run, work, *args, **kwargs)
+        pool, _ = self._threads_running()
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._started(), call)
+            return await asyncio.get_running_loop().run_in_executor(pool, call)
         finally:
             self._pending -= 1
 
@@ -58,13 +59,13 @@ class Backend:
         """Read from the ledger."""
         return await self.run(lambda: self.ledger.read(query))
 
+    def start(self) -> None:
+        """Start the threads; the first request does, where nobody did before."""
+        self._threads_running()
+
     def wake_jobs(self) -> None:
-        """Let the thread that runs jobs look for one; started at first use."""
-        with self._lock:
-            if self._jobs is None:
-                self._jobs = JobRunner(self.ledger)
-                self._jobs.start()
-            self._jobs.wake()
+        """Let the thread that runs jobs look for one."""
+        self._threads_running()[1].wake()
 
     def close(self) -> None:
         """Stop the threads. What a job has left to do, another process goes on with."""
@@ -76,8 +77,11 @@ class Backend:
         if pool is not None:
             pool.shutdown()
 
-    def _started(self) -> ThreadPoolExecutor:
+    def _threads_running(self) -> tuple[ThreadPoolExecutor, JobRunner]:
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="asyncevents-web")
-            return self._pool
+            if self._jobs is None:
+                self._jobs = JobRunner(self.ledger)
+                self._jobs.start()
+            return self._pool, self._jobs

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.engine.replay_jobs import run_step, take_job
+from asyncevents_core.engine.replay_jobs import give_back_job, run_step, take_job
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
 
@@ -63,3 +63,4 @@ class JobRunner:
                 logger.info("replay ended", extra={"replay": str(job)})
                 return
             self._stop.wait(pause)
+        give_back_job(self._ledger, job, self._owner)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import uvicorn
@@ -15,6 +17,21 @@ from asyncevents_core.web.request_ids import RequestIdFilter
 logger = logging.getLogger("asyncevents.web")
 
 _GRACE: Final = 30
+
+
+class _Server(uvicorn.Server):
+    """Ends with exit code 0 when it is told to: uvicorn's own raises the signal once more."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals while the server runs."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = ()) -> None:
@@ -39,7 +56,8 @@ def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = 
     listening = _listen(host, port)
     address = listening.getsockname()
     logger.info("serving", extra={"host": address[0], "port": address[1]})
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config).run(sockets=[listening])
+    logger.info("stopped")
 
 
 def _listen(host: str, port: int) -> socket.socket:
