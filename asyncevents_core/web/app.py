@@ -12,13 +12,11 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Message, Scope
 
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings
+from asyncevents_core.web import documentation
 from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
 from asyncevents_core.web.backend import Backend
 from asyncevents_core.web.log_filters import provide_log_filter
@@ -28,7 +26,6 @@ from asyncevents_core.web.request_ids import RequestIds, id_of
 from asyncevents_core.web.routes import async_events, catalog, logs, operations, replays
 
 BASE: Final = "/rest/V1"
-DOCS: Final = "/rest/docs"
 
 _UNLIMITED: Final = "unlimited"
 
@@ -61,6 +58,7 @@ def create_app(runtime: Runtime) -> Litestar:
     return Litestar(
         route_handlers=[
             health,
+            *documentation.HANDLERS,
             Router(
                 BASE,
                 route_handlers=[
@@ -87,7 +85,7 @@ def create_app(runtime: Runtime) -> Litestar:
         request_max_body_size=settings.web_max_body_bytes,
         before_send=[_before_send],
         lifespan=[lifespan],
-        openapi_config=_openapi(),
+        openapi_config=documentation.openapi(),
         logging_config=None,
     )
 
@@ -128,29 +126,12 @@ def _cors(settings: Settings) -> CORSConfig | None:
     )
 
 
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="asyncevents",
-        version="1",
-        description="Subscriptions to events, their deliveries, and what became of them.",
-        path=DOCS,
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        components=Components(
-            security_schemes={
-                "token": SecurityScheme(
-                    type="http",
-                    scheme="bearer",
-                    description="A token that `asyncevents token create` made.",
-                )
-            }
-        ),
-    )
-
-
 async def _before_send(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start":
         return
     headers = MutableScopeHeaders.from_message(message)
     for name, value in _SECURITY_HEADERS.items():
         headers.setdefault(name, value)
+    if scope["path"].startswith(documentation.PATH):
+        headers["Content-Security-Policy"] = documentation.POLICY
     headers["X-Request-ID"] = id_of(scope)

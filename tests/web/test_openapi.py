@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -108,3 +110,18 @@ def test_a_body_is_described_by_its_fields(document: dict[str, Any]) -> None:
     fields = schemas["AsyncEventInput"]["properties"]
     assert {"event_name", "recipient_url", "verification_token", "metadata"} <= set(fields)
     assert schemas["AsyncEventRequest"]["required"] == ["asyncEvent"]
+
+
+@pytest.mark.parametrize("path", ["/rest/docs", "/rest/docs/"])
+def test_the_page_loads_nothing_from_elsewhere(served: Api, path: str) -> None:
+    page = httpx.get(f"{served.address}{path}")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+    assert len(links) == 3
+    for link in links:
+        address = urljoin(str(page.url), link)
+        assert address.startswith(f"{served.address}/rest/docs/")
+        found = httpx.get(address)
+        assert found.status_code == 200
+        assert link.endswith("json") or "http" not in found.text
