@@ -24,21 +24,29 @@ BATCH: Final = 500
 
 
 def replay(
-    ledger: Ledger, identifier: UUID, *, requested_by: str, once: Once | None = None
+    ledger: Ledger,
+    identifier: UUID,
+    *,
+    requested_by: str,
+    tenant: str | None = None,
+    once: Once | None = None,
 ) -> UUID:
     """Replay a delivery, or an event whose service failed, and return the id to trace.
 
     That is the new delivery's id, or the event's own where an event is opened again. A
     delivery that still waits for a retry is cancelled: the replay takes its place. Raises
     `NotFound`, or `ReplayRefused` where the subscription is disabled or deleted, the attempt
-    is under way, or the body is no longer kept.
+    is under way, or the body is no longer kept. `tenant` is that of who asks, for the audit log.
     """
     # One id for all reruns of the transaction, so that a rerun inserts nothing twice.
     request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(identifier))
     delivery_id = uuid7()
 
     def work(tx: LedgerTransaction) -> str:
-        return do_once(tx, once, lambda: str(_replay(tx, identifier, request, delivery_id)))
+        def insert() -> str:
+            return str(_replay(tx, identifier, request, delivery_id, tenant))
+
+        return do_once(tx, once, insert)
 
     return UUID(ledger.run(work))
 
@@ -117,11 +125,22 @@ def _steps(
         after = step.last
 
 
-def note_request(tx: LedgerTransaction, request: ReplayRequest) -> None:
+def note_request(
+    tx: LedgerTransaction, request: ReplayRequest, *, tenant: str | None = None
+) -> None:
     """Write down who asked for what: for traces, and in the audit log."""
     tx.insert_replay(request)
     tx.write_audit(
-        [AuditEntry(id=request.id, who=request.requested_by, action="replay", subject=request.what)]
+        [
+            AuditEntry(
+                id=request.id,
+                who=request.requested_by,
+                action="replay",
+                subject=str(request.id),
+                tenant=tenant,
+                details={"what": request.what},
+            )
+        ]
     )
 
 
@@ -167,12 +186,16 @@ def reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None, 
 
 
 def _replay(
-    tx: LedgerTransaction, identifier: UUID, request: ReplayRequest, delivery_id: UUID
+    tx: LedgerTransaction,
+    identifier: UUID,
+    request: ReplayRequest,
+    delivery_id: UUID,
+    tenant: str | None,
 ) -> UUID:
     old = tx.lock_delivery(identifier)
     if old is None:
         if tx.reopen_events([identifier]):
-            note_request(tx, request)
+            note_request(tx, request, tenant=tenant)
             return identifier
         raise NotFound(
             f"no delivery {identifier}, and no event of that id that failed. "
@@ -187,7 +210,7 @@ def _replay(
         raise ReplayRefused(f"delivery {identifier}: its payload is no longer kept")
     if old.state is DeliveryState.WAITING:
         tx.move_deliveries([old.id], state=DeliveryState.CANCELLED, due_at=None)
-    note_request(tx, request)
+    note_request(tx, request, tenant=tenant)
     tx.insert_deliveries([_again(old, request.id, delivery_id, tx.now())])
     return delivery_id
 

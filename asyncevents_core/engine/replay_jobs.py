@@ -49,7 +49,8 @@ def start_job(
     job = ReplayJob(id=job_id, requested_by=by.who, wanted=bounded, rate=rate, total=total)
 
     def insert(tx: LedgerTransaction) -> str:
-        note_request(tx, ReplayRequest(id=job_id, requested_by=by.who, what=str(bounded)))
+        request = ReplayRequest(id=job_id, requested_by=by.who, what=str(bounded))
+        note_request(tx, request, tenant=bounded.tenant)
         tx.insert_job(job)
         return str(job_id)
 

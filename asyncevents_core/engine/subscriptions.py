@@ -175,7 +175,7 @@ def _cancel(ledger: Ledger, subscription_id: int) -> None:
 def _found(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
     gone = found is None or found.status is SubscriptionStatus.DELETED
     if found is None or gone or not by.sees(found.tenant):
-        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
+        raise NotFound(f"no subscription {subscription_id}")
     return found
 
 

@@ -70,7 +70,7 @@ def send_test_event(
 def _usable(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
     gone = found is None or found.status is SubscriptionStatus.DELETED
     if found is None or gone or not by.sees(found.tenant):
-        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
+        raise NotFound(f"no subscription {subscription_id}")
     if found.status is SubscriptionStatus.DISABLED:
         raise ReplayRefused(f"subscription {subscription_id} is disabled: enable it first")
     return found

@@ -21,6 +21,7 @@ from asyncevents_core.errors import (
 )
 from asyncevents_core.settings import Settings
 from asyncevents_core.testing.builders import make_subscription
+from asyncevents_core.worker.caretaker import Caretaker
 from tests.unit.harness import OPERATOR
 
 DAY = 86_400
@@ -200,6 +201,33 @@ def test_without_an_indexer_nothing_is_indexed(ledger):
     live = LiveValues()
     refresh(ledger, live, indexer=False)
     assert live.indexing is False
+
+
+@pytest.mark.parametrize(
+    ("setting", "values", "runs"),
+    [
+        (False, {}, False),
+        (True, {}, True),
+        (False, {"LOG_CLEANUP_ENABLED": True}, True),
+        (True, {"LOG_CLEANUP_ENABLED": False}, False),
+    ],
+)
+def test_the_clean_up_is_switched_at_run_time(ledger, clock, setting, values, runs):
+    caretaker = Caretaker(ledger=ledger, enabled=setting, days=30, next_run=lambda now: now)
+    set_overrides(ledger, values, by=OPERATOR)
+    assert (caretaker._look() is not None) == runs
+
+
+def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
+    harness.subscribe()
+    event = harness.publish()
+    harness.attempt(harness.sweep_now().leases)
+    clock.advance(10 * DAY)
+    caretaker = Caretaker(ledger=ledger, enabled=True, days=30, next_run=lambda now: now)
+    assert caretaker._look().events == 0
+    set_overrides(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
+    assert caretaker._look().events == 1
+    assert harness.event(event) is None
 
 
 def test_each_value_has_an_origin(ledger):

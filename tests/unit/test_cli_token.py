@@ -64,12 +64,14 @@ def test_changes_of_subscriptions_are_audited(folder, ready):
     for command in ("disable", "disable", "enable"):
         ready("subscriptions", command, "1")
     ready("subscriptions", "delete", "1", "--yes")
+    ready("cleanup", "--yes")
     who = f"cli:{getpass.getuser()}"
     assert audit(folder) == [
         (who, "subscription.create", "1"),
         (who, "subscription.disable", "1"),
         (who, "subscription.enable", "1"),
         (who, "subscription.delete", "1"),
+        (who, "cleanup", ""),
     ]
 
 
