@@ -87,6 +87,7 @@ def create_app(runtime: Runtime) -> Litestar:
         lifespan=[lifespan],
         openapi_config=documentation.openapi(),
         logging_config=None,
+        plugins=[documentation.DescribedSchemas()],
     )
 
 

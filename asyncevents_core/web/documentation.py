@@ -6,13 +6,19 @@ Content-Security-Policy.
 
 from __future__ import annotations
 
+import inspect
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request, Response, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, Schema, SecurityScheme
+from litestar.plugins.attrs import AttrsSchemaPlugin
+from litestar.typing import FieldDefinition
+
+if TYPE_CHECKING:
+    from litestar._openapi.schema_generation import SchemaCreator
 
 PATH: Final = "/rest/docs"
 POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
@@ -27,6 +33,21 @@ class PagePlugin(OpenAPIRenderPlugin):
         page = _static("ui.html")
         asked = request.scope.get("raw_path", b"").partition(b"?")[0]
         return page.replace(b'"docs/', b'"') if asked.endswith(b"/") else page
+
+
+class DescribedSchemas(AttrsSchemaPlugin):
+    """Describes classes by their docstrings, and by the ``EXAMPLE`` of those that have one."""
+
+    def to_openapi_schema(
+        self, field_definition: FieldDefinition, schema_creator: SchemaCreator
+    ) -> Schema:
+        """Return the schema of an attrs class."""
+        schema = super().to_openapi_schema(field_definition, schema_creator)
+        described = field_definition.type_
+        schema.description = inspect.getdoc(described)
+        example = getattr(described, "EXAMPLE", None)
+        schema.examples = None if example is None else [example]
+        return schema
 
 
 @get(f"{PATH}/ui.js", opt=PUBLIC_OPTIONS, include_in_schema=False, sync_to_thread=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -110,6 +111,27 @@ def test_a_body_is_described_by_its_fields(document: dict[str, Any]) -> None:
     fields = schemas["AsyncEventInput"]["properties"]
     assert {"event_name", "recipient_url", "verification_token", "metadata"} <= set(fields)
     assert schemas["AsyncEventRequest"]["required"] == ["asyncEvent"]
+
+
+def test_examples_are_bodies_that_are_taken(api: Api, document: dict[str, Any]) -> None:
+    client = api.client("all")
+    numbers = [api.subscribe(), api.subscribe()]
+    assert numbers == [1, 2]
+    bodies = 0
+    for path, operations in sorted(document["paths"].items()):
+        for method, operation in operations.items():
+            if "requestBody" not in operation:
+                continue
+            reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            schema = document["components"]["schemas"][reference.rpartition("/")[2]]
+            (example,) = schema["examples"]
+            text = json.dumps(example).replace("sales.order.created", "order.created")
+            url = api.address + path.replace("{subscription_id}", "1")
+            answer = client.request(method, url, content=text)
+            assert answer.is_success, (path, answer.text)
+            bodies += 1
+    assert bodies >= 7
+    assert all(one["description"] for one in document["components"]["schemas"].values())
 
 
 @pytest.mark.parametrize("path", ["/rest/docs", "/rest/docs/"])

@@ -100,6 +100,16 @@ class AsyncEventRequest:
 
     asyncEvent: AsyncEventInput
 
+    EXAMPLE: ClassVar[Mapping[str, object]] = {
+        "asyncEvent": {
+            "event_name": "sales.order.created",
+            "recipient_url": "https://example.com/order_created",
+            "verification_token": "supersecret",
+            "metadata": "http",
+            "status": True,
+        }
+    }
+
 
 class AsyncEventBody:
     """``{"asyncEvent": {…}}``, in snake_case or camelCase as Magento takes it."""

@@ -22,6 +22,7 @@ class StatusChange:
     status: bool
 
     shape: ClassVar[type]
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"subscription_ids": [1, 2], "status": False}
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -44,6 +45,7 @@ class TestEvent:
     data: Mapping[str, object] = field(factory=lambda: {"test": True})
 
     shape: ClassVar[type]
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"data": {"test": True}}
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -62,6 +64,8 @@ class ConfigurationChange:
     INDEXING_ENABLED: bool | None = None
     LOG_CLEANUP_ENABLED: bool | None = None
     LOG_LIFETIME_DAYS: int | None = None
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"MAXIMUM_DEATHS": 5}
 
 
 class ConfigurationBody:

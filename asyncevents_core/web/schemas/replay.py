@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final, Literal, Self
 from uuid import UUID
@@ -38,6 +39,12 @@ class ReplayRequestInput:
     replayed: bool = False
     tenant: str | None = None
     rate: float = DEFAULT_RATE
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {
+        "event_name": "sales.order.created",
+        "since": "2026-11-25T00:00:00Z",
+        "rate": DEFAULT_RATE,
+    }
 
 
 class ReplayBody:

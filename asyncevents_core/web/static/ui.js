@@ -15,31 +15,18 @@ function resolve(spec, schema) {
   return schema.$ref.split("/").slice(1).reduce((found, key) => found[key], spec);
 }
 
-// The first thing that fits a schema: what a client would fill in.
-function example(spec, schema, depth = 0) {
-  const found = resolve(spec, schema);
-  if (depth > 5) return null;
-  if ("default" in found) return found.default;
-  if (found.enum) return found.enum[0];
-  const alternatives = found.oneOf || found.anyOf;
-  if (alternatives) {
-    return example(spec, alternatives.find((one) => one.type !== "null") || {}, depth + 1);
-  }
-  if (found.type === "object") {
-    const names = Object.keys(found.properties || {});
-    const wanted = (found.required || []).length ? names.filter((one) => found.required.includes(one)) : names;
-    return Object.fromEntries(wanted.map((one) => [one, example(spec, found.properties[one], depth + 1)]));
-  }
-  return { array: [], boolean: true, integer: 1, number: 1, string: "" }[found.type] ?? null;
+function example(spec, schema) {
+  return (resolve(spec, schema).examples || [{}])[0];
 }
 
-function schemaText(spec, schema) {
-  const found = resolve(spec, schema);
-  const lines = Object.entries(found.properties || {}).map(([name, one]) => {
+function schemaText(spec, schema, indent = "") {
+  const lines = [];
+  for (const [name, one] of Object.entries(resolve(spec, schema).properties || {})) {
     const type = resolve(spec, one);
     const kinds = (type.oneOf || type.anyOf || [type]).map((kind) => resolve(spec, kind).type || "any");
-    return `${name}: ${kinds.join(" | ")}`;
-  });
+    lines.push(`${indent}${name}: ${kinds.join(" | ")}`);
+    if (type.properties) lines.push(schemaText(spec, type, `${indent}  `));
+  }
   return lines.join("\n");
 }
 
