@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 
-from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.access import LONGEST_WHO, Actor
 
 
 def user_name() -> str:
@@ -18,4 +18,4 @@ def user_name() -> str:
 
 def local_actor() -> Actor:
     """Return the shell's user as an actor that may do everything; audited as ``cli:NAME``."""
-    return Actor.trusted(f"cli:{user_name()}")
+    return Actor.trusted(f"cli:{user_name()}"[:LONGEST_WHO])

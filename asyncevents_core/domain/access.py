@@ -6,7 +6,7 @@ import enum
 from collections.abc import Collection
 from typing import Final
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from asyncevents_core.errors import AccessDenied
 
@@ -34,17 +34,18 @@ class Resource(enum.StrEnum):
 _OWN: Final[frozenset[str]] = frozenset(one.value for one in Resource)
 ALL: Final = "all"
 """Stands for every resource, those of events included."""
+LONGEST_WHO: Final = 255
 
 
 @frozen(kw_only=True)
 class Actor:
     """Whoever asks for something.
 
-    `who` is what the audit log says. `tenant` binds the actor: it sees and makes what belongs to
+    `who` is what the audit log says, at most 255 characters. `tenant` binds the actor: it sees and makes what belongs to
     that tenant only; None: it sees everything.
     """
 
-    who: str
+    who: str = field(validator=validators.max_len(LONGEST_WHO))
     resources: frozenset[str] = field(factory=frozenset)
     tenant: str | None = None
 

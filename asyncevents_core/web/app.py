@@ -12,6 +12,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.stores.memory import MemoryStore
 from litestar.types import Message, Scope
 
 from asyncevents_core.runtime import Runtime
@@ -28,6 +29,8 @@ from asyncevents_core.web.routes import async_events, catalog, logs, operations,
 BASE: Final = "/rest/V1"
 
 _UNLIMITED: Final = "unlimited"
+_ADDRESSES: Final = "rate_limit"
+_MINUTE: Final = 60.0
 
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -48,11 +51,13 @@ def create_app(runtime: Runtime) -> Litestar:
     backend = Backend(runtime, threads=settings.web_threads)
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
         backend.start()
+        tidying = asyncio.create_task(_forget_old_addresses(app))
         try:
             yield
         finally:
+            tidying.cancel()
             await asyncio.to_thread(backend.close)
 
     return Litestar(
@@ -112,9 +117,20 @@ def _middleware(settings: Settings) -> list[Any]:
     if not settings.web_rate_limit:
         return first
     limit = RateLimitConfig(
-        rate_limit=("minute", settings.web_rate_limit), exclude_opt_key=_UNLIMITED
+        rate_limit=("minute", settings.web_rate_limit),
+        exclude_opt_key=_UNLIMITED,
+        store=_ADDRESSES,
     )
     return [*first, limit.middleware]
+
+
+async def _forget_old_addresses(app: Litestar) -> None:
+    """Delete what the rate limit remembers of addresses that have not asked for a minute."""
+    store = app.stores.get(_ADDRESSES)
+    while True:
+        await asyncio.sleep(_MINUTE)
+        if isinstance(store, MemoryStore):
+            await store.delete_expired()
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -70,6 +70,7 @@ def openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="asyncevents",
         version="1",
+        use_handler_docstrings=True,
         description="Subscriptions to events, their deliveries, and what became of them.",
         path=PATH,
         render_plugins=[PagePlugin(path="/"), JsonRenderPlugin(path="/openapi.json")],

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
+from cryptography.fernet import Fernet
 
+from asyncevents_core import AsyncEvents
 from asyncevents_core.configuration import configured, log_lifetime_days
 from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.once import Once
@@ -159,8 +162,6 @@ def test_an_edit_that_changes_nothing_writes_nothing(ledger, harness):
 
 
 def test_a_change_that_is_refused_changes_nothing(ledger, harness):
-    from attrs import evolve
-
     number = harness.subscribe()
     before = ledger.read(lambda queries: queries.subscription(number))
 
@@ -243,3 +244,32 @@ def test_each_value_has_an_origin(ledger):
     assert log_lifetime_days(settings, ledger) == 7
     (entry,) = ledger.read(lambda queries: queries.audit(limit=9, before=None))
     assert (entry.who, entry.details) == ("operator", {"LOG_LIFETIME_DAYS": 7})
+
+
+def test_an_application_changes_a_subscription_in_the_name_of_somebody(tmp_path):
+    settings = {
+        "LEDGER_URL": f"sqlite:///{tmp_path}/l.db",
+        "SECRET_KEYS": [Fernet.generate_key().decode()],
+        "EVENTS": {"order.created": {"resources": ["sales"]}},
+    }
+    new = make_subscription(event_name="order.created", sink="http", target="https://example.com")
+    with AsyncEvents(settings) as events:
+        events.upgrade()
+        with pytest.raises(AccessDenied, match="sales"):
+            events.subscribe(new, by=actor("manage"))
+        made = events.subscribe(new)
+        assert made.secret is not None
+        changed = events.change_subscription(
+            made.id, lambda old: evolve(old, target="https://example.com/2"), by=actor("sales")
+        )
+        assert (changed.target, changed.secret) == ("https://example.com/2", made.secret)
+        entries = events.runtime.ledger.read(lambda queries: queries.audit(limit=9, before=None))
+    assert [(one.who, one.action) for one in entries] == [
+        ("somebody", "subscription.change"),
+        ("application", "subscription.create"),
+    ]
+
+
+def test_a_name_is_not_longer_than_its_column():
+    with pytest.raises(ValueError, match="255"):
+        Actor.trusted("x" * 256)
