@@ -41,8 +41,8 @@ LONGEST_WHO: Final = 255
 class Actor:
     """Whoever asks for something.
 
-    `who` is what the audit log says, at most 255 characters. `tenant` binds the actor: it sees and makes what belongs to
-    that tenant only; None: it sees everything.
+    `who` is what the audit log says, at most 255 characters. `tenant` binds the actor: it sees
+    and makes what belongs to that tenant only; None: it sees everything.
     """
 
     who: str = field(validator=validators.max_len(LONGEST_WHO))

@@ -15,19 +15,16 @@ from uuid import UUID
 
 from attrs import frozen
 
-from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, NewEvent
-from asyncevents_core.domain.job import ReplayJob
-from asyncevents_core.domain.once import Answer, Once
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     Subscription,
     SubscriptionStatus,
 )
-from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.access import AccessOperations
 from asyncevents_core.ports.queries import LedgerQueries
 
 T = TypeVar("T")
@@ -77,7 +74,7 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter):
+class LedgerTransaction(EventWriter, AccessOperations):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -330,57 +327,6 @@ class LedgerTransaction(EventWriter):
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[UUID]:
         """Lock failed events that the filter means, by id, from behind `after` on."""
-
-    # -- replays as jobs --------------------------------------------------------------------
-
-    @abstractmethod
-    def insert_job(self, job: ReplayJob) -> None:
-        """Insert a job, made now; one that is there already is passed over."""
-
-    @abstractmethod
-    def lock_job(self, job_id: UUID) -> ReplayJob | None:
-        """Lock and return a job, waiting for others."""
-
-    @abstractmethod
-    def lock_due_job(self) -> ReplayJob | None:
-        """Lock and return the oldest job that is not over and whose due_at has come."""
-
-    @abstractmethod
-    def update_job(self, job: ReplayJob) -> None:
-        """Set state, phase, place, counts, owner and times of a locked job."""
-
-    # -- access -----------------------------------------------------------------------------
-
-    @abstractmethod
-    def insert_token(self, token: ApiToken) -> None:
-        """Insert a token, made now; one that is there already is passed over."""
-
-    @abstractmethod
-    def revoke_token(self, token_id: UUID) -> bool:
-        """Revoke a token now; False if there is none, or it was revoked before."""
-
-    @abstractmethod
-    def touch_token(self, token_id: UUID) -> None:
-        """Note that a token was used now."""
-
-    @abstractmethod
-    def write_audit(self, entries: Sequence[AuditEntry]) -> None:
-        """Write entries, made now; those that are there already are passed over."""
-
-    @abstractmethod
-    def begin_once(self, request: Once) -> Answer | None:
-        """Return what became of a request of that key, waiting for one that is under way.
-
-        None: nobody made it in the last `KEPT_FOR` seconds. Do it now, and `finish_once`.
-        """
-
-    @abstractmethod
-    def finish_once(self, request: Once, result: str) -> None:
-        """Say what became of a request that was begun in this transaction."""
-
-    @abstractmethod
-    def set_override(self, name: str, value: int | bool | None, *, by: str) -> None:
-        """Set a value in the ledger instead of the setting of that name; None: no more."""
 
     # -- upkeep -----------------------------------------------------------------------------
 

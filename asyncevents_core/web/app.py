@@ -24,7 +24,7 @@ from asyncevents_core.web.log_filters import provide_log_filter
 from asyncevents_core.web.parameters import provide_once
 from asyncevents_core.web.problems import HANDLERS
 from asyncevents_core.web.request_ids import RequestIds, id_of
-from asyncevents_core.web.routes import async_events, catalog, logs, operations, replays
+from asyncevents_core.web.routes import actions, async_events, catalog, logs, operations, replays
 
 BASE: Final = "/rest/V1"
 
@@ -68,6 +68,7 @@ def create_app(runtime: Runtime) -> Litestar:
                 BASE,
                 route_handlers=[
                     *async_events.HANDLERS,
+                    *actions.HANDLERS,
                     *operations.HANDLERS,
                     *catalog.HANDLERS,
                     *logs.HANDLERS,

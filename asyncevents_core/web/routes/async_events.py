@@ -31,14 +31,13 @@ from asyncevents_core.web.parameters import RowId, row_id
 from asyncevents_core.web.problems import documented
 from asyncevents_core.web.schemas.async_event import (
     AsyncEvent,
-    AsyncEventBody,
     AsyncEventDetails,
     answer,
     details,
-    magento_time,
-    store_id_of,
 )
+from asyncevents_core.web.schemas.async_event_input import AsyncEventBody
 from asyncevents_core.web.schemas.pages import AsyncEventList
+from asyncevents_core.web.schemas.stores import magento_time, store_id_of
 from asyncevents_core.web.search_criteria import parse
 from asyncevents_core.web.searching import Column, read_flag, read_number, read_time
 

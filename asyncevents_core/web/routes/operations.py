@@ -1,33 +1,30 @@
-"""Operations: many subscriptions at once, test events, configuration, status, audit, tokens."""
+"""Operations: configuration, status, the audit log, tokens."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from litestar import delete, get, patch, post
+from litestar import delete, get, patch
 from litestar.params import JSONBody
 
 from asyncevents_core.configuration import ConfiguredValue, configured
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.envelope import to_datetime
-from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.overrides import set_overrides
-from asyncevents_core.engine.subscriptions import set_status
 from asyncevents_core.engine.sweep import alive
 from asyncevents_core.engine.tokens import revoke_token
-from asyncevents_core.engine.trial import send_test_event
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.bodies import StrictBody
-from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenOnce
+from asyncevents_core.web.injected import GivenActor, GivenBackend
 from asyncevents_core.web.keyset import page
-from asyncevents_core.web.parameters import BeforeUuid, Limit, RowId, Uuid, row_id
+from asyncevents_core.web.parameters import BeforeUuid, Limit, Uuid
 from asyncevents_core.web.problems import documented
-from asyncevents_core.web.schemas.bodies import ConfigurationBody, StatusChange, TestEvent
+from asyncevents_core.web.schemas.bodies import ConfigurationBody
 from asyncevents_core.web.schemas.catalog import (
     AuditItem,
     AuditPage,
@@ -38,61 +35,8 @@ from asyncevents_core.web.schemas.catalog import (
     TokenList,
     WorkerItem,
 )
-from asyncevents_core.web.schemas.pages import Accepted, Changed
 
-_SUBSCRIPTIONS: Final = ["subscriptions"]
 _OPERATIONS: Final = ["operations"]
-
-
-@post(
-    "/async_events/status",
-    opt=needs(Resource.SAVE),
-    status_code=200,
-    dto=StrictBody[StatusChange],
-    return_dto=None,
-    responses=documented(400, 404),
-    tags=_SUBSCRIPTIONS,
-    summary="Enable or disable many subscriptions",
-)
-async def change_status(
-    data: JSONBody[StatusChange], backend: GivenBackend, actor: GivenActor
-) -> Changed:
-    """Enable or disable subscriptions, all or none of them."""
-    status = SubscriptionStatus.ENABLED if data.status else SubscriptionStatus.DISABLED
-    ids = sorted(set(data.subscription_ids))
-    definitions = backend.runtime.catalog
-    await backend.run(set_status, backend.ledger, ids, status, by=actor, definitions=definitions)
-    return Changed(subscription_ids=ids)
-
-
-@post(
-    "/async_event/{subscription_id:int}/test",
-    opt=needs(Resource.SAVE),
-    status_code=202,
-    dto=StrictBody[TestEvent],
-    return_dto=None,
-    responses=documented(400, 404, 409, 422),
-    tags=_SUBSCRIPTIONS,
-    summary="Send a test event",
-)
-async def send_test(
-    subscription_id: RowId,
-    data: JSONBody[TestEvent],
-    backend: GivenBackend,
-    actor: GivenActor,
-    once: GivenOnce,
-) -> Accepted:
-    """Send data to one subscription as its event; a worker delivers it within a second or so."""
-    made = await backend.run(
-        send_test_event,
-        backend.ledger,
-        row_id(subscription_id, "subscription"),
-        dict(data.data),
-        rules=backend.runtime.publish_rules,
-        by=actor,
-        once=once,
-    )
-    return Accepted(uuid=made)
 
 
 @get(
@@ -207,8 +151,6 @@ async def revoke(token_id: Uuid, backend: GivenBackend, actor: GivenActor) -> No
 
 
 HANDLERS: Final = [
-    change_status,
-    send_test,
     read_configuration,
     change_configuration,
     status,
