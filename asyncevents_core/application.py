@@ -158,7 +158,7 @@ class AsyncEvents:
         return subscribe(
             runtime.ledger,
             runtime.catalog,
-            runtime.signed(subscription),
+            subscription,
             check=runtime.check_subscription,
             by=by or _ITSELF,
         )
@@ -180,7 +180,7 @@ class AsyncEvents:
             runtime.ledger,
             runtime.catalog,
             subscription_id,
-            lambda old: runtime.signed(edit(old)),
+            edit,
             check=runtime.check_subscription,
             by=by or _ITSELF,
         )

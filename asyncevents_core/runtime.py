@@ -150,15 +150,11 @@ class Runtime:
             return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
         return sink
 
-    def signed(self, wanted: NewSubscription) -> NewSubscription:
-        """Return it with a secret, if its sink signs and it has none. Raises `UnknownName`."""
-        kind = self.plugins.sinks.get(wanted.sink)
-        if kind.signs and wanted.secret is None:
-            return evolve(wanted, secret=generate_secret())
-        return wanted
+    def check_subscription(self, wanted: NewSubscription) -> NewSubscription:
+        """Return it, with a secret if its sink signs and it has none. No I/O.
 
-    def check_subscription(self, wanted: NewSubscription) -> None:
-        """Raise `InvalidTarget` or `InvalidOptions` unless its sink can deliver so. No I/O."""
+        Raises `UnknownName`, or `InvalidTarget` or `InvalidOptions` where the sink refuses it.
+        """
         kind = self.plugins.sinks.get(wanted.sink)
         config = sink_config(self.settings, kind)
         kind.validate_target(wanted.target, config)
@@ -167,3 +163,6 @@ class Runtime:
         if problems:
             raise InvalidOptions(f"sink {kind.name!r}: {'; '.join(problems)}")
         kind.validate_options(wanted.options, wanted.target, config)
+        if kind.signs and wanted.secret is None:
+            return evolve(wanted, secret=generate_secret())
+        return wanted

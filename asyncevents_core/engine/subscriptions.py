@@ -24,8 +24,8 @@ from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 CANCEL_BATCH: Final = 500
 
-Check = Callable[[NewSubscription], None]
-"""Raises where a sink is unknown, or refuses the target or the options."""
+Check = Callable[[NewSubscription], NewSubscription]
+"""Raises where a sink is unknown, or refuses the target or the options; returns what to keep."""
 
 
 def subscribe(
@@ -42,7 +42,7 @@ def subscribe(
     Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
     `AccessDenied`, `IdempotencyConflict`.
     """
-    _check(definitions, subscription, check)
+    subscription = _checked(definitions, subscription, check)
     _allow(definitions, [subscription.event_name], by)
     _allow_tenant(subscription.tenant, by)
     entry_id = uuid7()
@@ -83,7 +83,8 @@ def change(
     """Let `edit` change a subscription and return it as it is then.
 
     `edit` sees the subscription as it is and returns what it is to be; it may be called again
-    where the database asks for that. Where nothing changes, nothing is written. Raises as
+    where the database asks for that. Where nothing changes, nothing is written; where only the
+    status does, nothing is checked: what cannot be delivered any more can be disabled. Raises as
     `subscribe`, and `NotFound`.
     """
     entry_id = uuid7()
@@ -95,7 +96,7 @@ def change(
         if new == old:
             return found
         if evolve(new, status=old.status) != old:
-            _check(definitions, new, check)
+            new = _checked(definitions, new, check)
         _allow(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
         tx.update_subscription(subscription_id, new)
@@ -179,11 +180,13 @@ def _found(found: Subscription | None, subscription_id: int, by: Actor) -> Subsc
     return found
 
 
-def _check(definitions: Definitions, subscription: NewSubscription, check: Check) -> None:
+def _checked(
+    definitions: Definitions, subscription: NewSubscription, check: Check
+) -> NewSubscription:
     definitions.get(subscription.event_name)
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
-    check(subscription)
+    return check(subscription)
 
 
 def _allow(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:

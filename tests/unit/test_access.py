@@ -133,8 +133,8 @@ def test_what_is_no_token(ledger, text):
 # -- subscriptions ----------------------------------------------------------------------------
 
 
-def good(_):
-    return None
+def good(subscription):
+    return subscription
 
 
 def test_the_same_key_makes_one_subscription(ledger, harness):

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from asyncevents_core import NewSubscription
+
 TARGET = "https://example.com/order_created"
 SENT = {
     "event_name": "order.created",
@@ -263,3 +265,13 @@ def test_an_event_that_is_not_installed_names_its_distribution(serve, monkeypatc
     refused = post(api.client("manage"), code=400, metadata=wanted)
     assert f"pip install {plugins._KNOWN_HOMES[wanted]}" in refused["message"]
     assert refused["errors"][0]["field"] == "asyncEvent.metadata"
+
+
+def test_what_can_be_delivered_no_more_can_be_disabled(api, client):
+    gone = NewSubscription(event_name="order.gone", sink="gone", target="nowhere")
+    number = api.ledger.run(lambda tx: tx.insert_subscription(gone))
+    status = {"asyncEvent": {"status": False}}
+    assert client.put(f"/async_event/{number}", json=status).json()["status"] is False
+    moved = {"asyncEvent": {"status": False, "recipient_url": TARGET}}
+    assert client.put(f"/async_event/{number}", json=moved).status_code == 400
+    assert client.delete(f"/async_event/{number}").status_code == 204

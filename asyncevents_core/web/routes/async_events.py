@@ -88,7 +88,7 @@ async def create(
         lambda: subscribe(
             runtime.ledger,
             runtime.catalog,
-            runtime.signed(new),
+            new,
             check=runtime.check_subscription,
             by=actor,
             once=once,
@@ -244,7 +244,7 @@ async def _change(
             runtime.ledger,
             runtime.catalog,
             number,
-            lambda old: runtime.signed(data.merged(old, clear=clear)),
+            lambda old: data.merged(old, clear=clear),
             check=runtime.check_subscription,
             by=actor,
         )
