@@ -46,6 +46,8 @@ def subscribe(
     _allow(definitions, [subscription.event_name], by)
     _allow_tenant(subscription.tenant, by)
     entry_id = uuid7()
+    # Without a key one of our own: a commit whose fate is unknown is run again.
+    request = once or Once.of(by.who, str(entry_id), b"")
 
     def insert(tx: LedgerTransaction) -> str:
         made = tx.insert_subscription(subscription)
@@ -65,7 +67,7 @@ def subscribe(
         return str(made)
 
     def work(tx: LedgerTransaction) -> Subscription:
-        made = int(do_once(tx, once, lambda: insert(tx)))
+        made = int(do_once(tx, request, lambda: insert(tx)))
         return _found(tx.lock_subscription(made), made, by)
 
     return ledger.run(work)

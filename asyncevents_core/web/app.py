@@ -45,9 +45,10 @@ def create_app(runtime: Runtime) -> Litestar:
     """Return the REST API as an ASGI application: ``create_app(events.runtime)``.
 
     Mount it in another application, or serve it by itself (`asyncevents serve`). It uses the
-    runtime and leaves it open.
+    runtime and leaves it open. Raises `SettingsError` where the event definitions are wrong.
     """
     settings = runtime.settings
+    runtime.catalog  # noqa: B018 - it imports EVENT_MODULES: now, not with the first request
     backend = Backend(runtime, threads=settings.web_threads)
 
     @asynccontextmanager

@@ -24,8 +24,9 @@ from asyncevents_core.errors import (
 )
 from asyncevents_core.settings import Settings
 from asyncevents_core.testing.builders import make_subscription
+from asyncevents_core.testing.ledger import MemoryLedger
 from asyncevents_core.worker.caretaker import Caretaker
-from tests.unit.harness import OPERATOR
+from tests.unit.harness import OPERATOR, Harness
 
 DAY = 86_400
 
@@ -149,6 +150,16 @@ def test_the_same_key_makes_one_subscription(ledger, harness):
     assert ask(None).id != first.id
     with pytest.raises(IdempotencyConflict):
         ask(Once.of("somebody", "key", b"two"))
+
+
+def test_a_commit_whose_fate_is_unknown_makes_one_subscription(clock):
+    ledger = MemoryLedger(clock=clock)
+    ledger.rerun_next(2)
+    new = make_subscription(event_name="order.created")
+    definitions = Harness(ledger=ledger, clock=clock).definitions
+    subscribe(ledger, definitions, new, check=good, by=OPERATOR)
+    assert len(ledger.read(lambda queries: queries.all_subscriptions())) == 1
+    assert len(ledger.read(lambda queries: queries.audit(limit=9, before=None))) == 1
 
 
 def test_an_edit_that_changes_nothing_writes_nothing(ledger, harness):
