@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents
+    from asyncevents_core.domain.access import Actor
     from asyncevents_core.domain.delivery import DeliveryState
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.marked import event
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from asyncevents_core.settings import Settings
 
 _HOMES = {
+    "Actor": "domain.access",
     "AsyncEvents": "application",
     "AsyncEventsError": "errors",
     "BatchingSink": "ports.sink",
@@ -97,6 +99,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Actor",
     "AsyncEvents",
     "AsyncEventsError",
     "BatchingSink",

@@ -7,11 +7,14 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from attrs import evolve
+
 from asyncevents_core.adapters import builtins
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
+from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishRules
@@ -148,8 +151,11 @@ class Runtime:
             return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
         return sink
 
-    def check_subscription(self, wanted: NewSubscription) -> None:
-        """Raise `InvalidTarget` or `InvalidOptions` unless its sink can deliver so. No I/O."""
+    def check_subscription(self, wanted: NewSubscription) -> NewSubscription:
+        """Return it, with a secret if its sink signs and it has none. No I/O.
+
+        Raises `UnknownName`, or `InvalidTarget` or `InvalidOptions` where the sink refuses it.
+        """
         kind = self.plugins.sinks.get(wanted.sink)
         config = sink_config(self.settings, kind)
         kind.validate_target(wanted.target, config)
@@ -158,3 +164,6 @@ class Runtime:
         if problems:
             raise InvalidOptions(f"sink {kind.name!r}: {'; '.join(problems)}")
         kind.validate_options(wanted.options, wanted.target, config)
+        if kind.signs and wanted.secret is None:
+            return evolve(wanted, secret=generate_secret())
+        return wanted

@@ -68,7 +68,20 @@ def _strict_converter() -> Converter:
     converter.register_structure_hook_func(
         lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
     )
+    converter.register_structure_hook_factory(
+        lambda wanted: getattr(wanted, "__origin__", None) is Mapping,
+        lambda wanted: _mapping_hook(converter.gen_structure_mapping(wanted)),
+    )
     return converter
+
+
+def _mapping_hook(inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, wanted: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"expected a mapping, got {type(value).__name__}")
+        return inner(value, wanted)
+
+    return structure
 
 
 def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:

@@ -40,6 +40,8 @@ _COMMANDS: Final = {
     "replay": "replaying:replay",
     "dead-letters": "replaying:dead_letters",
     "cleanup": "upkeep:cleanup",
+    "token": "token:token",
+    "serve": "serve:serve",
     "completion": "setup:completion",
 }
 

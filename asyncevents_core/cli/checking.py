@@ -14,11 +14,12 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.render import JSON_OPTION, console, json_lines
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
+from asyncevents_core.configuration import configured
 from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.sweep import alive
 from asyncevents_core.engine.trial import try_target
-from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.errors import AsyncEventsError, LedgerError
 from asyncevents_core.runtime import Runtime
 
 State = Literal["ok", "warning", "error"]
@@ -115,6 +116,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     )
     yield from _services(runtime)
     yield from _sinks(runtime)
+    yield from _configuration(runtime)
 
 
 def _named(name: str, _: object) -> str:
@@ -149,6 +151,17 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
         detail = f"subscriptions use the sink {sink!r}, which is not installed"
         yield Finding(what="subscriptions", state="error", detail=detail)
+
+
+def _configuration(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        found = configured(runtime.settings, runtime.ledger)
+    except LedgerError:
+        return  # said above
+    for one in found:
+        by = f", set by {one.changed_by}" if one.changed_by else ""
+        detail = f"{one.value} ({one.origin}{by})"
+        yield Finding(what=one.name, state="ok", detail=detail)
 
 
 def _broker(runtime: Runtime) -> Iterator[Finding]:

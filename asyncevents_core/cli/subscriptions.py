@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.parameters import LARGEST_COUNT, SECONDS, Number, row_id
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, local, table
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
@@ -84,7 +85,8 @@ def subscribe(
             rate_limit=rate_limit,
             options=read_options(context.runtime, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
-        )
+        ),
+        by=local_actor(),
     )
     shown = None if made.secret is None else receiver_secret(made.secret)
     if as_json:
@@ -157,7 +159,7 @@ def test(context: CliContext, subscription_id: int, event_name: str, as_json: bo
 @pass_cli
 def enable(context: CliContext, subscription_id: int) -> None:
     """Deliver again; what was held meanwhile goes out, in batches."""
-    set_status(context.ledger, subscription_id, SubscriptionStatus.ENABLED)
+    set_status(context.ledger, [subscription_id], SubscriptionStatus.ENABLED, by=local_actor())
     click.echo(f"subscription {subscription_id} is enabled")
 
 
@@ -166,7 +168,7 @@ def enable(context: CliContext, subscription_id: int) -> None:
 @pass_cli
 def disable(context: CliContext, subscription_id: int) -> None:
     """Hold open deliveries and make no new ones until it is enabled."""
-    set_status(context.ledger, subscription_id, SubscriptionStatus.DISABLED)
+    set_status(context.ledger, [subscription_id], SubscriptionStatus.DISABLED, by=local_actor())
     click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
 
 
@@ -178,7 +180,7 @@ def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
     """Delete a subscription: open deliveries are cancelled, the log stays."""
     if not yes:
         click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)
-    set_status(context.ledger, subscription_id, SubscriptionStatus.DELETED)
+    set_status(context.ledger, [subscription_id], SubscriptionStatus.DELETED, by=local_actor())
     click.echo(f"subscription {subscription_id} is deleted; its log stays")
 
 

@@ -296,7 +296,7 @@ class EventClaims:
     def _fail(self, tx: LedgerTransaction, event: Event, error: str, *, final: bool) -> None:
         deaths = event.deaths + 1
         policy = RetryPolicy()
-        if final or exhausted(deaths, policy, default_maximum=self._policy.maximum_deaths):
+        if final or exhausted(deaths, policy, default_maximum=self._policy.deaths_allowed):
             tx.fail_event(event.id, deaths=deaths, reason=error)
             return
         delay = retry_delay(

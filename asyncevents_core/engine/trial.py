@@ -61,7 +61,7 @@ class TrialRules:
     a sink from its name; `source` is the CloudEvents source; `deadline` is in seconds.
     """
 
-    check: Callable[[NewSubscription], None]
+    check: Callable[[NewSubscription], object]
     open_sink: Callable[[str], Sink] = field(repr=False)
     clock: Clock
     source: str

@@ -24,6 +24,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.access import AccessOperations
 from asyncevents_core.ports.index_queue import IndexQueue
 from asyncevents_core.ports.queries import LedgerQueries
 
@@ -74,7 +75,7 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter, IndexQueue):
+class LedgerTransaction(EventWriter, AccessOperations, IndexQueue):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -102,6 +103,17 @@ class LedgerTransaction(EventWriter, IndexQueue):
     @abstractmethod
     def insert_subscription(self, subscription: NewSubscription) -> int:
         """Insert it, increment the epoch, return its id (1, 2, …)."""
+
+    @abstractmethod
+    def lock_subscription(self, subscription_id: int) -> Subscription | None:
+        """Lock and return a subscription, deleted ones too, waiting for others."""
+
+    @abstractmethod
+    def update_subscription(self, subscription_id: int, subscription: NewSubscription) -> None:
+        """Set everything of one that is not deleted, and increment the epoch.
+
+        Its status changes as by `set_subscription_status`.
+        """
 
     @abstractmethod
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
@@ -305,7 +317,7 @@ class LedgerTransaction(EventWriter, IndexQueue):
 
     @abstractmethod
     def insert_replay(self, request: ReplayRequest) -> None:
-        """Note a request; its `requested_at` is the ledger's now."""
+        """Note a request, made now; one that is there already is passed over."""
 
     @abstractmethod
     def lock_dead(

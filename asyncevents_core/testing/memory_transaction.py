@@ -19,6 +19,7 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.testing.memory_access import AccessOperations
 from asyncevents_core.testing.memory_events import by_due, is_due, undeleted
 from asyncevents_core.testing.memory_tables import AttemptRow, SubscriptionRow
 from asyncevents_core.testing.memory_upkeep import UpkeepOperations
@@ -26,7 +27,7 @@ from asyncevents_core.testing.memory_upkeep import UpkeepOperations
 _by_id = attrgetter("id")
 
 
-class MemoryLedgerTransaction(UpkeepOperations):
+class MemoryLedgerTransaction(AccessOperations, UpkeepOperations):
     """One transaction on the tables, which belong to it alone while it runs."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -69,6 +70,38 @@ class MemoryLedgerTransaction(UpkeepOperations):
             ),
         )
         return number
+
+    def lock_subscription(self, subscription_id: int) -> Subscription | None:
+        row = self._tables.subscriptions.get(subscription_id)
+        return None if row is None else row.value()
+
+    def update_subscription(self, subscription_id: int, subscription: NewSubscription) -> None:
+        epoch = self._tables.count_up("epoch")
+        row = self._tables.subscriptions.get(subscription_id)
+        if row is None or row.subscription.status is SubscriptionStatus.DELETED:
+            return
+        changed = Subscription(
+            id=subscription_id,
+            event_name=subscription.event_name,
+            sink=subscription.sink,
+            target=subscription.target,
+            secret=subscription.secret,
+            tenant=subscription.tenant,
+            retry=subscription.retry,
+            rate_limit=subscription.rate_limit,
+            options={},
+            status=subscription.status,
+            created_at=row.subscription.created_at,
+        )
+        self._tables.subscriptions.put(
+            subscription_id,
+            SubscriptionRow(
+                subscription=changed,
+                options=json.dumps(dict(subscription.options)),
+                holding=row.holding or subscription.status is SubscriptionStatus.DISABLED,
+                epoch=epoch,
+            ),
+        )
 
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
         epoch = self._tables.count_up("epoch")

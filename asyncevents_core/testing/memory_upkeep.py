@@ -30,7 +30,8 @@ class UpkeepOperations(EventOperations, IndexOperations):
         return None if row is None else row.event
 
     def insert_replay(self, request: ReplayRequest) -> None:
-        self._tables.replays.put(request.id, evolve(request, requested_at=self.now()))
+        if request.id not in self._tables.replays:
+            self._tables.replays.put(request.id, evolve(request, requested_at=self.now()))
 
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
@@ -113,10 +114,12 @@ class UpkeepOperations(EventOperations, IndexOperations):
 def dead_deliveries(tables: Tables, wanted: DeadFilter) -> list[Delivery]:
     """Return the dead deliveries that a filter means, by id."""
     replayed = replayed_deliveries(tables)
+    states = (DeliveryState.DEAD, DeliveryState.DELIVERED)[: 1 + wanted.delivered]
     found = [
         one
         for one in tables.deliveries
-        if one.state is DeliveryState.DEAD
+        if one.state in states
+        and wanted.tenant in (None, _tenant_of(tables, one))
         and wanted.subscription_id in (None, one.subscription_id)
         and wanted.reason in (None, one.reason)
         and (wanted.replayed or one.id not in replayed)
@@ -132,7 +135,9 @@ def failed_events(tables: Tables, wanted: DeadFilter) -> list[Event]:
     found = [
         row.event
         for row in tables.events
-        if row.event.state is EventState.FAILED and _is_meant(row, row.event.created_at, wanted)
+        if row.event.state is EventState.FAILED
+        and wanted.tenant in (None, row.event.tenant)
+        and _is_meant(row, row.event.created_at, wanted)
     ]
     return sorted(found, key=_by_id)
 
@@ -140,6 +145,11 @@ def failed_events(tables: Tables, wanted: DeadFilter) -> list[Event]:
 def replayed_deliveries(tables: Tables) -> set[UUID]:
     """Return the deliveries that were replayed."""
     return {one.replay_of for one in tables.deliveries if one.replay_of is not None}
+
+
+def _tenant_of(tables: Tables, delivery: Delivery) -> str | None:
+    row = tables.subscriptions.get(delivery.subscription_id)
+    return None if row is None else row.subscription.tenant
 
 
 def _is_meant(row: EventRow | None, created_at: int, wanted: DeadFilter) -> bool:

@@ -19,6 +19,7 @@ from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.claims import EventClaims, Resolved, Resolving
 from asyncevents_core.engine.due import DueDeliveries
 from asyncevents_core.engine.matching import SubscriptionIndex
+from asyncevents_core.engine.overrides import refresh
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.publish import SWEEP_AFTER
 from asyncevents_core.engine.resolve import ServiceCaller
@@ -88,9 +89,10 @@ class Parts:
                 "retries", lambda: runtime.retry_manager.woken(prefetch=PREFETCH), woken
             )
         self._caretaker: Caretaker | None = None
-        if settings.log_cleanup_enabled and Role.RETRY in options.roles:
+        if Role.RETRY in options.roles:
             self._caretaker = Caretaker(
                 ledger=runtime.ledger,
+                enabled=settings.log_cleanup_enabled,
                 days=settings.log_lifetime_days,
                 indexed=policy.indexing,
                 next_run=functools.partial(next_run, settings.log_cleanup_schedule),
@@ -102,6 +104,9 @@ class Parts:
             policy=policy,
             clock=clock,
             health=health,
+            heard=functools.partial(
+                refresh, runtime.ledger, policy.live, indexer=settings.indexer is not None
+            ),
             scheduled=self._expect,
             written=bell.ring,
         )

@@ -8,6 +8,7 @@ from uuid import UUID
 from attrs import define, field
 
 from asyncevents_core.catalog import EventCatalog
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.identifiers import uuid7
@@ -27,6 +28,7 @@ from asyncevents_core.engine.sweep import reap_workers, release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.clock import ManualClock
 
+OPERATOR = Actor.trusted("operator")
 Answer = Callable[[Lease], Outcome]
 
 

@@ -16,7 +16,7 @@ from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.cleanup import clean_up, clean_up_if_due
 from asyncevents_core.engine.replay import replay_dead
 from asyncevents_core.engine.subscriptions import set_status
-from tests.unit.harness import fails, ok, resolved
+from tests.unit.harness import OPERATOR, fails, ok, resolved
 
 DAY = 86_400.0
 
@@ -124,10 +124,10 @@ def test_of_several_the_one_that_nobody_replayed_is(harness, dead):
 
 
 def test_those_of_disabled_and_deleted_subscriptions_are_refused(harness, dead):
-    set_status(harness.ledger, dead[0], SubscriptionStatus.DISABLED)
+    set_status(harness.ledger, [dead[0]], SubscriptionStatus.DISABLED, by=OPERATOR)
     done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
     assert (done.made, done.refused) == (5, 5)
-    set_status(harness.ledger, dead[0], SubscriptionStatus.DELETED)
+    set_status(harness.ledger, [dead[0]], SubscriptionStatus.DELETED, by=OPERATOR)
     done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
     assert (done.made, done.refused) == (0, 5)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, bindparam, select
 
 from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.access_rows import AccessRows
 from asyncevents_core.adapters.sqlalchemy.delivery_rows import DeliveryRows
 from asyncevents_core.adapters.sqlalchemy.event_rows import EventRows
 from asyncevents_core.adapters.sqlalchemy.inserting import (
@@ -16,6 +17,7 @@ from asyncevents_core.adapters.sqlalchemy.inserting import (
     insertion,
     with_update,
 )
+from asyncevents_core.adapters.sqlalchemy.job_rows import JobRows
 from asyncevents_core.adapters.sqlalchemy.outcome_rows import OutcomeRows
 from asyncevents_core.adapters.sqlalchemy.replay_rows import ReplayRows
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event
@@ -66,6 +68,8 @@ class SqlTransaction(
     DeliveryRows,
     OutcomeRows,
     ReplayRows,
+    JobRows,
+    AccessRows,
     WorkerRows,
     UpkeepRows,
     SqlWriter,

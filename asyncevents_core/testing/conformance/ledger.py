@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncevents_core.testing.conformance.ledger_access import AccessRows
 from asyncevents_core.testing.conformance.ledger_base import CallersTransaction
 from asyncevents_core.testing.conformance.ledger_deliveries import DeliveryRows
 from asyncevents_core.testing.conformance.ledger_events import EventRows
@@ -28,6 +29,7 @@ class LedgerConformance(
     OutcomeRows,
     WorkerRows,
     ReplayRows,
+    AccessRows,
     UpkeepRows,
     IndexQueueRows,
     Queries,

@@ -15,6 +15,7 @@ from tests.benchmarks.scenarios.latency import Latency
 from tests.benchmarks.scenarios.matching import Matching
 from tests.benchmarks.scenarios.memory import Memory
 from tests.benchmarks.scenarios.publishing import Publishing
+from tests.benchmarks.scenarios.rest import Rest
 from tests.benchmarks.scenarios.scaling import Scaling
 from tests.benchmarks.scenarios.start_up import StartUp
 from tests.benchmarks.scenarios.transports import Transports
@@ -32,4 +33,5 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     StartUp(),
     Memory(),
     Growth(),
+    Rest(),
 )
