@@ -39,7 +39,8 @@ class PubSubConfig:
 
     `credentials` are named sets that subscriptions refer to; `endpoint` is HOST:PORT, or
     http://HOST:PORT of an emulator, which is spoken to in plain text and without credentials;
-    `clients` bounds how many clients, one for each set of credentials in use, are kept open.
+    `clients` is how many clients, one for each set of credentials, are kept open; those in use
+    always are.
     """
 
     project: str | None = None

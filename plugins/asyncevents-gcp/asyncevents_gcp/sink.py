@@ -49,9 +49,9 @@ class PubSubSink(Sink):
         options = options_of(request.options)
         topic = _topic(request.target)
         message = message_of(request, options)
-        publisher = await self._publishers.get(self._credentials(options))
-        path = topic.path(_project(topic, publisher.project))
-        return await publisher.publish(path, message, max(0.001, until - loop.time()))
+        async with self._publishers.using(self._credentials(options)) as publisher:
+            path = topic.path(_project(topic, publisher.project))
+            return await publisher.publish(path, message, max(0.001, until - loop.time()))
 
     def _credentials(self, options: PubSubOptions) -> CredentialSet:
         try:

@@ -45,7 +45,7 @@ class Faulty:
 @contextmanager
 def running(faulty: Faulty) -> Iterator[Faulty]:
     pool = ThreadPoolExecutor(16, thread_name_prefix="faulty-server")
-    server = grpc.server(pool)
+    server = grpc.server(pool, options=[("grpc.max_receive_message_length", -1)])
     publish = grpc.unary_unary_rpc_method_handler(
         faulty.answer,
         request_deserializer=PublishRequest.deserialize,
