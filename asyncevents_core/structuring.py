@@ -57,7 +57,12 @@ def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T
     problems.extend(f"{path}.{name}: is required" for name in missing)
     if problems:
         return good  # type: ignore[return-value]  # never used: the caller raises
-    return cls(**good)
+    try:
+        return cls(**good)
+    except ValueError as error:
+        # What a class says of its fields together.
+        problems.append(f"{path}: {error}" if path else str(error))
+        return good  # type: ignore[return-value]  # never used, either
 
 
 def _strict_converter() -> Converter:
