@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "core": ROOT,
     "http": ROOT / "plugins/asyncevents-http",
+    "aws": ROOT / "plugins/asyncevents-aws",
+    "gcp": ROOT / "plugins/asyncevents-gcp",
     "file-sink": ROOT / "docs/examples/file-sink",
     "events": ROOT / "docs/examples/events-plugin",
 }
@@ -51,6 +53,27 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     http = names_in(wheels, "asyncevents_http")
     assert "asyncevents_http/py.typed" in http
     assert not [name for name in http if "test" in name]
+    for one in ("asyncevents_aws", "asyncevents_gcp"):
+        names = names_in(wheels, one)
+        assert f"{one}/py.typed" in names
+        assert {name.split("/")[0] for name in names} == {one, f"{one}-0.1.0.dist-info"}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "sinks"),
+    [
+        ("asyncevents-aws", {"eventbridge", "kinesis", "sns", "sqs"}),
+        ("asyncevents-gcp", {"pubsub"}),
+    ],
+)
+def test_each_plugin_works_alone_beside_core(tmp_path, wheels, distribution, sinks):
+    installed = Installed(tmp_path, wheels)
+    installed.install(distribution)
+    assert installed.sinks() == dict.fromkeys(sinks, distribution)
+    health = {
+        row["name"]: row["health"] for row in installed.rows("plugins") if row["kind"] == "sink"
+    }
+    assert health == dict.fromkeys(sinks, "ok")
 
 
 def test_core_works_alone_then_plugins_are_found_when_installed(core):
