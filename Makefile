@@ -10,6 +10,10 @@ BENCH_STAMP := $(VENV)/.bench-installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/pyproject.toml)
 EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 ARGS ?=
+# Those that measure time, or start many processes, have the machine for themselves.
+ALONE := tests/integration tests/benchmarks
+SIDE_BY_SIDE := $(filter-out $(ALONE) tests/services,$(patsubst %/,%,$(wildcard tests/*/))) \
+	$(wildcard plugins/*/tests docs/examples/*/tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test test-crash bench bench-smoke lint format clean
@@ -35,7 +39,12 @@ serve: install  ## Serve the REST API of your settings module (ARGS="--port 8080
 
 test: install  ## Run all tests, with every real service that this machine can have
 	@$(BIN)/python -m tests.services
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(ALONE)
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 test-crash: install  ## Kill everything at random on every broker and database: build/crash-suite.md
 	@$(BIN)/python -m tests.services

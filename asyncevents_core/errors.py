@@ -35,7 +35,8 @@
     ├── InvalidQuery             a search that cannot be understood
     ├── IndexerError
     │   ├── IndexUnavailable     the index cannot be reached, opened or written
-    │   └── SearchTimeout        a search took longer than it may
+    │   ├── SearchTimeout        a search took longer than it may
+    │   └── SearchOff            there is no index to search
     └── EagerDeliveryFailed      EAGER = True: a service or a sink failed inside publish()
 """
 
@@ -71,6 +72,7 @@ __all__ = [
     "PluginError",
     "PublishError",
     "ReplayRefused",
+    "SearchOff",
     "SearchTimeout",
     "ServiceArguments",
     "ServiceError",
@@ -253,6 +255,10 @@ class IndexerError(AsyncEventsError):
 
 class IndexUnavailable(IndexerError):
     """The index cannot be reached, opened or written."""
+
+
+class SearchOff(IndexerError):
+    """There is no index: INDEXER is not set."""
 
 
 class SearchTimeout(IndexerError):

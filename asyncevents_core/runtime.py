@@ -12,22 +12,25 @@ from attrs import evolve
 from asyncevents_core.adapters import builtins
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.kombu import KombuBroker
+from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
 from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishRules
+from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.engine.threads import ThreadedSink
-from asyncevents_core.errors import InvalidOptions
+from asyncevents_core.errors import InvalidOptions, SearchOff
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
+from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, Sink
-from asyncevents_core.settings import Settings, sink_config
+from asyncevents_core.settings import Settings, indexer_config, sink_config
 from asyncevents_core.structuring import structure
 
 
@@ -74,6 +77,8 @@ class Runtime:
         """Close connections. Idempotent."""
         if "retry_manager" in self.__dict__:
             self.retry_manager.close()
+        if "search" in self.__dict__:
+            self.search.close()
         if self._ledger is not None:
             self._ledger.close()
 
@@ -128,7 +133,7 @@ class Runtime:
             maximum_deaths=settings.maximum_deaths,
             retry_after_max=settings.retry_after_max,
             retry_backstop=self.retry_manager.backstop,
-            indexing=settings.indexer is not None and settings.indexing_enabled,
+            indexing=settings.indexer is not None,
         )
 
     @cached_property
@@ -142,6 +147,22 @@ class Runtime:
         """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
         kind = self.plugins.retry_managers.get(self.settings.retry_manager)
         return kind.open(self.broker_config)
+
+    def open_indexer(self) -> Indexer:
+        """Open the indexer that INDEXER names. Raises `UnknownName`, `SettingsError`, `SearchOff`.
+
+        Each call opens it anew: the caller closes it.
+        """
+        if self.settings.indexer is None:
+            raise SearchOff("INDEXER is not set")
+        kind = self.plugins.indexers.get(self.settings.indexer)
+        return kind.open(indexer_config(self.settings, kind))
+
+    @cached_property
+    def search(self) -> LogSearch:
+        """The search over the log; off where INDEXER is not set. Closed with the runtime."""
+        indexer = None if self.settings.indexer is None else self.open_indexer()
+        return LogSearch(self.ledger, indexer, parse_query)
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""

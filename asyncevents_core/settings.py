@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from asyncevents_core.domain.event import EVENT_NAME
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.errors import SettingsError, suggestion
+from asyncevents_core.ports.indexer import IndexerType
 from asyncevents_core.ports.sink import SECRET, SinkType
 from asyncevents_core.structuring import read_text, structure
 
@@ -111,6 +112,7 @@ class Settings:
     service_resolver: str = "import"
     retry_manager: str = "ledger"
     indexer: str | None = None
+    indexers: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
     maximum_deaths: int = field(default=5, validator=validators.ge(0))
     retry_after_max: float = field(default=3600.0, validator=validators.ge(0))
     indexing_enabled: bool = True
@@ -200,6 +202,16 @@ def sink_config(settings: Settings, kind: SinkType[T]) -> T:
     config = structure(kind.config_class, settings.sinks.get(kind.name, {}), path, problems)
     if problems:
         raise SettingsError(problems, origin=settings.origins.get("SINKS", "the settings"))
+    return config
+
+
+def indexer_config(settings: Settings, kind: IndexerType[T]) -> T:
+    """Return the configuration of an indexer from INDEXERS. Raises `SettingsError`."""
+    problems: list[str] = []
+    path = f"INDEXERS[{kind.name!r}]"
+    config = structure(kind.config_class, settings.indexers.get(kind.name, {}), path, problems)
+    if problems:
+        raise SettingsError(problems, origin=settings.origins.get("INDEXERS", "the settings"))
     return config
 
 

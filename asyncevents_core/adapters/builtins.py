@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
 from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
+from asyncevents_core.adapters.tantivy.kind import EmbeddedIndexerType
 from asyncevents_core.hookspecs import hookimpl
+from asyncevents_core.ports.indexer import AnyIndexerType
 from asyncevents_core.ports.resolver import ServiceResolverType
 from asyncevents_core.ports.retry import RetryManagerType
 
@@ -16,6 +18,12 @@ from asyncevents_core.ports.retry import RetryManagerType
 def asyncevents_register_service_resolvers() -> Sequence[ServiceResolverType]:
     """Register `import`."""
     return [ImportResolverType()]
+
+
+@hookimpl
+def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
+    """Register `embedded`."""
+    return [EmbeddedIndexerType()]
 
 
 @hookimpl

@@ -35,7 +35,7 @@ _COMMANDS: Final = {
     "subscriptions": "subscriptions:subscriptions",
     "worker": "working:worker",
     "status": "upkeep:status",
-    "logs": "reading:logs",
+    "logs": "logs:logs",
     "trace": "reading:trace",
     "replay": "replaying:replay",
     "dead-letters": "replaying:dead_letters",

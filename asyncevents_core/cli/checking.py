@@ -142,6 +142,8 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     for warning in warnings:
         yield Finding(what="durability", state="warning", detail=warning)
     for role in Role:
+        if role is Role.INDEX and runtime.settings.indexer is None:
+            continue
         count = sum(role in worker.roles for worker in workers)
         if count:
             yield Finding(what=f"{role} consumers", state="ok", detail=f"{count} running")

@@ -1,4 +1,4 @@
-"""`published`, `logs`, `trace`: what happened."""
+"""`published`, `trace`: what happened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import (
     JSON_OPTION,
     console,
@@ -23,18 +22,19 @@ from asyncevents_core.cli.render import (
     table,
 )
 from asyncevents_core.domain.delivery import Attempt
-from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 
 _LONGEST_CELL = 120
-_LIMIT = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+LIMIT_OPTION = click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000)
+)
 
 
 @click.command()
 @click.option("--name", help="Events of this name only.")
-@_LIMIT
+@LIMIT_OPTION
 @click.option("--before", type=click.UUID, metavar="UUID", help="Page on: the last id shown.")
 @JSON_OPTION
 @pass_cli
@@ -69,56 +69,7 @@ def published(
                 one.id,
                 one.name,
                 f"{one.state}: {one.reason}" if one.reason else one.state,
-                _short(one.published.decode()),
-            ]
-            for one in found
-        ],
-    )
-
-
-@click.command()
-@click.option(
-    "--subscription", type=row_id, metavar="ID", help="Attempts of one subscription only."
-)
-@_LIMIT
-@click.option("--before", type=row_id, metavar="LOG_ID", help="Page on: the last log id shown.")
-@JSON_OPTION
-@pass_cli
-def logs(
-    context: CliContext, subscription: int | None, limit: int, before: int | None, as_json: bool
-) -> None:
-    """List attempts, newest first. `asyncevents trace UUID` shows one delivery in full."""
-    found = context.ledger.read(
-        lambda queries: queries.logs(
-            LogFilter(subscription_id=subscription), limit=limit, before=before
-        )
-    )
-    if as_json:
-        json_lines(
-            {
-                "log_id": one.log_id,
-                "uuid": one.attempt.delivery_id,
-                "event_name": one.event_name,
-                "subscription_id": one.subscription_id,
-                "delivery": one.delivery_state.value,
-                **_attempt(one.attempt),
-            }
-            for one in found
-        )
-        return
-    table(
-        "Attempts",
-        ["log id", "started", "uuid", "event", "sub.", "outcome", "detail", "took"],
-        [
-            [
-                one.log_id,
-                local(one.attempt.started_at),
-                one.attempt.delivery_id,
-                one.event_name,
-                one.subscription_id,
-                one.attempt.outcome,
-                _short(one.attempt.detail),
-                seconds(one.attempt.duration),
+                short(one.published.decode()),
             ]
             for one in found
         ],
@@ -190,7 +141,7 @@ def _show(one: Trace) -> None:
                 attempt.status,
                 seconds(attempt.duration),
                 attempt.detail,
-                _short(attempt.response),
+                short(attempt.response),
             ]
             for number, attempt in enumerate(one.attempts, start=1)
         ],
@@ -223,12 +174,13 @@ def _plain(one: Trace) -> dict[str, Any]:
         "requested_at": None if one.request is None else iso(one.request.requested_at),
         "replays": [str(replay) for replay in one.replays],
         "due_at": iso(one.delivery.due_at),
-        "attempts": [_attempt(attempt) for attempt in one.attempts],
+        "attempts": [attempt_fields(attempt) for attempt in one.attempts],
         "payload": None if one.event.body is None else json.loads(one.event.body),
     }
 
 
-def _attempt(one: Attempt) -> dict[str, Any]:
+def attempt_fields(one: Attempt) -> dict[str, Any]:
+    """Return an attempt as JSON has it."""
     return {
         "outcome": one.outcome.value,
         "detail": one.detail,
@@ -240,6 +192,7 @@ def _attempt(one: Attempt) -> dict[str, Any]:
     }
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text as one line that fits into a cell."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST_CELL else line[: _LONGEST_CELL - 1] + "…"

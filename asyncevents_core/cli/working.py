@@ -23,7 +23,9 @@ _ALIASES: Final = {
 
 
 @click.command()
-@click.option("--consumers", default="trigger,retry", show_default=True, help="What to consume.")
+@click.option(
+    "--consumers", default="trigger,retry,index", show_default=True, help="What to consume."
+)
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--drain", is_flag=True, help="Exit when nothing is due within ten seconds.")
 @click.option("--log-format", default="text", type=click.Choice(["text", "json"]))
@@ -43,7 +45,8 @@ def worker(
 
     Either ends it gracefully: what is under way is finished within SHUTDOWN_GRACE, everything
     else stays in the ledger. The consumer `trigger` takes new events, `retry` takes deliveries
-    that are due again. Exits with 3 where threads hang in services or sinks.
+    that are due again, `index` feeds the search index where INDEXER is set, one process at a
+    time. Exits with 3 where threads hang in services or sinks.
 
     \b
     Examples:

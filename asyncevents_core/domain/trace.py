@@ -65,6 +65,17 @@ class LoggedAttempt:
     newest: bool
 
     @property
+    def row(self) -> LogRow:
+        """The same as a row of a list."""
+        return LogRow(
+            log_id=self.log_id,
+            event_name=self.event.name,
+            subscription_id=self.subscription_id,
+            delivery_state=self.delivery_state,
+            attempt=self.attempt,
+        )
+
+    @property
     def status(self) -> str:
         """What the attempt came to: delivered, retrying, dead_lettered or abandoned."""
         outcome = self.attempt.outcome

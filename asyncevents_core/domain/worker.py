@@ -9,10 +9,11 @@ from attrs import frozen
 
 
 class Role(enum.StrEnum):
-    """What a worker consumes: new events, or deliveries that are due (again)."""
+    """What a worker consumes: new events, deliveries that are due (again), what to index."""
 
     TRIGGER = "trigger"
     RETRY = "retry"
+    INDEX = "index"
 
 
 @frozen(kw_only=True)

@@ -69,9 +69,7 @@ def read_overrides(ledger: Ledger) -> dict[str, int | bool]:
     return {one.name: one.value for one in found}
 
 
-def refresh(ledger: Ledger, live: LiveValues, *, indexer: bool) -> None:
-    """Let a worker's policy hear of what is set. `indexer`: whether there is one at all."""
-    found = read_overrides(ledger)
-    deaths, indexing = found.get("MAXIMUM_DEATHS"), found.get("INDEXING_ENABLED")
+def refresh(ledger: Ledger, live: LiveValues) -> None:
+    """Let a worker's policy hear of what is set."""
+    deaths = read_overrides(ledger).get("MAXIMUM_DEATHS")
     live.maximum_deaths = None if deaths is None else int(deaths)
-    live.indexing = None if indexing is None else bool(indexing) and indexer

@@ -27,14 +27,14 @@ class LiveValues:
     """What operators set at run time, as this process heard of it last; None: nothing."""
 
     maximum_deaths: int | None = None
-    indexing: bool | None = None
 
 
 @frozen(kw_only=True)
 class Policy:
     """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events.
 
-    `maximum_deaths` and `indexing` are what the settings say, `live` what they are replaced with.
+    `maximum_deaths` is what the settings say, `live` what it is replaced with; `indexing` tells
+    that there is an index.
     """
 
     source: str
@@ -54,8 +54,8 @@ class Policy:
 
     @property
     def indexes(self) -> bool:
-        """Whether attempts are queued for the indexer."""
-        return self.indexing if self.live.indexing is None else self.live.indexing
+        """Whether attempts are queued for the indexer, also while it is switched off."""
+        return self.indexing
 
     @property
     def delivery_lease(self) -> float:

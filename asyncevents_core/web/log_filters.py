@@ -40,6 +40,10 @@ def provide_log_filter(
 
 
 def _search(query: str | None) -> None:
-    """Where Lucene queries come in: raises a `Problem`, for there is no index yet."""
+    """Where Lucene queries come in: raises a `Problem`, for they are not answered here yet."""
     if query is not None:
-        raise Problem(409, "search is off: no index", kind="search-off")
+        raise Problem(
+            409,
+            "search is not there over REST yet: `asyncevents logs QUERY` searches",
+            kind="search-off",
+        )

@@ -31,6 +31,7 @@ from asyncevents_core.worker.bookkeeper import Bookkeeper
 from asyncevents_core.worker.caretaker import Caretaker
 from asyncevents_core.worker.claimer import Claimer, Outlets
 from asyncevents_core.worker.deliverer import Deliverer
+from asyncevents_core.worker.indexing import IndexConsumer
 from asyncevents_core.worker.receiver import PREFETCH, Inbox, Receiver
 from asyncevents_core.worker.rounds import Rounds
 from asyncevents_core.worker.signals import Bell, LedgerHealth
@@ -48,7 +49,7 @@ class WorkerOptions:
     `handle_signals` installs SIGTERM and SIGINT handlers; only possible on the main thread.
     """
 
-    roles: tuple[Role, ...] = (Role.TRIGGER, Role.RETRY)
+    roles: tuple[Role, ...] = (Role.TRIGGER, Role.RETRY, Role.INDEX)
     drain: bool = False
     handle_signals: bool = True
 
@@ -97,6 +98,13 @@ class Parts:
                 indexed=policy.indexing,
                 next_run=functools.partial(next_run, settings.log_cleanup_schedule),
             )
+        self._indexing: IndexConsumer | None = None
+        if policy.indexing and Role.INDEX in options.roles:
+            self._indexing = IndexConsumer(
+                ledger=runtime.ledger,
+                open_indexer=runtime.open_indexer,
+                enabled=settings.indexing_enabled,
+            )
         self._bookkeeper = Bookkeeper(
             ledger=runtime.ledger,
             retries=runtime.retry_manager,
@@ -104,9 +112,7 @@ class Parts:
             policy=policy,
             clock=clock,
             health=health,
-            heard=functools.partial(
-                refresh, runtime.ledger, policy.live, indexer=settings.indexer is not None
-            ),
+            heard=functools.partial(refresh, runtime.ledger, policy.live),
             scheduled=self._expect,
             written=bell.ring,
         )
@@ -162,8 +168,9 @@ class Parts:
         self._claimer.start()
         for receiver in self._receivers:
             receiver.start()
-        if self._caretaker is not None:
-            self._caretaker.start()
+        for helper in (self._caretaker, self._indexing):
+            if helper is not None:
+                helper.start()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -191,6 +198,8 @@ class Parts:
             return False
         try:
             backlog = self._ledger.read(lambda queries: queries.backlog(horizon=self._horizon))
+            if self._indexing is not None and not self._indexing.idle():
+                return False
         except LedgerError as error:
             logger.warning("cannot count the backlog", extra={"error": str(error)})
             return False
@@ -220,6 +229,9 @@ class Parts:
                 "outcomes could not be written; their deliveries are sent again",
                 extra={"outcomes": self._bookkeeper.unwritten},
             )
+        if self._indexing is not None:
+            # The last outcomes are indexed by whoever has the lease next.
+            await run(self._side, self._indexing.stop)
         self.services.close()
         hanging = self.stuck
         await self.sinks.close()

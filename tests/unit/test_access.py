@@ -12,7 +12,7 @@ from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.token import new_token, read_token
 from asyncevents_core.engine.overrides import refresh, set_overrides
-from asyncevents_core.engine.policy import LiveValues, Policy
+from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.subscriptions import change, subscribe
 from asyncevents_core.engine.tokens import authenticate, create_token, revoke_token
 from asyncevents_core.errors import (
@@ -195,24 +195,17 @@ def test_a_change_that_is_refused_changes_nothing(ledger, harness):
 
 
 def test_workers_hear_of_what_is_set(ledger):
-    policy = Policy(source="/t", maximum_deaths=5, indexing=True)
+    policy = Policy(source="/t", maximum_deaths=5)
 
     def hear():
-        refresh(ledger, policy.live, indexer=True)
-        return policy.deaths_allowed, policy.indexes
+        refresh(ledger, policy.live)
+        return policy.deaths_allowed
 
-    assert hear() == (5, True)
-    set_overrides(ledger, {"MAXIMUM_DEATHS": 0, "INDEXING_ENABLED": False}, by=OPERATOR)
-    assert hear() == (0, False)
-    set_overrides(ledger, {"MAXIMUM_DEATHS": None, "INDEXING_ENABLED": None}, by=OPERATOR)
-    assert hear() == (5, True)
-
-
-def test_without_an_indexer_nothing_is_indexed(ledger):
-    set_overrides(ledger, {"INDEXING_ENABLED": True}, by=OPERATOR)
-    live = LiveValues()
-    refresh(ledger, live, indexer=False)
-    assert live.indexing is False
+    assert hear() == 5
+    set_overrides(ledger, {"MAXIMUM_DEATHS": 0}, by=OPERATOR)
+    assert hear() == 0
+    set_overrides(ledger, {"MAXIMUM_DEATHS": None}, by=OPERATOR)
+    assert hear() == 5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""The log as CSV: its columns, and its rows as lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Final
+
+from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.trace import LogRow
+
+COLUMNS: Final = (
+    "log_id", "uuid", "subscription_id", "event_name", "success", "outcome", "detail",
+    "http_status", "recipient_url", "created", "duration", "response",
+)  # fmt: skip
+
+
+def header() -> bytes:
+    """Return the line of names."""
+    return _lines([COLUMNS])
+
+
+def lines(rows: Sequence[LogRow]) -> bytes:
+    """Return rows as UTF-8, a line each."""
+    return _lines([_row(one) for one in rows])
+
+
+def _row(one: LogRow) -> Sequence[object]:
+    attempt = one.attempt
+    return (
+        one.log_id,
+        attempt.delivery_id,
+        one.subscription_id,
+        one.event_name,
+        int(attempt.outcome.value == "delivered"),
+        attempt.outcome.value,
+        _harmless(attempt.detail),
+        attempt.status,
+        _harmless(attempt.target),
+        to_datetime(attempt.started_at).isoformat(),
+        f"{attempt.duration:.6f}",
+        _harmless(attempt.response),
+    )
+
+
+def _harmless(text: str) -> str:
+    """Keep spreadsheets from taking what a recipient answered for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _lines(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")

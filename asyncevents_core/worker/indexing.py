@@ -1,0 +1,88 @@
+"""The thread of a worker that feeds the index, where this process has the lease."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from asyncevents_core.engine.indexing import BATCH, IndexFeed, IndexLease
+from asyncevents_core.engine.overrides import read_overrides
+from asyncevents_core.errors import IndexerError, LedgerError
+from asyncevents_core.ports.indexer import Indexer
+from asyncevents_core.ports.ledger import Ledger
+
+logger = logging.getLogger("asyncevents.worker.indexing")
+
+_LOOK_EVERY: Final = 0.5
+_WAIT_FOR_LEASE: Final = 5.0
+_LONGEST_PAUSE: Final = 30.0
+
+
+class IndexConsumer:
+    """Indexes what waits, every half second; at once again while there is more.
+
+    `enabled` is what the settings say; what is set at run time wins. While it is off, attempts
+    are queued, and indexed once it is on again.
+    """
+
+    def __init__(
+        self, *, ledger: Ledger, open_indexer: Callable[[], Indexer], enabled: bool
+    ) -> None:
+        self._ledger = ledger
+        self._open_indexer = open_indexer
+        self._enabled = enabled
+        self._lease = IndexLease(ledger)
+        self._holding = True
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="indexing", daemon=True)
+
+    def idle(self) -> bool:
+        """Tell whether nothing waits for this process to index it. Blocks; raises `LedgerError`."""
+        return not self._holding or not self._ledger.read(
+            lambda queries: queries.index_backlog().waiting
+        )
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the step under way. Waits for the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                pause = self._hold()
+            except (IndexerError, LedgerError) as error:
+                pause = min(_LONGEST_PAUSE, max(1.0, pause * 2))
+                logger.warning("indexing is put off", extra={"error": str(error)})
+            except Exception:
+                pause = min(_LONGEST_PAUSE, max(1.0, pause * 2))
+                logger.exception("indexing failed; trying again")
+
+    def _hold(self) -> float:
+        """Index while this process has the lease; return how long to wait before the next try."""
+        self._holding = self._on() and self._lease.keep()
+        if not self._holding:
+            return _WAIT_FOR_LEASE
+        try:
+            with self._open_indexer() as indexer:
+                feed = IndexFeed(self._ledger, indexer)
+                while not self._stop.is_set() and self._on() and self._lease.keep():
+                    if feed.step() < BATCH:
+                        self._stop.wait(_LOOK_EVERY)
+        except IndexerError:
+            # A worker that drains need not wait for an index that is away.
+            self._holding = False
+            raise
+        finally:
+            self._lease.give_up()
+        return 0.0
+
+    def _on(self) -> bool:
+        return bool(read_overrides(self._ledger).get("INDEXING_ENABLED", self._enabled))

@@ -1,0 +1,246 @@
+"""From delivery to search: the queue, the lease, the worker, the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from attrs import evolve
+
+from asyncevents_core import AsyncEvents, NewSubscription, Settings
+from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.engine.indexing import IndexFeed, IndexLease
+from asyncevents_core.engine.overrides import set_overrides
+from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.errors import InvalidQuery, SearchOff
+from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance import ledger_base as make
+from asyncevents_core.testing.indexer import MemoryIndexerConfig, MemoryIndexerType
+from asyncevents_core.testing.ledger import MemoryLedger
+from tests.unit.harness import OPERATOR
+
+WAIT = 30.0
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def ledger(clock):
+    return MemoryLedger(clock_offset=clock.offset)
+
+
+@pytest.fixture
+def indexer():
+    return MemoryIndexerType().open(MemoryIndexerConfig())
+
+
+@pytest.fixture
+def search(ledger, indexer):
+    return LogSearch(ledger, indexer, parse_query)
+
+
+def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}'):
+    """Make so many deliveries with one attempt each, queued for the index."""
+    number = make.subscribe(ledger, make_subscription())
+    for _ in range(count):
+        (event_id,) = make.publish(ledger, make_event(name="order.created"))
+        ledger.run(lambda tx, one=event_id: tx.store_bodies({one: body}))
+        row = evolve(make.waiting(subscription_id=number), event_id=event_id)
+        make.insert(ledger, row)
+        ledger.run(lambda tx, row=row: tx.record_attempts([make_attempt(delivery_id=row.id)]))
+        ledger.run(lambda tx, row=row: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
+
+
+def test_what_is_queued_is_found(ledger, indexer, search):
+    attempts(ledger, 3)
+    before = search.page("*:*", limit=10)
+    assert (before.total, before.behind.waiting) == (0, 3)
+    assert IndexFeed(ledger, indexer).step() == 3
+    page = search.page("event_name:order.created", limit=2)
+    assert [one.log_id for one in page.rows] == [3, 2]
+    assert (page.total, page.exact, page.next, page.behind.waiting) == (3, True, 2, 0)
+    assert [one.log_id for one in search.page("*:*", limit=2, before=2).rows] == [1]
+    assert [one.log_id for one in search.all("*:*")] == [3, 2, 1]
+
+
+def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):
+    attempts(ledger, 2)
+    queued = ledger.run(lambda tx: tx.queued_for_index(limit=10))
+    IndexFeed(ledger, indexer).step()
+    again = [Claim(id=one.logged.attempt.delivery_id, claim_no=1) for one in queued]
+    ledger.run(lambda tx: tx.queue_for_index(again))
+    IndexFeed(ledger, indexer).step()
+    assert indexer.count() == 2
+    assert IndexFeed(ledger, indexer).step() == 0
+
+
+def test_what_the_index_refuses_is_set_aside_and_told(ledger, indexer, search, caplog):
+    attempts(ledger, 1, body=b"no json")
+    attempts(ledger, 1)
+    assert IndexFeed(ledger, indexer).step() == 2
+    page = search.page("*:*", limit=10)
+    assert (page.total, page.behind.set_aside) == (1, 1)
+    assert [record.log_id for record in caplog.records] == [1]
+    assert IndexFeed(ledger, indexer).step() == 0
+
+
+def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
+    attempts(ledger, 1)
+    IndexFeed(ledger, indexer).step()
+    (hit,) = search.all("*:*")
+    ledger.run(lambda tx: tx.mark_fanned_out([hit.event.id]))
+    ledger.run(lambda tx: tx.mark_delivered([hit.attempt.delivery_id]))
+    clock.advance(3600 * 24 * 31)
+    before = make.now(ledger)
+    ledger.run(lambda tx: tx.delete_old(before=before, after=None, limit=100, indexed=True))
+    assert IndexFeed(ledger, indexer).step() == 1
+    assert indexer.count() == 0
+
+
+def test_without_an_index_it_says_what_to_do(ledger):
+    with pytest.raises(SearchOff, match="INDEXER = 'embedded'"):
+        LogSearch(ledger, None, parse_query).page("*:*", limit=1)
+
+
+def test_a_wrong_query_is_told(search):
+    with pytest.raises(InvalidQuery, match="position 3"):
+        search.page("(a", limit=1)
+
+
+def test_one_process_at_a_time_has_the_lease(ledger, clock):
+    one, other = IndexLease(ledger), IndexLease(ledger)
+    assert one.keep()
+    assert not other.keep()
+    clock.advance(59)
+    assert one.keep()
+    clock.advance(59)
+    assert not other.keep()
+    clock.advance(2)
+    assert other.keep()
+    assert not one.keep()
+    other.give_up()
+    assert one.keep()
+
+
+# -- a worker, an index in a folder, the command ----------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
+        "BROKER_URL": f"sqla+sqlite:///{tmp_path}/broker.db",
+        "EVENTS": {"order.created": {}, "order.cancelled": {}},
+        "INDEXER": "embedded",
+        "INDEXERS": {"embedded": {"path": str(tmp_path / "index"), "memory_mb": 16}},
+    }
+    lines = [f"{name} = {value!r}" for name, value in settings.items()]
+    (tmp_path / "search_settings.py").write_text("\n".join(lines))
+    with AsyncEvents(Settings.from_mapping(settings)) as events:
+        events.upgrade()
+        for name in settings["EVENTS"]:
+            events.subscribe(NewSubscription(event_name=name, sink="file", target=f"{name}.jsonl"))
+        yield events
+
+
+def asyncevents(*arguments):
+    environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
+    command = [sys.executable, "-m", "asyncevents_core", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+
+
+def test_a_worker_indexes_and_the_command_finds(project, tmp_path):
+    for number in range(5):
+        project.publish("order.created", {"id": number, "items": [{"sku": f"A-{number}"}]})
+    project.publish("order.cancelled", {"id": 9})
+    assert asyncevents("worker", "--drain").returncode == 0
+
+    done = asyncevents("logs", "data.data.items.sku: A-3", "--json")
+    (row,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (row["event_name"], row["outcome"]) == ("order.created", "delivered")
+
+    done = asyncevents("logs", "*.created AND success: true", "--limit", "2")
+    assert done.returncode == 0
+    assert "5 found; more: --before" in done.stderr
+    assert "The index is up to date." in done.stderr
+
+    done = asyncevents("logs", "*:*", "--csv", "found.csv")
+    assert "6 attempts written to found.csv" in done.stdout
+    with (tmp_path / "found.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
+
+    done = asyncevents("logs", "order AND (")
+    assert done.returncode == 1
+    assert "position 12: expected" in done.stderr
+
+
+def test_without_an_indexer_the_command_says_so(project, tmp_path):
+    with (tmp_path / "search_settings.py").open("a") as file:
+        file.write("\nINDEXER = None\n")
+    done = asyncevents("logs", "*:*")
+    assert done.returncode == 1
+    assert "search is off" in done.stderr
+
+
+def test_while_it_is_switched_off_attempts_wait(project):
+    ledger = project.runtime.ledger
+    set_overrides(ledger, {"INDEXING_ENABLED": False}, by=OPERATOR)
+    project.publish("order.created", {"id": 1})
+    assert asyncevents("worker", "--drain").returncode == 0
+    page = project.runtime.search.page("*:*", limit=10)
+    assert (page.total, page.behind.waiting) == (0, 1)
+
+    set_overrides(ledger, {"INDEXING_ENABLED": None}, by=OPERATOR)
+    assert asyncevents("worker", "--drain").returncode == 0
+    page = project.runtime.search.page("*:*", limit=10)
+    assert (page.total, page.behind.waiting) == (1, 0)
+
+
+def test_killed_workers_leave_nothing_out_and_nothing_double(project):
+    count = 300
+    environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
+    for number in range(count):
+        project.publish("order.created", {"id": number})
+    for _ in range(4):
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "asyncevents_core", "worker", "--log-level", "error"],
+            env=environment,
+        )
+        time.sleep(1.2)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    until = time.monotonic() + 150
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "asyncevents_core", "worker", "--log-level", "error"],
+        env=environment,
+    )
+    try:
+        # The lease of a killed worker runs out first.
+        while time.monotonic() < until:
+            page = project.runtime.search.page("*:*", limit=1)
+            if page.total >= count and not page.behind.waiting:
+                break
+            time.sleep(0.5)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(WAIT) == 0
+    logged = project.runtime.ledger.read(
+        lambda queries: queries.logged_attempts(after=0, limit=10_000)
+    )
+    found = [one.log_id for one in project.runtime.search.all("*:*")]
+    assert sorted(found) == [one.log_id for one in logged]
+    assert len({one.event.id for one in logged}) == count
