@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "core": ROOT,
+    "gcp": ROOT / "plugins/asyncevents-gcp",
     "http": ROOT / "plugins/asyncevents-http",
     "file-sink": ROOT / "docs/examples/file-sink",
     "events": ROOT / "docs/examples/events-plugin",
@@ -60,12 +61,13 @@ class Installed:
         run(self._bin / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check",
             "--find-links", self._wheels, *names, cwd=self.folder)  # fmt: skip
 
-    def asyncevents(self, *arguments: str) -> str:
+    def asyncevents(self, *arguments: str, **environment: str) -> str:
         return run(
             self._bin / "asyncevents",
             *arguments,
             cwd=self.folder,
             ASYNCEVENTS_SETTINGS_MODULE="asyncevents_settings",
+            **environment,
         )
 
     def rows(self, *arguments: str) -> list[dict]:
@@ -124,3 +126,25 @@ def test_core_works_alone_then_plugins_are_found_when_installed(core):
     assert json.loads(line)["id"] == number
     (trace,) = core.rows("trace", number)
     assert trace["summary"] == "Delivered"
+
+
+def test_google_cloud_installs_alone_beside_core(tmp_path, wheels):
+    gcp = names_in(wheels, "asyncevents_gcp")
+    assert "asyncevents_gcp/py.typed" in gcp
+    assert not [name for name in gcp if "test" in name]
+    installed = Installed(tmp_path, wheels)
+    installed.install("asyncevents-core", "asyncevents-gcp")
+    assert installed.sinks() == {"pubsub": "asyncevents-gcp"}
+    installed.asyncevents("init")
+    installed.asyncevents("db", "upgrade")
+    installed.asyncevents("subscribe", "example.created", "orders", "--sink", "pubsub")
+    number = installed.asyncevents("publish", "example.created", '{"id": 1}').strip()
+    installed.asyncevents(
+        "worker",
+        "--drain",
+        GOOGLE_APPLICATION_CREDENTIALS="none.json",
+        ASYNCEVENTS_MAXIMUM_DEATHS="0",
+    )
+    (trace,) = installed.rows("trace", number)
+    (attempt,) = trace["attempts"]
+    assert attempt["detail"].startswith("credentials: ")

@@ -51,7 +51,7 @@ USER = {
 }
 FEDERATED = {
     "type": "external_account",
-    "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p",
+    "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a",
     "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
     "token_url": "https://sts.googleapis.com/v1/token",
     "credential_source": {"file": "/var/run/token"},
@@ -102,7 +102,7 @@ def test_without_anything_it_is_the_chain_of_the_sdk(key, tmp_path, monkeypatch)
 
 
 BAD = {
-    "not json": "no json",
+    "not json": f"{HIDDEN} no json",
     "a list": json.dumps([HIDDEN]),
     "no type": json.dumps({"private_key": HIDDEN}),
     "unknown type": json.dumps({"type": HIDDEN}),
@@ -120,7 +120,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("text", [f"{HIDDEN} no json", *list(BAD.values())[1:]], ids=list(BAD))
+@pytest.mark.parametrize("text", BAD.values(), ids=list(BAD))
 def test_bad_credentials_are_named_and_not_shown(text):
     with pytest.raises(CredentialsUnusable, match=r"^credentials_json: ") as raised:
         load(CredentialSet(credentials_json=text))
@@ -140,15 +140,13 @@ async def outcome_with(**config):
         return await sink.deliver(make_request(target=TOPIC), 10.0)
 
 
-async def test_bad_credentials_are_retried_with_a_clear_message(caplog, tmp_path):
+async def test_bad_credentials_are_retried_with_a_clear_message(caplog):
     caplog.set_level("DEBUG")
     outcome = await outcome_with(credentials_json=BAD["bad key"])
-    assert outcome.detail == (
-        "credentials: credentials_json: no valid service_account credentials (ValueError);"
-        " download them again"
-    ) or outcome.detail.startswith(
+    assert outcome.detail.startswith(
         "credentials: credentials_json: no valid service_account credentials ("
     )
+    assert outcome.detail.endswith("download them again")
     assert outcome.kind == "retryable"
     assert HIDDEN not in caplog.text + repr(outcome)
 
@@ -275,6 +273,6 @@ def test_over_tls_with_a_token(tmp_path, case, detail):
     assert report["kind"] == ("delivered" if case == "accepted" else "retryable")
     assert report["authorization"] == (["Bearer the-token"] if case == "accepted" else [])
     # What a log at DEBUG holds, all loggers together.
-    assert "Getting" in done.stderr or "DEBUG" in done.stderr
+    assert "DEBUG:" in done.stderr
     for secret in ("the-refresh-token", "the-client-secret", "the-token"):
         assert secret not in done.stderr + report["detail"]
