@@ -19,6 +19,9 @@ from asyncevents_core.errors import suggestion
 
 T = TypeVar("T")
 
+SECRET: Final = "secret"  # noqa: S105 - a key, no password
+"""Key in an attrs field's metadata: ``field(metadata={SECRET: True})`` is masked everywhere."""
+
 DOTS: Final = "•••"
 """What is shown instead of a secret."""
 
@@ -50,7 +53,10 @@ def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T
                 attribute.validator(None, attribute, structured)
             good[name] = structured
         except (BaseValidationError, ValueError, TypeError) as error:
-            problems.extend(_explain(error, where))
+            if fields[name].metadata.get(SECRET):
+                problems.append(f"{where}: is not what is wanted here; a secret, so not shown")
+            else:
+                problems.extend(_explain(error, where))
     missing = [
         name for name, one in fields.items() if one.default is attrs.NOTHING and name not in values
     ]
@@ -181,10 +187,10 @@ def read_texts(cls: type, texts: Mapping[str, str]) -> dict[str, object]:
     return read
 
 
-def masked(cls: type, values: Mapping[str, object], *, secret: str) -> dict[str, object]:
-    """Return the values with a row of dots for each field whose metadata has the key `secret`.
+def masked(cls: type, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values with a row of dots for each field that is marked as secret.
 
     Values that the class does not know are masked too: nobody says that they are harmless.
     """
-    shown = {one.name for one in attrs.fields(cls) if not one.metadata.get(secret)}
+    shown = {one.name for one in attrs.fields(cls) if not one.metadata.get(SECRET)}
     return {name: value if name in shown else DOTS for name, value in values.items()}

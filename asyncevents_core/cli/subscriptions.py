@@ -21,7 +21,7 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.engine.subscriptions import set_status
 from asyncevents_core.engine.trial import try_subscription
 from asyncevents_core.errors import NotFound, PluginError, SubscriptionError
-from asyncevents_core.ports.sink import SECRET, NoOptions
+from asyncevents_core.ports.sink import NoOptions
 from asyncevents_core.structuring import masked
 
 
@@ -222,4 +222,4 @@ def _shown_options(context: CliContext, one: Subscription) -> dict[str, object]:
         known = context.runtime.plugins.sinks.get(one.sink).options_class
     except PluginError:
         known = NoOptions
-    return masked(known, one.options, secret=SECRET)
+    return masked(known, one.options)

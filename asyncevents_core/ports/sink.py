@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from attrs import field, frozen, validators
 
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.structuring import SECRET
 
-SECRET: Final = "secret"  # noqa: S105 - a key, no password
-"""Key in an attrs field's metadata: ``field(metadata={SECRET: True})`` is masked everywhere."""
+__all__ = [
+    "SECRET",
+    "AnySinkType",
+    "BatchLimits",
+    "BatchingSink",
+    "BlockingSink",
+    "DeliveryRequest",
+    "NoOptions",
+    "Sink",
+    "SinkType",
+]
 
 Config = TypeVar("Config")
 

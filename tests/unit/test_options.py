@@ -63,8 +63,14 @@ def test_what_fields_do_not_agree_on_is_named_too():
     assert problems == ["options: left and right are given together"]
 
 
+def test_a_secret_that_does_not_fit_is_not_shown():
+    problems = []
+    structure(Options, {"token": {"private": "hush"}}, "options", problems)
+    assert problems == ["options.token: is not what is wanted here; a secret, so not shown"]
+
+
 def test_secrets_and_what_is_unknown_are_masked():
-    shown = masked(Options, {"size": 3, "token": "x", "other": "y"}, secret="secret")
+    shown = masked(Options, {"size": 3, "token": "x", "other": "y"})
     assert shown == {"size": 3, "token": DOTS, "other": DOTS}
 
 

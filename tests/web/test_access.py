@@ -145,6 +145,7 @@ def test_access(case, method, path):
         "Basic eDp5",
         f"Bearer aet_{uuid7().hex}_{'x' * 43}",
     ],
+    ids=["nothing", "no token", "nonsense", "another scheme", "unknown"],
 )
 def test_what_is_no_token(api, header):
     with httpx.Client(base_url=api.address, headers={"Authorization": header}) as client:

@@ -19,7 +19,7 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.engine.subscriptions import change as change_subscription
 from asyncevents_core.engine.subscriptions import set_status, subscribe
 from asyncevents_core.errors import NotFound, PluginError
-from asyncevents_core.ports.sink import SECRET, NoOptions
+from asyncevents_core.ports.sink import NoOptions
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.structuring import masked
 from asyncevents_core.web import searching
@@ -256,4 +256,4 @@ def _shown_options(runtime: Runtime, one: Subscription) -> dict[str, Any]:
         known = runtime.plugins.sinks.get(one.sink).options_class
     except PluginError:
         known = NoOptions
-    return masked(known, one.options, secret=SECRET)
+    return masked(known, one.options)

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import attrs
 import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
@@ -21,7 +22,7 @@ from grpc_status import rpc_status
 from asyncevents_core import Failure, OutcomeKind
 from asyncevents_core.testing.builders import make_request
 from asyncevents_core.testing.driver import opened
-from asyncevents_gcp.config import PubSubConfig
+from asyncevents_gcp.config import PubSubConfig, PubSubOptions
 from asyncevents_gcp.kind import PubSubSinkType
 from faulty import accept
 
@@ -79,7 +80,8 @@ async def test_statuses(sink, faulty, status, failure):
 
 
 def test_every_status_is_documented():
-    rows = re.findall(r"^\| `([A-Z_]+)`.*? \| ([a-z ]+) \|", PAGE.read_text(), re.MULTILINE)
+    section = PAGE.read_text().partition("\n## Outcomes\n")[2]
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([a-z ]+) \|", section, re.MULTILINE)
     assert dict(rows) == {name: failure.value for name, failure in STATUSES.items()}
 
 
@@ -294,3 +296,20 @@ async def test_cancellation_passes_through(sink, faulty):
     with pytest.raises(asyncio.CancelledError):
         await running
     end.set()
+
+
+OPTIONS_TABLE = r"^\| `([a-z_]+)` \| (.*?) \|"
+
+
+@pytest.mark.parametrize(
+    ("title", "cls"),
+    [("## Configuration", PubSubConfig), ("## Options of a subscription", PubSubOptions)],
+)
+def test_every_option_is_documented_with_its_default(title, cls):
+    section = PAGE.read_text().partition(f"\n{title}\n")[2].partition("\n## ")[0]
+    documented = dict(re.findall(OPTIONS_TABLE, section, re.MULTILINE))
+    made = cls()
+    assert list(documented) == [one.name for one in attrs.fields(cls)]
+    for name, shown in documented.items():
+        default = getattr(made, name)
+        assert shown in {f"`{default}`", "none" if default is None else f"`{default!r}`"}
