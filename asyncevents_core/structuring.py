@@ -48,15 +48,20 @@ def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T
         try:
             # One field at a time, so that a mistake in one does not hide the others.
             structured = converter.structure(value, fields[name].type)
+        except (BaseValidationError, ValueError, TypeError) as error:
+            if fields[name].metadata.get(SECRET):
+                # The error quotes the value.
+                problems.append(f"{where}: is not what is wanted here; a secret, so not shown")
+            else:
+                problems.extend(_explain(error, where))
+            continue
+        try:
             attribute = fields[name]
             if attribute.validator is not None:
                 attribute.validator(None, attribute, structured)
             good[name] = structured
-        except (BaseValidationError, ValueError, TypeError) as error:
-            if fields[name].metadata.get(SECRET):
-                problems.append(f"{where}: is not what is wanted here; a secret, so not shown")
-            else:
-                problems.extend(_explain(error, where))
+        except (ValueError, TypeError) as error:
+            problems.extend(_explain(error, where))
     missing = [
         name for name, one in fields.items() if one.default is attrs.NOTHING and name not in values
     ]

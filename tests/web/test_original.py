@@ -256,14 +256,12 @@ def test_criteria_that_are_wrong_are_named(client, key, value):
     assert refused.json()["errors"][0]["field"].startswith(key[:14])
 
 
-def test_an_event_that_is_not_installed_names_its_distribution(serve, monkeypatch):
-    from asyncevents_core import plugins
-
+def test_a_sink_that_is_not_installed_names_its_distribution(serve, monkeypatch):
     api = serve()
-    names = api.events.runtime.plugins.sinks.names()
-    wanted = next(one for one in ("eventbridge", "pubsub", "kinesis") if one not in names)
-    refused = post(api.client("manage"), code=400, metadata=wanted)
-    assert f"pip install {plugins._KNOWN_HOMES[wanted]}" in refused["message"]
+    # As if the distribution were not there.
+    monkeypatch.delitem(api.events.runtime.plugins.sinks._entries, "kinesis", raising=False)
+    refused = post(api.client("manage"), code=400, metadata="kinesis")
+    assert "pip install asyncevents-aws" in refused["message"]
     assert refused["errors"][0]["field"] == "asyncEvent.metadata"
 
 
