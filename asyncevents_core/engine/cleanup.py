@@ -8,7 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.engine.policy import micros
-from asyncevents_core.ports.ledger import Cleaned, Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.upkeep import Cleaned
 
 TASK: Final = "cleanup"
 LEASE: Final = 600.0

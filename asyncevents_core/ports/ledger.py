@@ -27,6 +27,7 @@ from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.access import AccessOperations
 from asyncevents_core.ports.index_queue import IndexQueue
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.upkeep import UpkeepOperations
 
 T = TypeVar("T")
 
@@ -37,15 +38,6 @@ class Claim:
 
     id: UUID
     claim_no: int
-
-
-@frozen(kw_only=True)
-class Cleaned:
-    """What one step of the clean-up did; `after` is where the next one begins, None: done."""
-
-    rows: int
-    events: int
-    after: UUID | None
 
 
 class EventWriter(ABC):
@@ -75,7 +67,7 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter, AccessOperations, IndexQueue):
+class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperations):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -333,33 +325,6 @@ class LedgerTransaction(EventWriter, AccessOperations, IndexQueue):
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[UUID]:
         """Lock failed events that the filter means, by id, from behind `after` on."""
-
-    # -- upkeep -----------------------------------------------------------------------------
-
-    @abstractmethod
-    def take_task(self, name: str, *, first: int, until: int) -> bool:
-        """Take a task that is due, for oneself alone until then; False if it is not due.
-
-        A task that was never heard of is due at `first`.
-        """
-
-    @abstractmethod
-    def put_off_task(self, name: str, *, until: int) -> None:
-        """Make a task that was taken due at that time: because it is done, or goes on."""
-
-    @abstractmethod
-    def keep_task(self, name: str, *, held: int, until: int) -> bool:
-        """Go on with a task that was taken until `held`; False if another one has it now."""
-
-    @abstractmethod
-    def delete_old(self, *, before: int, after: UUID | None, limit: int, indexed: bool) -> Cleaned:
-        """Delete about `limit` rows of events that were over before then, from `after` on.
-
-        With `indexed` their attempts are queued, so that the index drops them too.
-
-        An event is over when it is fanned out or failed, all its deliveries are delivered,
-        dead or cancelled, and neither it nor a delivery nor an attempt is younger.
-        """
 
 
 class Ledger(ABC):

@@ -12,7 +12,7 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
-from asyncevents_core.ports.ledger import Cleaned
+from asyncevents_core.ports.upkeep import Cleaned
 from asyncevents_core.testing.memory_events import EventOperations
 from asyncevents_core.testing.memory_index import IndexOperations, queue
 from asyncevents_core.testing.memory_tables import EventRow, Tables

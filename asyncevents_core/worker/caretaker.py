@@ -10,7 +10,8 @@ from typing import Final
 from asyncevents_core.engine.cleanup import clean_up_if_due
 from asyncevents_core.engine.overrides import read_overrides
 from asyncevents_core.errors import LedgerError
-from asyncevents_core.ports.ledger import Cleaned, Ledger
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.upkeep import Cleaned
 
 logger = logging.getLogger("asyncevents.worker.caretaker")
 
