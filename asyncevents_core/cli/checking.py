@@ -114,6 +114,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     yield _tried(
         "retry manager", lambda: _named(runtime.settings.retry_manager, runtime.retry_manager)
     )
+    yield from _search(runtime)
     yield from _services(runtime)
     yield from _sinks(runtime)
     yield from _configuration(runtime)
@@ -128,6 +129,21 @@ def _tried(what: str, attempt: Callable[[], str]) -> Finding:
         return Finding(what=what, state="ok", detail=attempt())
     except AsyncEventsError as error:
         return Finding(what=what, state="error", detail=str(error))
+
+
+def _search(runtime: Runtime) -> Iterator[Finding]:
+    name = runtime.settings.indexer
+    if name is None:
+        yield Finding(what="search", state="ok", detail="off: INDEXER is not set")
+        return
+
+    def opened() -> str:
+        with runtime.open_indexer() as indexer:
+            count = indexer.count()
+        backlog = runtime.ledger.read(lambda queries: queries.index_backlog())
+        return f"{name}: {count:,} attempts indexed, {backlog.waiting:,} wait"
+
+    yield _tried("search", opened)
 
 
 def _ledger(runtime: Runtime) -> Iterator[Finding]:

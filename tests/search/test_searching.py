@@ -183,6 +183,10 @@ def test_a_worker_indexes_and_the_command_finds(project, tmp_path):
     with (tmp_path / "found.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 6
 
+    findings = [json.loads(line) for line in asyncevents("check", "--json").stdout.splitlines()]
+    (found,) = [one for one in findings if one["what"] == "search"]
+    assert (found["state"], found["detail"]) == ("ok", "embedded: 6 attempts indexed, 0 wait")
+
     done = asyncevents("logs", "order AND (")
     assert done.returncode == 1
     assert "position 12: expected" in done.stderr
