@@ -1,92 +1,173 @@
-"""boto3's clients: one for each configuration, made when it is first needed."""
+"""Clients of the SDK: made once per configuration, kept in bounds, closed at the end."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import OrderedDict
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar, cast
 
 import boto3
-from attrs import frozen
+from attrs import define, field, frozen
 from botocore.config import Config
 
-from asyncevents_aws.config import AwsConfig, Credentials
-from asyncevents_aws.failures import NoRegion
+from asyncevents_aws.config import Credentials
+from asyncevents_aws.failures import Refused
+from asyncevents_core import Failure
 
-MOST_CLIENTS: Final = 64
-"""Clients kept open; the one that was not used for the longest time is let go."""
+Client = TypeVar("Client")
+Value = TypeVar("Value")
+
+SESSIONS_KEPT: Final = 16
+"""Credentials at a time; a session of the SDK takes about 8 MB."""
+CLIENTS_KEPT: Final = 64
+"""Regions and time-outs per credentials at a time."""
+SHORTEST: Final = 0.25
+"""Seconds below which no client's time-out goes."""
+_CONNECTING: Final = 1 / 3
 
 
 @frozen(kw_only=True)
-class Account:
-    """As whom, and where: what a client is made for. `region` None: what the SDK finds."""
+class ClientSettings:
+    """What decides which client is used."""
 
     credentials: Credentials
     region: str | None
+    endpoint_url: str | None
 
 
-class Clients:
-    """The clients of one service. Thread-safe, as boto3's clients are; its sessions are not."""
+@define(eq=False)
+class _Held:
+    """A session and its clients. The SDK's sessions are not thread-safe, its clients are."""
 
-    def __init__(self, service: str, config: AwsConfig, *, concurrency: int) -> None:
-        _silence()
+    lock: threading.Lock = field(factory=threading.Lock)
+    session: Any = None
+    clients: OrderedDict[object, Any] = field(factory=OrderedDict)
+
+
+class Clients(Generic[Client]):
+    """The clients of one service. Thread-safe.
+
+    Making one may ask for credentials over the network; that holds up only those who need the
+    same credentials.
+    """
+
+    def __init__(self, service: str, *, timeout: float, connections: int) -> None:
         self._service = service
-        self._endpoint_url = config.endpoint_url
+        self._timeout = timeout
+        self._connections = connections
         self._lock = threading.Lock()
-        self._clients: OrderedDict[Account, Any] = OrderedDict()
-        self._settings = Config(
-            connect_timeout=config.timeout,
-            read_timeout=config.timeout,
-            # The engine schedules retries.
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            max_pool_connections=concurrency,
-            user_agent_extra="asyncevents",
-        )
+        self._held: OrderedDict[Credentials, _Held] = OrderedDict()
+        self._closed = False
+        _quiet()
 
-    def get(self, account: Account) -> Any:
-        """Return the client. Raises what the SDK raises, `NoRegion`."""
+    def get(self, settings: ClientSettings, left: float) -> Client:
+        """Return a client whose time-out fits into `left` seconds.
+
+        Raises `Refused` where no time is left or all is closed, and the SDK's errors.
+        """
+        if left <= 0:
+            raise Refused(Failure.TIMED_OUT, "the time was over before anything was sent")
+        seconds = fitting(self._timeout, left)
+        held = self._holder(settings.credentials)
+        key = (settings.region, settings.endpoint_url, seconds)
+        with held.lock:
+            kept: Client = _kept(
+                held.clients, key, CLIENTS_KEPT, lambda: self._make(held, settings, seconds), _close
+            )
+            return kept
+
+    def forget(self, settings: ClientSettings) -> None:
+        """Make them anew the next time, with credentials that were mended meanwhile."""
         with self._lock:
-            client = self._clients.get(account)
-            if client is None:
-                client = self._clients[account] = self._make(account)
-                if len(self._clients) > MOST_CLIENTS:
-                    # Not closed: it may be in use. Its connections go when the last user does.
-                    self._clients.popitem(last=False)
-            else:
-                self._clients.move_to_end(account)
-            return client
+            held = self._held.pop(settings.credentials, None)
+        if held is not None:
+            _close_all(held)
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all; `get` refuses from now on. Idempotent."""
         with self._lock:
-            for client in self._clients.values():
-                client.close()
-            self._clients.clear()
+            self._closed = True
+            all_held = list(self._held.values())
+            self._held.clear()
+        for held in all_held:
+            _close_all(held)
 
-    def _make(self, account: Account) -> Any:
-        credentials = account.credentials
-        session = boto3.Session(
-            profile_name=credentials.profile,
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            aws_session_token=credentials.session_token,
+    def _holder(self, credentials: Credentials) -> _Held:
+        with self._lock:
+            if self._closed:
+                raise Refused(Failure.UNAVAILABLE, "the sink was closed; nothing was sent")
+            return _kept(self._held, credentials, SESSIONS_KEPT, _Held, _close_all)
+
+    def _make(self, held: _Held, settings: ClientSettings, seconds: float) -> Client:
+        if held.session is None:
+            credentials = settings.credentials
+            held.session = boto3.Session(
+                profile_name=credentials.profile,
+                aws_access_key_id=credentials.access_key_id,
+                aws_secret_access_key=credentials.secret_access_key,
+                aws_session_token=credentials.session_token,
+            )
+        config = Config(
+            connect_timeout=seconds * _CONNECTING,
+            read_timeout=seconds - seconds * _CONNECTING,
+            # The engine retries.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=self._connections,
+            user_agent_extra="asyncevents-aws",
         )
-        region = account.region or session.region_name
-        if region is None:
-            raise NoRegion
-        # mypy: boto3's types know each service by a literal.
-        make: Any = session.client
-        return make(
+        client = held.session.client(
             self._service,
-            region_name=region,
-            endpoint_url=self._endpoint_url,
-            config=self._settings,
+            region_name=settings.region,
+            endpoint_url=settings.endpoint_url,
+            config=config,
         )
+        return cast(Client, client)
 
 
-def _silence() -> None:
-    """Keep the SDK from logging what it sends: at DEBUG that includes session tokens."""
+def fitting(timeout: float, left: float) -> float:
+    """Return `timeout`, halved until it fits into `left` seconds, but not below `SHORTEST`.
+
+    The SDK fixes a client's time-out when the client is made; halves keep their number small.
+    """
+    while timeout > left and timeout / 2 >= SHORTEST:
+        timeout /= 2
+    return timeout
+
+
+def _kept(
+    values: OrderedDict[Any, Value],
+    key: object,
+    most: int,
+    make: Callable[[], Value],
+    drop: Callable[[Value], None],
+) -> Value:
+    """Return the value of a key, made where it is missing; what was unused longest is dropped."""
+    if key not in values:
+        values[key] = make()
+        if len(values) > most:
+            drop(values.popitem(last=False)[1])
+    values.move_to_end(key)
+    return values[key]
+
+
+def _close_all(held: _Held) -> None:
+    # Without its lock: a call under way keeps its connection and gives it up afterwards.
+    for client in list(held.clients.values()):
+        _close(client)
+
+
+def _close(client: Any) -> None:
+    client.close()
+
+
+def _quiet() -> None:
+    """Keep botocore from following a root logger at DEBUG, unless its level was set.
+
+    At DEBUG it writes signed requests with their session tokens (botocore.auth,
+    botocore.endpoint) and the answers of token services (botocore.parsers).
+    """
     logger = logging.getLogger("botocore")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)

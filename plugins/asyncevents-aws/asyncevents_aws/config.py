@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen, validators
 
 from asyncevents_core import SECRET
 
 _SECRET: Final = {SECRET: True}
-KIB: Final = 1024
-MIB: Final = 1024 * KIB
-
-
-def _up_to(most: int) -> Any:
-    return validators.and_(validators.ge(1), validators.le(most))
 
 
 @frozen(kw_only=True)
@@ -72,31 +66,27 @@ class AwsConfig(Credentials):
 class EventBridgeConfig(AwsConfig):
     """SINKS["eventbridge"].
 
-    `source` is the Source of all events, by default the host of the CloudEvent's source.
+    `source` is the Source of all events, by default the host of the CloudEvent's source;
+    `check_bus` asks for each bus once whether it exists, which PutEvents does not tell.
     """
 
     source: str | None = field(
         default=None,
         validator=validators.optional([validators.min_len(1), validators.max_len(256)]),
     )
+    check_bus: bool = False
 
 
 @frozen(kw_only=True)
 class SqsConfig(AwsConfig):
-    """SINKS["sqs"]. `max_bytes` is the MaximumMessageSize of the queues."""
-
-    max_bytes: int = field(default=MIB, validator=_up_to(MIB))
+    """SINKS["sqs"]."""
 
 
 @frozen(kw_only=True)
 class SnsConfig(AwsConfig):
-    """SINKS["sns"]. `max_bytes` is the MaximumMessageSize of the topics."""
-
-    max_bytes: int = field(default=256 * KIB, validator=_up_to(MIB))
+    """SINKS["sns"]."""
 
 
 @frozen(kw_only=True)
 class KinesisConfig(AwsConfig):
-    """SINKS["kinesis"]. `max_bytes` is the MaxRecordSize of the streams."""
-
-    max_bytes: int = field(default=MIB, validator=_up_to(10 * MIB))
+    """SINKS["kinesis"]."""

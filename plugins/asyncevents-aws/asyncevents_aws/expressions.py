@@ -12,8 +12,6 @@ from asyncevents_core import DeliveryRequest
 
 WORDS: Final = ("event_id", "event_name", "tenant", "subscription")
 _DATA: Final = "data."
-_BEFORE_DATA: Final = b', "data": '
-"""The envelope of asyncevents puts `data` last."""
 # What may be the name of a message attribute; the members of a path are such, too.
 _PATH: Final = re.compile(r"data(\.[A-Za-z0-9_-]+)+")
 _LONGEST_PATH: Final = 256
@@ -27,12 +25,6 @@ class Event:
 
     def __init__(self, request: DeliveryRequest) -> None:
         self.request = request
-
-    @cached_property
-    def source(self) -> str:
-        """The CloudEvent's source, without reading the payload behind it."""
-        head = self.request.body.partition(_BEFORE_DATA)[0]
-        return str(json.loads(head + b"}").get("source", ""))
 
     @cached_property
     def content(self) -> dict[str, Any]:

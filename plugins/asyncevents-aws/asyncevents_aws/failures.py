@@ -1,190 +1,221 @@
-"""What an error of AWS, or of its SDK, means for a delivery."""
+"""What an error of AWS means: the one table for all four services."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from botocore import exceptions as sdk
+from attrs import frozen
+from botocore import exceptions as errors
+from botocore.parsers import ResponseParserError
 
 from asyncevents_core import Failure, Outcome
 
-LONGEST_TEXT: Final = 400
-
-# The codes of all four services, their older spellings too: the service models of botocore, and
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
-CODES: Final[Mapping[Failure, tuple[str, ...]]] = MappingProxyType(
-    {
-        Failure.THROTTLED: (
-            "BandwidthLimitExceeded",
-            "KMS.ThrottlingException",
-            "KMSThrottling",
-            "KMSThrottlingException",
-            "KmsThrottled",
-            "LimitExceededException",
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "SlowDown",
-            "Throttled",
-            "ThrottledException",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-        ),
-        # A key that is disabled, or is being changed, is mended without a change to the delivery.
-        Failure.UNAVAILABLE: (
-            "InternalError",
-            "InternalErrorException",
-            "InternalException",
-            "InternalFailure",
-            "InternalFailureException",
-            "InternalServerError",
-            "KMS.DisabledException",
-            "KMSDisabled",
-            "KMSDisabledException",
-            "KMSInvalidState",
-            "KMSInvalidStateException",
-            "KmsDisabled",
-            "KmsInvalidState",
-            "ServiceUnavailable",
-            "ServiceUnavailableException",
-        ),
-        Failure.TIMED_OUT: ("RequestTimeout", "RequestTimeoutException"),
-        Failure.CREDENTIALS: (
-            "AuthFailure",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "IncompleteSignature",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "RequestExpired",
-            "SignatureDoesNotMatch",
-            "TokenRefreshRequired",
-            "UnrecognizedClientException",
-        ),
-        Failure.UNKNOWN_TARGET: (
-            "AWS.SimpleQueueService.NonExistentQueue",
-            "NotFound",
-            "NotFoundException",
-            "QueueDoesNotExist",
-            "ResourceNotFound",
-            "ResourceNotFoundException",
-        ),
-        Failure.DENIED: (
-            "AccessDenied",
-            "AccessDeniedException",
-            "AuthorizationError",
-            "AuthorizationErrorException",
-            "KMS.AccessDeniedException",
-            "KMSAccessDenied",
-            "KMSAccessDeniedException",
-            "KMSOptInRequired",
-            "KmsAccessDenied",
-            "KmsOptInRequired",
-            "NotAuthorized",
-            "NotAuthorizedForSourceException",
-            "OptInRequired",
-            "UnauthorizedOperation",
-        ),
-        Failure.TOO_LARGE: (
-            "AWS.SimpleQueueService.BatchRequestTooLong",
-            "BatchRequestTooLong",
-            "BatchRequestTooLongException",
-            "RequestEntityTooLarge",
-        ),
-    }
+_CODES_BY_FAILURE: Final[Mapping[Failure, str]] = {
+    Failure.THROTTLED: """
+        Throttling ThrottlingException ThrottledException RequestThrottled
+        RequestThrottledException TooManyRequestsException RequestLimitExceeded
+        BandwidthLimitExceeded LimitExceededException ProvisionedThroughputExceededException
+        PriorRequestNotComplete SlowDown OverLimit
+        KmsThrottled KMSThrottling KMSThrottlingException KMS.ThrottlingException
+    """,
+    # A key that is disabled, or in a state that passes, can be enabled again: tried until then.
+    Failure.UNAVAILABLE: """
+        InternalError InternalErrorException InternalException InternalFailure
+        InternalFailureException InternalServerError InternalServiceError
+        ServiceUnavailable ServiceUnavailableException ServiceFailure
+        ConcurrentModificationException
+        KmsDisabled KMSDisabled KMSDisabledException KMS.DisabledException
+        KmsInvalidState KMSInvalidState KMSInvalidStateException KMS.InvalidStateException
+    """,
+    Failure.TIMED_OUT: "RequestTimeout RequestTimeoutException",
+    Failure.CREDENTIALS: """
+        ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired
+        RequestTimeTooSkewed RequestInTheFuture
+        UnrecognizedClientException InvalidClientTokenId InvalidAccessKeyId InvalidToken
+        InvalidSecurity InvalidSecurityException AuthFailure
+        SignatureDoesNotMatch InvalidSignatureException InvalidSignature
+        IncompleteSignature IncompleteSignatureException
+        MissingAuthenticationToken MissingAuthenticationTokenException
+    """,
+    Failure.UNKNOWN_TARGET: """
+        AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
+        AWS.SimpleQueueService.QueueDeletedRecently QueueDeletedRecently
+        NotFound NotFoundException ResourceNotFoundException
+    """,
+    Failure.DENIED: """
+        AccessDenied AccessDeniedException AuthorizationError AuthorizationErrorException
+        NotAuthorized NotAuthorizedException UnauthorizedOperation OptInRequired
+        NotAuthorizedForSourceException NotAuthorizedForDetailTypeException
+        KmsAccessDenied KMSAccessDenied KMSAccessDeniedException KMS.AccessDeniedException
+        KmsOptInRequired KMSOptInRequired KMS.OptInRequired
+    """,
+    Failure.INVALID: """
+        ValidationException ValidationError InvalidParameter InvalidParameterException
+        InvalidParameterValue InvalidParameterValueException ParameterValueInvalid
+        InvalidArgument InvalidArgumentException MissingParameter SerializationException
+        InvalidMessageContents InvalidAttributeValue InvalidAddress MalformedDetail
+        UnsupportedOperation AWS.SimpleQueueService.UnsupportedOperation
+        EndpointDisabled PlatformApplicationDisabled
+        KmsNotFound KMSNotFound KMSNotFoundException KMS.NotFoundException
+        KmsInvalidKeyUsage KMS.InvalidKeyUsageException
+    """,
+    Failure.TOO_LARGE: """
+        BatchRequestTooLong AWS.SimpleQueueService.BatchRequestTooLong
+        RequestEntityTooLarge RequestEntityTooLargeException
+    """,
+}
+CODES: Final[Mapping[str, Failure]] = MappingProxyType(
+    {code: failure for failure, codes in _CODES_BY_FAILURE.items() for code in codes.split()}
 )
-"""Any other code is `INVALID`, unless its HTTP status says otherwise."""
+"""The error codes that are known, in the spellings of all four services."""
 
-_BY_CODE: Final = {code: failure for failure, codes in CODES.items() for code in codes}
-
-_ADVICE: Final[Mapping[Failure, str]] = MappingProxyType(
-    {
-        Failure.CREDENTIALS: (
-            "renew them: the SDK's chain (environment, profile, role), SINKS, or the options of "
-            "the subscription"
-        ),
-        Failure.UNKNOWN_TARGET: "create it, or correct the target, its region or its account",
-        Failure.DENIED: "allow the action in the policies of the identity and of the target",
-    }
+# What the server says to these may repeat the signed request, session token included.
+_ADVICE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"),
+        "the session token has expired; renew it where it comes from (the subscription's "
+        "options, SINKS, a profile, the environment)",
+    ),
+    **dict.fromkeys(
+        ("RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"),
+        "the clock of this machine is wrong; set it",
+    ),
+    **dict.fromkeys(
+        ("SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature"),
+        "the secret access key does not belong to the access key id, or the clock of this "
+        "machine is wrong",
+    ),
+}
+_ANY_ADVICE: Final = "AWS does not accept the credentials; check the access key id and its secret"
+_STATUSES: Final[Mapping[int, Failure]] = {
+    401: Failure.CREDENTIALS,
+    403: Failure.DENIED,
+    404: Failure.UNKNOWN_TARGET,
+    408: Failure.TIMED_OUT,
+    413: Failure.TOO_LARGE,
+    429: Failure.THROTTLED,
+}
+_MISSING: Final = (
+    errors.NoCredentialsError,
+    errors.PartialCredentialsError,
+    errors.CredentialRetrievalError,
+    errors.NoAuthTokenError,
+    errors.TokenRetrievalError,
+    errors.UnknownTokenProviderError,
+    errors.UnknownCredentialError,
+    errors.ProfileNotFound,
+    errors.ConfigParseError,
+    errors.ConfigNotFound,
+    errors.InvalidConfigError,
+    errors.MetadataRetrievalError,
+    errors.RefreshWithMFAUnsupportedError,
+    errors.MissingDependencyException,
+    errors.SSOError,
+    errors.LoginError,
 )
+# Longer messages repeat the request.
+_LONGEST: Final = 300
+_SPACES: Final = re.compile(r"\s+")
 
-_NO_CREDENTIALS: Final = (
-    sdk.NoCredentialsError,
-    sdk.PartialCredentialsError,
-    sdk.CredentialRetrievalError,
-    sdk.TokenRetrievalError,
-    sdk.SSOError,
-    sdk.ProfileNotFound,
-    sdk.ConfigParseError,
-)
-_TIMED_OUT: Final = (sdk.ConnectTimeoutError, sdk.ReadTimeoutError)
-_NETWORK: Final = (sdk.HTTPClientError, sdk.ConnectionError)
+SDK_ERRORS: Final = (errors.BotoCoreError, errors.ClientError, ResponseParserError)
+"""What a call may raise; anything else is a bug."""
 
 
-class NoRegion(Exception):
-    """Nothing says which region a target is in."""
+@frozen(kw_only=True)
+class Verdict:
+    """Why something failed: the reason of the taxonomy, a line for people, an HTTP status."""
+
+    failure: Failure
+    detail: str
+    status: int | None = None
+
+    def outcome(self) -> Outcome:
+        """Return it as the outcome of an attempt."""
+        return Outcome.failed(self.failure, self.detail, status=self.status)
 
 
-def of_code(code: str, message: str, *, status: int | None = None, ours: bool = True) -> Outcome:
-    """Return the outcome of an error by its code.
+class Refused(Exception):
+    """Nothing can be sent like that; raised before a request is made."""
 
-    `status` is the HTTP status of the answer, if the whole call failed; `ours` tells whose fault
-    AWS says it is, which counts for codes that are not known.
-    """
-    failure = _BY_CODE.get(code)
-    if failure is None and status is not None and status >= 500:
-        failure = Failure.UNAVAILABLE
-    if failure is None and status == 429:
-        failure = Failure.THROTTLED
-    if failure is None:
-        failure = Failure.INVALID if ours else Failure.UNAVAILABLE
-    return _advised(failure, f"{code}: {message}" if message else code, status)
+    def __init__(self, failure: Failure, detail: str) -> None:
+        self.verdict = Verdict(failure=failure, detail=detail)
+        super().__init__(detail)
 
 
-def of_exception(error: Exception, timeout: float) -> Outcome | None:
-    """Return the outcome of a call that raised; None for what is no error of the SDK."""
-    if isinstance(error, sdk.ClientError):
-        answer = error.response
-        told = answer.get("Error", {})
-        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return of_code(str(told.get("Code", "?")), str(told.get("Message", "")), status=status)
-    if isinstance(error, NoRegion | sdk.NoRegionError):
-        return Outcome.failed(
-            Failure.CREDENTIALS,
-            "no region: name it in an ARN or URL as the target, in the option `region`, in SINKS, "
-            "or in AWS_DEFAULT_REGION",
+def of_error(error: Exception) -> Verdict:
+    """Return what one of `SDK_ERRORS` means for all entries of a call."""
+    if isinstance(error, errors.ClientError):
+        return _of_response(error.response)
+    if isinstance(error, ResponseParserError):
+        return Verdict(failure=Failure.UNAVAILABLE, detail=_line("no answer of AWS", str(error)))
+    text = _line(type(error).__name__, str(error))
+    if isinstance(error, errors.ReadTimeoutError | errors.ConnectTimeoutError):
+        return Verdict(failure=Failure.TIMED_OUT, detail=text)
+    if isinstance(error, errors.ConnectionError | errors.HTTPClientError):
+        return Verdict(failure=Failure.NETWORK, detail=text)
+    if isinstance(error, _MISSING):
+        return Verdict(
+            failure=Failure.CREDENTIALS,
+            detail=f"{text}; give a profile or keys in the subscription's options or in SINKS, "
+            "or the environment of the worker its credentials",
         )
-    if isinstance(error, _NO_CREDENTIALS):
-        return _advised(Failure.CREDENTIALS, _line(error))
-    if isinstance(error, _TIMED_OUT):
-        return Outcome.failed(Failure.TIMED_OUT, f"no answer within {timeout:g} s")
-    if isinstance(error, _NETWORK):
-        return Outcome.failed(Failure.NETWORK, _line(error))
-    if isinstance(error, sdk.ParamValidationError):
-        return Outcome.failed(Failure.INVALID, _line(error))
-    if isinstance(error, sdk.BotoCoreError):
-        # Not known to be final, so it is not.
-        return Outcome.failed(Failure.UNAVAILABLE, _line(error))
-    return None
+    if isinstance(error, errors.NoRegionError):
+        return Verdict(
+            failure=Failure.INVALID,
+            detail="no region: name it by an ARN, in the subscription's options, in SINKS or "
+            "as AWS_DEFAULT_REGION",
+        )
+    if isinstance(
+        error,
+        errors.ParamValidationError | errors.ValidationError | errors.BaseEndpointResolverError,
+    ):
+        return Verdict(failure=Failure.INVALID, detail=text)
+    return Verdict(failure=Failure.UNAVAILABLE, detail=text)
 
 
-def too_large(size: int, limit: int, what: str) -> Outcome:
-    """Return the outcome of what is not even sent."""
-    return Outcome.failed(Failure.TOO_LARGE, f"{size:,} bytes; {what} takes at most {limit:,}")
+def of_entry(code: str, message: str | None, *, ours: bool | None = None) -> Verdict:
+    """Return what the refusal of one entry of a batch means.
+
+    `ours` is SenderFault, which SQS and SNS tell. A code that is unknown is retried unless the
+    service says that the fault is ours.
+    """
+    known = CODES.get(code, Failure.INVALID if ours else Failure.UNAVAILABLE)
+    return Verdict(failure=known, detail=_detail(known, code, message or ""))
 
 
-def _advised(failure: Failure, text: str, status: int | None = None) -> Outcome:
-    advice = _ADVICE.get(failure)
-    detail = text[:LONGEST_TEXT] + (f"; {advice}" if advice else "")
-    return Outcome.failed(failure, detail, status=status)
+def unanswered() -> Verdict:
+    """Return the verdict on an entry that the answer does not mention."""
+    return Verdict(failure=Failure.UNAVAILABLE, detail="the answer does not mention this entry")
 
 
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_TEXT]
+def of_status(status: int) -> Failure:
+    """Return what an HTTP status means where the code is not known."""
+    if status >= 500:
+        return Failure.UNAVAILABLE
+    return _STATUSES.get(status, Failure.INVALID if status >= 400 else Failure.UNAVAILABLE)
+
+
+def _of_response(response: Any) -> Verdict:
+    error = response.get("Error", {})
+    metadata = response.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode", 0))
+    code = str(error.get("Code") or "unknown error")
+    failure = CODES.get(code) or of_status(status)
+    detail = _detail(failure, code, str(error.get("Message") or ""))
+    if metadata.get("RequestId"):
+        detail += f" (request {metadata['RequestId']})"
+    return Verdict(failure=failure, detail=detail, status=status or None)
+
+
+def _detail(failure: Failure, code: str, message: str) -> str:
+    if failure is Failure.CREDENTIALS:
+        return f"{code}: {_ADVICE.get(code, _ANY_ADVICE)}"
+    return _line(code, message)
+
+
+def _line(what: str, message: str) -> str:
+    text = _SPACES.sub(" ", message).strip()
+    return f"{what}: {text}"[:_LONGEST] if text else what

@@ -1,13 +1,12 @@
-"""The types of the four sinks: names, targets, options. Load no SDK."""
+"""The types of the four sinks: names, targets, options. Loads no SDK."""
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from asyncevents_aws import options as choices
-from asyncevents_aws import targets
 from asyncevents_aws.config import (
     AwsConfig,
     EventBridgeConfig,
@@ -15,41 +14,62 @@ from asyncevents_aws.config import (
     SnsConfig,
     SqsConfig,
 )
+from asyncevents_aws.options import EventBridgeOptions, KinesisOptions, SnsOptions, SqsOptions
+from asyncevents_aws.targets import Target, read_bus, read_queue, read_stream, read_topic
 from asyncevents_core import BlockingSink, InvalidOptions, SinkType
 
-ConfigType = TypeVar("ConfigType", bound=AwsConfig)
+ConfigT = TypeVar("ConfigT", bound=AwsConfig)
+
+logger = logging.getLogger("asyncevents.aws")
 
 
-class _AwsSinkType(SinkType[ConfigType]):
-    concurrency = choices.CONCURRENCY
+class AwsSinkType(SinkType[ConfigT]):
+    """What the four have in common."""
 
-    def validate_options(
-        self, options: Mapping[str, object], target: str, config: ConfigType
-    ) -> None:
-        """See `SinkType`: credentials that exist."""
+    concurrency = 16
+
+    @abstractmethod
+    def read_target(self, target: str, config: ConfigT) -> Target:
+        """Read a target. Raises `InvalidTarget`."""
+
+    def validate_target(self, target: str, config: ConfigT) -> None:
+        """See `SinkType`."""
+        self.read_target(target, config)
+
+    def validate_options(self, options: Mapping[str, object], target: str, config: ConfigT) -> None:
+        """See `SinkType`: named credentials exist, and the region is not another one."""
         name = options.get("credentials")
         if name is not None and name not in config.credentials:
             known = ", ".join(sorted(config.credentials)) or "none"
             raise InvalidOptions(
-                f"SINKS[{self.name!r}]['credentials'] has no {name!r}; it has: {known}"
+                f"options.credentials: SINKS[{self.name!r}]['credentials'] has no {name!r} "
+                f"(it has: {known})"
+            )
+        region = options.get("region")
+        named = self.read_target(target, config).region
+        if region is not None and named is not None and region != named:
+            raise InvalidOptions(
+                f"options.region: {region!r}, but the target is in {named!r}; leave it out"
             )
 
-    @abstractmethod
-    def open(self, config: ConfigType) -> BlockingSink:
-        """See `SinkType`."""
 
-
-class EventBridgeSinkType(_AwsSinkType[EventBridgeConfig]):
+class EventBridgeSinkType(AwsSinkType[EventBridgeConfig]):
     """Registers the sink `eventbridge`."""
 
     name = "eventbridge"
-    title = "Amazon EventBridge"
+    title = "Amazon EventBridge (PutEvents)"
     config_class = EventBridgeConfig
-    options_class: type[Any] = choices.EventBridgeOptions
+    options_class = EventBridgeOptions
+
+    def read_target(self, target: str, config: EventBridgeConfig) -> Target:
+        """See `AwsSinkType`."""
+        return read_bus(target)
 
     def validate_target(self, target: str, config: EventBridgeConfig) -> None:
-        """See `SinkType`."""
-        targets.read_bus(target)
+        """See `SinkType`; warns of the ARN of a rule."""
+        bus = read_bus(target)
+        if bus.of_rule:
+            logger.warning("%s names a rule; it is read as the bus %r", target, bus.name)
 
     def open(self, config: EventBridgeConfig) -> BlockingSink:
         """See `SinkType`."""
@@ -58,17 +78,17 @@ class EventBridgeSinkType(_AwsSinkType[EventBridgeConfig]):
         return EventBridgeSink(config)
 
 
-class SqsSinkType(_AwsSinkType[SqsConfig]):
+class SqsSinkType(AwsSinkType[SqsConfig]):
     """Registers the sink `sqs`."""
 
     name = "sqs"
-    title = "Amazon SQS"
+    title = "Amazon SQS (standard and FIFO queues)"
     config_class = SqsConfig
-    options_class: type[Any] = choices.SqsOptions
+    options_class = SqsOptions
 
-    def validate_target(self, target: str, config: SqsConfig) -> None:
-        """See `SinkType`."""
-        targets.read_queue(target, endpoint_url=config.endpoint_url)
+    def read_target(self, target: str, config: SqsConfig) -> Target:
+        """See `AwsSinkType`."""
+        return read_queue(target, endpoint_url=config.endpoint_url)
 
     def open(self, config: SqsConfig) -> BlockingSink:
         """See `SinkType`."""
@@ -77,17 +97,17 @@ class SqsSinkType(_AwsSinkType[SqsConfig]):
         return SqsSink(config)
 
 
-class SnsSinkType(_AwsSinkType[SnsConfig]):
+class SnsSinkType(AwsSinkType[SnsConfig]):
     """Registers the sink `sns`."""
 
     name = "sns"
-    title = "Amazon SNS"
+    title = "Amazon SNS (standard and FIFO topics)"
     config_class = SnsConfig
-    options_class: type[Any] = choices.SnsOptions
+    options_class = SnsOptions
 
-    def validate_target(self, target: str, config: SnsConfig) -> None:
-        """See `SinkType`."""
-        targets.read_topic(target)
+    def read_target(self, target: str, config: SnsConfig) -> Target:
+        """See `AwsSinkType`."""
+        return read_topic(target)
 
     def open(self, config: SnsConfig) -> BlockingSink:
         """See `SinkType`."""
@@ -96,17 +116,17 @@ class SnsSinkType(_AwsSinkType[SnsConfig]):
         return SnsSink(config)
 
 
-class KinesisSinkType(_AwsSinkType[KinesisConfig]):
+class KinesisSinkType(AwsSinkType[KinesisConfig]):
     """Registers the sink `kinesis`."""
 
     name = "kinesis"
     title = "Amazon Kinesis Data Streams"
     config_class = KinesisConfig
-    options_class: type[Any] = choices.KinesisOptions
+    options_class = KinesisOptions
 
-    def validate_target(self, target: str, config: KinesisConfig) -> None:
-        """See `SinkType`."""
-        targets.read_stream(target)
+    def read_target(self, target: str, config: KinesisConfig) -> Target:
+        """See `AwsSinkType`."""
+        return read_stream(target)
 
     def open(self, config: KinesisConfig) -> BlockingSink:
         """See `SinkType`."""

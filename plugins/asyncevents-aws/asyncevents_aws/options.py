@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, frozen, validators
 
 from asyncevents_aws.config import Credentials
 from asyncevents_aws.expressions import check_expression, check_path
 
-CONCURRENCY: Final = 16
-"""Threads of a sink, and connections of each of its clients."""
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
 
 MOST_PATHS: Final = 6
 """A message has at most ten attributes that SNS hands on to SQS; four are always there."""
@@ -26,6 +26,10 @@ def _paths(_: object, __: Attribute[Any], value: tuple[str, ...]) -> None:
         raise ValueError(f"at most {MOST_PATHS} paths fit beside the attributes always sent")
     for one in value:
         check_path(one)
+
+
+def _up_to(most: int) -> Any:
+    return validators.and_(validators.ge(1), validators.le(most))
 
 
 @frozen(kw_only=True)
@@ -60,16 +64,24 @@ class MessageOptions(AwsOptions):
 
 @frozen(kw_only=True)
 class SqsOptions(MessageOptions):
-    """Of the sink `sqs`."""
+    """Of the sink `sqs`. `max_bytes` is the queue's MaximumMessageSize."""
+
+    max_bytes: int = field(default=MIB, validator=_up_to(MIB))
 
 
 @frozen(kw_only=True)
 class SnsOptions(MessageOptions):
-    """Of the sink `sns`."""
+    """Of the sink `sns`. `max_bytes` is the topic's MaximumMessageSize."""
+
+    max_bytes: int = field(default=256 * KIB, validator=_up_to(MIB))
 
 
 @frozen(kw_only=True)
 class KinesisOptions(AwsOptions):
-    """Of the sink `kinesis`. `partition_key` is an expression."""
+    """Of the sink `kinesis`.
+
+    `partition_key` is an expression; `max_bytes` the stream's MaxRecordSize.
+    """
 
     partition_key: str = field(default="event_id", validator=_expression)
+    max_bytes: int = field(default=MIB, validator=_up_to(10 * MIB))

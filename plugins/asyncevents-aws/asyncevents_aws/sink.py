@@ -1,121 +1,187 @@
-"""What the four sinks have in common: accounts, batches, and errors of a call as a whole."""
+"""What the four sinks share: routes, sizes, calls, and who of a batch is to blame."""
 
 from __future__ import annotations
 
+import functools
+import json
+import time
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import ClassVar, Final, Generic, TypeVar
 
-from asyncevents_aws.clients import Account, Clients
+from attrs import frozen
+
+from asyncevents_aws.clients import Clients, ClientSettings
 from asyncevents_aws.config import AwsConfig, Credentials
-from asyncevents_aws.failures import of_exception, too_large
-from asyncevents_aws.options import CONCURRENCY, AwsOptions
-from asyncevents_core import (
-    BatchingSink,
-    BatchLimits,
-    DeliveryRequest,
-    Failure,
-    InvalidTarget,
-    Outcome,
-    OutcomeKind,
-)
+from asyncevents_aws.expressions import Event
+from asyncevents_aws.failures import SDK_ERRORS, Refused, Verdict, of_error
+from asyncevents_aws.options import AwsOptions
+from asyncevents_aws.targets import Target
+from asyncevents_core import BatchingSink, DeliveryRequest, Failure, InvalidTarget, Outcome
 
-ConfigType = TypeVar("ConfigType", bound=AwsConfig)
-OptionsType = TypeVar("OptionsType", bound=AwsOptions)
-TargetType = TypeVar("TargetType")
-Entry = Mapping[str, Any]
+TargetT = TypeVar("TargetT", bound=Target)
+OptionsT = TypeVar("OptionsT", bound=AwsOptions)
+Client = TypeVar("Client")
+Entry = TypeVar("Entry")
+
+CONCURRENCY: Final = 16
+_ROUTES_KEPT: Final = 4096
 
 
-class CredentialsGone(Exception):
-    """A subscription names a set of credentials that the settings do not have any more."""
+@frozen(kw_only=True)
+class Route(Generic[TargetT, OptionsT]):
+    """Where a group of requests goes, and as whom."""
+
+    target: TargetT
+    options: OptionsT
+    settings: ClientSettings
 
 
-class AwsSink(BatchingSink, Generic[ConfigType, OptionsType, TargetType]):
-    """Sends batches. Subclasses say what an entry is, which call takes them, how it answers."""
+@frozen(kw_only=True)
+class Item(Generic[Entry]):
+    """A request as an entry of a call. `number` is its place in the batch, `size` in bytes."""
 
+    number: int
+    entry: Entry
+    size: int
+
+
+class AwsSink(BatchingSink, Generic[TargetT, OptionsT, Client, Entry]):
+    """A sink for one service. Thread-safe."""
+
+    name: ClassVar[str]
     service: ClassVar[str]
-    what: ClassVar[str]
-    options_class: type[OptionsType]
+    options_class: ClassVar[type[AwsOptions]]
+    to_blame: ClassVar[frozenset[Failure]] = frozenset({Failure.INVALID, Failure.TOO_LARGE})
+    """Where a call fails so as a whole, one of its entries may be the only one at fault."""
 
-    def __init__(self, config: ConfigType, limits: BatchLimits) -> None:
-        self.config = config
-        self.limits = limits
-        self._clients = Clients(self.service, config, concurrency=CONCURRENCY)
-
-    @abstractmethod
-    def read(self, target: str) -> TargetType:
-        """Return what a target stands for. Raises `InvalidTarget`."""
-
-    @abstractmethod
-    def region(self, target: TargetType) -> str | None:
-        """Return the region that a target names."""
-
-    @abstractmethod
-    def entry(
-        self, number: int, request: DeliveryRequest, target: TargetType, options: OptionsType
-    ) -> Entry:
-        """Return the entry of a request, the one with that number in its call."""
-
-    @abstractmethod
-    def call(self, client: Any, target: TargetType, entries: Sequence[Entry]) -> Sequence[Outcome]:
-        """Send entries in one call; return what became of each. Raises what the SDK raises."""
-
-    def options(self, request: DeliveryRequest) -> OptionsType:
-        """Return a subscription's options; they were checked when it was made."""
-        values: Mapping[str, Any] = request.options
-        return self.options_class(**values)
+    def __init__(self, config: AwsConfig) -> None:
+        self._aws = config
+        self._clients: Clients[Client] = Clients(
+            self.service, timeout=config.timeout, connections=CONCURRENCY
+        )
+        self._route = functools.lru_cache(_ROUTES_KEPT)(self._new_route)
 
     def group(self, request: DeliveryRequest) -> Hashable:
-        """See `BatchingSink`: one target, as one and the same."""
-        options = self.options(request)
-        return request.target, options.alone, options.region, options.credentials
+        """See `BatchingSink`: the same target and the same options."""
+        return request.target, _text(request.options)
 
     def deliver_batch(
         self, requests: Sequence[DeliveryRequest], deadline: float
     ) -> Sequence[Outcome]:
         """See `BatchingSink`."""
-        sizes = [self.size(one) for one in requests]
-        most = self.limits.bytes or 0
-        fitting = [one for one, size in zip(requests, sizes, strict=True) if size <= most]
-        sent = iter(self._send(fitting) if fitting else ())
-        return [next(sent) if size <= most else too_large(size, most, self.what) for size in sizes]
+        until = time.monotonic() + deadline
+        try:
+            route = self._route(requests[0].target, _text(requests[0].options))
+        except Refused as refused:
+            return [refused.verdict.outcome()] * len(requests)
+        outcomes: dict[int, Outcome] = {}
+        items: list[Item[Entry]] = []
+        for number, request in enumerate(requests):
+            item = self._item(route, Event(request), number)
+            limit = self._limit(route)
+            if item.size > limit:
+                outcomes[number] = _too_large(item.size, limit)
+            else:
+                items.append(item)
+        if items:
+            for item, outcome in zip(items, self._attempt(route, items, until), strict=True):
+                outcomes[item.number] = outcome
+        return [outcomes[number] for number in range(len(requests))]
 
     def close(self) -> None:
         """See `BlockingSink`."""
         self._clients.close()
 
-    def _send(self, requests: Sequence[DeliveryRequest]) -> Sequence[Outcome]:
-        """Send in one call; where that is refused as a whole, each alone: one may be to blame."""
-        first = requests[0]
-        try:
-            target, options = self.read(first.target), self.options(first)
-            client = self._clients.get(self._account(target, options))
-            entries = [
-                self.entry(number, one, target, self.options(one))
-                for number, one in enumerate(requests)
-            ]
-            return self.call(client, target, entries)
-        except (InvalidTarget, CredentialsGone) as error:
-            gone = isinstance(error, CredentialsGone)
-            failure = Failure.CREDENTIALS if gone else Failure.INVALID
-            return [Outcome.failed(failure, str(error))] * len(requests)
-        except Exception as error:
-            outcome = of_exception(error, self.config.timeout)
-            if outcome is None:
-                raise
-            if outcome.kind is OutcomeKind.PERMANENT and len(requests) > 1:
-                return [self._send([one])[0] for one in requests]
-            return [outcome] * len(requests)
+    @abstractmethod
+    def _read_target(self, text: str) -> TargetT:
+        """Raise `InvalidTarget` where it cannot be read."""
 
-    def _account(self, target: TargetType, options: OptionsType) -> Account:
-        credentials: Credentials = self.config.alone
-        if options.given:
-            credentials = options.alone
-        elif options.credentials is not None:
-            if options.credentials not in self.config.credentials:
-                raise CredentialsGone(
-                    f"the settings have no credentials {options.credentials!r} (any more)"
+    @abstractmethod
+    def _item(self, route: Route[TargetT, OptionsT], event: Event, number: int) -> Item[Entry]: ...
+
+    @abstractmethod
+    def _limit(self, route: Route[TargetT, OptionsT]) -> int:
+        """Return the bytes that one entry may have."""
+
+    @abstractmethod
+    def _send(
+        self,
+        route: Route[TargetT, OptionsT],
+        items: Sequence[Item[Entry]],
+        client: Callable[[], Client],
+    ) -> Sequence[Outcome]:
+        """Make the call; return an outcome for each item. Raises `Refused`, the SDK's errors.
+
+        `client` returns one whose time-out fits into what is left at that moment.
+        """
+
+    def _attempt(
+        self, route: Route[TargetT, OptionsT], items: Sequence[Item[Entry]], until: float
+    ) -> Sequence[Outcome]:
+        """Send; where one entry may be to blame for all, send halves to find out which.
+
+        Nothing was accepted of a call that failed as a whole, so nothing is sent twice.
+        """
+        verdict = self._sent(route, items, until)
+        if not isinstance(verdict, Verdict):
+            return verdict
+        if len(items) == 1 or verdict.failure not in self.to_blame:
+            return [verdict.outcome()] * len(items)
+        middle = len(items) // 2
+        halves = (items[:middle], items[middle:])
+        return [one for half in halves for one in self._attempt(route, half, until)]
+
+    def _sent(
+        self, route: Route[TargetT, OptionsT], items: Sequence[Item[Entry]], until: float
+    ) -> Sequence[Outcome] | Verdict:
+        def client() -> Client:
+            return self._clients.get(route.settings, until - time.monotonic())
+
+        try:
+            return self._send(route, items, client)
+        except Refused as refused:
+            return refused.verdict
+        except SDK_ERRORS as error:
+            verdict = of_error(error)
+            if verdict.failure is Failure.CREDENTIALS:
+                self._clients.forget(route.settings)
+            return verdict
+
+    def _new_route(self, target_text: str, options_text: str) -> Route[TargetT, OptionsT]:
+        try:
+            target = self._read_target(target_text)
+        except InvalidTarget as error:
+            raise Refused(Failure.INVALID, str(error)) from error
+        try:
+            options = self.options_class(**json.loads(options_text))
+        except (TypeError, ValueError) as error:
+            raise Refused(Failure.INVALID, f"the subscription's options: {error}") from error
+        settings = ClientSettings(
+            credentials=self._credentials(options),
+            region=target.region or options.region or self._aws.region,
+            endpoint_url=self._aws.endpoint_url,
+        )
+        return Route(target=target, options=options, settings=settings)  # type: ignore[arg-type]
+
+    def _credentials(self, options: AwsOptions) -> Credentials:
+        if options.credentials is not None:
+            named = self._aws.credentials.get(options.credentials)
+            if named is None:
+                raise Refused(
+                    Failure.CREDENTIALS,
+                    f"SINKS[{self.name!r}]['credentials'] has no {options.credentials!r}; add it",
                 )
-            credentials = self.config.credentials[options.credentials].alone
-        region = self.region(target) or options.region or self.config.region
-        return Account(credentials=credentials, region=region)
+            return named
+        return options.alone if options.given else self._aws.alone
+
+
+def _too_large(size: int, limit: int) -> Outcome:
+    return Outcome.failed(
+        Failure.TOO_LARGE, f"{size:,} bytes, of which {limit:,} are allowed; nothing was sent"
+    )
+
+
+def _text(options: Mapping[str, object]) -> str:
+    """Return options as a text, so that those that are equal are found again."""
+    return json.dumps(options, sort_keys=True, default=list) if options else "{}"
