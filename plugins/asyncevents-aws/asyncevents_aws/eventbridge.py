@@ -27,6 +27,7 @@ logger = logging.getLogger("asyncevents.aws")
 
 _TIME: Final = 14
 _LONGEST_SOURCE: Final = 256
+_LONGEST_DETAIL_TYPE: Final = 128
 _BUSES_KEPT: Final = 4096
 
 
@@ -75,10 +76,11 @@ class EventBridgeSink(
     ) -> Item[PutEventsRequestEntryTypeDef]:
         content, request = event.content, event.request
         source = self._config.source or source_of(str(content.get("source", "")))
-        size = _TIME + len(source.encode()) + len(request.event_name.encode()) + len(request.body)
+        kind = request.event_name[:_LONGEST_DETAIL_TYPE]
+        size = _TIME + len(source.encode()) + len(kind.encode()) + len(request.body)
         entry: PutEventsRequestEntryTypeDef = {
             "Source": source,
-            "DetailType": request.event_name,
+            "DetailType": kind,
             "Detail": request.body.decode(),
             "EventBusName": route.target.name,
             "Time": datetime.fromisoformat(content["time"]),

@@ -144,7 +144,9 @@ class AwsSink(BatchingSink, Generic[TargetT, OptionsT, Client, Entry]):
             return refused.verdict
         except SDK_ERRORS as error:
             verdict = of_error(error)
-            if verdict.failure is Failure.CREDENTIALS:
+            # Keys that are given here stay as they are: a new client would fail with them, too.
+            given = route.settings.credentials.access_key_id is not None
+            if verdict.failure is Failure.CREDENTIALS and not given:
                 self._clients.forget(route.settings)
             return verdict
 

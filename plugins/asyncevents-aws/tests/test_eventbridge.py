@@ -56,6 +56,12 @@ def test_source_type_time_and_detail(opened, amazon, bus, queue):
     assert outcome.detail == f"event {event['id']}"
 
 
+def test_the_detail_type_is_cut_at_what_aws_takes(opened, amazon, bus, queue):
+    request = make_request(target=bus, event_name="a" * 128 + ".longer")
+    assert opened().deliver(request, 15.0).kind is OutcomeKind.DELIVERED
+    assert [one["detail-type"] for one in arrived(amazon, queue)] == ["a" * 128]
+
+
 def test_the_source_may_be_configured(opened, amazon, bus, queue):
     opened(source="com.example.shop").deliver(make_request(target=bus), 15.0)
     assert [one["source"] for one in arrived(amazon, queue)] == ["com.example.shop"]

@@ -155,6 +155,14 @@ def test_expired_credentials_say_what_to_do_and_repeat_nothing_of_the_request(st
     assert "security-token" not in outcome.detail
 
 
+def test_keys_that_are_given_and_refused_do_not_cost_a_client_for_every_attempt(stubbed):
+    sink, target, stub, call = stubbed
+    before = client_of(sink, target)
+    stub.add_client_error(call, "ExpiredToken", "no", 400)
+    sink.deliver(make_request(target=target), 15.0)
+    assert client_of(sink, target) is before
+
+
 def test_an_error_names_the_request_and_is_short(stubbed):
     sink, target, stub, call = stubbed
     stub.add_client_error(call, "ValidationException", "a\n  b " + "x" * 1000, 400,
