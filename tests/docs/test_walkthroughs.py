@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.installing import Installed, build_wheel, run
+from tests.installing.installing import Installed, build_wheel, run
 
 ROOT = Path(__file__).parents[2]
 PAGES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.installing import Installed, build_wheel
+from tests.installing.installing import Installed, build_wheel
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
