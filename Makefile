@@ -12,7 +12,7 @@ EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 ARGS ?=
 # Those that measure time, or start many processes, have the machine for themselves.
 ALONE := tests/integration tests/benchmarks
-SIDE_BY_SIDE := $(filter-out $(ALONE) tests/services,$(patsubst %/,%,$(wildcard tests/*/))) \
+SIDE_BY_SIDE := $(filter-out $(ALONE) tests/services tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
 	$(wildcard plugins/*/tests docs/examples/*/tests)
 
 .DEFAULT_GOAL := help
