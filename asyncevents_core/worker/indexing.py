@@ -9,7 +9,7 @@ from typing import Final
 
 from asyncevents_core.engine.indexing import BATCH, IndexFeed, IndexLease
 from asyncevents_core.engine.overrides import read_overrides
-from asyncevents_core.errors import IndexerError, LedgerError
+from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 
@@ -58,7 +58,7 @@ class IndexConsumer:
         while not self._stop.wait(pause):
             try:
                 pause = self._hold()
-            except (IndexerError, LedgerError) as error:
+            except AsyncEventsError as error:
                 pause = min(_LONGEST_PAUSE, max(1.0, pause * 2))
                 logger.warning("indexing is put off", extra={"error": str(error)})
             except Exception:
@@ -76,8 +76,8 @@ class IndexConsumer:
                 while not self._stop.is_set() and self._on() and self._lease.keep():
                     if feed.step() < BATCH:
                         self._stop.wait(_LOOK_EVERY)
-        except IndexerError:
-            # A worker that drains need not wait for an index that is away.
+        except Exception:
+            # A worker that drains need not wait for an index that cannot be had.
             self._holding = False
             raise
         finally:

@@ -200,6 +200,17 @@ def test_without_an_indexer_the_command_says_so(project, tmp_path):
     assert "search is off" in done.stderr
 
 
+def test_a_worker_drains_although_its_index_cannot_be_opened(project, tmp_path):
+    with (tmp_path / "search_settings.py").open("a") as file:
+        file.write("\nINDEXER = 'nobody'\n")
+    project.publish("order.created", {"id": 1})
+    done = asyncevents("worker", "--drain")
+    assert done.returncode == 0, done.stderr
+    assert "unknown indexer 'nobody'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.runtime.search.page("*:*", limit=1).behind.waiting == 1
+
+
 def test_while_it_is_switched_off_attempts_wait(project):
     ledger = project.runtime.ledger
     set_overrides(ledger, {"INDEXING_ENABLED": False}, by=OPERATOR)

@@ -6,7 +6,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -91,7 +101,7 @@ class IndexRows(Statements):
         return changed.rowcount
 
     def _queue(self, which: ColumnElement[bool]) -> None:
-        source = select(attempt.c.id, func.abs(1)).where(which).order_by(attempt.c.id)
+        source = select(attempt.c.id, literal(1)).where(which).order_by(attempt.c.id)
         columns = ["attempt_id", "version"]
         newer = func.abs(index_queue.c.version) + 1
         insert: Insert
