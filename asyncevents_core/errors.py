@@ -29,6 +29,10 @@
     │   └── LedgerNotMigrated    its schema is missing or of another version
     ├── BrokerError
     │   └── BrokerUnavailable    the broker does not answer
+    ├── InvalidQuery             a search that cannot be understood
+    ├── IndexerError
+    │   ├── IndexUnavailable     the index cannot be reached, opened or written
+    │   └── SearchTimeout        a search took longer than it may
     └── EagerDeliveryFailed      EAGER = True: a service or a sink failed inside publish()
 """
 
@@ -45,8 +49,11 @@ __all__ = [
     "EagerDeliveryFailed",
     "EventConflict",
     "ForeignTransaction",
+    "IndexUnavailable",
+    "IndexerError",
     "InvalidOptions",
     "InvalidPayload",
+    "InvalidQuery",
     "InvalidSecret",
     "InvalidTarget",
     "LedgerError",
@@ -58,6 +65,7 @@ __all__ = [
     "PluginError",
     "PublishError",
     "ReplayRefused",
+    "SearchTimeout",
     "ServiceArguments",
     "ServiceError",
     "ServiceNotFound",
@@ -192,6 +200,48 @@ class BrokerError(AsyncEventsError):
 
 class BrokerUnavailable(BrokerError):
     """The broker does not answer."""
+
+
+class InvalidQuery(AsyncEventsError):
+    """The query cannot be understood; the text shows where, and what was expected there.
+
+    `position` counts characters of `query` from 0; at its end it is the query's length.
+    """
+
+    _SHOWN = 60
+
+    def __init__(self, query: str, position: int, expected: str, *, found: str = "") -> None:
+        self.query = query
+        self.position = position
+        self.expected = expected
+        self.found = found
+        instead = f", found {found}" if found else ""
+        start = max(0, position - self._SHOWN)
+        shown = query[start : position + self._SHOWN]
+        printable = "".join(char if char.isprintable() else " " for char in shown)
+        caret = " " * (position - start) + "^"
+        super().__init__(
+            f"position {position + 1}: expected {expected}{instead}\n  {printable}\n  {caret}"
+        )
+
+
+class IndexerError(AsyncEventsError):
+    """The index cannot do what was asked."""
+
+
+class IndexUnavailable(IndexerError):
+    """The index cannot be reached, opened or written."""
+
+
+class SearchTimeout(IndexerError):
+    """A search took longer than it may. Narrow it down, or allow it more time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"the search took longer than {seconds:g} s. Leading wildcards and regular "
+            "expressions over all fields are slow: name a field, or add a condition"
+        )
 
 
 class EagerDeliveryFailed(AsyncEventsError):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.ports.indexer import IndexerType
+from asyncevents_core.ports.indexer import AnyIndexerType
 from asyncevents_core.ports.resolver import ServiceResolverType
 from asyncevents_core.ports.retry import RetryManagerType
 from asyncevents_core.ports.sink import AnySinkType
@@ -60,7 +60,7 @@ def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
 
 
 @hookspec
-def asyncevents_register_indexers() -> Sequence[IndexerType]:
+def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
     """Return indexer types. INDEXER names the one in use."""
     raise AssertionError("a specification is never called")
 

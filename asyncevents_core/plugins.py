@@ -18,7 +18,7 @@ from asyncevents_core import hookspecs
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.errors import DuplicateName, UnknownName, suggestion
 from asyncevents_core.hookspecs import PROJECT
-from asyncevents_core.ports.indexer import IndexerType
+from asyncevents_core.ports.indexer import AnyIndexerType, IndexerType
 from asyncevents_core.ports.resolver import ServiceResolverType
 from asyncevents_core.ports.retry import RetryManagerType
 from asyncevents_core.ports.sink import AnySinkType, SinkType
@@ -127,7 +127,7 @@ class PluginSet:
     sinks: Registry[AnySinkType]
     service_resolvers: Registry[ServiceResolverType]
     retry_managers: Registry[RetryManagerType]
-    indexers: Registry[IndexerType]
+    indexers: Registry[AnyIndexerType]
     events: tuple[Registered[EventDefinition], ...]
     commands: Registry[click.Command]
     sources: tuple[PluginSource, ...]

@@ -1,0 +1,5 @@
+"""Lucene query texts, parsed with luqum into `asyncevents_core.domain.query`."""
+
+from asyncevents_core.adapters.lucene.parsing import parse_query
+
+__all__ = ["parse_query"]

@@ -1,0 +1,178 @@
+"""Cuts a query text into the tokens of luqum's grammar.
+
+luqum's own lexer knows neither ``&&``, ``||``, ``!`` nor ranges and comparisons of values with
+signs, slashes or date math, and says less about where it stopped. Its grammar is used as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import define
+from luqum.head_tail import TokenValue
+from luqum.tree import Phrase, Regex, Word
+
+from asyncevents_core.errors import InvalidQuery
+
+MAX_LENGTH: Final = 10_000
+MAX_DEPTH: Final = 50
+
+_SPACE: Final = re.compile(r"\s+")
+_ESCAPED: Final = r"\\(?s:.)"
+_OPERATOR: Final = re.compile(r"(&&|\|\||AND|OR|NOT|TO)(?=[\s()\[{\"]|$)")
+_SIMPLE: Final = re.compile(r"[()+\-!:]")
+_COMPARISON: Final = re.compile(r"[<>]=?")
+# A colon belongs to a term only inside of a time: created:2026-11-23T10:00
+_TIME: Final = r"(?<=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}):[0-9]{2}(?::[0-9]{2})?|(?<=[0-9][+-][0-9]{2}):[0-9]{2}"
+_TERM: Final = re.compile(
+    rf'(?:[^\s+\-!():^\[\]"{{}}~\\/<>]|{_ESCAPED})(?:[^\s!():^\[\]"{{}}~\\]|{_ESCAPED}|{_TIME})*'
+)
+_SIGNED: Final = re.compile(rf'-[0-9.](?:[^\s!():^\[\]"{{}}~\\]|{_ESCAPED})*')
+_COMPARED: Final = re.compile(rf'(?:[^\s()\[\]"{{}}\\^~]|{_ESCAPED})+')
+_BOUND: Final = re.compile(rf'(?:[^\s"\]}}\\]|{_ESCAPED})(?:[^\s\]}}\\]|{_ESCAPED})*')
+_PHRASE: Final = re.compile(rf'"(?:[^\\"]|{_ESCAPED})*"')
+_REGEX: Final = re.compile(rf"/(?:[^\\/]|{_ESCAPED})*/")
+_DEGREE: Final = re.compile(r"[~^]([0-9]+(?:\.[0-9]+)?|\.[0-9]+)?")
+
+_TYPES: Final = {
+    "AND": "AND_OP",
+    "&&": "AND_OP",
+    "OR": "OR_OP",
+    "||": "OR_OP",
+    "NOT": "NOT",
+    "!": "NOT",
+    "TO": "TO",
+    "+": "PLUS",
+    "-": "MINUS",
+    ":": "COLUMN",
+    "(": "LPAREN",
+    ")": "RPAREN",
+}
+
+
+@define
+class Token:
+    """What ply wants of a token. `value` knows its `pos` and `size`; ply sets `lexer`."""
+
+    type: str
+    value: Word | Phrase | Regex | TokenValue
+    lexpos: int
+    lineno: int = 1
+    lexer: object = None
+
+
+class Lexer:
+    """The tokens of one text; ply calls `input` and then `token` until it is None."""
+
+    def __init__(self, text: str) -> None:
+        self.last: Token | None = None
+        """The token read last: where the grammar fails, it is the one that does not fit."""
+        self._text = text
+        self._at = 0
+        self._depth = 0
+        self._in_range = False
+
+    def input(self, text: str) -> None:
+        """Start. The text is known already."""
+
+    def token(self) -> Token | None:
+        """Return the next token, None at the end. Raises `InvalidQuery`."""
+        space = _SPACE.match(self._text, self._at)
+        if space is not None:
+            self._at = space.end()
+        if self._at >= len(self._text):
+            self._at = len(self._text)
+            self.last = None
+            return None
+        self.last = self._bound() if self._in_range else self._next()
+        return self.last
+
+    def _next(self) -> Token:
+        char = self._text[self._at]
+        before = self.last.type if self.last is not None else ""
+        if before in {"GREATERTHAN", "LESSTHAN"} and char != '"':
+            return self._word(_COMPARED, "a value to compare with")
+        if char in "[{":
+            self._in_range = True
+            return self._mark("LBRACKET", char)
+        if char in '"/':
+            return self._enclosed(char)
+        if char in "~^":
+            return self._degree(char, before)
+        if char in "<>":
+            found = _COMPARISON.match(self._text, self._at)
+            kind = "GREATERTHAN" if char == ">" else "LESSTHAN"
+            return self._mark(kind, found[0] if found else char)
+        if before == "COLUMN" and _SIGNED.match(self._text, self._at):
+            return self._word(_SIGNED, "a number")
+        operator = _OPERATOR.match(self._text, self._at) or _SIMPLE.match(self._text, self._at)
+        if operator is not None:
+            return self._operator(operator[0])
+        return self._word(_TERM, "a term; a special character needs a backslash before it")
+
+    def _operator(self, text: str) -> Token:
+        if text == "(":
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise self._wrong(f"at most {MAX_DEPTH} parentheses in each other")
+        elif text == ")":
+            self._depth -= 1
+        return self._mark(_TYPES[text], text)
+
+    def _bound(self) -> Token:
+        char = self._text[self._at]
+        if char in "]}":
+            self._in_range = False
+            return self._mark("RBRACKET", char)
+        if char == '"':
+            return self._enclosed(char)
+        word = self._word(_BOUND, "a value or “*”")
+        if word.value.value == "TO":
+            return self._placed(Token("TO", TokenValue("TO"), word.lexpos), 2)
+        return word
+
+    def _word(self, pattern: re.Pattern[str], expected: str) -> Token:
+        found = pattern.match(self._text, self._at)
+        if found is None:
+            raise self._wrong(expected)
+        return self._take("TERM", Word(found[0]), found.end())
+
+    def _enclosed(self, mark: str) -> Token:
+        pattern = _PHRASE if mark == '"' else _REGEX
+        found = pattern.match(self._text, self._at)
+        if found is None:
+            opened = "phrase" if mark == '"' else "regular expression"
+            position = len(self._text)
+            raise InvalidQuery(
+                self._text, position, f"“{mark}”: the {opened} of position {self._at + 1} is open"
+            )
+        if mark == '"':
+            return self._take("PHRASE", Phrase(found[0]), found.end())
+        return self._take("REGEX", Regex(found[0]), found.end())
+
+    def _degree(self, mark: str, before: str) -> Token:
+        found = _DEGREE.match(self._text, self._at)
+        degree = found[1] if found is not None else None
+        end = found.end() if found is not None else self._at + 1
+        if mark == "~" and before == "PHRASE" and degree is not None and not degree.isdigit():
+            self._at += 1
+            raise self._wrong("a whole number of places")
+        kind = "APPROX" if mark == "~" else "BOOST"
+        return self._take(kind, TokenValue(degree), end)
+
+    def _mark(self, kind: str, text: str) -> Token:
+        return self._take(kind, TokenValue(text), self._at + len(text))
+
+    def _take(self, kind: str, value: Word | Phrase | Regex | TokenValue, end: int) -> Token:
+        token = self._placed(Token(kind, value, self._at), end - self._at)
+        self._at = end
+        return token
+
+    def _placed(self, token: Token, size: int) -> Token:
+        token.value.pos, token.value.size = token.lexpos, size
+        return token
+
+    def _wrong(self, expected: str) -> InvalidQuery:
+        found = self._text[self._at : self._at + 1]
+        return InvalidQuery(self._text, self._at, expected, found=f"“{found}”" if found else "")

@@ -1,0 +1,146 @@
+"""What stands after a field: made into nodes, checked against the kind of the field."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import evolve
+
+from asyncevents_core.adapters.lucene.names import Wrong
+from asyncevents_core.domain.query.dates import Span, is_math, math, written
+from asyncevents_core.domain.query.fields import FIELDS, FieldKind
+from asyncevents_core.domain.query.nodes import (
+    Bound,
+    ExistsQuery,
+    Field,
+    MatchAll,
+    Pattern,
+    PhraseQuery,
+    Query,
+    RangeQuery,
+    RegexQuery,
+    TermQuery,
+    WildcardQuery,
+)
+from asyncevents_core.domain.query.readings import span_of, truth_of
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_EPOCH_MILLIS: Final = re.compile(r"-?[0-9]{5,15}")
+_LAST: Final = 253_402_300_799_999_999
+"""9999-12-31T23:59:59.999999Z"""
+_DATES: Final = "a date: 2026-11-23, 2026-11, “2026-11-23 10:00:00”, now-1d"
+
+
+class Values:
+    """Makes the leaves of one query; `now` is in microseconds since the epoch."""
+
+    def __init__(self, wrong: Wrong, *, now: int) -> None:
+        self._wrong = wrong
+        self._now = now
+
+    def term(self, field: Field, text: str, position: int) -> Query:
+        """Return the query for a value without quotes."""
+        return self._typed(field, text, position) or TermQuery(field=field, text=text)
+
+    def phrase(self, field: Field, text: str, slop: int, position: int) -> Query:
+        """Return the query for a value in quotes."""
+        typed = self._typed(field, text, position)
+        return typed or PhraseQuery(field=field, text=text, slop=slop)
+
+    def wildcard(self, field: Field, pattern: Pattern, position: int) -> Query:
+        """Return the query for a value with wildcards."""
+        return self.text_only(WildcardQuery(field=field, pattern=pattern), field, position)
+
+    def regex(self, field: Field, text: str, position: int) -> Query:
+        """Return the query for a regular expression."""
+        return self.text_only(RegexQuery(field=field, text=text), field, position)
+
+    def text_only(self, query: Query, field: Field, position: int) -> Query:
+        """Return `query`, unless the field holds something else than text."""
+        kind = _kind(field)
+        if kind is not FieldKind.TEXT:
+            self._wrong(position, f"a whole {kind.value}; {field} holds no text")
+        return query
+
+    def range(
+        self, field: Field, lower: Bound | None, upper: Bound | None, position: int
+    ) -> Query:
+        """Return the query for a range or a comparison."""
+        kind = _kind(field)
+        if kind is FieldKind.BOOLEAN:
+            self._wrong(position, f"true or false; {field} has no order")
+        if lower is None and upper is None:
+            return MatchAll() if field is None else ExistsQuery(field=field)
+        lower = self._bound(lower, kind, position, is_lower=True)
+        upper = self._bound(upper, kind, position, is_lower=False)
+        return RangeQuery(field=field, lower=lower, upper=upper)
+
+    def _typed(self, field: Field, text: str, position: int) -> Query | None:
+        kind = _kind(field)
+        if kind is FieldKind.TEXT:
+            return None
+        if kind is FieldKind.DATE:
+            span = self._span(text, position, of_the_attempt=True)
+            return RangeQuery(
+                field=field,
+                lower=Bound(text=_shown(span.start), inclusive=True),
+                upper=Bound(text=_shown(span.end), inclusive=False),
+            )
+        if kind is FieldKind.BOOLEAN:
+            truth = truth_of(text)
+            if truth is None:
+                self._wrong(position, "true or false", f"“{text}”")
+            return TermQuery(field=field, text="true" if truth else "false")
+        return TermQuery(field=field, text=self._integer(text, position))
+
+    def _integer(self, text: str, position: int) -> str:
+        if _INTEGER.fullmatch(text) is None:
+            self._wrong(position, "a whole number", f"“{text}”")
+        return str(int(text))
+
+    def _bound(
+        self, bound: Bound | None, kind: FieldKind, position: int, *, is_lower: bool
+    ) -> Bound | None:
+        if bound is None:
+            return None
+        if kind is FieldKind.INTEGER:
+            return evolve(bound, text=self._integer(bound.text, position))
+        if kind is FieldKind.DATE or is_math(bound.text):
+            span = self._span(bound.text, position, of_the_attempt=kind is FieldKind.DATE)
+            return rounded(bound, span, is_lower=is_lower)
+        return bound
+
+    def _span(self, text: str, position: int, *, of_the_attempt: bool) -> Span:
+        if is_math(text):
+            try:
+                return math(text, now=self._now)
+            except ValueError as error:
+                self._wrong(position, f"date math ({error})")
+        if of_the_attempt and _EPOCH_MILLIS.fullmatch(text):
+            start = int(text) * 1000
+            if abs(start) <= _LAST:
+                return Span(start=start, end=start + 1000)
+        found = span_of(text)
+        if found is None:
+            self._wrong(position, _DATES, f"“{text}”")
+        return found
+
+
+def rounded(bound: Bound, span: Span, *, is_lower: bool) -> Bound:
+    """Return a bound to the microsecond: from its start on, or up to before its end.
+
+    As Elasticsearch rounds: ``>=`` and ``<`` take the beginning of the day, month or whatever
+    the date is precise to, ``>`` and ``<=`` its end.
+    """
+    if is_lower:
+        return Bound(text=_shown(span.start if bound.inclusive else span.end), inclusive=True)
+    return Bound(text=_shown(span.end if bound.inclusive else span.start), inclusive=False)
+
+
+def _shown(when: int) -> str:
+    return written(max(-62_135_596_800_000_000, min(when, _LAST)))
+
+
+def _kind(field: Field) -> FieldKind:
+    return FIELDS.get(field, FieldKind.TEXT) if isinstance(field, str) else FieldKind.TEXT

@@ -1,0 +1,66 @@
+"""Expressions in the syntax of the Rust library that runs them over an index's terms."""
+
+from __future__ import annotations
+
+from asyncevents_core.adapters.tantivy.keys import US
+from asyncevents_core.domain.query.nodes import Pattern, Wild
+from asyncevents_core.domain.query.regex import (
+    ANY,
+    ANYTHING,
+    Chars,
+    Choice,
+    Node,
+    Repeat,
+    Sequence,
+    literal,
+)
+
+
+def of_pattern(pattern: Pattern) -> Node:
+    """Return a wildcard pattern as an expression."""
+    parts: list[Node] = []
+    for part in pattern.parts:
+        if isinstance(part, str):
+            parts.append(literal(part))
+        else:
+            parts.append(ANYTHING if part is Wild.ANY else ANY)
+    return Sequence(tuple(parts))
+
+
+def rendered(node: Node) -> str:
+    """Return an expression's text. No character in it stands for the separator of terms."""
+    match node:
+        case Chars():
+            return _chars(node)
+        case Sequence():
+            return "".join(
+                f"(?:{rendered(one)})" if isinstance(one, Choice) else rendered(one)
+                for one in node.parts
+            )
+        case Choice():
+            return "|".join(rendered(one) for one in node.options)
+        case Repeat():
+            return f"(?:{rendered(node.node)}){_count(node)}"
+
+
+def _count(node: Repeat) -> str:
+    if node.most is None:
+        return "*" if node.least == 0 else f"{{{node.least},}}"
+    return f"{{{node.least},{node.most}}}"
+
+
+def _chars(node: Chars) -> str:
+    if not node.negated and len(node.ranges) == 1:
+        low, high = node.ranges[0]
+        if low == high:
+            return _one(low)
+    inside = "".join(
+        _one(low) if low == high else f"{_one(low)}-{_one(high)}" for low, high in node.ranges
+    )
+    if node.negated:
+        return f"[^{_one(US)}{inside}]"
+    return f"[{inside}]"
+
+
+def _one(char: str) -> str:
+    return char if char.isascii() and char.isalnum() else f"\\x{{{ord(char):X}}}"

@@ -1,0 +1,277 @@
+"""The indexer on tantivy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, TypeVar
+
+import tantivy
+
+from asyncevents_core.adapters.tantivy.deadline import Deadline
+from asyncevents_core.adapters.tantivy.documents import DELETED, DocumentMaker, tombstone
+from asyncevents_core.adapters.tantivy.generations import Folder, Generation, Generations
+from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig
+from asyncevents_core.adapters.tantivy.translating import Translator
+from asyncevents_core.domain.query.nodes import MatchAll, Query
+from asyncevents_core.errors import IndexUnavailable
+from asyncevents_core.ports.indexer import (
+    COUNTED,
+    AttemptDocument,
+    Found,
+    Indexer,
+    Rebuild,
+    Rejected,
+)
+
+T = TypeVar("T")
+_LOWEST: Final = -(2**63) + 1
+
+
+class EmbeddedIndexer(Indexer):
+    """An index in a folder. A commit is one atomic, synced step of tantivy."""
+
+    def __init__(self, config: EmbeddedConfig) -> None:
+        self._memory_mb = config.memory_mb
+        self._generations = Generations(Folder(config.path))
+        self._deadline = Deadline(at_once=config.searches)
+        self._maker = DocumentMaker()
+        self._writing = threading.RLock()
+
+    def upsert(self, documents: Sequence[AttemptDocument]) -> Sequence[Rejected]:
+        """See `Indexer`."""
+        newest = {one.log_id: one for one in documents}
+        made, rejected = self._made(newest.values())
+        with self._writing:
+            serving, following = self._generations.writable()
+            # The new generation first: killed in between, the caller repeats the whole call.
+            for generation in (following, serving):
+                if generation is not None:
+                    self._replace(generation, newest, made)
+        return rejected
+
+    def delete(self, log_ids: Collection[int]) -> None:
+        """See `Indexer`."""
+        with self._writing:
+            serving, following = self._generations.writable()
+            if following is not None:
+                self._replace(following, log_ids, [tombstone(one) for one in log_ids])
+            self._replace(serving, log_ids, [])
+
+    def search(
+        self,
+        query: Query,
+        *,
+        limit: int,
+        before: int | None = None,
+        timeout: float = 10.0,
+        count: bool = True,
+    ) -> Found:
+        """See `Indexer`."""
+        return self._deadline.run(
+            lambda: self._search(query, limit, before, count), timeout=timeout
+        )
+
+    def count(self) -> int:
+        """See `Indexer`."""
+        generation = self._generations.serving()
+        if generation is None:
+            return 0
+        searcher = generation.searcher()
+        return _counted(searcher, _visible(generation, searcher, tantivy.Query.all_query()))
+
+    def rebuild(self) -> Rebuild:
+        """See `Indexer`."""
+        with self._writing:
+            self._generations.begin()
+        return _EmbeddedRebuild(self)
+
+    def is_rebuilding(self) -> bool:
+        """See `Indexer`."""
+        state = self._generations.folder.read()
+        return state is not None and state.next is not None
+
+    def close(self) -> None:
+        """See `Indexer`."""
+        with self._writing:
+            self._generations.close()
+
+    def cursor(self) -> int | None:
+        """Return the cursor of the rebuild."""
+        state = self._generations.folder.read()
+        return None if state is None else state.cursor
+
+    def fill(self, documents: Sequence[AttemptDocument], cursor: int) -> Sequence[Rejected]:
+        """Add what the new generation does not have."""
+        newest = {one.log_id: one for one in documents}
+        with self._writing:
+            following = self._following()
+            present = _present(following, newest)
+            missing = {key: one for key, one in newest.items() if key not in present}
+            made, rejected = self._made(missing.values())
+            self._replace(following, (), made)
+            self._generations.remember(cursor)
+        return rejected
+
+    def finish(self) -> None:
+        """Let the new generation serve."""
+        with self._writing:
+            following = self._following()
+            self._generations.end(keep=False)
+            # Only now: a fill that is repeated after a kill must still meet them.
+            self._changing(
+                following, lambda writer: writer.delete_documents_by_term(DELETED, 1)
+            )
+
+    def abandon(self) -> None:
+        """Remove the new generation."""
+        with self._writing:
+            self._generations.end(keep=True)
+
+    def _following(self) -> Generation:
+        _, following = self._generations.writable()
+        if following is None:
+            raise IndexUnavailable("this rebuild has ended: begin another one")
+        return following
+
+    def _made(
+        self, documents: Iterable[AttemptDocument]
+    ) -> tuple[list[tantivy.Document], list[Rejected]]:
+        made: list[tantivy.Document] = []
+        rejected: list[Rejected] = []
+        for document in documents:
+            try:
+                made.append(self._maker.make(document))
+            except (ValueError, OverflowError) as error:
+                reason = f"its body cannot be indexed: {error}"
+                rejected.append(Rejected(log_id=document.log_id, reason=reason))
+        return made, rejected
+
+    def _replace(
+        self,
+        generation: Generation,
+        log_ids: Iterable[int],
+        documents: Sequence[tantivy.Document],
+    ) -> None:
+        def change(writer: tantivy.IndexWriter) -> None:
+            for log_id in log_ids:
+                writer.delete_documents_by_term("log_id", log_id)
+            for document in documents:
+                writer.add_document(document)
+
+        self._changing(generation, change)
+
+    def _changing(
+        self, generation: Generation, change: Callable[[tantivy.IndexWriter], object]
+    ) -> None:
+        writer = generation.writer(self._memory_mb)
+        try:
+            change(writer)
+            writer.commit()
+        except (ValueError, OSError, RuntimeError) as error:
+            # What is half written must not be committed with what comes next.
+            generation.forget_writer()
+            raise IndexUnavailable(f"{generation.path}: cannot be written: {error}") from error
+
+    def _search(self, query: Query, limit: int, before: int | None, count: bool) -> Found:
+        generation = self._generations.serving()
+        if generation is None:
+            return Found(log_ids=(), total=0 if count else None)
+        searcher = generation.searcher()
+        translated = Translator(generation.schema, searcher).translate(query)
+        hits = _visible(generation, searcher, translated)
+        try:
+            log_ids, total = _page(generation, searcher, hits, limit, before, count)
+        except (ValueError, OSError) as error:
+            raise IndexUnavailable(f"{generation.path}: cannot be searched: {error}") from error
+        if total is None:
+            return Found(log_ids=log_ids, total=None)
+        return Found(log_ids=log_ids, total=min(total, COUNTED), exact=total <= COUNTED)
+
+
+class _EmbeddedRebuild(Rebuild):
+    """A rebuild: all of its state is in the folder."""
+
+    def __init__(self, indexer: EmbeddedIndexer) -> None:
+        self._indexer = indexer
+
+    @property
+    def cursor(self) -> int | None:
+        """See `Rebuild`."""
+        return self._indexer.cursor()
+
+    def fill(self, documents: Sequence[AttemptDocument], *, cursor: int) -> Sequence[Rejected]:
+        """See `Rebuild`."""
+        return self._indexer.fill(documents, cursor)
+
+    def finish(self) -> None:
+        """See `Rebuild`."""
+        self._indexer.finish()
+
+    def abandon(self) -> None:
+        """See `Rebuild`."""
+        self._indexer.abandon()
+
+
+def _visible(
+    generation: Generation, searcher: tantivy.Searcher, query: tantivy.Query
+) -> tantivy.Query:
+    """Return the query without what was taken out during a rebuild."""
+    if not searcher.doc_freq(DELETED, 1):
+        return query
+    deleted = tantivy.Query.term_query(generation.schema, DELETED, 1)
+    return tantivy.Query.boolean_query(
+        [(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, deleted)]
+    )
+
+
+def _page(
+    generation: Generation,
+    searcher: tantivy.Searcher,
+    hits: tantivy.Query,
+    limit: int,
+    before: int | None,
+    count: bool,
+) -> tuple[list[int], int | None]:
+    total = _counted(searcher, hits) if count and (before is not None or limit == 0) else None
+    if limit == 0:
+        return [], total
+    if before is not None:
+        older = tantivy.Query.range_query(
+            generation.schema,
+            "log_id",
+            tantivy.FieldType.Integer,
+            _LOWEST,
+            before,
+            include_upper=False,
+        )
+        hits = tantivy.Query.boolean_query(
+            [(tantivy.Occur.Must, hits), (tantivy.Occur.Must, older)]
+        )
+    counting = count and total is None
+    found = searcher.search(
+        hits,
+        limit=min(limit, max(1, searcher.num_docs)),
+        count=counting,
+        order_by_field="log_id",
+        order=tantivy.Order.Desc,
+    )
+    if counting:
+        # tantivy's binding tells None where nothing was found.
+        total = getattr(found, "count", None) or 0
+    return [log_id for log_id, _ in found.hits], total
+
+
+def _counted(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+    found = searcher.search(query, limit=1, count=True)
+    return getattr(found, "count", None) or 0
+
+
+def _present(generation: Generation, log_ids: Collection[int]) -> set[int]:
+    """Return which of these a generation has, as documents or as taken out."""
+    if not log_ids:
+        return set()
+    searcher = generation.searcher()
+    query = tantivy.Query.term_set_query(generation.schema, "log_id", list(log_ids))
+    found = searcher.search(query, limit=len(log_ids), count=False, order_by_field="log_id")
+    return {log_id for log_id, _ in found.hits}

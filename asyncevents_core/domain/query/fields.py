@@ -1,0 +1,106 @@
+"""The fields of a document: one attempt, and every value of the CloudEvent that it sent."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from asyncevents_core.domain.query.nodes import Field, Pattern, Wild
+
+
+class FieldKind(enum.Enum):
+    """What a field of the attempt holds."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    DATE = "date"
+
+
+FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
+    {
+        "log_id": FieldKind.INTEGER,
+        "uuid": FieldKind.TEXT,
+        "event_name": FieldKind.TEXT,
+        "success": FieldKind.BOOLEAN,
+        "created": FieldKind.DATE,
+        "status": FieldKind.TEXT,
+        "attempt": FieldKind.INTEGER,
+        "subscription_id": FieldKind.INTEGER,
+        "sink": FieldKind.TEXT,
+        "tenant": FieldKind.TEXT,
+        "recipient_url": FieldKind.TEXT,
+        "response": FieldKind.TEXT,
+    }
+)
+"""The attempt's own fields. Everything else starts with ``data.``, the CloudEvent."""
+
+EVENT: Final = "data"
+PAYLOAD: Final = "data.data"
+DEFAULT_FIELDS: Final = ("event_name", "uuid", PAYLOAD)
+"""Searched where no field is named; the last one with everything below it."""
+
+ATTRIBUTES: Final = frozenset(
+    {
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "datacontenttype",
+        "dataschema",
+        "subject",
+        "time",
+        "tenant",
+        "data",
+        "data_base64",
+    }
+)
+"""Members of the CloudEvent: `data.id` is the event's id, `data.data.id` the payload's."""
+
+
+def canonical(name: str) -> str:
+    """Return the path that a field's name stands for.
+
+    >>> canonical("data.sku"), canonical("data.type"), canonical("event_name")
+    ('data.data.sku', 'data.type', 'event_name')
+    """
+    first, dot, rest = name.partition(".")
+    if first == EVENT and dot and rest.partition(".")[0] not in ATTRIBUTES:
+        return f"{PAYLOAD}.{rest}"
+    return name
+
+
+def is_known(name: str) -> bool:
+    """Tell whether a path can hold anything at all."""
+    return name in FIELDS or name.startswith(f"{EVENT}.")
+
+
+def is_default(path: str) -> bool:
+    """Tell whether a value at `path` is searched where no field is named."""
+    return path in DEFAULT_FIELDS or path.startswith(f"{PAYLOAD}.")
+
+
+def selects(field: Field, path: str) -> bool:
+    """Tell whether `field` covers a value at `path`."""
+    if field is None:
+        return is_default(path)
+    if isinstance(field, str):
+        return field == path
+    return matches(field, path)
+
+
+def matches(pattern: Pattern, text: str) -> bool:
+    """Tell whether a pattern covers all of a text. Linear in both for few placeholders."""
+    reached = {0}
+    for part in pattern.parts:
+        if part is Wild.ANY:
+            reached = set(range(min(reached), len(text) + 1))
+        elif part is Wild.ONE:
+            reached = {one + 1 for one in reached if one < len(text)}
+        else:
+            reached = {one + len(part) for one in reached if text.startswith(part, one)}
+        if not reached:
+            return False
+    return len(text) in reached
