@@ -12,7 +12,7 @@ EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-crash bench bench-smoke lint format clean
+.PHONY: help install demo serve test test-crash bench bench-smoke lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ $(STAMP): $(PROJECTS)
 
 demo: install  ## Watch a shop publish and a receiver listen (ARGS="--events 200 --exit")
 	@$(BIN)/asyncevents demo $(ARGS)
+
+serve: install  ## Serve the REST API of your settings module (ARGS="--port 8080")
+	@$(BIN)/asyncevents serve $(ARGS)
 
 test: install  ## Run all tests, with every real service that this machine can have
 	@$(BIN)/python -m tests.services

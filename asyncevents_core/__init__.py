@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents
+    from asyncevents_core.domain.access import Actor
     from asyncevents_core.domain.delivery import DeliveryState
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.marked import event
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
     )
     from asyncevents_core.hookspecs import hookimpl
     from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
-    from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
+    from asyncevents_core.ports.resolver import (
+        BuildService,
+        Service,
+        ServiceResolver,
+        ServiceResolverType,
+    )
     from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
     from asyncevents_core.ports.sink import (
         SECRET,
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from asyncevents_core.settings import Settings
 
 _HOMES = {
+    "Actor": "domain.access",
     "AsyncEvents": "application",
     "AsyncEventsError": "errors",
     "BatchingSink": "ports.sink",
@@ -54,6 +61,7 @@ _HOMES = {
     "BrokerConfig": "ports.broker",
     "BrokerError": "errors",
     "BrokerUnavailable": "errors",
+    "BuildService": "ports.resolver",
     "Consumer": "ports.broker",
     "DeliveryRequest": "ports.sink",
     "DeliveryState": "domain.delivery",
@@ -91,6 +99,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Actor",
     "AsyncEvents",
     "AsyncEventsError",
     "BatchingSink",
@@ -99,6 +108,7 @@ __all__ = [
     "BrokerConfig",
     "BrokerError",
     "BrokerUnavailable",
+    "BuildService",
     "Consumer",
     "DeliveryRequest",
     "DeliveryState",

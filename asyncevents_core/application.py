@@ -13,18 +13,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from attrs import evolve
-
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.eager import EagerDelivery
 from asyncevents_core.engine.handoff import HandOffThread
 from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.resolve import ServiceCaller
-from asyncevents_core.engine.subscriptions import subscribe
-from asyncevents_core.errors import NotFound
+from asyncevents_core.engine.subscriptions import change, subscribe
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _PUBLISH_THREADS = 4
+_ITSELF = Actor.trusted("application")
 
 
 class AsyncEvents:
@@ -144,23 +142,48 @@ class AsyncEvents:
         """Return the event definitions: what can be published and subscribed to, by name."""
         return list(self.runtime.catalog)
 
-    def subscribe(self, subscription: NewSubscription) -> Subscription:
+    def subscribe(
+        self,
+        subscription: NewSubscription,
+        *,
+        by: Actor | None = None,
+    ) -> Subscription:
         """Make a subscription and return it; a sink that signs gets a secret if none is given.
 
-        Raises `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
-        `InvalidSecret`.
+        `by` is who asks for it, and may be refused; None: the application itself. Raises
+        `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
+        `InvalidSecret`, `AccessDenied`.
         """
         runtime = self.runtime
-        kind = runtime.plugins.sinks.get(subscription.sink)
-        if kind.signs and subscription.secret is None:
-            subscription = evolve(subscription, secret=generate_secret())
-        made = subscribe(
-            runtime.ledger, runtime.catalog, subscription, check=runtime.check_subscription
+        return subscribe(
+            runtime.ledger,
+            runtime.catalog,
+            subscription,
+            check=runtime.check_subscription,
+            by=by or _ITSELF,
         )
-        found = runtime.ledger.read(lambda queries: queries.subscription(made))
-        if found is None:
-            raise NotFound(f"subscription {made} vanished while it was made")
-        return found
+
+    def change_subscription(
+        self,
+        subscription_id: int,
+        edit: Callable[[NewSubscription], NewSubscription],
+        *,
+        by: Actor | None = None,
+    ) -> Subscription:
+        """Let `edit` change a subscription: it gets it as it is, and returns it as it is to be.
+
+        What is open goes to the new target from the next attempt on. Raises as `subscribe`, and
+        `NotFound`.
+        """
+        runtime = self.runtime
+        return change(
+            runtime.ledger,
+            runtime.catalog,
+            subscription_id,
+            edit,
+            check=runtime.check_subscription,
+            by=by or _ITSELF,
+        )
 
     def subscriptions(self) -> Sequence[Subscription]:
         """Return the subscriptions that are not deleted."""

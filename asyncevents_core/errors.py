@@ -18,6 +18,9 @@
     │   ├── InvalidTarget        the sink refuses the target
     │   ├── InvalidOptions       the sink refuses the options
     │   └── InvalidSecret        the secret cannot be used or decrypted
+    ├── AccessDenied             who asks may not do this
+    ├── InvalidValue             a value that is given at run time
+    ├── IdempotencyConflict      the key was used for another request
     ├── NotFound                 no row with that id
     ├── ReplayRefused            this delivery cannot be replayed now
     ├── ServiceError             the service of an event
@@ -42,6 +45,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "AccessDenied",
     "AsyncEventsError",
     "BrokerError",
     "BrokerUnavailable",
@@ -49,6 +53,7 @@ __all__ = [
     "EagerDeliveryFailed",
     "EventConflict",
     "ForeignTransaction",
+    "IdempotencyConflict",
     "IndexUnavailable",
     "IndexerError",
     "InvalidOptions",
@@ -56,6 +61,7 @@ __all__ = [
     "InvalidQuery",
     "InvalidSecret",
     "InvalidTarget",
+    "InvalidValue",
     "LedgerError",
     "LedgerNotMigrated",
     "LedgerUnavailable",
@@ -156,6 +162,22 @@ class InvalidOptions(SubscriptionError):
 
 class InvalidSecret(SubscriptionError):
     """The secret is malformed, or none of SECRET_KEYS decrypts it."""
+
+
+class AccessDenied(AsyncEventsError):
+    """Whoever asks may not do this; the text names the resource or the tenant that is missing."""
+
+
+class InvalidValue(AsyncEventsError):
+    """A value that is given at run time is wrong; `field` is what it was given for."""
+
+    def __init__(self, text: str, *, field: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class IdempotencyConflict(AsyncEventsError):
+    """The idempotency key was used before, for a request that asked for something else."""
 
 
 class NotFound(AsyncEventsError):

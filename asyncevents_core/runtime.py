@@ -7,11 +7,14 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from attrs import evolve
+
 from asyncevents_core.adapters import builtins
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
+from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishRules
@@ -94,11 +97,12 @@ class Runtime:
         """The broker; nothing is connected yet."""
         with self._lock:
             if self._broker is None:
-                self._broker = KombuBroker(self._broker_config)
+                self._broker = KombuBroker(self.broker_config)
             return self._broker
 
     @property
-    def _broker_config(self) -> BrokerConfig:
+    def broker_config(self) -> BrokerConfig:
+        """Where the broker is, as BROKER_URL and BROKER_QUEUE_TYPE say."""
         settings = self.settings
         return BrokerConfig(url=settings.broker_url, queue_type=settings.broker_queue_type)
 
@@ -137,7 +141,7 @@ class Runtime:
     def retry_manager(self) -> RetryManager:
         """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
         kind = self.plugins.retry_managers.get(self.settings.retry_manager)
-        return kind.open(self._broker_config)
+        return kind.open(self.broker_config)
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""
@@ -147,8 +151,11 @@ class Runtime:
             return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
         return sink
 
-    def check_subscription(self, wanted: NewSubscription) -> None:
-        """Raise `InvalidTarget` or `InvalidOptions` unless its sink can deliver so. No I/O."""
+    def check_subscription(self, wanted: NewSubscription) -> NewSubscription:
+        """Return it, with a secret if its sink signs and it has none. No I/O.
+
+        Raises `UnknownName`, or `InvalidTarget` or `InvalidOptions` where the sink refuses it.
+        """
         kind = self.plugins.sinks.get(wanted.sink)
         config = sink_config(self.settings, kind)
         kind.validate_target(wanted.target, config)
@@ -157,3 +164,6 @@ class Runtime:
         if problems:
             raise InvalidOptions(f"sink {kind.name!r}: {'; '.join(problems)}")
         kind.validate_options(wanted.options, wanted.target, config)
+        if kind.signs and wanted.secret is None:
+            return evolve(wanted, secret=generate_secret())
+        return wanted

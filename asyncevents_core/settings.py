@@ -125,6 +125,10 @@ class Settings:
     permits: int = field(default=200, validator=validators.gt(0))
     permits_per_subscription: int = field(default=1000, validator=validators.gt(0))
     shutdown_grace: float = field(default=30.0, validator=validators.ge(0))
+    web_threads: int = field(default=8, validator=validators.gt(0))
+    web_rate_limit: int = field(default=1200, validator=validators.ge(0))
+    web_max_body_bytes: int = field(default=1_048_576, validator=validators.gt(0))
+    web_cors_origins: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
 
     @classmethod

@@ -57,7 +57,12 @@ def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T
     problems.extend(f"{path}.{name}: is required" for name in missing)
     if problems:
         return good  # type: ignore[return-value]  # never used: the caller raises
-    return cls(**good)
+    try:
+        return cls(**good)
+    except ValueError as error:
+        # What a class says of its fields together.
+        problems.append(f"{path}: {error}" if path else str(error))
+        return good  # type: ignore[return-value]  # never used, either
 
 
 def _strict_converter() -> Converter:
@@ -68,7 +73,20 @@ def _strict_converter() -> Converter:
     converter.register_structure_hook_func(
         lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
     )
+    converter.register_structure_hook_factory(
+        lambda wanted: getattr(wanted, "__origin__", None) is Mapping,
+        lambda wanted: _mapping_hook(converter.gen_structure_mapping(wanted)),
+    )
     return converter
+
+
+def _mapping_hook(inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, wanted: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"expected a mapping, got {type(value).__name__}")
+        return inner(value, wanted)
+
+    return structure
 
 
 def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +27,7 @@ _COMMANDS: Final = {
     "check": "checking:check",
     "db": "setup:db",
     "plugins": "definitions:plugins",
+    "new-plugin": "new_plugin:new_plugin",
     "events": "definitions:events",
     "published": "reading:published",
     "publish": "publishing:publish",
@@ -38,6 +40,8 @@ _COMMANDS: Final = {
     "replay": "replaying:replay",
     "dead-letters": "replaying:dead_letters",
     "cleanup": "upkeep:cleanup",
+    "token": "token:token",
+    "serve": "serve:serve",
     "completion": "setup:completion",
 }
 
@@ -54,6 +58,20 @@ class CliContext:
         from asyncevents_core.settings import load_settings
 
         return load_settings(self.settings_module)
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether a settings module is named, by ``--settings`` or the environment."""
+        from asyncevents_core.settings import MODULE_VARIABLE
+
+        return bool(self.settings_module or os.environ.get(MODULE_VARIABLE))
+
+    @cached_property
+    def settings_or_defaults(self) -> Settings:
+        """The settings; where no module is named, the defaults. Raises `SettingsError`."""
+        from asyncevents_core.settings import load_settings
+
+        return self.settings if self.has_settings else load_settings({})
 
     @cached_property
     def events(self) -> AsyncEvents:

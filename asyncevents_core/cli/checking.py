@@ -1,23 +1,31 @@
-"""`check`: would it work? Validates everything and connects to everything."""
+"""`check`: would it work? Validates everything, connects to everything, or tries one sink."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 import click
 from attrs import asdict, frozen
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.render import JSON_OPTION, console, json_lines
+from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
+from asyncevents_core.configuration import configured
+from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.sweep import alive
-from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.engine.trial import try_target
+from asyncevents_core.errors import AsyncEventsError, LedgerError
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import sink_config
 
 State = Literal["ok", "warning", "error"]
+_STATES: Final[Mapping[str, State]] = MappingProxyType(
+    {"ok": "ok", "not configured": "warning", "error": "error"}
+)
 
 
 @frozen(kw_only=True)
@@ -30,13 +38,52 @@ class Finding:
 
 
 @click.command()
+@click.option("--sink", help="Try this sink instead: send one test event to --target.")
+@click.option("--target", help="Where to; it need not be subscribed.")
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
+@click.option("--secret", help="Verification token, for sinks that sign.")
+@EVENT_OPTION
 @JSON_OPTION
 @pass_cli
-def check(context: CliContext, as_json: bool) -> None:
+def check(
+    context: CliContext,
+    sink: str | None,
+    target: str | None,
+    options: tuple[str, ...],
+    secret: str | None,
+    event_name: str,
+    as_json: bool,
+) -> None:
     """Validate the settings, connect to everything, warn of what is unsafe.
 
     Exits with 1 if anything is wrong; warnings alone exit with 0.
+
+    With --sink and --target it makes one real delivery of a test event instead, as a worker would,
+    and prints what it came to; it exits with 1 unless it was delivered. Nothing is recorded.
+
+    \b
+    Examples:
+      asyncevents check
+      asyncevents check --sink http --target https://example.com/orders --secret supersecret
     """
+    if (sink is None) != (target is None):
+        raise click.UsageError("--sink and --target belong together")
+    if sink is not None and target is not None:
+        runtime = Runtime.from_settings(context.settings_or_defaults)
+        wanted = NewSubscription(
+            event_name=event_name,
+            sink=sink,
+            target=target,
+            secret=secret,
+            options=read_options(runtime, sink, options),
+        )
+        run_trial(try_target(wanted, trial_rules(runtime)), as_json=as_json)
+    if options or secret is not None:
+        raise click.UsageError("--option and --secret go with --sink and --target")
+    _check_all(context, as_json)
+
+
+def _check_all(context: CliContext, as_json: bool) -> None:
     findings = list(_findings(context))
     if as_json:
         json_lines(asdict(one) for one in findings)
@@ -69,6 +116,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     )
     yield from _services(runtime)
     yield from _sinks(runtime)
+    yield from _configuration(runtime)
 
 
 def _named(name: str, _: object) -> str:
@@ -105,6 +153,17 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
         yield Finding(what="subscriptions", state="error", detail=detail)
 
 
+def _configuration(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        found = configured(runtime.settings, runtime.ledger)
+    except LedgerError:
+        return  # said above
+    for one in found:
+        by = f", set by {one.changed_by}" if one.changed_by else ""
+        detail = f"{one.value} ({one.origin}{by})"
+        yield Finding(what=one.name, state="ok", detail=detail)
+
+
 def _broker(runtime: Runtime) -> Iterator[Finding]:
     try:
         yield Finding(what="broker", state="ok", detail=runtime.broker.check())
@@ -137,12 +196,9 @@ def _services(runtime: Runtime) -> Iterator[Finding]:
 
 def _sinks(runtime: Runtime) -> Iterator[Finding]:
     for entry in runtime.plugins.sinks:
-        try:
-            sink_config(runtime.settings, entry.value)
-        except AsyncEventsError as error:
-            yield Finding(what=f"sink {entry.name}", state="error", detail=str(error))
-        else:
-            yield Finding(what=f"sink {entry.name}", state="ok", detail=entry.source.distribution)
+        health = sink_health(runtime, entry.value)
+        detail = health.reason or entry.source.distribution
+        yield Finding(what=f"sink {entry.name}", state=_STATES[health.state], detail=detail)
     unknown = sorted(set(runtime.settings.sinks) - set(runtime.plugins.sinks.names()))
     for name in unknown:
         detail = "SINKS configures it, but no plugin provides it"

@@ -23,6 +23,7 @@ from asyncevents_core.cli.render import (
     table,
 )
 from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
@@ -88,7 +89,9 @@ def logs(
 ) -> None:
     """List attempts, newest first. `asyncevents trace UUID` shows one delivery in full."""
     found = context.ledger.read(
-        lambda queries: queries.logs(subscription_id=subscription, limit=limit, before=before)
+        lambda queries: queries.logs(
+            LogFilter(subscription_id=subscription), limit=limit, before=before
+        )
     )
     if as_json:
         json_lines(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -12,6 +10,7 @@ from uuid import UUID
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.local import user_name
 from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import JSON_OPTION, iso, json_lines, local, progress_bar, table
 from asyncevents_core.domain.delivery import DeadReason
@@ -97,7 +96,7 @@ def replay(
         until=until,
         replayed=again,
     )
-    who = by or _user()
+    who = by or user_name()
     if dead == (identifier is not None):
         raise click.UsageError("give a UUID, or --dead")
     if identifier is not None:
@@ -121,13 +120,6 @@ def replay(
         )
     passed_over = f", {done.passed_over} sent with another" if done.passed_over else ""
     click.echo(f"{done.made} replayed, {done.refused} refused{passed_over}; request {done.request}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user may have no name
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def _instant(at: datetime | None) -> int | None:

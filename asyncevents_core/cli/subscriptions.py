@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.parameters import LARGEST_COUNT, SECONDS, Number, row_id
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, local, table
+from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,
@@ -18,9 +19,10 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.trial import try_subscription
 from asyncevents_core.errors import NotFound, PluginError, SubscriptionError
 from asyncevents_core.ports.sink import SECRET, NoOptions
-from asyncevents_core.structuring import masked, read_texts
+from asyncevents_core.structuring import masked
 
 
 @click.command()
@@ -81,9 +83,10 @@ def subscribe(
             tenant=tenant,
             retry=retry,
             rate_limit=rate_limit,
-            options=_options(context, sink, options),
+            options=read_options(context.runtime, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
-        )
+        ),
+        by=local_actor(),
     )
     shown = None if made.secret is None else receiver_secret(made.secret)
     if as_json:
@@ -98,7 +101,7 @@ def subscribe(
 
 @click.group()
 def subscriptions() -> None:
-    """List, show, enable, disable and delete subscriptions."""
+    """List, show, test, enable, disable and delete subscriptions."""
 
 
 @subscriptions.command("list")
@@ -136,10 +139,27 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
 
 @subscriptions.command()
 @click.argument("subscription_id", metavar="ID", type=row_id)
+@EVENT_OPTION
+@JSON_OPTION
+@pass_cli
+def test(context: CliContext, subscription_id: int, event_name: str, as_json: bool) -> None:
+    """Send a test event to one subscription now, and print what it came to.
+
+    One real attempt with its target, options and secret, from this process; a subscription that
+    is disabled gets it too. It is not recorded and not retried. Exits with 1 unless it was
+    delivered.
+    """
+    rules = trial_rules(context.runtime)
+    trial = try_subscription(context.ledger, subscription_id, rules, event_name=event_name)
+    run_trial(trial, as_json=as_json)
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def enable(context: CliContext, subscription_id: int) -> None:
     """Deliver again; what was held meanwhile goes out, in batches."""
-    set_status(context.ledger, subscription_id, SubscriptionStatus.ENABLED)
+    set_status(context.ledger, [subscription_id], SubscriptionStatus.ENABLED, by=local_actor())
     click.echo(f"subscription {subscription_id} is enabled")
 
 
@@ -148,7 +168,7 @@ def enable(context: CliContext, subscription_id: int) -> None:
 @pass_cli
 def disable(context: CliContext, subscription_id: int) -> None:
     """Hold open deliveries and make no new ones until it is enabled."""
-    set_status(context.ledger, subscription_id, SubscriptionStatus.DISABLED)
+    set_status(context.ledger, [subscription_id], SubscriptionStatus.DISABLED, by=local_actor())
     click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
 
 
@@ -160,7 +180,7 @@ def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
     """Delete a subscription: open deliveries are cancelled, the log stays."""
     if not yes:
         click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)
-    set_status(context.ledger, subscription_id, SubscriptionStatus.DELETED)
+    set_status(context.ledger, [subscription_id], SubscriptionStatus.DELETED, by=local_actor())
     click.echo(f"subscription {subscription_id} is deleted; its log stays")
 
 
@@ -194,20 +214,6 @@ def _schedule(text: str | None) -> tuple[float, ...] | None:
             f"{text!r}: a delay is at most {SECONDS:.0f} seconds", param_hint="--schedule"
         )
     return delays
-
-
-def _options(context: CliContext, sink: str, texts: Sequence[str]) -> dict[str, object]:
-    """Read NAME=VALUE as the sink's options want it."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--option")
-        pairs[name] = value
-    try:
-        return read_texts(context.runtime.plugins.sinks.get(sink).options_class, pairs)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--option") from error
 
 
 def _shown_options(context: CliContext, one: Subscription) -> dict[str, object]:

@@ -7,8 +7,12 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, progress_bar
+from asyncevents_core.configuration import log_lifetime_days
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.cleanup import clean_up
@@ -44,14 +48,25 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
     What waits, is under way or is held is kept, however old. LOG_CLEANUP_ENABLED lets the
     workers do the same on LOG_CLEANUP_SCHEDULE.
     """
-    days = context.settings.log_lifetime_days if days is None else days
+    days = log_lifetime_days(context.settings, context.ledger) if days is None else days
     if not yes:
         click.confirm(f"Delete what was over {days:g} days ago for good?", abort=True)
     with progress_bar() as progress:
         task = progress.add_task("deleting", total=None)
         done = clean_up(
-            context.ledger, days=days, progress=lambda step: progress.advance(task, step.rows)
+            context.ledger,
+            days=days,
+            indexed=context.runtime.policy.indexing,
+            progress=lambda step: progress.advance(task, step.rows),
         )
+    entry = AuditEntry(
+        id=uuid7(),
+        who=local_actor().who,
+        action="cleanup",
+        subject="",
+        details={"days": days, "events": done.events, "rows": done.rows},
+    )
+    context.ledger.run(lambda tx: tx.write_audit([entry]))
     click.echo(f"{done.events} events deleted, {done.rows} rows in all")
 
 

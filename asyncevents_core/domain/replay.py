@@ -28,7 +28,9 @@ class DeadFilter:
 
     `since` and `until` bound when the delivery was made or the failed event was published, in
     microseconds. Deliveries that were replayed already are not meant, unless `replayed` says
-    so; a failed event never was, for a replay opens it again.
+    so; a failed event never was, for a replay opens it again. `tenant` is that of the delivery's
+    subscription or of the failed event. With `delivered` deliveries that arrived are meant too,
+    to send them again.
     """
 
     event_name: str | None = None
@@ -37,6 +39,8 @@ class DeadFilter:
     since: int | None = None
     until: int | None = None
     replayed: bool = field(default=False)
+    tenant: str | None = None
+    delivered: bool = False
 
     @property
     def means_events(self) -> bool:
@@ -51,6 +55,8 @@ class DeadFilter:
             "reason": self.reason,
             "since": self.since,
             "until": self.until,
+            "tenant": self.tenant,
         }
         words = [f"{name} {value}" for name, value in given.items() if value is not None]
-        return "all dead letters" + (f" of {', '.join(words)}" if words else "")
+        kind = "all deliveries, those that arrived too," if self.delivered else "all dead letters"
+        return kind + (f" of {', '.join(words)}" if words else "")

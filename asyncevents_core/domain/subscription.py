@@ -58,6 +58,19 @@ class NewSubscription:
 
 
 @frozen(kw_only=True)
+class SubscriptionSummary:
+    """A subscription in a list: nothing of it is secret."""
+
+    id: int
+    event_name: str
+    sink: str
+    target: str
+    tenant: str | None
+    status: SubscriptionStatus
+    created_at: int
+
+
+@frozen(kw_only=True)
 class Subscription:
     """A subscription's row, its secret and its options decrypted."""
 
@@ -72,3 +85,17 @@ class Subscription:
     options: Mapping[str, object] = field(repr=False)
     status: SubscriptionStatus
     created_at: int
+
+    def as_new(self) -> NewSubscription:
+        """Return it as it was when it was on its way into the ledger, to change it."""
+        return NewSubscription(
+            event_name=self.event_name,
+            sink=self.sink,
+            target=self.target,
+            secret=self.secret,
+            tenant=self.tenant,
+            retry=self.retry,
+            rate_limit=self.rate_limit,
+            options=self.options,
+            status=self.status,
+        )

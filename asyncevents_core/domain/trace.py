@@ -9,6 +9,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import ReplayRequest
 
 EVENT_FAILED: Final = "Its service failed: not delivered to anybody"
@@ -46,6 +47,33 @@ class LogRow:
     subscription_id: int
     delivery_state: DeliveryState
     attempt: Attempt
+
+
+@frozen(kw_only=True)
+class LoggedAttempt:
+    """One attempt with everything that can be searched for. `event.body` is what was sent.
+
+    `newest` tells that its delivery has no later attempt.
+    """
+
+    log_id: int
+    attempt: Attempt
+    event: Event
+    subscription_id: int
+    sink: str
+    delivery_state: DeliveryState
+    newest: bool
+
+    @property
+    def status(self) -> str:
+        """What the attempt came to: delivered, retrying, dead_lettered or abandoned."""
+        outcome = self.attempt.outcome
+        if outcome in {OutcomeKind.DELIVERED, OutcomeKind.ABANDONED}:
+            return outcome.value
+        if outcome is OutcomeKind.RETRYABLE:
+            over = self.newest and self.delivery_state is DeliveryState.DEAD
+            return "dead_lettered" if over else "retrying"
+        return "dead_lettered"
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,7 @@ returned is fanned out in a second, fenced transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -104,47 +104,10 @@ class EventClaims:
         self._policy = policy
         self._owner = owner
 
-    def claim_ids(
-        self, tx: LedgerTransaction, ids: Collection[UUID], plan: Plan, result: ClaimResult
-    ) -> None:
-        """Claim the events of a hand-off that are still open."""
-        events = tx.lock_events(ids)
-        result.stale += len(ids) - len(events)
-        self._claim(tx, events, plan, result)
-
-    def claim_due(
-        self, tx: LedgerTransaction, *, limit: int, plan: Plan, result: ClaimResult
-    ) -> None:
-        """T4: claim events that no hand-off brought, or whose worker vanished."""
-        self._claim(tx, tx.lock_due_events(before=tx.now(), limit=limit), plan, result)
-
-    def fan_out_resolved(
-        self, tx: LedgerTransaction, resolved: Sequence[Resolved], plan: Plan, result: ClaimResult
-    ) -> None:
-        """T1b: fan out what services returned, and book their failures; fenced."""
-        claims = [one.resolving.claim for one in resolved]
-        locked = {event.id: event for event in tx.lock_resolving(claims, owner=self._owner)}
-        bodies: dict[UUID, bytes] = {}
-        ready: list[Event] = []
-        for one in resolved:
-            event = locked.get(one.resolving.event.id)
-            if event is None:
-                continue
-            if one.error is not None:
-                self._fail(tx, event, one.error, final=one.final)
-                continue
-            if event.body is None:
-                data = event.published if one.data is None else one.data
-                bodies[event.id] = self._body(event, data)
-                event = evolve(event, body=bodies[event.id])
-            ready.append(event)
-        if bodies:
-            tx.store_bodies(bodies)
-        self._fan_out(tx, ready, plan, result)
-
-    def _claim(
+    def claim(
         self, tx: LedgerTransaction, events: Iterable[Event], plan: Plan, result: ClaimResult
     ) -> None:
+        """T1: claim events that this transaction has locked."""
         to_resolve: dict[bool, list[Event]] = {False: [], True: []}
         arguments: dict[UUID, bytes] = {}
         bodies: dict[UUID, bytes] = {}
@@ -198,6 +161,36 @@ class EventClaims:
             tx.store_bodies(bodies)
         self._fan_out(tx, ready, plan, result)
 
+    def claim_due(
+        self, tx: LedgerTransaction, *, limit: int, plan: Plan, result: ClaimResult
+    ) -> None:
+        """T4: claim events that no hand-off brought, or whose worker vanished."""
+        self.claim(tx, tx.lock_due_events(before=tx.now(), limit=limit), plan, result)
+
+    def fan_out_resolved(
+        self, tx: LedgerTransaction, resolved: Sequence[Resolved], plan: Plan, result: ClaimResult
+    ) -> None:
+        """T1b: fan out what services returned, and book their failures; fenced."""
+        claims = [one.resolving.claim for one in resolved]
+        locked = {event.id: event for event in tx.lock_resolving(claims, owner=self._owner)}
+        bodies: dict[UUID, bytes] = {}
+        ready: list[Event] = []
+        for one in resolved:
+            event = locked.get(one.resolving.event.id)
+            if event is None:
+                continue
+            if one.error is not None:
+                self._fail(tx, event, one.error, final=one.final)
+                continue
+            if event.body is None:
+                data = event.published if one.data is None else one.data
+                bodies[event.id] = self._body(event, data)
+                event = evolve(event, body=bodies[event.id])
+            ready.append(event)
+        if bodies:
+            tx.store_bodies(bodies)
+        self._fan_out(tx, ready, plan, result)
+
     def _fan_out(
         self, tx: LedgerTransaction, events: Sequence[Event], plan: Plan, result: ClaimResult
     ) -> None:
@@ -224,8 +217,7 @@ class EventClaims:
                     result.parked.add(subscription.id)
                 else:
                     result.left_waiting = True
-        tx.insert_deliveries(rows)
-        tx.mark_fanned_out([event.id for event in events])
+        tx.fan_out(rows, [event.id for event in events])
         result.leases += self._kept(tx, events, leases)
 
     def _kept(
@@ -304,7 +296,7 @@ class EventClaims:
     def _fail(self, tx: LedgerTransaction, event: Event, error: str, *, final: bool) -> None:
         deaths = event.deaths + 1
         policy = RetryPolicy()
-        if final or exhausted(deaths, policy, default_maximum=self._policy.maximum_deaths):
+        if final or exhausted(deaths, policy, default_maximum=self._policy.deaths_allowed):
             tx.fail_event(event.id, deaths=deaths, reason=error)
             return
         delay = retry_delay(

@@ -23,13 +23,15 @@ def clean_up(
     ledger: Ledger,
     *,
     days: float,
+    indexed: bool,
     progress: Callable[[Cleaned], None] = lambda _: None,
     go_on: Callable[[], bool] = lambda: True,
     rest: Callable[[float], object] = time.sleep,
 ) -> Cleaned:
     """Delete events that were over `days` days ago, with their deliveries and attempts.
 
-    What waits, is under way or is held is never deleted. `progress` hears of each step;
+    What waits, is under way or is held is never deleted. With `indexed` the index drops the
+    attempts too. `progress` hears of each step;
     between steps `go_on` may end it, and `rest` leaves the database to the workers for so many
     seconds. Returns the sum.
     """
@@ -38,7 +40,7 @@ def clean_up(
 
     def step(tx: LedgerTransaction) -> Cleaned:
         before = tx.now() - micros(days * _DAY)
-        return tx.delete_old(before=before, after=after, limit=MOST_ROWS)
+        return tx.delete_old(before=before, after=after, limit=MOST_ROWS, indexed=indexed)
 
     while go_on():
         begun = time.monotonic()
@@ -58,14 +60,15 @@ def clean_up_if_due(
     ledger: Ledger,
     *,
     days: float,
+    indexed: bool,
     next_run: Callable[[int], int],
     go_on: Callable[[], bool],
     rest: Callable[[float], object] = time.sleep,
 ) -> Cleaned | None:
     """Clean up if the schedule says so and no other process does; None otherwise.
 
-    `next_run` returns the first time of the schedule after a time, in microseconds; `go_on` and
-    `rest` as for `clean_up`.
+    `next_run` returns the first time of the schedule after a time, in microseconds; `indexed`,
+    `go_on` and `rest` as for `clean_up`.
     """
 
     def take(tx: LedgerTransaction) -> bool:
@@ -74,7 +77,14 @@ def clean_up_if_due(
 
     if not ledger.run(take):
         return None
-    done = clean_up(ledger, days=days, progress=lambda _: _renew(ledger), go_on=go_on, rest=rest)
+    done = clean_up(
+        ledger,
+        days=days,
+        indexed=indexed,
+        progress=lambda _: _renew(ledger),
+        go_on=go_on,
+        rest=rest,
+    )
     if go_on():
         ledger.run(lambda tx: tx.put_off_task(TASK, until=next_run(tx.now())))
     return done

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
-from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.outcome import Failure, Outcome
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.ports.sink import DeliveryRequest, Sink
 
@@ -44,7 +44,7 @@ async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outc
         async with asyncio.timeout(deadline + _OVERTIME):
             outcome: object = await sink.deliver(request, deadline)
     except TimeoutError:
-        return Outcome.retryable(f"no outcome within {deadline:g} s", timed_out=True)
+        return Outcome.failed(Failure.TIMED_OUT, f"no outcome within {deadline:g} s")
     except Exception as error:
         logger.exception(
             "a sink raised instead of returning an outcome",

@@ -152,7 +152,7 @@ class DueDeliveries:
                 )
             )
         tx.record_attempts(attempts)
-        if self._policy.indexing:
+        if self._policy.indexes:
             tx.queue_for_index([Claim(id=row.id, claim_no=row.claims) for row in rows])
 
     def _lease(

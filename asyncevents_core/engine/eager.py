@@ -21,7 +21,7 @@ from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Reso
 from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.outcomes import Finished, book
 from asyncevents_core.engine.permits import Plan
-from asyncevents_core.engine.policy import Policy
+from asyncevents_core.engine.policy import LiveValues, Policy
 from asyncevents_core.engine.resolve import ServiceCaller
 from asyncevents_core.engine.sinks import SinkRack
 from asyncevents_core.errors import EagerDeliveryFailed
@@ -51,7 +51,7 @@ class EagerDelivery:
     ) -> None:
         self._ledger = ledger
         self._definitions = definitions
-        self._policy = evolve(policy, maximum_deaths=0)
+        self._policy = evolve(policy, maximum_deaths=0, live=LiveValues())
         self._clock = clock
         self._services = services
         self._open_sink = open_sink
@@ -68,9 +68,10 @@ class EagerDelivery:
         )
 
         def claim(tx: LedgerTransaction) -> ClaimResult:
+            events = tx.lock_events(ids)
             index.refresh(tx)
             result = ClaimResult()
-            claims.claim_ids(tx, ids, _plan(), result)
+            claims.claim(tx, events, _plan(), result)
             return result
 
         claimed = self._ledger.run(claim)

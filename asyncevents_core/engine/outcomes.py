@@ -9,10 +9,12 @@ from uuid import UUID
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.backoff import exhausted, retry_delay
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.engine.policy import Policy, micros
 from asyncevents_core.ports.clock import Clock
@@ -61,6 +63,7 @@ class Booking:
     retries: tuple[ScheduledRetry, ...]
     dead: tuple[UUID, ...]
     disabled: frozenset[int]
+    _audit: tuple[AuditEntry, ...] = field(repr=False)
     _verdicts: tuple[_Verdict, ...] = field(repr=False)
     _returned: tuple[Returned, ...] = field(repr=False)
     _policy: Policy = field(repr=False)
@@ -82,7 +85,8 @@ class Booking:
             tx.give_back([one.lease.claim for one in self._returned], owner=self._owner)
         if self.disabled:
             tx.set_subscription_status(self.disabled, SubscriptionStatus.DISABLED)
-        if self._policy.indexing and attempts:
+            tx.write_audit(self._audit)
+        if self._policy.indexes and attempts:
             tx.queue_for_index(
                 [Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts]
             )
@@ -119,6 +123,11 @@ def book(
     verdicts = [
         _judge(one, policy=policy, clock=clock) for one in batch if isinstance(one, Finished)
     ]
+    gone = {
+        one.finished.lease.subscription.id: one.finished.lease.subscription
+        for one in verdicts
+        if one.finished.outcome.kind is OutcomeKind.GONE
+    }
     return Booking(
         retries=tuple(
             ScheduledRetry(
@@ -134,15 +143,23 @@ def book(
             for one in verdicts
             if one.fate in {_Fate.EXHAUSTED, _Fate.PERMANENT}
         ),
-        disabled=frozenset(
-            one.finished.lease.subscription.id
-            for one in verdicts
-            if one.finished.outcome.kind is OutcomeKind.GONE
-        ),
+        disabled=frozenset(gone),
+        audit=tuple(_disabled(one) for one in gone.values()),
         verdicts=tuple(verdicts),
         returned=tuple(one for one in batch if isinstance(one, Returned)),
         policy=policy,
         owner=owner,
+    )
+
+
+def _disabled(subscription: Subscription) -> AuditEntry:
+    return AuditEntry(
+        id=uuid7(),
+        who="worker",
+        action="subscription.disable",
+        subject=str(subscription.id),
+        tenant=subscription.tenant,
+        details={"reason": "the recipient answered 410 Gone"},
     )
 
 
@@ -154,7 +171,7 @@ def _judge(finished: Finished, *, policy: Policy, clock: Clock) -> _Verdict:
         return _Verdict(fate=_Fate.PERMANENT, finished=finished)
     deaths = lease.delivery.deaths + 1
     retry = lease.subscription.retry
-    if exhausted(deaths, retry, default_maximum=policy.maximum_deaths):
+    if exhausted(deaths, retry, default_maximum=policy.deaths_allowed):
         return _Verdict(fate=_Fate.EXHAUSTED, finished=finished)
     delay = retry_delay(
         deaths,

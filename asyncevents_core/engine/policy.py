@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from asyncevents_core.domain.backoff import DEFAULT_MAXIMUM_DEATHS
 
@@ -22,9 +22,20 @@ ALONE_FROM: Final = 2
 MICROS: Final = 1_000_000
 
 
+@define
+class LiveValues:
+    """What operators set at run time, as this process heard of it last; None: nothing."""
+
+    maximum_deaths: int | None = None
+    indexing: bool | None = None
+
+
 @frozen(kw_only=True)
 class Policy:
-    """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events."""
+    """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events.
+
+    `maximum_deaths` and `indexing` are what the settings say, `live` what they are replaced with.
+    """
 
     source: str
     sink_deadline: float = 15.0
@@ -33,6 +44,18 @@ class Policy:
     retry_after_max: float = 3600.0
     retry_backstop: float = 0.0
     indexing: bool = False
+    live: LiveValues = field(factory=LiveValues, eq=False)
+
+    @property
+    def deaths_allowed(self) -> int:
+        """The maximum deaths of a subscription that has none of its own."""
+        found = self.live.maximum_deaths
+        return self.maximum_deaths if found is None else found
+
+    @property
+    def indexes(self) -> bool:
+        """Whether attempts are queued for the indexer."""
+        return self.indexing if self.live.indexing is None else self.live.indexing
 
     @property
     def delivery_lease(self) -> float:

@@ -9,10 +9,13 @@ from uuid import UUID
 
 from attrs import frozen
 
+from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.engine.once import do_once
 from asyncevents_core.errors import NotFound, ReplayRefused
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -20,18 +23,32 @@ BATCH: Final = 500
 """Dead letters that are replayed in one transaction."""
 
 
-def replay(ledger: Ledger, identifier: UUID, *, requested_by: str) -> UUID:
+def replay(
+    ledger: Ledger,
+    identifier: UUID,
+    *,
+    requested_by: str,
+    tenant: str | None = None,
+    once: Once | None = None,
+) -> UUID:
     """Replay a delivery, or an event whose service failed, and return the id to trace.
 
     That is the new delivery's id, or the event's own where an event is opened again. A
     delivery that still waits for a retry is cancelled: the replay takes its place. Raises
     `NotFound`, or `ReplayRefused` where the subscription is disabled or deleted, the attempt
-    is under way, or the body is no longer kept.
+    is under way, or the body is no longer kept. `tenant` is that of who asks, for the audit log.
     """
     # One id for all reruns of the transaction, so that a rerun inserts nothing twice.
     request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(identifier))
     delivery_id = uuid7()
-    return ledger.run(lambda tx: _replay(tx, identifier, request, delivery_id))
+
+    def work(tx: LedgerTransaction) -> str:
+        def insert() -> str:
+            return str(_replay(tx, identifier, request, delivery_id, tenant))
+
+        return do_once(tx, once, insert)
+
+    return UUID(ledger.run(work))
 
 
 def replay_dead(
@@ -48,13 +65,13 @@ def replay_dead(
     has looked at.
     """
     request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(wanted))
-    ledger.run(lambda tx: tx.insert_replay(request))
+    ledger.run(lambda tx: note_request(tx, request))
 
-    def deliveries(tx: LedgerTransaction, after: UUID | None) -> _Step:
-        return _replay_batch(tx, wanted, request.id, after)
+    def deliveries(tx: LedgerTransaction, after: UUID | None) -> Step:
+        return replay_batch(tx, wanted, request.id, after, BATCH)
 
-    def events(tx: LedgerTransaction, after: UUID | None) -> _Step:
-        return _reopen_batch(tx, wanted, after)
+    def events(tx: LedgerTransaction, after: UUID | None) -> Step:
+        return reopen_batch(tx, wanted, after, BATCH)
 
     made = refused = passed_over = 0
     # Events last: what becomes a dead letter after they were opened again is not met here.
@@ -82,7 +99,7 @@ class Replayed:
 
 
 @frozen(kw_only=True)
-class _Step:
+class Step:
     """What a batch came to; `last` is the last one it looked at, None if there was none."""
 
     last: UUID | None
@@ -92,12 +109,12 @@ class _Step:
 
 
 def _steps(
-    ledger: Ledger, batch: Callable[[LedgerTransaction, UUID | None], _Step]
-) -> Iterator[_Step]:
+    ledger: Ledger, batch: Callable[[LedgerTransaction, UUID | None], Step]
+) -> Iterator[Step]:
     """Run a batch per transaction, each from behind the last one, until one finds nothing."""
     after: UUID | None = None
 
-    def run(tx: LedgerTransaction) -> _Step:
+    def run(tx: LedgerTransaction) -> Step:
         return batch(tx, after)
 
     while True:
@@ -108,12 +125,36 @@ def _steps(
         after = step.last
 
 
-def _replay_batch(
-    tx: LedgerTransaction, wanted: DeadFilter, request: UUID, after: UUID | None
-) -> _Step:
-    dead = tx.lock_dead(wanted, after=after, limit=BATCH)
+def note_request(
+    tx: LedgerTransaction, request: ReplayRequest, *, tenant: str | None = None
+) -> None:
+    """Write down who asked for what: for traces, and in the audit log."""
+    tx.insert_replay(request)
+    tx.write_audit(
+        [
+            AuditEntry(
+                id=request.id,
+                who=request.requested_by,
+                action="replay",
+                subject=str(request.id),
+                tenant=tenant,
+                details={"what": request.what},
+            )
+        ]
+    )
+
+
+def replay_batch(
+    tx: LedgerTransaction,
+    wanted: DeadFilter,
+    request: UUID,
+    after: UUID | None,
+    limit: int,
+) -> Step:
+    """Replay dead letters from behind `after` on, at most `limit`, under a request's id."""
+    dead = tx.lock_dead(wanted, after=after, limit=limit)
     if not dead:
-        return _Step(last=None)
+        return Step(last=None)
     kept = {one for one, event in tx.bodies({one.event_id for one in dead}).items() if event.body}
     enabled = {
         one
@@ -128,7 +169,7 @@ def _replay_batch(
     again = [_again(one, request, uuid7(), now) for one in newest.values()]
     tx.insert_deliveries(again)
     made = len(tx.deliveries_of([one.id for one in again]))
-    return _Step(
+    return Step(
         last=dead[-1].id,
         made=made,
         refused=len(dead) - len(good),
@@ -136,20 +177,25 @@ def _replay_batch(
     )
 
 
-def _reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None) -> _Step:
-    failed = tx.lock_failed_events(wanted, after=after, limit=BATCH)
+def reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None, limit: int) -> Step:
+    """Open failed events again from behind `after` on, at most `limit`."""
+    failed = tx.lock_failed_events(wanted, after=after, limit=limit)
     if not failed:
-        return _Step(last=None)
-    return _Step(last=failed[-1], made=tx.reopen_events(failed))
+        return Step(last=None)
+    return Step(last=failed[-1], made=tx.reopen_events(failed))
 
 
 def _replay(
-    tx: LedgerTransaction, identifier: UUID, request: ReplayRequest, delivery_id: UUID
+    tx: LedgerTransaction,
+    identifier: UUID,
+    request: ReplayRequest,
+    delivery_id: UUID,
+    tenant: str | None,
 ) -> UUID:
     old = tx.lock_delivery(identifier)
     if old is None:
         if tx.reopen_events([identifier]):
-            tx.insert_replay(request)
+            note_request(tx, request, tenant=tenant)
             return identifier
         raise NotFound(
             f"no delivery {identifier}, and no event of that id that failed. "
@@ -164,7 +210,7 @@ def _replay(
         raise ReplayRefused(f"delivery {identifier}: its payload is no longer kept")
     if old.state is DeliveryState.WAITING:
         tx.move_deliveries([old.id], state=DeliveryState.CANCELLED, due_at=None)
-    tx.insert_replay(request)
+    note_request(tx, request, tenant=tenant)
     tx.insert_deliveries([_again(old, request.id, delivery_id, tx.now())])
     return delivery_id
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.engine.claims import Lease
@@ -37,6 +37,17 @@ class SinkRack:
         if sink is None:
             sink = self._sinks[name] = self._open_sink(name)
         return sink
+
+    def open_early(self, names: Iterable[str]) -> None:
+        """Open these sinks now: what they import would hold up the first deliveries.
+
+        One that cannot be opened is left to the first attempt, which says so in the ledger.
+        """
+        for name in sorted(names):
+            try:
+                self.get(name)
+            except Exception as error:
+                logger.warning("a sink cannot be opened", extra={"sink": name, "error": str(error)})
 
     async def attempt(self, lease: Lease, deadline: float) -> Outcome:
         """Make one attempt of a lease. Never raises, except `asyncio.CancelledError`."""

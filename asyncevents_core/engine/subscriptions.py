@@ -1,17 +1,31 @@
-"""Make and change subscriptions."""
+"""Make and change subscriptions: checked, allowed, audited."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
+from attrs import evolve
+
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.secret import receiver_secret
-from asyncevents_core.domain.subscription import NewSubscription, SubscriptionStatus
-from asyncevents_core.errors import NotFound
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    Subscription,
+    SubscriptionStatus,
+)
+from asyncevents_core.engine.once import do_once
+from asyncevents_core.errors import AccessDenied, NotFound
 from asyncevents_core.ports.definitions import Definitions
-from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 CANCEL_BATCH: Final = 500
+
+Check = Callable[[NewSubscription], NewSubscription]
+"""Raises where a sink is unknown, or refuses the target or the options; returns what to keep."""
 
 
 def subscribe(
@@ -19,30 +33,205 @@ def subscribe(
     definitions: Definitions,
     subscription: NewSubscription,
     *,
-    check: Callable[[NewSubscription], None],
-) -> int:
-    """Insert a subscription and return its id.
+    check: Check,
+    by: Actor,
+    once: Once | None = None,
+) -> Subscription:
+    """Insert a subscription and return it; with `once`, or the one that was made before.
 
-    `check` raises where its sink is unknown or refuses the target or the options.
-    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`.
+    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
+    `AccessDenied`, `IdempotencyConflict`.
     """
+    subscription = _checked(definitions, subscription, check)
+    _allow(definitions, [subscription.event_name], by)
+    _allow_tenant(subscription.tenant, by)
+    entry_id = uuid7()
+    # Without a key one of our own: a commit whose fate is unknown is run again.
+    request = once or Once.of(by.who, str(entry_id), b"")
+
+    def insert(tx: LedgerTransaction) -> str:
+        made = tx.insert_subscription(subscription)
+        details = {**_plain(subscription), "signed": subscription.secret is not None}
+        tx.write_audit(
+            [
+                AuditEntry(
+                    id=entry_id,
+                    who=by.who,
+                    action="subscription.create",
+                    subject=str(made),
+                    tenant=subscription.tenant,
+                    details=details,
+                )
+            ]
+        )
+        return str(made)
+
+    def work(tx: LedgerTransaction) -> Subscription:
+        made = int(do_once(tx, request, lambda: insert(tx)))
+        return _found(tx.lock_subscription(made), made, by)
+
+    return ledger.run(work)
+
+
+def change(
+    ledger: Ledger,
+    definitions: Definitions,
+    subscription_id: int,
+    edit: Callable[[NewSubscription], NewSubscription],
+    *,
+    check: Check,
+    by: Actor,
+) -> Subscription:
+    """Let `edit` change a subscription and return it as it is then.
+
+    `edit` sees the subscription as it is and returns what it is to be; it may be called again
+    where the database asks for that. Where nothing changes, nothing is written; where only the
+    status does, nothing is checked: what cannot be delivered any more can be disabled. Raises as
+    `subscribe`, and `NotFound`.
+    """
+    entry_id = uuid7()
+
+    def work(tx: LedgerTransaction) -> Subscription:
+        found = _found(tx.lock_subscription(subscription_id), subscription_id, by)
+        old = found.as_new()
+        new = edit(old)
+        if new == old:
+            return found
+        if evolve(new, status=old.status) != old:
+            new = _checked(definitions, new, check)
+        _allow(definitions, [old.event_name, new.event_name], by)
+        _allow_tenant(new.tenant, by)
+        tx.update_subscription(subscription_id, new)
+        tx.write_audit(
+            [
+                AuditEntry(
+                    id=entry_id,
+                    who=by.who,
+                    action="subscription.change",
+                    subject=str(subscription_id),
+                    tenant=new.tenant,
+                    details=_differences(old, new),
+                )
+            ]
+        )
+        return _found(tx.lock_subscription(subscription_id), subscription_id, by)
+
+    return ledger.run(work)
+
+
+def set_status(
+    ledger: Ledger,
+    ids: Collection[int],
+    status: SubscriptionStatus,
+    *,
+    by: Actor,
+    definitions: Definitions | None = None,
+) -> None:
+    """Enable, disable or delete subscriptions, all or none of them.
+
+    Disabling holds their open deliveries until they are enabled; workers release them then.
+    Deleting cancels them and keeps the log. `definitions` say which resources of events `by`
+    needs; None: `by` is trusted. Raises `NotFound` (deleted ones are not found), `AccessDenied`.
+    """
+    wanted = sorted(set(ids))
+    entry_ids = {one: uuid7() for one in wanted}
+
+    def work(tx: LedgerTransaction) -> None:
+        found = [_found(tx.lock_subscription(one), one, by) for one in wanted]
+        if definitions is not None:
+            _allow(definitions, [one.event_name for one in found], by)
+        changed = [one for one in found if one.status is not status]
+        if not changed:
+            return
+        tx.set_subscription_status([one.id for one in changed], status)
+        tx.write_audit(
+            [
+                AuditEntry(
+                    id=entry_ids[one.id],
+                    who=by.who,
+                    action=_ACTIONS[status],
+                    subject=str(one.id),
+                    tenant=one.tenant,
+                )
+                for one in changed
+            ]
+        )
+
+    ledger.run(work)
+    if status is SubscriptionStatus.DELETED:
+        for one in wanted:
+            _cancel(ledger, one)
+
+
+_ACTIONS: Final = {
+    SubscriptionStatus.ENABLED: "subscription.enable",
+    SubscriptionStatus.DISABLED: "subscription.disable",
+    SubscriptionStatus.DELETED: "subscription.delete",
+}
+
+
+def _cancel(ledger: Ledger, subscription_id: int) -> None:
+    while ledger.run(lambda tx: tx.cancel_deliveries(subscription_id, limit=CANCEL_BATCH)):
+        continue
+
+
+def _found(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
+    gone = found is None or found.status is SubscriptionStatus.DELETED
+    if found is None or gone or not by.sees(found.tenant):
+        raise NotFound(f"no subscription {subscription_id}")
+    return found
+
+
+def _checked(
+    definitions: Definitions, subscription: NewSubscription, check: Check
+) -> NewSubscription:
     definitions.get(subscription.event_name)
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
-    check(subscription)
-    return ledger.run(lambda tx: tx.insert_subscription(subscription))
+    return check(subscription)
 
 
-def set_status(ledger: Ledger, subscription_id: int, status: SubscriptionStatus) -> None:
-    """Enable, disable or delete a subscription.
+def _allow(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
+    """Raise `AccessDenied` unless `by` has all resources of these events.
 
-    Disabling holds its open deliveries until it is enabled; workers release them then.
-    Deleting cancels them and keeps the log. Raises `NotFound` (deleted ones are not found).
+    An event that is defined no more has none: its subscriptions can be cleared away.
     """
-    found = ledger.read(lambda queries: queries.subscription(subscription_id))
-    if found is None or found.status is SubscriptionStatus.DELETED:
-        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
-    ledger.run(lambda tx: tx.set_subscription_status([subscription_id], status))
-    if status is SubscriptionStatus.DELETED:
-        while ledger.run(lambda tx: tx.cancel_deliveries(subscription_id, limit=CANCEL_BATCH)):
-            continue
+    known = set(definitions.names())
+    for name in sorted(set(event_names) & known):
+        by.require(definitions.get(name).resources, to=f"subscribe to {name}")
+
+
+def _allow_tenant(tenant: str | None, by: Actor) -> None:
+    if not by.sees(tenant):
+        of = "all tenants" if tenant is None else f"tenant {tenant!r}"
+        raise AccessDenied(f"you are bound to tenant {by.tenant!r}: not to {of}")
+
+
+_CHANGED: Final = "changed"
+
+
+def _plain(one: NewSubscription) -> dict[str, object]:
+    """Return what is not secret, for the audit log."""
+    return {
+        "event_name": one.event_name,
+        "sink": one.sink,
+        "target": one.target,
+        "tenant": one.tenant,
+        "maximum_deaths": one.retry.maximum_deaths,
+        "schedule": one.retry.schedule,
+        "jitter": one.retry.jitter,
+        "rate_limit": one.rate_limit,
+        "status": one.status.value,
+    }
+
+
+def _differences(old: NewSubscription, new: NewSubscription) -> dict[str, object]:
+    before, after = _plain(old), _plain(new)
+    changed: dict[str, object] = {
+        name: [before[name], after[name]] for name in before if before[name] != after[name]
+    }
+    if old.secret != new.secret:
+        changed["secret"] = _CHANGED
+    if old.options != new.options:
+        changed["options"] = _CHANGED
+    return changed

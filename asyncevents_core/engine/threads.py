@@ -31,6 +31,7 @@ class _Waiting:
     request: DeliveryRequest
     until: float
     outcome: asyncio.Future[Outcome]
+    size: int = 0
     call: _Call | None = None
 
 
@@ -65,8 +66,10 @@ class ThreadedSink(Sink):
 
     async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(request, loop.time() + deadline, loop.create_future())
-        self._groups.setdefault(self._group(request), deque()).append(waiting)
+        # What the sink raises here is told at once, to whoever asked.
+        group, size = self._group(request), self._size(request)
+        waiting = _Waiting(request, loop.time() + deadline, loop.create_future(), size)
+        self._groups.setdefault(group, deque()).append(waiting)
         if not self._scheduled:
             # Not at once: what was claimed together arrives in this turn of the loop.
             self._scheduled = True
@@ -89,6 +92,9 @@ class ThreadedSink(Sink):
             return self._sink.group(request)
         return request.subscription_id
 
+    def _size(self, request: DeliveryRequest) -> int:
+        return self._sink.size(request) if isinstance(self._sink, BatchingSink) else 0
+
     def _start(self) -> None:
         self._scheduled = False
         loop = asyncio.get_running_loop()
@@ -102,17 +108,15 @@ class ThreadedSink(Sink):
 
     def _take(self, group: deque[_Waiting]) -> list[_Waiting]:
         """Take as many as one call may carry, leaving out those that nobody waits for."""
-        batching = self._sink if isinstance(self._sink, BatchingSink) else None
-        limits = _ONE if batching is None else batching.limits
+        limits = self._sink.limits if isinstance(self._sink, BatchingSink) else _ONE
         members: list[_Waiting] = []
         size = 0
         while group and len(members) < limits.entries:
             first = group[0]
             if not first.outcome.done():
-                if batching is not None and limits.bytes is not None:
-                    size += batching.size(first.request)
-                    if members and size > limits.bytes:
-                        break
+                size += first.size
+                if members and limits.bytes is not None and size > limits.bytes:
+                    break
                 members.append(first)
             group.popleft()
         return members

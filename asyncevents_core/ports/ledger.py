@@ -24,6 +24,8 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.access import AccessOperations
+from asyncevents_core.ports.index_queue import IndexQueue
 from asyncevents_core.ports.queries import LedgerQueries
 
 T = TypeVar("T")
@@ -73,7 +75,7 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter):
+class LedgerTransaction(EventWriter, AccessOperations, IndexQueue):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -101,6 +103,17 @@ class LedgerTransaction(EventWriter):
     @abstractmethod
     def insert_subscription(self, subscription: NewSubscription) -> int:
         """Insert it, increment the epoch, return its id (1, 2, …)."""
+
+    @abstractmethod
+    def lock_subscription(self, subscription_id: int) -> Subscription | None:
+        """Lock and return a subscription, deleted ones too, waiting for others."""
+
+    @abstractmethod
+    def update_subscription(self, subscription_id: int, subscription: NewSubscription) -> None:
+        """Set everything of one that is not deleted, and increment the epoch.
+
+        Its status changes as by `set_subscription_status`.
+        """
 
     @abstractmethod
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
@@ -176,6 +189,11 @@ class LedgerTransaction(EventWriter):
     @abstractmethod
     def insert_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Insert them; those whose (event, subscription, chain) is there are passed over."""
+
+    def fan_out(self, deliveries: Sequence[Delivery], event_ids: Collection[UUID]) -> None:
+        """Both in one: `insert_deliveries`, and `mark_fanned_out` of their events."""
+        self.insert_deliveries(deliveries)
+        self.mark_fanned_out(event_ids)
 
     @abstractmethod
     def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
@@ -299,7 +317,7 @@ class LedgerTransaction(EventWriter):
 
     @abstractmethod
     def insert_replay(self, request: ReplayRequest) -> None:
-        """Note a request; its `requested_at` is the ledger's now."""
+        """Note a request, made now; one that is there already is passed over."""
 
     @abstractmethod
     def lock_dead(
@@ -330,8 +348,14 @@ class LedgerTransaction(EventWriter):
         """Make a task that was taken due at that time: because it is done, or goes on."""
 
     @abstractmethod
-    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+    def keep_task(self, name: str, *, held: int, until: int) -> bool:
+        """Go on with a task that was taken until `held`; False if another one has it now."""
+
+    @abstractmethod
+    def delete_old(self, *, before: int, after: UUID | None, limit: int, indexed: bool) -> Cleaned:
         """Delete about `limit` rows of events that were over before then, from `after` on.
+
+        With `indexed` their attempts are queued, so that the index drops them too.
 
         An event is over when it is fanned out or failed, all its deliveries are delivered,
         dead or cancelled, and neither it nor a delivery nor an attempt is younger.

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
+from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.event import Event
+from asyncevents_core.domain.job import ReplayJob
+from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.domain.subscription import Subscription, SubscriptionSummary
+from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexQueries
 
 
-class LedgerQueries(ABC):
+class LedgerQueries(IndexQueries):
     """Reads for people. Each list is ordered newest first unless it says otherwise."""
 
     @abstractmethod
@@ -30,17 +36,17 @@ class LedgerQueries(ABC):
         """Return an event's deliveries, oldest first."""
 
     @abstractmethod
-    def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
+    def events(
+        self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[Event]:
         """Return what was published; page on with `before` = the last id.
 
-        Without the bodies of those that have arguments.
+        `tenant` None: of every tenant. Without the bodies of those that have arguments.
         """
 
     @abstractmethod
-    def logs(
-        self, *, subscription_id: int | None, limit: int, before: int | None
-    ) -> Sequence[LogRow]:
-        """Return attempts; page on with `before` = the last log_id."""
+    def logs(self, wanted: LogFilter, *, limit: int, before: int | None) -> Sequence[LogRow]:
+        """Return the attempts that a filter means; page on with `before` = the last log_id."""
 
     @abstractmethod
     def dead_letters(
@@ -60,8 +66,44 @@ class LedgerQueries(ABC):
         """Return every subscription that is not deleted, by id."""
 
     @abstractmethod
+    def sinks_in_use(self) -> set[str]:
+        """Return the sinks that subscriptions use; those of deleted ones are left out."""
+
+    @abstractmethod
+    def subscription_summaries(self) -> Sequence[SubscriptionSummary]:
+        """As `all_subscriptions`, without what is encrypted: fast for many."""
+
+    @abstractmethod
     def subscription(self, subscription_id: int) -> Subscription | None:
         """Return one, deleted ones too."""
+
+    @abstractmethod
+    def replay_job(self, job_id: UUID) -> ReplayJob | None:
+        """Return a job."""
+
+    @abstractmethod
+    def replay_jobs(
+        self, *, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[ReplayJob]:
+        """Return jobs, those whose filter has that tenant if one is given."""
+
+    @abstractmethod
+    def token(self, token_id: UUID) -> ApiToken | None:
+        """Return a token, revoked ones too."""
+
+    @abstractmethod
+    def tokens(self) -> Sequence[ApiToken]:
+        """Return all tokens, oldest first."""
+
+    @abstractmethod
+    def audit(
+        self, *, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """Return the audit log; page on with `before` = the last id."""
+
+    @abstractmethod
+    def overrides(self) -> Sequence[Override]:
+        """Return what is set in the ledger instead of a setting, by name."""
 
     @abstractmethod
     def workers(self) -> Sequence[WorkerRow]:

@@ -1,8 +1,8 @@
 """For tests, of applications and of plugins: fakes, conformance suites, a pytest plugin.
 
 `MemoryLedger` and `MemoryBroker` are full peers of the real ones; the suites in
-`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixture
-`published_events` needs no import: pytest finds it.
+`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixtures
+`published_events`, `memory_application` and `delivery_request` need no import: pytest finds them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncevents_core.testing.application import MemoryApplication
     from asyncevents_core.testing.broker import MemoryBroker
+    from asyncevents_core.testing.builders import make_request
     from asyncevents_core.testing.clock import ManualClock
     from asyncevents_core.testing.conformance import (
         BrokerConformance,
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
         ServiceResolverConformance,
         SinkConformance,
     )
-    from asyncevents_core.testing.driver import deliver
+    from asyncevents_core.testing.driver import deliver, driven, opened, reason_of
     from asyncevents_core.testing.ledger import MemoryLedger
     from asyncevents_core.testing.published import PublishedEvents
-    from asyncevents_core.testing.sinks import BlockingRecordingSinkType, RecordingSinkType
+    from asyncevents_core.testing.pytest_plugin import MakeApplication, MakeRequest
+    from asyncevents_core.testing.sinks import (
+        BatchingRecordingSinkType,
+        BlockingRecordingSinkType,
+        RecordingSinkType,
+    )
 
 _HOMES = {
+    "BatchingRecordingSinkType": "sinks",
     "BlockingRecordingSinkType": "sinks",
     "BrokerConformance": "conformance",
     "LedgerConformance": "conformance",
+    "MakeApplication": "pytest_plugin",
+    "MakeRequest": "pytest_plugin",
     "ManualClock": "clock",
+    "MemoryApplication": "application",
     "MemoryBroker": "broker",
     "MemoryLedger": "ledger",
     "PublishedEvents": "published",
@@ -38,13 +49,21 @@ _HOMES = {
     "ServiceResolverConformance": "conformance",
     "SinkConformance": "conformance",
     "deliver": "driver",
+    "driven": "driver",
+    "make_request": "builders",
+    "opened": "driver",
+    "reason_of": "driver",
 }
 
 __all__ = [
+    "BatchingRecordingSinkType",
     "BlockingRecordingSinkType",
     "BrokerConformance",
     "LedgerConformance",
+    "MakeApplication",
+    "MakeRequest",
     "ManualClock",
+    "MemoryApplication",
     "MemoryBroker",
     "MemoryLedger",
     "PublishedEvents",
@@ -53,6 +72,10 @@ __all__ = [
     "ServiceResolverConformance",
     "SinkConformance",
     "deliver",
+    "driven",
+    "make_request",
+    "opened",
+    "reason_of",
 ]
 
 

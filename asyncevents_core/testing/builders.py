@@ -137,13 +137,17 @@ def make_request(
     target: str,
     data: object = None,
     event_name: str = EVENT_NAME,
+    event_id: UUID | None = None,
     tenant: str | None = None,
     attempt: int = 1,
     secrets: tuple[str, ...] = (),
     options: Mapping[str, object] | None = None,
 ) -> DeliveryRequest:
-    """Return a request whose body is a CloudEvent that carries `data`."""
-    event_id = uuid7()
+    """Return a request whose body is a CloudEvent that carries `data`, by default an object.
+
+    Its ids are new, that of the event too unless it is given.
+    """
+    event_id = event_id or uuid7()
     return DeliveryRequest(
         delivery_id=uuid7(),
         event_id=event_id,

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.outcome import Failure, Outcome
+from asyncevents_core.engine.threads import ThreadedSink
 from asyncevents_core.ports.sink import BlockingSink, DeliveryRequest, Sink, SinkType
 
 Config = TypeVar("Config")
@@ -42,6 +43,24 @@ async def opened(sink_type: SinkType[Config], config: Config) -> AsyncIterator[S
         yield sink
     finally:
         await close(sink)
+
+
+@asynccontextmanager
+async def driven(sink_type: SinkType[Config], config: Config) -> AsyncIterator[Sink]:
+    """Open a sink as a worker drives it for the block: a blocking one on threads, in batches."""
+    sink = sink_type.open(config)
+    if isinstance(sink, BlockingSink):
+        sink = ThreadedSink(sink, concurrency=sink_type.concurrency, name=sink_type.name)
+    try:
+        yield sink
+    finally:
+        await sink.close()
+
+
+def reason_of(outcome: Outcome) -> Failure | None:
+    """Return why an attempt failed, as `Outcome.failed` was told; None for other outcomes."""
+    word, _, _ = outcome.detail.partition(": ")
+    return next((failure for failure in Failure if failure == word), None)
 
 
 async def close(sink: Sink | BlockingSink) -> None:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
+from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.subscription import Subscription
-from asyncevents_core.domain.trace import EVENT_FAILED, Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.subscription import Subscription, SubscriptionSummary
+from asyncevents_core.domain.trace import (
+    EVENT_FAILED,
+    Backlog,
+    DeadLetter,
+    LoggedAttempt,
+    LogRow,
+    Trace,
+)
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.testing import memory_index
+from asyncevents_core.testing.memory_access import AccessQueries
 from asyncevents_core.testing.memory_events import undeleted
 from asyncevents_core.testing.memory_tables import Tables
 from asyncevents_core.testing.memory_upkeep import (
@@ -27,7 +38,7 @@ from asyncevents_core.testing.memory_upkeep import (
 _by_id = attrgetter("id")
 
 
-class MemoryQueries(LedgerQueries):
+class MemoryQueries(AccessQueries, LedgerQueries):
     """Queries on the tables, which stand still while they run."""
 
     def __init__(self, tables: Tables, clock: Callable[[], int]) -> None:
@@ -67,25 +78,26 @@ class MemoryQueries(LedgerQueries):
         found = [one for one in self._tables.deliveries if one.event_id == event_id]
         return sorted(found, key=_by_id)
 
-    def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
+    def events(
+        self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[Event]:
         found = [
             row.event if row.event.arguments is None else evolve(row.event, body=None)
             for row in self._tables.events
             if (name is None or row.event.name == name)
+            and tenant in (None, row.event.tenant)
             and (before is None or row.event.id < before)
         ]
         return sorted(found, key=_by_id, reverse=True)[:limit]
 
-    def logs(
-        self, *, subscription_id: int | None, limit: int, before: int | None
-    ) -> Sequence[LogRow]:
+    def logs(self, wanted: LogFilter, *, limit: int, before: int | None) -> Sequence[LogRow]:
         found: list[LogRow] = []
         for row in self._tables.attempts:
             delivery = self._tables.deliveries.get(row.attempt.delivery_id)
             event = None if delivery is None else self.event(delivery.event_id)
             if delivery is None or event is None:
                 continue
-            if subscription_id not in (None, delivery.subscription_id):
+            if not self._is_meant(wanted, row.attempt, delivery, event):
                 continue
             if before is None or row.log_id < before:
                 found.append(
@@ -98,6 +110,20 @@ class MemoryQueries(LedgerQueries):
                     )
                 )
         return sorted(found, key=attrgetter("log_id"), reverse=True)[:limit]
+
+    def _is_meant(
+        self, wanted: LogFilter, attempt: Attempt, delivery: Delivery, event: Event
+    ) -> bool:
+        subscription = self._tables.subscriptions.get(delivery.subscription_id)
+        tenant = None if subscription is None else subscription.subscription.tenant
+        return (
+            wanted.subscription_id in (None, delivery.subscription_id)
+            and wanted.event_name in (None, event.name)
+            and wanted.tenant in (None, tenant)
+            and wanted.fits(attempt.outcome)
+            and (wanted.since is None or attempt.started_at >= wanted.since)
+            and (wanted.until is None or attempt.started_at < wanted.until)
+        )
 
     def dead_letters(
         self, wanted: DeadFilter, *, limit: int, before: UUID | None
@@ -115,8 +141,35 @@ class MemoryQueries(LedgerQueries):
         dead, failed = dead_deliveries(self._tables, wanted), failed_events(self._tables, wanted)
         return len(dead) + len(failed)
 
+    def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+        return [one for one in memory_index.logged(self._tables) if one.log_id > after][:limit]
+
+    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
+        found = memory_index.logged(self._tables)
+        return [one for one in reversed(found) if one.log_id in log_ids]
+
+    def index_backlog(self) -> IndexBacklog:
+        return memory_index.backlog(self._tables)
+
     def all_subscriptions(self) -> Sequence[Subscription]:
         return undeleted(self._tables)
+
+    def sinks_in_use(self) -> set[str]:
+        return {one.sink for one in undeleted(self._tables)}
+
+    def subscription_summaries(self) -> Sequence[SubscriptionSummary]:
+        return [
+            SubscriptionSummary(
+                id=one.id,
+                event_name=one.event_name,
+                sink=one.sink,
+                target=one.target,
+                tenant=one.tenant,
+                status=one.status,
+                created_at=one.created_at,
+            )
+            for one in undeleted(self._tables)
+        ]
 
     def subscription(self, subscription_id: int) -> Subscription | None:
         row = self._tables.subscriptions.get(subscription_id)
@@ -158,7 +211,7 @@ class MemoryQueries(LedgerQueries):
             subscription_id=delivery.subscription_id,
             target=None if subscription is None else subscription.target,
             reason="" if delivery.reason is None else delivery.reason.value,
-            summary=summary(DeliveryState.DEAD, delivery.deaths),
+            summary=summary(delivery.state, delivery.deaths),
             created_at=delivery.created_at,
             replayed=replayed,
         )

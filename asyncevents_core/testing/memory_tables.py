@@ -9,10 +9,14 @@ from uuid import UUID
 
 from attrs import evolve, field, frozen
 
+from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import Attempt, Delivery
 from asyncevents_core.domain.event import Event
+from asyncevents_core.domain.job import ReplayJob
+from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import ReplayRequest
 from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.worker import WorkerRow
 
 K = TypeVar("K")
@@ -109,6 +113,15 @@ class AttemptRow:
     attempt: Attempt
 
 
+@frozen(kw_only=True)
+class OnceRow:
+    """A request that was to be done once; without a result its transaction is under way."""
+
+    digest: str
+    result: str | None
+    created_at: int
+
+
 class Tables:
     """All tables of one ledger, and the journal of the transaction under way."""
 
@@ -124,6 +137,11 @@ class Tables:
         self.workers: Table[UUID, WorkerRow] = Table(self.journal)
         self.replays: Table[UUID, ReplayRequest] = Table(self.journal)
         self.tasks: Table[str, int] = Table(self.journal)
+        self.jobs: Table[UUID, ReplayJob] = Table(self.journal)
+        self.tokens: Table[UUID, ApiToken] = Table(self.journal)
+        self.audit: Table[UUID, AuditEntry] = Table(self.journal)
+        self.once: Table[str, OnceRow] = Table(self.journal)
+        self.overrides: Table[str, Override] = Table(self.journal)
         self._numbers: Table[str, int] = Table(self.journal)
 
     def number(self, name: str) -> int:

@@ -19,6 +19,7 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.testing.memory_access import AccessOperations
 from asyncevents_core.testing.memory_events import by_due, is_due, undeleted
 from asyncevents_core.testing.memory_tables import AttemptRow, SubscriptionRow
 from asyncevents_core.testing.memory_upkeep import UpkeepOperations
@@ -26,7 +27,7 @@ from asyncevents_core.testing.memory_upkeep import UpkeepOperations
 _by_id = attrgetter("id")
 
 
-class MemoryLedgerTransaction(UpkeepOperations):
+class MemoryLedgerTransaction(AccessOperations, UpkeepOperations):
     """One transaction on the tables, which belong to it alone while it runs."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -69,6 +70,38 @@ class MemoryLedgerTransaction(UpkeepOperations):
             ),
         )
         return number
+
+    def lock_subscription(self, subscription_id: int) -> Subscription | None:
+        row = self._tables.subscriptions.get(subscription_id)
+        return None if row is None else row.value()
+
+    def update_subscription(self, subscription_id: int, subscription: NewSubscription) -> None:
+        epoch = self._tables.count_up("epoch")
+        row = self._tables.subscriptions.get(subscription_id)
+        if row is None or row.subscription.status is SubscriptionStatus.DELETED:
+            return
+        changed = Subscription(
+            id=subscription_id,
+            event_name=subscription.event_name,
+            sink=subscription.sink,
+            target=subscription.target,
+            secret=subscription.secret,
+            tenant=subscription.tenant,
+            retry=subscription.retry,
+            rate_limit=subscription.rate_limit,
+            options={},
+            status=subscription.status,
+            created_at=row.subscription.created_at,
+        )
+        self._tables.subscriptions.put(
+            subscription_id,
+            SubscriptionRow(
+                subscription=changed,
+                options=json.dumps(dict(subscription.options)),
+                holding=row.holding or subscription.status is SubscriptionStatus.DISABLED,
+                epoch=epoch,
+            ),
+        )
 
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
         epoch = self._tables.count_up("epoch")
@@ -235,13 +268,6 @@ class MemoryLedgerTransaction(UpkeepOperations):
             self._put_delivery(
                 evolve(one, state=DeliveryState.WAITING, due_at=self.now(), owner=None)
             )
-
-    def queue_for_index(self, claims: Collection[Claim]) -> None:
-        for claim in claims:
-            row = self._tables.attempts.get((claim.id, claim.claim_no))
-            if row is not None:
-                version = self._tables.index_queue.get(row.log_id) or 0
-                self._tables.index_queue.put(row.log_id, version + 1)
 
     # -- workers ----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.ledger import Cleaned
 from asyncevents_core.testing.memory_events import EventOperations
+from asyncevents_core.testing.memory_index import IndexOperations, queue
 from asyncevents_core.testing.memory_tables import EventRow, Tables
 
 _EVENTS_AT_ONCE: Final = 200
@@ -21,7 +22,7 @@ _OVER: Final = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCE
 _by_id = attrgetter("id")
 
 
-class UpkeepOperations(EventOperations):
+class UpkeepOperations(EventOperations, IndexOperations):
     """The part of a transaction that is about what happens afterwards."""
 
     def lock_event(self, event_id: UUID) -> Event | None:
@@ -29,7 +30,8 @@ class UpkeepOperations(EventOperations):
         return None if row is None else row.event
 
     def insert_replay(self, request: ReplayRequest) -> None:
-        self._tables.replays.put(request.id, evolve(request, requested_at=self.now()))
+        if request.id not in self._tables.replays:
+            self._tables.replays.put(request.id, evolve(request, requested_at=self.now()))
 
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
@@ -57,7 +59,13 @@ class UpkeepOperations(EventOperations):
         if name in self._tables.tasks:
             self._tables.tasks.put(name, until)
 
-    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+    def keep_task(self, name: str, *, held: int, until: int) -> bool:
+        if self._tables.tasks.get(name) != held:
+            return False
+        self._tables.tasks.put(name, until)
+        return True
+
+    def delete_old(self, *, before: int, after: UUID | None, limit: int, indexed: bool) -> Cleaned:
         old = sorted(
             row.event.id
             for row in self._tables.events
@@ -69,7 +77,7 @@ class UpkeepOperations(EventOperations):
         for event_id in old:
             if self._is_needed(event_id, before):
                 continue
-            rows += self._delete_event(event_id)
+            rows += self._delete_event(event_id, indexed=indexed)
             events += 1
             if rows >= limit:
                 return Cleaned(rows=rows, events=events, after=event_id)
@@ -84,14 +92,17 @@ class UpkeepOperations(EventOperations):
             if row.attempt.delivery_id in ids
         )
 
-    def _delete_event(self, event_id: UUID) -> int:
+    def _delete_event(self, event_id: UUID, *, indexed: bool) -> int:
         rows = 1
         own = [one for one in self._tables.deliveries if one.event_id == event_id]
         for one in own:
             for key, row in self._tables.attempts.items():
                 if row.attempt.delivery_id == one.id:
                     self._tables.attempts.delete(key)
-                    self._tables.index_queue.delete(row.log_id)
+                    if indexed:
+                        queue(self._tables, row.log_id)
+                    else:
+                        self._tables.index_queue.delete(row.log_id)
                     rows += 1
             self._tables.deliveries.delete(one.id)
             self._tables.fan_out.delete((one.event_id, one.subscription_id, one.chain))
@@ -103,10 +114,12 @@ class UpkeepOperations(EventOperations):
 def dead_deliveries(tables: Tables, wanted: DeadFilter) -> list[Delivery]:
     """Return the dead deliveries that a filter means, by id."""
     replayed = replayed_deliveries(tables)
+    states = (DeliveryState.DEAD, DeliveryState.DELIVERED)[: 1 + wanted.delivered]
     found = [
         one
         for one in tables.deliveries
-        if one.state is DeliveryState.DEAD
+        if one.state in states
+        and wanted.tenant in (None, _tenant_of(tables, one))
         and wanted.subscription_id in (None, one.subscription_id)
         and wanted.reason in (None, one.reason)
         and (wanted.replayed or one.id not in replayed)
@@ -122,7 +135,9 @@ def failed_events(tables: Tables, wanted: DeadFilter) -> list[Event]:
     found = [
         row.event
         for row in tables.events
-        if row.event.state is EventState.FAILED and _is_meant(row, row.event.created_at, wanted)
+        if row.event.state is EventState.FAILED
+        and wanted.tenant in (None, row.event.tenant)
+        and _is_meant(row, row.event.created_at, wanted)
     ]
     return sorted(found, key=_by_id)
 
@@ -130,6 +145,11 @@ def failed_events(tables: Tables, wanted: DeadFilter) -> list[Event]:
 def replayed_deliveries(tables: Tables) -> set[UUID]:
     """Return the deliveries that were replayed."""
     return {one.replay_of for one in tables.deliveries if one.replay_of is not None}
+
+
+def _tenant_of(tables: Tables, delivery: Delivery) -> str | None:
+    row = tables.subscriptions.get(delivery.subscription_id)
+    return None if row is None else row.subscription.tenant
 
 
 def _is_meant(row: EventRow | None, created_at: int, wanted: DeadFilter) -> bool:

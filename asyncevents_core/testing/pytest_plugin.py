@@ -1,15 +1,50 @@
-"""The pytest plugin: fixtures for applications that publish. Nothing heavy is imported here."""
+"""The pytest plugin: fixtures for applications and plugins. Nothing heavy is imported here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from asyncevents_core.application import AsyncEvents
     from asyncevents_core.engine.publish import Publisher
+    from asyncevents_core.ports.sink import DeliveryRequest
+    from asyncevents_core.testing.application import MemoryApplication
     from asyncevents_core.testing.published import PublishedEvents
+
+
+class MakeApplication(Protocol):
+    """What the fixture `memory_application` gives to a test."""
+
+    def __call__(
+        self, *plugins: object, settings: Mapping[str, object] | None = None
+    ) -> MemoryApplication:
+        """Return an application in memory; see `MemoryApplication`."""
+        ...
+
+
+class MakeRequest(Protocol):
+    """What the fixture `delivery_request` gives to a test."""
+
+    def __call__(
+        self,
+        *,
+        target: str,
+        data: object = None,
+        event_name: str = ...,
+        event_id: UUID | None = None,
+        tenant: str | None = None,
+        attempt: int = 1,
+        secrets: tuple[str, ...] = (),
+        options: Mapping[str, object] | None = None,
+    ) -> DeliveryRequest:
+        """Return a request whose body is a CloudEvent that carries `data`."""
+        ...
 
 
 @pytest.fixture
@@ -29,3 +64,31 @@ def published_events(monkeypatch: pytest.MonkeyPatch) -> PublishedEvents:
 
     monkeypatch.setattr(AsyncEvents, "ready_publisher", publisher)
     return recorded
+
+
+@pytest.fixture
+def memory_application() -> Iterator[MakeApplication]:
+    """Return a function that makes applications in memory, with the plugins that it is given.
+
+    ``memory_application(my_package.plugin, settings={"SINKS": …})`` is an `AsyncEvents` without
+    database, broker or anything else that is installed; its `deliver` publishes one event and
+    returns the traces of what became of it. Closed when the test ends.
+    """
+    from asyncevents_core.testing.application import MemoryApplication
+
+    with ExitStack() as stack:
+
+        def make(
+            *plugins: object, settings: Mapping[str, object] | None = None
+        ) -> MemoryApplication:
+            return stack.enter_context(MemoryApplication(plugins, settings=settings))
+
+        yield make
+
+
+@pytest.fixture
+def delivery_request() -> MakeRequest:
+    """Return a function that makes requests as a sink gets them: `make_request`."""
+    from asyncevents_core.testing.builders import make_request
+
+    return make_request

@@ -6,13 +6,22 @@ import asyncio
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.outcome import Failure, Outcome
 from asyncevents_core.errors import InvalidTarget
-from asyncevents_core.ports.sink import SECRET, BlockingSink, DeliveryRequest, Sink, SinkType
+from asyncevents_core.ports.sink import (
+    SECRET,
+    BatchingSink,
+    BatchLimits,
+    BlockingSink,
+    DeliveryRequest,
+    Sink,
+    SinkType,
+)
 
 PREFIX: Final = "memory:"
 _POLL: Final = 0.005
@@ -29,12 +38,21 @@ class RecordingConfig:
     token: str = field(default="", repr=False, metadata={SECRET: True})
 
 
+@frozen(kw_only=True)
+class RecordingOptions:
+    """The options of subscriptions to the recording sinks, with one that is secret."""
+
+    note: str = ""
+    key: str = field(default="", repr=False, metadata={SECRET: True})
+
+
 class Recorder:
     """What the sinks of one type have seen, and what they shall answer. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: list[DeliveryRequest] = []
+        self._batches: list[tuple[DeliveryRequest, ...]] = []
         self._scripts: defaultdict[str, deque[Step]] = defaultdict(deque)
         self._held: set[str] = set()
         self._under_way = 0
@@ -46,6 +64,12 @@ class Recorder:
         """Every request so far, in the order of arrival."""
         with self._lock:
             return list(self._requests)
+
+    @property
+    def batches(self) -> list[tuple[DeliveryRequest, ...]]:
+        """What travelled together, with the batching sink."""
+        with self._lock:
+            return list(self._batches)
 
     @property
     def most_at_once(self) -> int:
@@ -91,6 +115,11 @@ class Recorder:
             self._under_way += 1
             self._most_at_once = max(self._most_at_once, self._under_way)
 
+    def batch(self, requests: Sequence[DeliveryRequest]) -> None:
+        """Note that these travel together; the batching sink calls this."""
+        with self._lock:
+            self._batches.append(tuple(requests))
+
     def end(self) -> None:
         """Note that a delivery is over, however it ended."""
         with self._lock:
@@ -120,6 +149,7 @@ class RecordingSinkType(SinkType[RecordingConfig]):
     name = "recording"
     title = "Recording (for tests)"
     config_class = RecordingConfig
+    options_class = RecordingOptions
 
     def __init__(self) -> None:
         self.recorder = Recorder()
@@ -139,6 +169,7 @@ class BlockingRecordingSinkType(SinkType[RecordingConfig]):
     name = "recording-blocking"
     title = "Recording, blocking (for tests)"
     config_class = RecordingConfig
+    options_class = RecordingOptions
 
     def __init__(self) -> None:
         self.recorder = Recorder()
@@ -150,6 +181,26 @@ class BlockingRecordingSinkType(SinkType[RecordingConfig]):
     def open(self, config: RecordingConfig) -> BlockingSink:
         """See `SinkType`."""
         return _BlockingRecordingSink(self.recorder)
+
+
+class BatchingRecordingSinkType(SinkType[RecordingConfig]):
+    """The sink `recording-batching`: up to ten requests, 256 KiB, to any targets in one call."""
+
+    name = "recording-batching"
+    title = "Recording, in batches (for tests)"
+    config_class = RecordingConfig
+    options_class = RecordingOptions
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+
+    def validate_target(self, target: str, config: RecordingConfig) -> None:
+        """See `SinkType`."""
+        check_target(target)
+
+    def open(self, config: RecordingConfig) -> BatchingSink:
+        """See `SinkType`."""
+        return _BatchingRecordingSink(self.recorder)
 
 
 def check_target(target: str) -> None:
@@ -200,5 +251,32 @@ class _BlockingRecordingSink(BlockingSink):
         self._recorder.close()
 
 
+class _BatchingRecordingSink(BatchingSink):
+    limits = BatchLimits(entries=10, bytes=262_144)
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._single = _BlockingRecordingSink(recorder)
+
+    def group(self, request: DeliveryRequest) -> Hashable:
+        # A target that hangs holds up its own batches only.
+        return request.target if self._recorder.is_held(request.target) else None
+
+    def deliver_batch(
+        self, requests: Sequence[DeliveryRequest], deadline: float
+    ) -> Sequence[Outcome]:
+        self._recorder.batch(requests)
+        return [self._deliver(one, deadline) for one in requests]
+
+    def close(self) -> None:
+        self._single.close()
+
+    def _deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
+        limit = self.limits.bytes or 0
+        if self.size(request) > limit:
+            return Outcome.failed(Failure.TOO_LARGE, f"more than {limit:,} bytes")
+        return self._single.deliver(request, deadline)
+
+
 def _late(deadline: float) -> Outcome:
-    return Outcome.retryable(f"no answer within {deadline:g} s", timed_out=True)
+    return Outcome.failed(Failure.TIMED_OUT, f"no answer within {deadline:g} s")

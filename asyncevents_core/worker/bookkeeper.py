@@ -43,6 +43,7 @@ class Bookkeeper:
         policy: Policy,
         clock: Clock,
         health: LedgerHealth,
+        heard: Callable[[], None],
         scheduled: Callable[[float], None],
         written: Callable[[], None],
     ) -> None:
@@ -52,6 +53,7 @@ class Bookkeeper:
         self._policy = policy
         self._clock = clock
         self._health = health
+        self._heard = heard
         self._scheduled = scheduled
         self._written = written
         self._queue: deque[Finished | Returned] = deque()
@@ -71,6 +73,7 @@ class Bookkeeper:
     def start(self) -> None:
         """Write the first beat, then start the thread. Raises `LedgerError`."""
         self._ledger.run(self._beat)
+        self._heard()
         self._thread.start()
 
     def put(self, item: Finished | Returned) -> None:
@@ -99,6 +102,7 @@ class Bookkeeper:
             begun = time.monotonic()
             if begun >= next_beat:
                 self._persist(lambda: self._ledger.run(self._beat))
+                self._persist(self._heard)
                 next_beat = begun + BEAT_EVERY
             if self._dead:
                 self._bury()

@@ -1,4 +1,4 @@
-"""The thread of a worker that runs the scheduled clean-up, where it is switched on."""
+"""The thread of a worker that runs the scheduled clean-up, while it is switched on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Final
 
 from asyncevents_core.engine.cleanup import clean_up_if_due
+from asyncevents_core.engine.overrides import read_overrides
 from asyncevents_core.errors import LedgerError
-from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.ledger import Cleaned, Ledger
 
 logger = logging.getLogger("asyncevents.worker.caretaker")
 
@@ -17,11 +18,25 @@ _LOOK_EVERY: Final = 30.0
 
 
 class Caretaker:
-    """Looks every half minute whether the clean-up is due and nobody else runs it."""
+    """Looks every half minute whether the clean-up is due and nobody else runs it.
 
-    def __init__(self, *, ledger: Ledger, days: float, next_run: Callable[[int], int]) -> None:
+    `enabled` and `days` are what the settings say; what is set at run time wins. `indexed` tells
+    that an index has to drop what is deleted.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        enabled: bool,
+        days: float,
+        indexed: bool,
+        next_run: Callable[[int], int],
+    ) -> None:
         self._ledger = ledger
+        self._enabled = enabled
         self._days = days
+        self._indexed = indexed
         self._next_run = next_run
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
@@ -38,13 +53,7 @@ class Caretaker:
     def _run(self) -> None:
         while True:
             try:
-                done = clean_up_if_due(
-                    self._ledger,
-                    days=self._days,
-                    next_run=self._next_run,
-                    go_on=lambda: not self._stop.is_set(),
-                    rest=self._stop.wait,
-                )
+                done = self._look()
             except LedgerError as error:
                 logger.warning("the clean-up is put off", extra={"error": str(error)})
             except Exception:
@@ -54,3 +63,16 @@ class Caretaker:
                     logger.info("cleaned up", extra={"events": done.events, "rows": done.rows})
             if self._stop.wait(_LOOK_EVERY):
                 return
+
+    def _look(self) -> Cleaned | None:
+        overrides = read_overrides(self._ledger)
+        if not overrides.get("LOG_CLEANUP_ENABLED", self._enabled):
+            return None
+        return clean_up_if_due(
+            self._ledger,
+            days=overrides.get("LOG_LIFETIME_DAYS", self._days),
+            indexed=self._indexed,
+            next_run=self._next_run,
+            go_on=lambda: not self._stop.is_set(),
+            rest=self._stop.wait,
+        )

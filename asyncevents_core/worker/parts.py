@@ -19,6 +19,7 @@ from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.claims import EventClaims, Resolved, Resolving
 from asyncevents_core.engine.due import DueDeliveries
 from asyncevents_core.engine.matching import SubscriptionIndex
+from asyncevents_core.engine.overrides import refresh
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.publish import SWEEP_AFTER
 from asyncevents_core.engine.resolve import ServiceCaller
@@ -88,10 +89,12 @@ class Parts:
                 "retries", lambda: runtime.retry_manager.woken(prefetch=PREFETCH), woken
             )
         self._caretaker: Caretaker | None = None
-        if settings.log_cleanup_enabled and Role.RETRY in options.roles:
+        if Role.RETRY in options.roles:
             self._caretaker = Caretaker(
                 ledger=runtime.ledger,
+                enabled=settings.log_cleanup_enabled,
                 days=settings.log_lifetime_days,
+                indexed=policy.indexing,
                 next_run=functools.partial(next_run, settings.log_cleanup_schedule),
             )
         self._bookkeeper = Bookkeeper(
@@ -101,6 +104,9 @@ class Parts:
             policy=policy,
             clock=clock,
             health=health,
+            heard=functools.partial(
+                refresh, runtime.ledger, policy.live, indexer=settings.indexer is not None
+            ),
             scheduled=self._expect,
             written=bell.ring,
         )
@@ -146,8 +152,9 @@ class Parts:
         )
 
     def sign_on(self) -> None:
-        """Check the ledger and write the first beat. Raises `LedgerError`."""
+        """Check the ledger, open the sinks, write the first beat. Raises `LedgerError`."""
         self._ledger.check()
+        self.sinks.open_early(self._ledger.read(lambda queries: queries.sinks_in_use()))
         self._bookkeeper.start()
 
     def start(self) -> None:

@@ -63,11 +63,13 @@ class Rounds:
 
     def execute(self, tx: LedgerTransaction, wanted: Round) -> tuple[ClaimResult, Plan]:
         """Claim; the plan is to be taken, and the result to be used, after the commit."""
+        ids = {one for message in wanted.messages for one in message.ids}
+        # The first statement: it brings the clock and the epoch along.
+        handed_off = tx.lock_events(ids) if ids else []
         self._index.refresh(tx)
-        result = ClaimResult()
+        result = ClaimResult(stale=len(ids) - len(handed_off))
         plan = self._permits.plan(self._index.rates)
         plan.free = min(plan.free, max(0, wanted.room))
-        ids = {one for message in wanted.messages for one in message.ids}
         if wanted.resolved:
             self._events.fan_out_resolved(tx, wanted.resolved, plan, result)
         if wanted.woken:
@@ -77,8 +79,8 @@ class Rounds:
             self._due.claim_parked(tx, wanted.parked, limit=limit, plan=plan, result=result)
         if wanted.due:
             self._claim_due(tx, plan, result, limit=max(1, plan.free - len(ids)))
-        if ids:
-            self._events.claim_ids(tx, sorted(ids), plan, result)
+        if handed_off:
+            self._events.claim(tx, handed_off, plan, result)
         if wanted.sweep is not None and Role.TRIGGER in self._roles:
             limit = min(wanted.sweep, plan.free)
             if limit > 0:

@@ -13,6 +13,7 @@ import psycopg
 
 from asyncevents_core import NewSubscription
 from asyncevents_core.adapters.sqlalchemy import schema
+from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.ports.queries import LedgerQueries
 from tests.benchmarks.driving import EVENT, SECRET
@@ -29,9 +30,9 @@ _LONGEST: Final = 10.0
 _Read = Callable[[uuid.UUID, LedgerQueries], object]
 READS: Final[Mapping[str, _Read]] = {
     TRACE: lambda one, queries: queries.trace(one),
-    LOGS: lambda _, queries: queries.logs(subscription_id=None, limit=_PAGE, before=None),
+    LOGS: lambda _, queries: queries.logs(LogFilter(), limit=_PAGE, before=None),
     "the latest 50 log rows of a subscription": lambda _, queries: queries.logs(
-        subscription_id=SUBSCRIPTIONS, limit=_PAGE, before=None
+        LogFilter(subscription_id=SUBSCRIPTIONS), limit=_PAGE, before=None
     ),
     "the latest 50 events": lambda _, queries: queries.events(name=None, limit=_PAGE, before=None),
     "50 dead letters": lambda _, queries: queries.dead_letters(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from asyncevents_core import Failure, Outcome
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
 from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
 from asyncevents_core.ports.broker import BrokerConfig
 from asyncevents_core.testing import (
+    BatchingRecordingSinkType,
     BlockingRecordingSinkType,
     BrokerConformance,
     MemoryBroker,
@@ -78,12 +80,36 @@ class _Recording(SinkConformance):
         return "memory:orders"
 
     @pytest.fixture
+    def options(self) -> Mapping[str, object]:
+        return {"note": "for the shop"}
+
+    @pytest.fixture
+    def bad_options(self) -> Sequence[Mapping[str, object]]:
+        return [{"note": 1}, {"nota": "x"}]
+
+    @pytest.fixture
     def bad_targets(self) -> Sequence[str]:
         return ["", "memory:", "http://example.com"]
 
     @pytest.fixture
-    def received(self, sink_type) -> Callable[[], Sequence[bytes]]:
-        return lambda: [one.body for one in sink_type.recorder.requests]
+    def hanging(self, sink_type) -> str:
+        sink_type.recorder.hold("memory:never")
+        return "memory:never"
+
+    @pytest.fixture
+    def unreachable(self, failures) -> str:
+        return failures[Failure.NETWORK]
+
+    @pytest.fixture
+    def failures(self, sink_type) -> Mapping[Failure, str]:
+        targets = {failure: f"memory:{failure.name.lower()}" for failure in Failure}
+        for failure, target in targets.items():
+            sink_type.recorder.script(target, Outcome.failed(failure, "as the script says"))
+        return targets
+
+    @pytest.fixture
+    def received(self, sink_type, target) -> Callable[[], Sequence[bytes]]:
+        return lambda: [one.body for one in sink_type.recorder.requests_to(target)]
 
 
 class TestRecordingSink(_Recording):
@@ -96,6 +122,12 @@ class TestBlockingRecordingSink(_Recording):
     @pytest.fixture
     def sink_type(self) -> BlockingRecordingSinkType:
         return BlockingRecordingSinkType()
+
+
+class TestBatchingRecordingSink(_Recording):
+    @pytest.fixture
+    def sink_type(self) -> BatchingRecordingSinkType:
+        return BatchingRecordingSinkType()
 
 
 class TestImportResolver(ServiceResolverConformance):
@@ -120,3 +152,11 @@ class TestRabbitMqRetryManager(RetryManagerConformance):
         server = start_server("RabbitMq")
         server.clear()
         return BrokerConfig(url=server.url, queue_type=request.param)
+
+    @pytest.fixture
+    def wrong_broker(self) -> BrokerConfig:
+        return BrokerConfig(url="memory://")
+
+    @pytest.fixture
+    def absent_broker(self) -> BrokerConfig:
+        return BrokerConfig(url="amqp://127.0.0.1:1//")

@@ -11,8 +11,14 @@ import attrs
 import click
 import pytest
 
-from asyncevents_core import Settings, hookspecs
+from asyncevents_core import Failure, OutcomeKind, Settings, hookspecs, testing
 from asyncevents_core.cli.app import cli
+from asyncevents_core.testing import (
+    RetryManagerConformance,
+    ServiceResolverConformance,
+    SinkConformance,
+    pytest_plugin,
+)
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"
 SETTINGS = dict(
@@ -72,6 +78,43 @@ def test_every_hook_is_there():
     specified = [name for name in hooks if name.startswith("asyncevents_")]
     assert len(specified) == 7
     assert not [name for name in specified if f"`{name}(" not in text]
+
+
+@pytest.mark.parametrize("failure", list(Failure), ids=lambda one: one.name)
+def test_every_failure_is_there_with_its_word_and_what_becomes_of_it(failure):
+    retried = "yes" if failure.retried else "no"
+    row = f"| `Failure.{failure.name}` | `{failure.value}` | {retried} |"
+    assert row in (REFERENCE / "outcomes.md").read_text()
+
+
+@pytest.mark.parametrize("kind", list(OutcomeKind), ids=lambda one: one.name)
+def test_every_outcome_is_there(kind):
+    assert f"| `{kind.value}` |" in (REFERENCE / "outcomes.md").read_text()
+
+
+SUITES = (SinkConformance, ServiceResolverConformance, RetryManagerConformance)
+
+
+def fixtures_of(owner):
+    for name, value in inspect.getmembers(owner):
+        if type(value).__name__ == "FixtureFunctionDefinition":
+            yield name
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_fixture_of_a_suite_is_there(suite):
+    text = (REFERENCE / "testing.md").read_text()
+    section = text.partition(f"## {suite.__name__}")[2].partition("\n## ")[0]
+    names = list(fixtures_of(suite))
+    assert len(names) >= 5
+    assert [name for name in names if f"`{name}`" not in section] == []
+
+
+def test_every_part_for_tests_is_there():
+    text = (REFERENCE / "testing.md").read_text()
+    names = [*testing.__all__, *fixtures_of(pytest_plugin)]
+    assert [name for name in names if name not in text] == []
+    assert {"published_events", "memory_application"} <= set(fixtures_of(pytest_plugin))
 
 
 def test_every_extra_is_there():

@@ -1,79 +1,32 @@
-"""The distributions as a stranger installs them: wheels in a virtual environment of their own."""
+"""The distributions as a stranger installs them."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.integration.installing import Installed, build_wheel
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "core": ROOT,
     "http": ROOT / "plugins/asyncevents-http",
+    "aws": ROOT / "plugins/asyncevents-aws",
+    "gcp": ROOT / "plugins/asyncevents-gcp",
     "file-sink": ROOT / "docs/examples/file-sink",
     "events": ROOT / "docs/examples/events-plugin",
 }
-
-
-def run(*command, cwd, **extra: str) -> str:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ASYNCEVENTS_", "PYTHON"))
-    }
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**environment, **extra},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheels")
     for path in FOLDERS.values():
-        run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=path)
+        build_wheel(path, folder)
     return folder
-
-
-class Installed:
-    """A virtual environment, and a folder to work in."""
-
-    def __init__(self, folder: Path, wheels: Path) -> None:
-        self.folder = folder
-        self._wheels = wheels
-        self._bin = folder / ".venv" / "bin"
-        venv.create(folder / ".venv", with_pip=True)
-
-    def install(self, *names: str) -> None:
-        run(self._bin / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check",
-            "--find-links", self._wheels, *names, cwd=self.folder)  # fmt: skip
-
-    def asyncevents(self, *arguments: str) -> str:
-        return run(
-            self._bin / "asyncevents",
-            *arguments,
-            cwd=self.folder,
-            ASYNCEVENTS_SETTINGS_MODULE="asyncevents_settings",
-        )
-
-    def rows(self, *arguments: str) -> list[dict]:
-        return [json.loads(line) for line in self.asyncevents(*arguments, "--json").splitlines()]
-
-    def sinks(self) -> dict[str, str]:
-        found = self.rows("plugins")
-        return {one["name"]: one["distribution"] for one in found if one["kind"] == "sink"}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +45,7 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     core = names_in(wheels, "asyncevents_core")
     assert "asyncevents_core/py.typed" in core
     assert [name for name in core if "/migrations/versions/" in name]
+    assert [name for name in core if name.endswith(".tmpl")]
     assert {name.split("/")[0] for name in core} == {
         "asyncevents_core",
         "asyncevents_core-0.1.0.dist-info",
@@ -99,6 +53,27 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     http = names_in(wheels, "asyncevents_http")
     assert "asyncevents_http/py.typed" in http
     assert not [name for name in http if "test" in name]
+    for one in ("asyncevents_aws", "asyncevents_gcp"):
+        names = names_in(wheels, one)
+        assert f"{one}/py.typed" in names
+        assert {name.split("/")[0] for name in names} == {one, f"{one}-0.1.0.dist-info"}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "sinks"),
+    [
+        ("asyncevents-aws", {"eventbridge", "kinesis", "sns", "sqs"}),
+        ("asyncevents-gcp", {"pubsub"}),
+    ],
+)
+def test_each_plugin_works_alone_beside_core(tmp_path, wheels, distribution, sinks):
+    installed = Installed(tmp_path, wheels)
+    installed.install(distribution)
+    assert installed.sinks() == dict.fromkeys(sinks, distribution)
+    health = {
+        row["name"]: row["health"] for row in installed.rows("plugins") if row["kind"] == "sink"
+    }
+    assert health == dict.fromkeys(sinks, "ok")
 
 
 def test_core_works_alone_then_plugins_are_found_when_installed(core):

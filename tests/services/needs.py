@@ -52,8 +52,44 @@ RABBITMQ: Final = Service(
     name="RabbitMQ", programs=("rabbitmq-server", "epmd"), packages=("rabbitmq-server",)
 )
 
+
+class _PubSubService(Service):
+    """One that runs somewhere, Google's emulator, or Google's `pstest` built with Go."""
+
+    @property
+    def present(self) -> bool:
+        return bool(os.environ.get(PUBSUB_HOST)) or self.emulator() is not None or super().present
+
+    @property
+    def advice(self) -> str:
+        return (
+            f"{super().advice} (1.19 or newer); or gcloud components install pubsub-emulator, with"
+            f" a Java; or {PUBSUB_HOST}=HOST:PORT of one that runs"
+        )
+
+    def emulator(self) -> tuple[str, str] | None:
+        """Return the paths of a Java and of the emulator's archive, the newest one."""
+        java, gcloud = find_program("java"), shutil.which("gcloud")
+        folders = [Path(folder).expanduser() for folder in _CLOUD_SDKS]
+        if gcloud is not None:
+            folders.insert(0, Path(gcloud).resolve().parents[1])
+        found = [path for folder in folders for path in sorted(folder.glob(_EMULATOR))]
+        return (java, str(found[-1])) if java and found else None
+
+
+PUBSUB_HOST: Final = "ASYNCEVENTS_TEST_PUBSUB_HOST"
+_EMULATOR: Final = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
+_CLOUD_SDKS: Final = (
+    "/usr/lib/google-cloud-sdk",
+    "/usr/share/google-cloud-sdk",
+    "/opt/google-cloud-sdk",
+    "/snap/google-cloud-cli/current",
+    "~/google-cloud-sdk",
+)
+PUBSUB: Final = _PubSubService(name="PubSub", programs=("go",), packages=("golang-go",))
+
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
-SERVICES: Final = (REDIS, POSTGRESQL, MARIADB, RABBITMQ)
+SERVICES: Final = (REDIS, POSTGRESQL, MARIADB, RABBITMQ, PUBSUB)
 
 
 def install_missing(services: Sequence[Service]) -> list[Service]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from attrs import define, field
 
 from asyncevents_core.catalog import EventCatalog
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.identifiers import uuid7
@@ -27,6 +28,7 @@ from asyncevents_core.engine.sweep import reap_workers, release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.clock import ManualClock
 
+OPERATOR = Actor.trusted("operator")
 Answer = Callable[[Lease], Outcome]
 
 
@@ -114,7 +116,9 @@ class Harness:
 
     def claim(self, *ids: UUID) -> ClaimResult:
         """T1 for a hand-off."""
-        return self._run(lambda tx, plan, result: self._claims.claim_ids(tx, ids, plan, result))
+        return self._run(
+            lambda tx, plan, result: self._claims.claim(tx, tx.lock_events(ids), plan, result)
+        )
 
     def sweep(self) -> ClaimResult:
         """T4: events that are due."""

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from asyncevents_core.cli import replaying
+from asyncevents_core.cli import local
 from tests.unit.commandline import Shell
 
 
@@ -153,8 +153,8 @@ def test_a_user_without_a_name_may_replay(monkeypatch):
     def nobody():
         raise KeyError("getpwuid(): uid not found: 12345")
 
-    monkeypatch.setattr(replaying.getpass, "getuser", nobody)
-    assert replaying._user() == f"uid {os.getuid()}"
+    monkeypatch.setattr(local.getpass, "getuser", nobody)
+    assert local.user_name() == f"uid {os.getuid()}"
 
 
 # -- as a process -----------------------------------------------------------------------------

@@ -9,7 +9,17 @@ import pytest
 
 import asyncevents_core
 
-HEAVY = ("sqlalchemy", "kombu", "click", "rich", "cattrs", "cryptography", "alembic", "httpx")
+HEAVY = (
+    "sqlalchemy",
+    "kombu",
+    "click",
+    "rich",
+    "cattrs",
+    "cryptography",
+    "alembic",
+    "httpx",
+    "litestar",
+)
 
 
 def loaded(statement: str) -> set[str]:
@@ -28,7 +38,15 @@ def test_importing_the_package_loads_no_dependency():
 
 def test_publishing_loads_neither_migrations_nor_commands_nor_clients():
     made = "from asyncevents_core import AsyncEvents; AsyncEvents({}).ready_publisher()"
-    assert not loaded(made) & {"alembic", "click", "rich", "watchfiles", "aiohttp", "httpx"}
+    assert not loaded(made) & {
+        "alembic",
+        "click",
+        "rich",
+        "watchfiles",
+        "aiohttp",
+        "httpx",
+        "litestar",
+    }
 
 
 def test_marking_events_loads_neither_database_nor_broker():

@@ -48,6 +48,21 @@ def test_every_mistake_is_named():
     ]
 
 
+def test_what_fields_do_not_agree_on_is_named_too():
+    @frozen(kw_only=True)
+    class Pair:
+        left: str | None = None
+        right: str | None = None
+
+        def __attrs_post_init__(self):
+            if (self.left is None) != (self.right is None):
+                raise ValueError("left and right are given together")
+
+    problems = []
+    structure(Pair, {"left": "x"}, "options", problems)
+    assert problems == ["options: left and right are given together"]
+
+
 def test_secrets_and_what_is_unknown_are_masked():
     shown = masked(Options, {"size": 3, "token": "x", "other": "y"}, secret="secret")
     assert shown == {"size": 3, "token": DOTS, "other": DOTS}

@@ -15,7 +15,7 @@ from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.replay import replay
 from asyncevents_core.engine.subscriptions import set_status
 from asyncevents_core.errors import NotFound, ReplayRefused
-from tests.unit.harness import Harness, fails, ok
+from tests.unit.harness import OPERATOR, Harness, fails, ok
 
 
 def moments(harness: Harness) -> list[int]:
@@ -132,11 +132,11 @@ def test_enabling_releases_what_was_held(harness):
     subscription = harness.subscribe()
     event_id = harness.publish()
     harness.attempt(harness.sweep_now().leases, fails)
-    set_status(harness.ledger, subscription, SubscriptionStatus.DISABLED)
+    set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
     harness.clock.advance(10)
     harness.due()
     assert harness.states(event_id) == [DeliveryState.HELD]
-    set_status(harness.ledger, subscription, SubscriptionStatus.ENABLED)
+    set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
     assert harness.look_after() == (0, 1)
     harness.attempt(harness.due().leases, ok)
     assert harness.states(event_id) == [DeliveryState.DELIVERED]
@@ -148,14 +148,14 @@ def test_deleting_cancels_what_is_open_and_keeps_the_log(harness):
     subscription = harness.subscribe()
     event_id = harness.publish()
     harness.attempt(harness.sweep_now().leases, fails)
-    set_status(harness.ledger, subscription, SubscriptionStatus.DELETED)
+    set_status(harness.ledger, [subscription], SubscriptionStatus.DELETED, by=OPERATOR)
     trace = harness.trace(event_id)
     assert trace.delivery.state is DeliveryState.CANCELLED
     assert len(trace.attempts) == 1
     harness.clock.advance(100)
     assert not harness.due().leases
     with pytest.raises(NotFound):
-        set_status(harness.ledger, subscription, SubscriptionStatus.ENABLED)
+        set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
 
 
 def test_replay_sends_the_same_bytes_in_a_chain_of_its_own(harness):
@@ -204,10 +204,10 @@ def test_replay_is_refused_where_it_would_do_nothing(harness):
     with pytest.raises(ReplayRefused, match="under way"):
         replay(harness.ledger, delivery_id, requested_by="test")
     harness.attempt(leases, ok)
-    set_status(harness.ledger, subscription, SubscriptionStatus.DISABLED)
+    set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
     with pytest.raises(ReplayRefused, match=f"subscriptions enable {subscription}"):
         replay(harness.ledger, delivery_id, requested_by="test")
-    set_status(harness.ledger, subscription, SubscriptionStatus.DELETED)
+    set_status(harness.ledger, [subscription], SubscriptionStatus.DELETED, by=OPERATOR)
     with pytest.raises(ReplayRefused, match="deleted"):
         replay(harness.ledger, delivery_id, requested_by="test")
     with pytest.raises(NotFound):

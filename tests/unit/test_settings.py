@@ -191,3 +191,9 @@ def test_the_configuration_of_a_sink():
     assert "SINKS['example'].retries: expected int" in text
     assert "SINKS['example'].tokn: no such option (did you mean 'token'?)" in text
     assert "SINKS['example'].proxy" in text
+
+
+@pytest.mark.parametrize("value", [7, True, "http", ["http"]])
+def test_a_mapping_that_is_none_is_named(value):
+    with pytest.raises(SettingsError, match="SINKS: expected a mapping, got"):
+        Settings.from_mapping({"SINKS": value})

@@ -93,6 +93,18 @@ async def test_a_call_stays_below_the_bytes(threaded):
     assert sorted(len(call) for call, _ in batches.calls) == [1, 2, 2]
 
 
+async def test_a_size_that_cannot_be_told_fails_its_request_only(threaded):
+    batches = Batches(size=1000)
+    bad, good = requests(1)[0], requests(1)[0]
+    batches.size = lambda request: 1 // 0 if request is bad else 1
+    sink = threaded(batches)
+    failed, delivered = await asyncio.gather(
+        sink.deliver(bad, 5.0), sink.deliver(good, 5.0), return_exceptions=True
+    )
+    assert isinstance(failed, ZeroDivisionError)
+    assert delivered.kind is OutcomeKind.DELIVERED
+
+
 async def test_one_that_is_too_large_goes_alone_to_be_refused(threaded):
     batches = Batches(size=100)
     sink = threaded(batches)

@@ -16,7 +16,7 @@ from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.cleanup import clean_up, clean_up_if_due
 from asyncevents_core.engine.replay import replay_dead
 from asyncevents_core.engine.subscriptions import set_status
-from tests.unit.harness import fails, ok, resolved
+from tests.unit.harness import OPERATOR, fails, ok, resolved
 
 DAY = 86_400.0
 
@@ -124,17 +124,17 @@ def test_of_several_the_one_that_nobody_replayed_is(harness, dead):
 
 
 def test_those_of_disabled_and_deleted_subscriptions_are_refused(harness, dead):
-    set_status(harness.ledger, dead[0], SubscriptionStatus.DISABLED)
+    set_status(harness.ledger, [dead[0]], SubscriptionStatus.DISABLED, by=OPERATOR)
     done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
     assert (done.made, done.refused) == (5, 5)
-    set_status(harness.ledger, dead[0], SubscriptionStatus.DELETED)
+    set_status(harness.ledger, [dead[0]], SubscriptionStatus.DELETED, by=OPERATOR)
     done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
     assert (done.made, done.refused) == (0, 5)
 
 
 def test_a_cleaned_up_delivery_cannot_be_replayed(harness, dead):
     harness.clock.advance(31 * DAY)
-    done = clean_up(harness.ledger, days=30)
+    done = clean_up(harness.ledger, days=30, indexed=False)
     assert (done.events, done.rows) == (5, 25)
     assert count(harness) == 0
 
@@ -147,6 +147,7 @@ def test_the_clean_up_runs_once_per_schedule(harness, dead):
         done = clean_up_if_due(
             harness.ledger,
             days=30,
+            indexed=False,
             next_run=lambda after: next_run("0 1 * * *", after),
             go_on=lambda: True,
         )
@@ -167,7 +168,9 @@ def test_a_clean_up_that_was_cut_off_is_taken_up_after_its_lease(harness, dead):
     steps = iter([True, False, False])
 
     def look(go_on):
-        return clean_up_if_due(harness.ledger, days=30, next_run=lambda now: now, go_on=go_on)
+        return clean_up_if_due(
+            harness.ledger, days=30, indexed=False, next_run=lambda now: now, go_on=go_on
+        )
 
     assert look(lambda: next(steps)) is not None
     assert look(lambda: True) is None

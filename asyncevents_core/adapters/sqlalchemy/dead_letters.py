@@ -23,9 +23,12 @@ def dead_deliveries(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
     statement = (
         columns.select_from(delivery)
         .join(event, event.c.id == delivery.c.event_id)
-        .where(delivery.c.state == DeliveryState.DEAD.value)
+        .where(delivery.c.state.in_(_states(wanted)))
         .where(*_conditions(delivery, wanted))
     )
+    if wanted.tenant is not None:
+        owned = select(subscription.c.id).where(subscription.c.tenant == wanted.tenant)
+        statement = statement.where(delivery.c.subscription_id.in_(owned))
     if wanted.subscription_id is not None:
         statement = statement.where(delivery.c.subscription_id == wanted.subscription_id)
     if wanted.reason is not None:
@@ -37,11 +40,12 @@ def dead_deliveries(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
 
 def failed_events(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
     """Select from the failed events that a filter means, which `means_events`."""
-    return (
+    statement = (
         columns.select_from(event)
         .where(event.c.state == EventState.FAILED.value)
         .where(*_conditions(event, wanted))
     )
+    return statement if wanted.tenant is None else statement.where(event.c.tenant == wanted.tenant)
 
 
 def newest(
@@ -51,6 +55,7 @@ def newest(
     columns = select(
         delivery.c.id,
         delivery.c.subscription_id,
+        delivery.c.state,
         delivery.c.reason,
         delivery.c.deaths,
         delivery.c.created_at,
@@ -80,6 +85,11 @@ def count(connection: Connection, wanted: DeadFilter) -> int:
     return found
 
 
+def _states(wanted: DeadFilter) -> list[str]:
+    states = [DeliveryState.DEAD.value]
+    return [*states, DeliveryState.DELIVERED.value] if wanted.delivered else states
+
+
 def _conditions(dated: Table, wanted: DeadFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.event_name is not None:
@@ -104,7 +114,7 @@ def _dead_delivery(row: Row[Any]) -> DeadLetter:
         subscription_id=row.subscription_id,
         target=row.target,
         reason=row.reason or "",
-        summary=summary(DeliveryState.DEAD, row.deaths),
+        summary=summary(DeliveryState(row.state), row.deaths),
         created_at=row.created_at,
         replayed=bool(row.replayed),
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, and_, bindparam, or_, select, update
+from sqlalchemy import BigInteger, Select, Update, and_, bindparam, or_, select, update
 
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.schema import event
@@ -22,14 +22,19 @@ class EventRows(Statements):
         statement = self._dialect.prepared("lock events", self._locking_events)
         found: list[Event] = []
         for some in chunked(sorted(ids)):
-            locked = self._connection.execute(statement, {"ids": some, "now": self.now()})
-            found += [rows.to_event(row) for row in locked]
+            locked = self._connection.execute(statement, {"ids": some, "offset": self._offset()})
+            for row in locked:
+                if self._now is None:
+                    # A claim begins here: what it needs next comes without a query of its own.
+                    self._keep_meta(row)
+                found.append(rows.to_event(row))
         return found
 
     def _locking_events(self) -> Select[Any]:
-        expired = event.c.due_at <= bindparam("now")
+        now = self._dialect.now() + bindparam("offset", type_=BigInteger)
+        expired = event.c.due_at <= now
         statement = (
-            select(event)
+            select(event, *self._meta())
             .where(self._dialect.among(event.c.id, "ids"))
             .where(
                 or_(

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
     bindparam,
     func,
     literal_column,
@@ -58,8 +59,31 @@ class Insertion:
         elif self._arrays is None:
             connection.execute(self._many, [{**row, **more} for row in rows])
         elif rows:
-            arrays = {name: [row[column] for row in rows] for column, name in self._arrays.items()}
-            connection.execute(self._many, {**arrays, **more})
+            connection.execute(self._many, {**_by_column(rows, self._arrays), **more})
+
+
+@frozen(kw_only=True)
+class InsertionWithUpdate:
+    """An insertion and an update of other rows as one statement. Thread-safe."""
+
+    _statement: Update = field(alias="statement")
+    _arrays: Mapping[str, str] = field(alias="arrays")
+
+    def execute(self, connection: Connection, rows: Rows, parameters: Mapping[str, Any]) -> None:
+        """Insert rows of the same columns; `parameters` are those of the update."""
+        connection.execute(self._statement, {**_by_column(rows, self._arrays), **parameters})
+
+
+def with_update(insertion: Insertion, update: Update) -> InsertionWithUpdate | None:
+    """Return both as one statement, where the database has such a thing: PostgreSQL."""
+    if insertion._arrays is None:
+        return None
+    inserted = insertion._many.cte("inserted")
+    return InsertionWithUpdate(statement=update.add_cte(inserted), arrays=insertion._arrays)
+
+
+def _by_column(rows: Rows, names: Mapping[str, str]) -> dict[str, list[Any]]:
+    return {name: [row[column] for row in rows] for column, name in names.items()}
 
 
 def insertion(

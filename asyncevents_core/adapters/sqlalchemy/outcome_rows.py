@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Update, select, update
+from sqlalchemy import Update, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy import rows
 from asyncevents_core.adapters.sqlalchemy.inserting import Upsert
-from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, index_queue
-from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
+from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
+from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.ports.ledger import Claim
@@ -85,26 +85,6 @@ class OutcomeRows(Statements):
                 ids,
                 {"state": DeliveryState.WAITING.value, "due_at": self.now(), "owner": None},
                 *_fence(owner, claim_no),
-            )
-
-    def queue_for_index(self, claims: Collection[Claim]) -> None:
-        wanted = {(claim.id, claim.claim_no) for claim in claims}
-        ids: list[int] = []
-        for some in chunked(sorted({claim.id for claim in claims})):
-            statement = select(attempt.c.id, attempt.c.delivery_id, attempt.c.claim_no).where(
-                attempt.c.delivery_id.in_(some)
-            )
-            for row in self._connection.execute(statement):
-                if (row.delivery_id, row.claim_no) in wanted:
-                    ids.append(row.id)
-        if not ids:
-            return
-        self._insert(index_queue, [{"attempt_id": one, "version": 0} for one in ids])
-        for some_ in chunked(sorted(ids)):
-            self._connection.execute(
-                update(index_queue)
-                .where(index_queue.c.attempt_id.in_(some_))
-                .values(version=index_queue.c.version + 1)
             )
 
 

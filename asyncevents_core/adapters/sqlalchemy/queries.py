@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, Select, and_, case, func, select
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import dead_letters, rows
+from asyncevents_core.adapters.sqlalchemy import dead_letters, index_rows, rows
+from asyncevents_core.adapters.sqlalchemy.access_queries import AccessQueries
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
@@ -22,10 +23,17 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.identifiers import NIL
+from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
-from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.subscription import (
+    Subscription,
+    SubscriptionStatus,
+    SubscriptionSummary,
+)
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LoggedAttempt, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
 
 # Those that are fanned out are most of them, and the index leads to the others.
@@ -35,8 +43,13 @@ _LISTED = [
     case((event.c.arguments.is_(None), event.c.body)).label("body"),
 ]
 
+_SUMMARY = [
+    subscription.c[name]
+    for name in ("id", "event_name", "sink", "target", "tenant", "status", "created_at")
+]
 
-class SqlQueries(LedgerQueries):
+
+class SqlQueries(AccessQueries, LedgerQueries):
     """Queries on one connection, within one transaction."""
 
     def __init__(
@@ -97,17 +110,19 @@ class SqlQueries(LedgerQueries):
         statement = select(delivery).where(delivery.c.event_id == event_id).order_by(delivery.c.id)
         return [rows.to_delivery(row) for row in self._connection.execute(statement)]
 
-    def events(self, *, name: str | None, limit: int, before: UUID | None) -> Sequence[Event]:
+    def events(
+        self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[Event]:
         statement = select(*_LISTED).order_by(event.c.id.desc()).limit(limit)
         if name is not None:
             statement = statement.where(event.c.name == name)
         if before is not None:
             statement = statement.where(event.c.id < before)
+        if tenant is not None:
+            statement = statement.where(event.c.tenant == tenant)
         return [rows.to_event(row) for row in self._connection.execute(statement)]
 
-    def logs(
-        self, *, subscription_id: int | None, limit: int, before: int | None
-    ) -> Sequence[LogRow]:
+    def logs(self, wanted: LogFilter, *, limit: int, before: int | None) -> Sequence[LogRow]:
         statement = (
             select(
                 attempt,
@@ -120,8 +135,13 @@ class SqlQueries(LedgerQueries):
             .order_by(attempt.c.id.desc())
             .limit(limit)
         )
-        if subscription_id is not None:
-            statement = statement.where(delivery.c.subscription_id == subscription_id)
+        if wanted.tenant is not None:
+            # Their ids, not a subquery: the database then knows how many rows each of them has.
+            # At 1,000,000 attempts, a tenant that has none: 1 ms instead of 960.
+            statement = statement.where(
+                delivery.c.subscription_id.in_(self._subscriptions_of(wanted.tenant))
+            )
+        statement = _logs_meant(statement, wanted)
         if before is not None:
             statement = statement.where(attempt.c.id < before)
         return [
@@ -135,6 +155,10 @@ class SqlQueries(LedgerQueries):
             for row in self._connection.execute(statement)
         ]
 
+    def _subscriptions_of(self, tenant: str) -> list[int]:
+        statement = select(subscription.c.id).where(subscription.c.tenant == tenant)
+        return list(self._connection.execute(statement).scalars())
+
     def dead_letters(
         self, wanted: DeadFilter, *, limit: int, before: UUID | None
     ) -> Sequence[DeadLetter]:
@@ -142,6 +166,15 @@ class SqlQueries(LedgerQueries):
 
     def count_dead(self, wanted: DeadFilter) -> int:
         return dead_letters.count(self._connection, wanted)
+
+    def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+        return index_rows.logged_attempts(self._connection, after=after, limit=limit)
+
+    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
+        return index_rows.logs_of(self._connection, log_ids)
+
+    def index_backlog(self) -> IndexBacklog:
+        return index_rows.backlog(self._connection)
 
     def all_subscriptions(self) -> Sequence[Subscription]:
         statement = (
@@ -151,6 +184,33 @@ class SqlQueries(LedgerQueries):
         )
         found = self._connection.execute(statement)
         return [rows.to_subscription(row, self._cipher) for row in found]
+
+    def sinks_in_use(self) -> set[str]:
+        statement = (
+            select(subscription.c.sink)
+            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+            .distinct()
+        )
+        return set(self._connection.execute(statement).scalars())
+
+    def subscription_summaries(self) -> Sequence[SubscriptionSummary]:
+        statement = (
+            select(*_SUMMARY)
+            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+            .order_by(subscription.c.id)
+        )
+        return [
+            SubscriptionSummary(
+                id=row.id,
+                event_name=row.event_name,
+                sink=row.sink,
+                target=row.target,
+                tenant=row.tenant,
+                status=SubscriptionStatus(row.status),
+                created_at=row.created_at,
+            )
+            for row in self._connection.execute(statement)
+        ]
 
     def subscription(self, subscription_id: int) -> Subscription | None:
         statement = select(subscription).where(subscription.c.id == subscription_id)
@@ -235,3 +295,19 @@ class SqlQueries(LedgerQueries):
 
     def _scalar(self, statement: Any) -> Any:
         return self._connection.execute(statement).scalar_one()
+
+
+def _logs_meant(statement: Select[Any], wanted: LogFilter) -> Select[Any]:
+    """Restrict a selection of attempts, joined with deliveries and events; not by tenant."""
+    if wanted.subscription_id is not None:
+        statement = statement.where(delivery.c.subscription_id == wanted.subscription_id)
+    if wanted.event_name is not None:
+        statement = statement.where(event.c.name == wanted.event_name)
+    if wanted.since is not None:
+        statement = statement.where(attempt.c.started_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(attempt.c.started_at < wanted.until)
+    if wanted.delivered is not None:
+        outcomes = [one.value for one in OutcomeKind if wanted.fits(one)]
+        statement = statement.where(attempt.c.outcome.in_(outcomes))
+    return statement

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from asyncevents_core.adapters.sqlalchemy import dead_letters, rows
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, replay
@@ -24,14 +24,13 @@ class ReplayRows(Statements):
         return None if row is None else rows.to_event(row)
 
     def insert_replay(self, request: ReplayRequest) -> None:
-        self._connection.execute(
-            insert(replay).values(
-                id=request.id,
-                requested_by=request.requested_by,
-                requested_at=self.now(),
-                what=request.what,
-            )
-        )
+        values = {
+            "id": request.id,
+            "requested_by": request.requested_by,
+            "requested_at": self.now(),
+            "what": request.what,
+        }
+        self._insert(replay, [values])
 
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int

@@ -184,3 +184,65 @@ task = _table(
     Column("name", String(64), primary_key=True),
     Column("due_at", BigInteger, nullable=False),
 )
+
+token = _table(
+    "token",
+    Column("id", Identifier, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("tenant", String(255), nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=True),
+    Column("revoked_at", BigInteger, nullable=True),
+    Column("used_at", BigInteger, nullable=True),
+)
+
+audit = _table(
+    "audit",
+    Column("id", Identifier, primary_key=True),
+    Column("who", String(255), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("tenant", String(255), nullable=True),
+    Column("details", _Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+once = _table(
+    "once",
+    Column("id", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("result", String(64), nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}once_created", "created_at"),
+)
+
+override = _table(
+    "override",
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed_by", String(255), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+replay_job = _table(
+    "replay_job",
+    Column("id", Identifier, primary_key=True),
+    Column("requested_by", String(255), nullable=False),
+    Column("tenant", String(255), nullable=True),
+    Column("wanted", Text, nullable=False),
+    Column("rate", Float, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("after", Identifier, nullable=True),
+    Column("made", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("passed_over", BigInteger, nullable=False),
+    Column("owner", Identifier, nullable=True),
+    Column("due_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger, nullable=True),
+    Index(f"ix_{PREFIX}replay_job_due", "state", "due_at"),
+)

@@ -50,12 +50,17 @@ class Statements:
         return self._epoch
 
     def _read_meta(self) -> None:
-        statement = self._dialect.prepared(
-            "meta", lambda: select(self._dialect.now().label("now"), meta.c.subscription_epoch)
-        )
-        row = self._connection.execute(statement).one()
-        self._now = int(row.now) + self._offset()
-        self._epoch = row.subscription_epoch
+        statement = self._dialect.prepared("meta", lambda: select(*self._meta()))
+        self._keep_meta(self._connection.execute(statement).one())
+
+    def _meta(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
+        """Return columns that any SELECT may bring along for `_keep_meta`."""
+        epoch = select(meta.c.subscription_epoch).scalar_subquery()
+        return self._dialect.now().label("ledger_now"), epoch.label("ledger_epoch")
+
+    def _keep_meta(self, row: Any) -> None:
+        self._now = int(row.ledger_now) + self._offset()
+        self._epoch = row.ledger_epoch
 
     def _increment_epoch(self) -> int:
         """Return the new epoch. Its row stays locked, so that epochs are committed in order."""

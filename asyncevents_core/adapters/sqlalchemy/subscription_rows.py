@@ -61,6 +61,24 @@ class SubscriptionRows(Statements):
         assert key is not None  # noqa: S101 - one row, so its key is known
         return int(key[0])
 
+    def lock_subscription(self, subscription_id: int) -> Subscription | None:
+        statement = select(subscription).where(subscription.c.id == subscription_id)
+        row = self._connection.execute(self._dialect.lock_waiting(statement)).one_or_none()
+        return None if row is None else rows.to_subscription(row, self._cipher)
+
+    def update_subscription(self, subscription_id: int, new: NewSubscription) -> None:
+        values = rows.subscription_values(new, self._cipher, 0)
+        del values["created_at"]
+        if not values["holding"]:
+            # It may still have deliveries that were held before.
+            del values["holding"]
+        self._connection.execute(
+            update(subscription)
+            .where(subscription.c.id == subscription_id)
+            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+            .values({**values, "epoch": self._increment_epoch()})
+        )
+
     def set_subscription_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
         values: dict[str, Any] = {"status": status.value, "epoch": self._increment_epoch()}
         if status is SubscriptionStatus.DISABLED:

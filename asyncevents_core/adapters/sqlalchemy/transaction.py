@@ -8,16 +8,24 @@ from uuid import UUID
 from sqlalchemy import BigInteger, bindparam, select
 
 from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.access_rows import AccessRows
 from asyncevents_core.adapters.sqlalchemy.delivery_rows import DeliveryRows
 from asyncevents_core.adapters.sqlalchemy.event_rows import EventRows
-from asyncevents_core.adapters.sqlalchemy.inserting import Insertion, insertion
+from asyncevents_core.adapters.sqlalchemy.inserting import (
+    Insertion,
+    InsertionWithUpdate,
+    insertion,
+    with_update,
+)
+from asyncevents_core.adapters.sqlalchemy.job_rows import JobRows
 from asyncevents_core.adapters.sqlalchemy.outcome_rows import OutcomeRows
 from asyncevents_core.adapters.sqlalchemy.replay_rows import ReplayRows
-from asyncevents_core.adapters.sqlalchemy.schema import event
-from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
+from asyncevents_core.adapters.sqlalchemy.schema import delivery, event
+from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Statements, chunked
 from asyncevents_core.adapters.sqlalchemy.subscription_rows import SubscriptionRows
 from asyncevents_core.adapters.sqlalchemy.upkeep_rows import UpkeepRows
 from asyncevents_core.adapters.sqlalchemy.worker_rows import WorkerRows
+from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.ports.ledger import LedgerTransaction
 
@@ -60,9 +68,25 @@ class SqlTransaction(
     DeliveryRows,
     OutcomeRows,
     ReplayRows,
+    JobRows,
+    AccessRows,
     WorkerRows,
     UpkeepRows,
     SqlWriter,
     LedgerTransaction,
 ):
     """A transaction of the ledger's own."""
+
+    def fan_out(self, deliveries: Sequence[Delivery], event_ids: Collection[UUID]) -> None:
+        together = self._dialect.prepared("fan out", self._fanning_out)
+        if together is None or not 0 < len(event_ids) <= CHUNK or not deliveries:
+            super().fan_out(deliveries, event_ids)
+            return
+        values = [rows.delivery_values(one) for one in deliveries]
+        together.execute(self._connection, values, {"ids": sorted(event_ids)})
+
+    def _fanning_out(self) -> InsertionWithUpdate | None:
+        columns = [column.name for column in delivery.columns]
+        return with_update(
+            insertion(self._dialect.name, delivery, columns), self._marking_fanned_out()
+        )

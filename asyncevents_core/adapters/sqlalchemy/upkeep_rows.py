@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, or_, select, update
 
+from asyncevents_core.adapters.sqlalchemy.index_rows import IndexRows
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
@@ -14,7 +15,6 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     index_queue,
     task,
 )
-from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import first_uuid7
@@ -24,7 +24,7 @@ _EVENTS_AT_ONCE = 200
 _OVER = [DeliveryState.DELIVERED.value, DeliveryState.DEAD.value, DeliveryState.CANCELLED.value]
 
 
-class UpkeepRows(Statements):
+class UpkeepRows(IndexRows):
     """The upkeep. See `LedgerTransaction`."""
 
     def take_task(self, name: str, *, first: int, until: int) -> bool:
@@ -40,7 +40,16 @@ class UpkeepRows(Statements):
     def put_off_task(self, name: str, *, until: int) -> None:
         self._connection.execute(update(task).where(task.c.name == name).values(due_at=until))
 
-    def delete_old(self, *, before: int, after: UUID | None, limit: int) -> Cleaned:
+    def keep_task(self, name: str, *, held: int, until: int) -> bool:
+        kept = self._connection.execute(
+            update(task)
+            .where(task.c.name == name)
+            .where(task.c.due_at == held)
+            .values(due_at=until)
+        )
+        return kept.rowcount == 1
+
+    def delete_old(self, *, before: int, after: UUID | None, limit: int, indexed: bool) -> Cleaned:
         candidates = self._candidates(before, after)
         if not candidates:
             return Cleaned(rows=0, events=0, after=None)
@@ -48,7 +57,7 @@ class UpkeepRows(Statements):
         last = candidates[-1]
         rows = 0
         if over:
-            rows = self._delete_attempts(over, limit)
+            rows = self._delete_attempts(over, limit, indexed=indexed)
             if rows < limit:
                 rows += self._delete_deliveries(over, limit - rows)
             if rows >= limit:
@@ -86,7 +95,7 @@ class UpkeepRows(Statements):
         needed = set(self._connection.execute(open_or_young).scalars())
         return needed | set(self._connection.execute(tried_lately).scalars())
 
-    def _delete_attempts(self, events: Sequence[UUID], limit: int) -> int:
+    def _delete_attempts(self, events: Sequence[UUID], limit: int, *, indexed: bool) -> int:
         ids = list(
             self._connection.execute(
                 select(attempt.c.id)
@@ -96,9 +105,12 @@ class UpkeepRows(Statements):
             ).scalars()
         )
         if ids:
-            self._connection.execute(
-                delete(index_queue).where(index_queue.c.attempt_id.in_(sorted(ids)))
-            )
+            if indexed:
+                self.queue_deleted(sorted(ids))
+            else:
+                self._connection.execute(
+                    delete(index_queue).where(index_queue.c.attempt_id.in_(sorted(ids)))
+                )
             self._connection.execute(delete(attempt).where(attempt.c.id.in_(sorted(ids))))
         return len(ids)
 

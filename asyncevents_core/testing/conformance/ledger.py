@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from asyncevents_core.testing.conformance.ledger_access import AccessRows
 from asyncevents_core.testing.conformance.ledger_base import CallersTransaction
 from asyncevents_core.testing.conformance.ledger_deliveries import DeliveryRows
 from asyncevents_core.testing.conformance.ledger_events import EventRows
+from asyncevents_core.testing.conformance.ledger_index import IndexQueueRows
 from asyncevents_core.testing.conformance.ledger_outcomes import OutcomeRows, WorkerRows
 from asyncevents_core.testing.conformance.ledger_queries import Queries
 from asyncevents_core.testing.conformance.ledger_replays import ReplayRows
@@ -27,7 +29,9 @@ class LedgerConformance(
     OutcomeRows,
     WorkerRows,
     ReplayRows,
+    AccessRows,
     UpkeepRows,
+    IndexQueueRows,
     Queries,
 ):
     """Every operation of a `Ledger`, and the part of the state machine that rows hold.

@@ -19,6 +19,7 @@ from asyncevents_core.testing.builders import make_delivery, make_event, make_su
 from asyncevents_core.testing.clock import ManualClock
 
 SECOND = 1_000_000
+DAY = 86_400.0
 MANY = 1_200
 """More rows than a ledger is likely to put into one statement."""
 

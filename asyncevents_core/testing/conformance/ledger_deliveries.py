@@ -7,9 +7,10 @@ from uuid import UUID
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.testing.builders import make_delivery
+from asyncevents_core.testing.builders import make_delivery, make_event
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance.ledger_base import (
     MANY,
@@ -17,9 +18,11 @@ from asyncevents_core.testing.conformance.ledger_base import (
     LedgerFixtures,
     delivery_of,
     ended,
+    event_of,
     insert,
     leased,
     now,
+    publish,
     states_of,
     waiting,
 )
@@ -88,6 +91,28 @@ class DeliveryRows(LedgerFixtures):
         insert(ledger, row)
 
         assert delivery_of(ledger, row.id).state is DeliveryState.HELD
+
+    def test_fan_out_inserts_and_ends_the_event(self, ledger: Ledger) -> None:
+        first, second = publish(ledger, make_event(), make_event())
+        rows = [
+            evolve(waiting(), event_id=first),
+            evolve(waiting(subscription_id=2), event_id=first),
+            evolve(waiting(), event_id=second),
+        ]
+
+        ledger.run(lambda tx: tx.fan_out(rows, [first, second]))
+        ledger.run(lambda tx: tx.fan_out([evolve(rows[0], id=uuid7())], [first]))
+
+        kept = ledger.run(lambda tx: tx.deliveries_of([one.id for one in rows]))
+        assert kept == {one.id for one in rows}
+        assert {event_of(ledger, one).state for one in (first, second)} == {EventState.FANNED_OUT}
+
+    def test_fan_out_to_nobody(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger, make_event())
+
+        ledger.run(lambda tx: tx.fan_out([], [event_id]))
+
+        assert event_of(ledger, event_id).state is EventState.FANNED_OUT
 
     def test_nothing_to_insert(self, ledger: Ledger) -> None:
         ledger.run(lambda tx: tx.insert_deliveries([]))

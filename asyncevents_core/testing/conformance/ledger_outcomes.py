@@ -10,6 +10,7 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.ports.ledger import Claim, Ledger
@@ -68,15 +69,11 @@ class OutcomeRows(LedgerFixtures):
         late = make_attempt(delivery_id=_delivery(ledger))
         abandoned = _abandoned(late)
         ledger.run(lambda tx: tx.record_attempts([abandoned]))
-        (before,) = ledger.read(
-            lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
-        )
+        (before,) = ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
 
         ledger.run(lambda tx: tx.record_attempts([late]))
 
-        (after,) = ledger.read(
-            lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
-        )
+        (after,) = ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
         assert before.attempt == abandoned
         assert after.attempt == late
         assert after.log_id == before.log_id
@@ -210,9 +207,7 @@ class OutcomeRows(LedgerFixtures):
         ledger.run(lambda tx: tx.record_attempts(attempts))
         newest, oldest = (
             row.log_id
-            for row in ledger.read(
-                lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
-            )
+            for row in ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
         )
 
         ledger.run(lambda tx: tx.queue_for_index(claims))

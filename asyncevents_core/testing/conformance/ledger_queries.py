@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow
@@ -120,7 +122,7 @@ class Queries(LedgerFixtures):
             return list(
                 ledger.read(
                     lambda queries: queries.logs(
-                        subscription_id=subscription_id, limit=2, before=before
+                        LogFilter(subscription_id=subscription_id), limit=2, before=before
                     )
                 )
             )
@@ -137,6 +139,55 @@ class Queries(LedgerFixtures):
         assert newest[0].delivery_state is DeliveryState.WAITING
         assert newest[0].attempt.outcome is OutcomeKind.DELIVERED
         assert [one.attempt.claim_no for one in page(None, first)] == [2, 1]
+
+    @pytest.mark.parametrize(
+        ("wanted", "meant"),
+        [
+            (LogFilter(), "abcd"),
+            (LogFilter(event_name="y"), "cd"),
+            (LogFilter(tenant="t"), "bd"),
+            (LogFilter(delivered=True), "ac"),
+            (LogFilter(delivered=False), "bd"),
+            (LogFilter(since=2_000), "bcd"),
+            (LogFilter(until=3_000), "ab"),
+            (LogFilter(since=2_000, until=4_000, delivered=False), "b"),
+            (LogFilter(subscription_id=1), "ac"),
+            (LogFilter(subscription_id=99), ""),
+        ],
+        ids=str,
+    )
+    def test_logs_by_filter(self, ledger: Ledger, wanted: LogFilter, meant: str) -> None:
+        free = subscribe(ledger)
+        bound = subscribe(ledger, make_subscription(tenant="t"))
+        kinds = (OutcomeKind.DELIVERED, OutcomeKind.RETRYABLE)
+        attempts: list[Attempt] = []
+        for number, letter in enumerate("abcd"):
+            owner = (free, bound)[number % 2]
+            (event_id,) = publish(ledger, make_event(name="xxyy"[number]))
+            (one,) = insert(ledger, evolve(waiting(subscription_id=owner), event_id=event_id))
+            attempts.append(
+                make_attempt(
+                    delivery_id=one,
+                    outcome=kinds[number % 2],
+                    target=letter,
+                    started_at=1_000 * (number + 1),
+                )
+            )
+        for attempt in attempts:
+            _record(ledger, attempt)
+
+        found = ledger.read(lambda queries: queries.logs(wanted, limit=9, before=None))
+
+        assert "".join(one.attempt.target for one in reversed(found)) == meant
+
+    def test_events_of_a_tenant(self, ledger: Ledger) -> None:
+        mine, _, _ = publish(ledger, make_event(tenant="t"), make_event(tenant="u"), make_event())
+
+        found = ledger.read(
+            lambda queries: queries.events(name=None, limit=9, before=None, tenant="t")
+        )
+
+        assert [one.id for one in found] == [mine]
 
     def test_dead_letters_newest_first(self, ledger: Ledger) -> None:
         number = subscribe(ledger, make_subscription(target="memory:shop"))
@@ -271,3 +322,7 @@ def _resolve(ledger: Ledger, event_id: UUID, lease: float) -> None:
             abandoned=False,
         )
     )
+
+
+def _record(ledger: Ledger, attempt: Attempt) -> None:
+    ledger.run(lambda tx: tx.record_attempts([attempt]))

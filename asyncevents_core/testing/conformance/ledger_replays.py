@@ -14,7 +14,7 @@ from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.testing.builders import make_event
+from asyncevents_core.testing.builders import make_event, make_subscription
 from asyncevents_core.testing.conformance.ledger_base import (
     LedgerFixtures,
     ended,
@@ -67,6 +67,10 @@ class ReplayRows(LedgerFixtures):
             (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), {"b"}),
             (DeadFilter(replayed=True), {"a", "b", "c", "replayed", "failed", "lost"}),
             (DeadFilter(event_name="nothing"), set()),
+            (DeadFilter(tenant="t"), {"b", "c", "lost"}),
+            (DeadFilter(tenant="u"), set()),
+            (DeadFilter(delivered=True, subscription_id=3), {"again"}),
+            (DeadFilter(delivered=True, tenant="t"), {"b", "c", "lost"}),
         ],
         ids=str,
     )
@@ -133,9 +137,14 @@ class ReplayRows(LedgerFixtures):
 
 def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
     """Make dead deliveries and failed events; return their names by id."""
-    first, second, third = (subscribe(ledger) for _ in range(3))
+    first, second, third = (
+        subscribe(ledger, make_subscription(tenant=tenant)) for tenant in (None, "t", None)
+    )
+    names = ("order.created", "order.cancelled") * 2
+    tenants = (None, None, None, "t")
     created, cancelled, failed, lost = publish(
-        ledger, *[make_event(name=name) for name in ("order.created", "order.cancelled") * 2]
+        ledger,
+        *[make_event(name=one, tenant=tenant) for one, tenant in zip(names, tenants, strict=True)],
     )
 
     def fail(tx: LedgerTransaction) -> None:
@@ -162,7 +171,11 @@ def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
         replay_of=rows["replayed"].id,
     )
     ledger.run(lambda tx: tx.insert_deliveries([*rows.values(), again]))
-    return {row.id: name for name, row in rows.items()} | {failed: "failed", lost: "lost"}
+    return {row.id: name for name, row in rows.items()} | {
+        failed: "failed",
+        lost: "lost",
+        again.id: "again",
+    }
 
 
 def _one_by_one(lock: Callable[[UUID | None, int], list[UUID]]) -> list[UUID]:

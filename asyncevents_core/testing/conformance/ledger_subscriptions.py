@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    RetryPolicy,
+    SubscriptionStatus,
+    SubscriptionSummary,
+)
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_subscription
 from asyncevents_core.testing.conformance.ledger_base import (
@@ -21,6 +26,16 @@ DELETED = SubscriptionStatus.DELETED
 
 class SubscriptionRows(LedgerFixtures):
     """Every operation on subscriptions."""
+
+    def test_sinks_in_use(self, ledger: Ledger) -> None:
+        for sink in ("http", "http", "file"):
+            subscribe(ledger, make_subscription(sink=sink))
+        set_status(ledger, subscribe(ledger, make_subscription(sink="off")), DISABLED)
+        set_status(ledger, subscribe(ledger, make_subscription(sink="gone")), DELETED)
+
+        found = ledger.read(lambda queries: queries.sinks_in_use())
+
+        assert found == {"http", "file", "off"}
 
     def test_a_subscription_comes_back_as_it_was(self, ledger: Ledger) -> None:
         new = make_subscription(
@@ -117,6 +132,67 @@ class SubscriptionRows(LedgerFixtures):
         statuses = ledger.run(lambda tx: [tx.subscription_status(one) for one in numbers])
         assert statuses == [DISABLED, DISABLED, ENABLED]
 
+    def test_an_update_sets_everything(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        made = ledger.read(lambda queries: queries.subscription(number))
+        assert made is not None
+        epoch = _epoch(ledger)
+        new = make_subscription(
+            event_name="b",
+            sink="other",
+            target="memory:b",
+            secret="whsec_ž",
+            tenant="t",
+            retry=RetryPolicy(maximum_deaths=0, schedule=(0.5,), jitter=0.25),
+            rate_limit=2.5,
+            options={"x": [1]},
+            status=DISABLED,
+        )
+
+        ledger.run(lambda tx: tx.update_subscription(number, new))
+
+        found = ledger.run(lambda tx: tx.lock_subscription(number))
+        assert found is not None
+        assert found.as_new() == new
+        assert (found.id, found.created_at) == (number, made.created_at)
+        (changed,) = ledger.run(lambda tx: tx.changed_subscriptions(since=epoch))
+        assert changed == found
+
+    def test_an_update_holds_as_a_change_of_status_does(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        for new in (make_subscription(status=DISABLED), make_subscription(status=ENABLED)):
+            _update(ledger, number, new)
+
+        assert ledger.run(lambda tx: list(tx.holding())) == [number]
+
+    def test_a_deleted_one_is_not_updated(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        set_status(ledger, number, DELETED)
+
+        ledger.run(lambda tx: tx.update_subscription(number, make_subscription(target="memory:b")))
+
+        found = ledger.run(lambda tx: tx.lock_subscription(number))
+        assert found is not None
+        assert (found.status, found.target) == (DELETED, "memory:orders")
+        assert ledger.run(lambda tx: tx.lock_subscription(99)) is None
+
+    def test_summaries(self, ledger: Ledger) -> None:
+        subscribe(ledger, make_subscription(tenant="t", secret="x", status=DISABLED))
+        set_status(ledger, subscribe(ledger), DELETED)
+
+        (found,) = ledger.read(lambda queries: queries.subscription_summaries())
+        (whole,) = ledger.read(lambda queries: queries.all_subscriptions())
+
+        assert found == SubscriptionSummary(
+            id=whole.id,
+            event_name=whole.event_name,
+            sink=whole.sink,
+            target=whole.target,
+            tenant="t",
+            status=DISABLED,
+            created_at=whole.created_at,
+        )
+
     # -- epoch ------------------------------------------------------------------------------
 
     def test_each_change_moves_the_epoch(self, ledger: Ledger) -> None:
@@ -195,6 +271,10 @@ class SubscriptionRows(LedgerFixtures):
         found = ledger.run(lambda tx: tx.still_disabled([enabled, disabled, deleted, 99]))
 
         assert found == {disabled}
+
+
+def _update(ledger: Ledger, number: int, new: NewSubscription) -> None:
+    ledger.run(lambda tx: tx.update_subscription(number, new))
 
 
 def _epoch(ledger: Ledger) -> int:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.errors import ForeignTransaction
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -72,9 +73,7 @@ class Transactions(LedgerFixtures):
         assert ledger.run(lambda tx: tx.subscription_status(number)) is SubscriptionStatus.ENABLED
         assert len(ledger.run(lambda tx: tx.subscriptions())) == 1
         assert ledger.read(lambda queries: queries.backlog()) == before
-        logs = ledger.read(
-            lambda queries: queries.logs(subscription_id=None, limit=10, before=None)
-        )
+        logs = ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
         assert list(logs) == []
 
     def test_a_transaction_sees_what_it_wrote(self, ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_delivery
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance.ledger_base import (
+    DAY,
     SECOND,
     LedgerFixtures,
     ended,
@@ -26,8 +27,6 @@ from asyncevents_core.testing.conformance.ledger_base import (
     waiting,
 )
 from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
-
-DAY = 86_400.0
 
 
 class UpkeepRows(LedgerFixtures):
@@ -59,6 +58,17 @@ class UpkeepRows(LedgerFixtures):
         assert not ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
         clock.advance(600.0)
         assert ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
+
+    def test_who_has_a_task_may_keep_it(self, ledger: Ledger, clock: ManualClock) -> None:
+        held = now(ledger) + 10 * SECOND
+        assert ledger.run(lambda tx: tx.take_task("a", first=0, until=held))
+
+        assert ledger.run(lambda tx: tx.keep_task("a", held=held, until=held + SECOND))
+        assert not ledger.run(lambda tx: tx.keep_task("a", held=held, until=held + 2 * SECOND))
+        clock.advance(12)
+        assert ledger.run(lambda tx: tx.take_task("a", first=0, until=held + 60 * SECOND))
+        assert not ledger.run(lambda tx: tx.keep_task("a", held=held + SECOND, until=held))
+        assert not ledger.run(lambda tx: tx.keep_task("unheard-of", held=held, until=held))
 
     # -- clean-up ---------------------------------------------------------------------------
 
@@ -176,7 +186,7 @@ def _clean(ledger: Ledger, *, days: float, limit: int = 1000) -> tuple[int, int]
         before = now(ledger) - round(days * DAY * SECOND)
         done = ledger.run(
             lambda tx, before=before, after=after: tx.delete_old(  # type: ignore[misc]
-                before=before, after=after, limit=limit
+                before=before, after=after, limit=limit, indexed=False
             )
         )
         rows += done.rows

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,7 +20,13 @@ ORDER = {"id": 42, "items": ["tea", "cup"]}
 
 
 class ServiceResolverConformance:
-    """Override `resolver_type`, and `name_of` where services are not named by import path."""
+    """Override `resolver_type`, and `name_of` where services are not named by import path.
+
+    The services are those of `asyncevents_core.testing.services`: the functions `plain` and
+    `unlucky`, and the methods `Orders.get` and `Orders.fetch` (asynchronous). Override `unknown`
+    with a name that cannot be found, and `uses_build` where instances of classes are not made with
+    `build`.
+    """
 
     @pytest.fixture
     def resolver_type(self) -> ServiceResolverType:
@@ -31,13 +39,33 @@ class ServiceResolverConformance:
         return lambda service: f"{service.__module__}:{service.__qualname__}"
 
     @pytest.fixture
-    def resolver(self, resolver_type: ServiceResolverType) -> ServiceResolver:
+    def unknown(self) -> str:
+        """Override: a service that cannot be found."""
+        return "no_such_package.no_such_module:nothing"
+
+    @pytest.fixture
+    def uses_build(self) -> bool:
+        """Override with False where the resolver gets instances from elsewhere."""
+        return True
+
+    @pytest.fixture
+    def built(self) -> list[type]:
+        """The classes of which the resolver had instances made."""
+        return []
+
+    @pytest.fixture
+    def resolver(self, resolver_type: ServiceResolverType, built: list[type]) -> ServiceResolver:
         """The resolver under test."""
 
         def build(cls: type) -> object:
+            built.append(cls)
             return cls()
 
         return resolver_type.open(build)
+
+    def test_it_has_a_name_and_a_title(self, resolver_type: ServiceResolverType) -> None:
+        assert resolver_type.name == resolver_type.name.strip().lower() != ""
+        assert resolver_type.title
 
     @pytest.mark.parametrize("service", [plain, Orders.get, Orders.fetch])
     async def test_a_service_returns_its_data(
@@ -47,9 +75,41 @@ class ServiceResolverConformance:
         assert found.is_async == inspect.iscoroutinefunction(service)
         assert await call(found, {"id": 42}) == ORDER
 
-    def test_an_unknown_service_is_not_found(self, resolver: ServiceResolver) -> None:
-        with pytest.raises(ServiceNotFound):
-            resolve(resolver, "no_such_package.no_such_module:nothing")
+    def test_an_unknown_service_is_not_found(self, resolver: ServiceResolver, unknown: str) -> None:
+        with pytest.raises(ServiceNotFound, match=re.escape(unknown.rpartition(":")[2])):
+            resolve(resolver, unknown)
+
+    async def test_instances_are_made_by_the_application(
+        self,
+        resolver: ServiceResolver,
+        name_of: Callable[[Any], str],
+        built: list[type],
+        uses_build: bool,
+    ) -> None:
+        assert await call(resolve(resolver, name_of(Orders.get)), {"id": 42}) == ORDER
+        assert built == ([Orders] if uses_build else [])
+
+    def test_an_instance_that_cannot_be_made(
+        self,
+        resolver_type: ServiceResolverType,
+        name_of: Callable[[Any], str],
+        uses_build: bool,
+    ) -> None:
+        def build(cls: type) -> object:
+            raise RuntimeError("the container is closed")
+
+        if uses_build:
+            with pytest.raises(ServiceNotFound, match="the container is closed"):
+                resolve(resolver_type.open(build), name_of(Orders.get))
+
+    def test_it_is_used_by_several_threads_at_once(
+        self, resolver: ServiceResolver, name_of: Callable[[Any], str]
+    ) -> None:
+        def work(_: int) -> object:
+            return resolve(resolver, name_of(Orders.get)).call({"id": 42})
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(work, range(40))) == [ORDER] * 40
 
     async def test_arguments_that_do_not_fit(
         self, resolver: ServiceResolver, name_of: Callable[[Any], str]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from uuid import UUID
 
 import pytest
 
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig
+from asyncevents_core.errors import BrokerError, BrokerUnavailable
+from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
 
 PATIENCE: Final = 30.0
@@ -18,7 +20,11 @@ PATIENCE: Final = 30.0
 
 
 class RetryManagerConformance:
-    """Override the fixtures `retry_manager_type` and, where it needs one, `broker`."""
+    """Override the fixture `retry_manager_type` and, where the manager uses the broker, `broker`.
+
+    Override `wrong_broker` with one that cannot serve it, and `absent_broker` with one that does
+    not answer. What only managers that wake deliveries do is not asked of the others.
+    """
 
     @pytest.fixture
     def retry_manager_type(self) -> RetryManagerType:
@@ -30,9 +36,15 @@ class RetryManagerConformance:
         """Override where the manager uses the broker; its queues are empty."""
         return BrokerConfig(url="memory://")
 
-    def test_it_has_a_name_and_a_title(self, retry_manager_type: RetryManagerType) -> None:
-        assert retry_manager_type.name
-        assert retry_manager_type.title
+    @pytest.fixture
+    def wrong_broker(self) -> BrokerConfig | None:
+        """Override: a broker that cannot serve it; None where any will do."""
+        return None
+
+    @pytest.fixture
+    def absent_broker(self) -> BrokerConfig | None:
+        """Override: a broker that does not answer; None where none is used."""
+        return None
 
     @pytest.fixture
     def manager(
@@ -40,6 +52,27 @@ class RetryManagerConformance:
     ) -> Iterator[RetryManager]:
         manager = retry_manager_type.open(broker)
         yield manager
+        manager.close()
+
+    def test_it_has_a_name_and_a_title(self, retry_manager_type: RetryManagerType) -> None:
+        assert retry_manager_type.name == retry_manager_type.name.strip().lower() != ""
+        assert retry_manager_type.title
+
+    def test_a_broker_that_cannot_serve_it_is_refused(
+        self, retry_manager_type: RetryManagerType, wrong_broker: BrokerConfig | None
+    ) -> None:
+        if wrong_broker is not None:
+            with pytest.raises(BrokerError):
+                retry_manager_type.open(wrong_broker)
+
+    def test_a_broker_that_does_not_answer(
+        self, retry_manager_type: RetryManagerType, absent_broker: BrokerConfig | None
+    ) -> None:
+        if absent_broker is None:
+            return
+        manager = retry_manager_type.open(absent_broker)  # connects lazily: no error yet
+        with pytest.raises(BrokerUnavailable):
+            manager.schedule([ScheduledRetry(delivery_id=uuid7(), deaths=1, delay=1.0)])
         manager.close()
 
     def test_the_backstop_is_no_negative_time(self, manager: RetryManager) -> None:
@@ -91,15 +124,51 @@ class RetryManagerConformance:
             manager.schedule(
                 [ScheduledRetry(delivery_id=one, deaths=1, delay=0.1) for one in wanted]
             )
-            found: set[UUID] = set()
-            until = time.monotonic() + PATIENCE
-            while found != wanted and time.monotonic() < until:
-                for message in consumer.receive(1.0):
-                    found.update(message.ids)
-                    message.ack()
-        assert found == wanted
+            assert received_by(consumer, len(wanted)) == wanted
+
+    def test_a_consumer_that_closes_leaves_the_rest_to_the_next(
+        self, manager: RetryManager
+    ) -> None:
+        if not manager.wakes:
+            assert manager.backstop == 0
+            return
+        with manager.woken(prefetch=1) as first:
+            first.receive(0.1)
+        later = uuid7()
+        manager.schedule([ScheduledRetry(delivery_id=later, deaths=1, delay=0.1)])
+        with manager.woken(prefetch=1) as second:
+            assert later in received_by(second, 1)
+        first.close()  # twice does no harm
+        second.close()
+
+    def test_retries_are_scheduled_while_a_consumer_waits(self, manager: RetryManager) -> None:
+        if not manager.wakes:
+            assert manager.backstop == 0
+            return
+        wanted = {uuid7() for _ in range(5)}
+
+        def consume() -> set[UUID]:
+            with manager.woken(prefetch=10) as consumer:
+                return received_by(consumer, len(wanted))
+
+        with ThreadPoolExecutor(1) as pool:
+            woken = pool.submit(consume)
+            for one in wanted:
+                manager.schedule([ScheduledRetry(delivery_id=one, deaths=1, delay=0.05)])
+            assert woken.result() == wanted
 
     def test_a_delay_beyond_all_measure_is_left_to_the_backstop(
         self, manager: RetryManager
     ) -> None:
         manager.schedule([ScheduledRetry(delivery_id=uuid7(), deaths=1, delay=10_000_000.0)])
+
+
+def received_by(consumer: Consumer, count: int) -> set[UUID]:
+    """Receive and acknowledge until so many ids are there, or patience is over."""
+    found: set[UUID] = set()
+    until = time.monotonic() + PATIENCE
+    while len(found) < count and time.monotonic() < until:
+        for message in consumer.receive(1.0):
+            found.update(message.ids)
+            message.ack()
+    return found

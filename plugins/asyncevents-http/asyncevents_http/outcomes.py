@@ -9,9 +9,18 @@ from typing import Final
 import aiohttp
 import httpx
 
-from asyncevents_core import Outcome
+from asyncevents_core import Failure, Outcome
 
-_RETRYABLE: Final = frozenset({408, 425, 429})
+_FAILURES: Final = {
+    401: Failure.DENIED,
+    403: Failure.DENIED,
+    404: Failure.UNKNOWN_TARGET,
+    408: Failure.UNAVAILABLE,
+    413: Failure.TOO_LARGE,
+    425: Failure.UNAVAILABLE,
+    429: Failure.THROTTLED,
+}
+"""Statuses below 500 that are more than a request that the recipient refuses."""
 
 
 def of_response(status: int, headers: httpx.Headers, response: str, note: str = "") -> Outcome:
@@ -19,19 +28,23 @@ def of_response(status: int, headers: httpx.Headers, response: str, note: str = 
     detail = f"HTTP {status}" + (f"; {note}" if note else "")
     if 200 <= status < 300:
         return Outcome.delivered(detail, status=status, response=response)
-    if status in _RETRYABLE or status >= 500:
-        return Outcome.retryable(
-            detail,
-            status=status,
-            response=response,
-            retry_after=retry_after(headers.get("retry-after")),
-        )
     if status == 410:
         return Outcome.gone("HTTP 410: the recipient wants no more", status=410, response=response)
     if 300 <= status < 400:
         location = headers.get("location", "nowhere")[:200]
         detail = f"HTTP {status}: redirects are not followed (to {location})"
-    return Outcome.permanent(detail, status=status, response=response)
+    return Outcome.failed(
+        failure_of(status),
+        detail,
+        status=status,
+        response=response,
+        retry_after=retry_after(headers.get("retry-after")),
+    )
+
+
+def failure_of(status: int) -> Failure:
+    """Return why a request failed that was answered with this status."""
+    return Failure.UNAVAILABLE if status >= 500 else _FAILURES.get(status, Failure.INVALID)
 
 
 def of_error(error: Exception, deadline: float) -> Outcome:
@@ -40,16 +53,20 @@ def of_error(error: Exception, deadline: float) -> Outcome:
     cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
     cause = cause or error
     if isinstance(cause, TimeoutError | aiohttp.ServerTimeoutError):
-        return Outcome.retryable(f"no answer within {deadline:g} s", timed_out=True)
+        return Outcome.failed(Failure.TIMED_OUT, f"no answer within {deadline:g} s")
+    return Outcome.failed(Failure.NETWORK, _what_broke(cause))
+
+
+def _what_broke(cause: BaseException) -> str:
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
-        return Outcome.retryable(f"cannot resolve {cause.host}: {cause.os_error}")
+        return f"cannot resolve {cause.host}: {cause.os_error}"
     if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return Outcome.retryable(f"TLS: {cause}")
+        return f"TLS: {cause}"
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return Outcome.retryable(f"cannot connect to {cause.host}:{cause.port}: {cause.os_error}")
+        return f"cannot connect to {cause.host}:{cause.port}: {cause.os_error}"
     if isinstance(cause, aiohttp.ServerDisconnectedError):
-        return Outcome.retryable("the connection was closed without an answer")
-    return Outcome.retryable(f"{type(cause).__name__}: {cause}")
+        return "the connection was closed without an answer"
+    return f"{type(cause).__name__}: {cause}"
 
 
 def retry_after(value: str | None) -> float | None:

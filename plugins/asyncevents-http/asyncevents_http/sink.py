@@ -12,7 +12,7 @@ import httpx
 from attrs import frozen
 from httpx_aiohttp import AiohttpTransport
 
-from asyncevents_core import DeliveryRequest, InvalidSecret, Outcome, Sink
+from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, Guard
@@ -63,8 +63,10 @@ class HttpSink(Sink):
                     self._request(request, recipient)
                 )
                 await self._read(response, kept)
-        except (AddressRefused, InvalidSecret) as error:
-            return Outcome.permanent(str(error))
+        except AddressRefused as error:
+            return Outcome.failed(Failure.DENIED, str(error))
+        except InvalidSecret as error:
+            return Outcome.failed(Failure.INVALID, str(error))
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             if response is None:
                 return outcomes.of_error(error, deadline)

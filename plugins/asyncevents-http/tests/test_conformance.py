@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from aiohttp import web
 
+from asyncevents_core import Failure
 from asyncevents_core.testing import SinkConformance
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.kind import HttpSinkType
@@ -29,9 +32,18 @@ class TestHttpSink(SinkConformance):
             bodies.append(await request.read())
             return web.Response(text="thank you")
 
+        async def fail(request: web.Request) -> web.Response:
+            return web.Response(status=int(request.match_info["status"]))
+
+        async def hang(_: web.Request) -> web.Response:
+            await asyncio.sleep(60)
+            return web.Response()
+
         app = web.Application(client_max_size=10_000_000)
         app.router.add_post("/hook", take)
-        runner = web.AppRunner(app)
+        app.router.add_post("/status/{status}", fail)
+        app.router.add_post("/hang", hang)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -66,3 +78,23 @@ class TestHttpSink(SinkConformance):
     @pytest.fixture
     def unreachable(self):
         return "http://127.0.0.1:1/"
+
+    @pytest.fixture
+    def hanging(self, target):
+        return target.replace("/hook", "/hang")
+
+    @pytest.fixture
+    def failures(self, target, hanging, unreachable):
+        def answered(status):
+            return target.replace("/hook", f"/status/{status}")
+
+        return {
+            Failure.THROTTLED: answered(429),
+            Failure.UNAVAILABLE: answered(503),
+            Failure.TIMED_OUT: hanging,
+            Failure.NETWORK: unreachable,
+            Failure.DENIED: answered(403),
+            Failure.UNKNOWN_TARGET: answered(404),
+            Failure.INVALID: answered(400),
+            Failure.TOO_LARGE: answered(413),
+        }

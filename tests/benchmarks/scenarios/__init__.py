@@ -15,7 +15,9 @@ from tests.benchmarks.scenarios.latency import Latency
 from tests.benchmarks.scenarios.matching import Matching
 from tests.benchmarks.scenarios.memory import Memory
 from tests.benchmarks.scenarios.publishing import Publishing
+from tests.benchmarks.scenarios.rest import Rest
 from tests.benchmarks.scenarios.scaling import Scaling
+from tests.benchmarks.scenarios.sinks import Sinks
 from tests.benchmarks.scenarios.start_up import StartUp
 from tests.benchmarks.scenarios.transports import Transports
 
@@ -29,7 +31,9 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     Matching(),
     Isolation(),
     Scaling(),
+    Sinks(),
     StartUp(),
     Memory(),
     Growth(),
+    Rest(),
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.subscriptions import set_status
@@ -20,6 +21,7 @@ LIMIT: Final = 1.0
 _PER_NAME: Final = 100
 _LOOKUPS: Final = 1_000
 _LONGEST: Final = 5.0
+_OPERATOR: Final = Actor.trusted("benchmark")
 
 
 @frozen(kw_only=True)
@@ -111,8 +113,8 @@ def _measure(context: Context, count: int, of: Callable[[int], tuple[str, str | 
         begun = time.monotonic()
         events.runtime.ledger.run(index.refresh)
         load = time.monotonic() - begun
-        set_status(events.runtime.ledger, 1, SubscriptionStatus.DISABLED)
-        set_status(events.runtime.ledger, 1, SubscriptionStatus.ENABLED)
+        set_status(events.runtime.ledger, [1], SubscriptionStatus.DISABLED, by=_OPERATOR)
+        set_status(events.runtime.ledger, [1], SubscriptionStatus.ENABLED, by=_OPERATOR)
         begun = time.monotonic()
         events.runtime.ledger.run(index.refresh)
         change = time.monotonic() - begun

@@ -12,6 +12,7 @@ from attrs import frozen
 from asyncevents_core import (
     BlockingSink,
     DeliveryRequest,
+    Failure,
     InvalidTarget,
     Outcome,
     SinkType,
@@ -54,7 +55,7 @@ class FileSink(BlockingSink):
         try:
             path = _path(request.target, self._config)
         except InvalidTarget as error:
-            return Outcome.permanent(str(error))
+            return Outcome.failed(Failure.INVALID, str(error))
         try:
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
@@ -63,8 +64,10 @@ class FileSink(BlockingSink):
                     os.fsync(handle)
             finally:
                 os.close(handle)
+        except PermissionError as error:
+            return Outcome.failed(Failure.DENIED, f"{path}: {error.strerror}")
         except OSError as error:
-            return Outcome.retryable(f"{path}: {error.strerror}")
+            return Outcome.failed(Failure.UNAVAILABLE, f"{path}: {error.strerror}")
         return Outcome.delivered(f"appended to {path}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from asyncevents_core import Failure
 from asyncevents_core.testing import SinkConformance
 from asyncevents_file_sink.plugin import FileConfig, FileSinkType
 
@@ -33,3 +34,10 @@ class TestFileSink(SinkConformance):
     @pytest.fixture
     def unreachable(self):
         return "no/such/folder/events.jsonl"
+
+    @pytest.fixture
+    def failures(self):
+        return {
+            Failure.INVALID: "../outside.jsonl",
+            Failure.UNAVAILABLE: "no/such/folder/events.jsonl",
+        }

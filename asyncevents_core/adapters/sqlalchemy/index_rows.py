@@ -1,0 +1,192 @@
+"""Row operations on the queue of attempts for an indexer, and what feeds an index."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select, update
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    attempt,
+    delivery,
+    event,
+    index_queue,
+    subscription,
+)
+from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.trace import LoggedAttempt
+from asyncevents_core.ports.index_queue import COUNTED_UP_TO, IndexBacklog, QueuedAttempt
+from asyncevents_core.ports.ledger import Claim
+
+_QUEUED: Final = index_queue.c.version > 0
+"""What is set aside has a negative version: that it had, and the sign."""
+
+
+class IndexRows(Statements):
+    """The queue. See `IndexQueue`."""
+
+    def queue_for_index(self, claims: Collection[Claim]) -> None:
+        numbers: defaultdict[int, list[Any]] = defaultdict(list)
+        for claim in claims:
+            numbers[claim.claim_no].append(claim.id)
+        for claim_no, ids in sorted(numbers.items()):
+            for some in chunked(sorted(ids)):
+                of_claim = and_(attempt.c.delivery_id.in_(some), attempt.c.claim_no == claim_no)
+                self._queue(of_claim)
+
+    def queue_deleted(self, log_ids: Sequence[int]) -> None:
+        """Queue attempts that this transaction is about to delete."""
+        self._queue(attempt.c.id.in_(log_ids))
+
+    def queued_for_index(self, *, limit: int) -> Sequence[QueuedAttempt]:
+        statement = (
+            _logged()
+            .add_columns(index_queue.c.attempt_id, index_queue.c.version)
+            .select_from(index_queue)
+            .join(attempt, attempt.c.id == index_queue.c.attempt_id, isouter=True)
+            .join(delivery, delivery.c.id == attempt.c.delivery_id, isouter=True)
+            .join(subscription, subscription.c.id == delivery.c.subscription_id, isouter=True)
+            .where(_QUEUED)
+            .order_by(index_queue.c.attempt_id)
+            .limit(limit)
+        )
+        found = self._connection.execute(statement).all()
+        logged = {one.log_id: one for one in _with_events(self._connection, found)}
+        return [
+            QueuedAttempt(
+                log_id=row.attempt_id, version=row.version, logged=logged.get(row.attempt_id)
+            )
+            for row in found
+        ]
+
+    def unqueue(self, versions: Mapping[int, int]) -> None:
+        for version, some in _by_version(versions):
+            self._connection.execute(
+                delete(index_queue)
+                .where(index_queue.c.attempt_id.in_(some))
+                .where(index_queue.c.version == version)
+            )
+
+    def set_aside(self, versions: Mapping[int, int]) -> None:
+        for version, some in _by_version(versions):
+            self._connection.execute(
+                update(index_queue)
+                .where(index_queue.c.attempt_id.in_(some))
+                .where(index_queue.c.version == version)
+                .values(version=-version)
+            )
+
+    def queue_set_aside(self) -> int:
+        changed = self._connection.execute(
+            update(index_queue)
+            .where(index_queue.c.version < 0)
+            .values(version=1 - index_queue.c.version)
+        )
+        return changed.rowcount
+
+    def _queue(self, which: ColumnElement[bool]) -> None:
+        source = select(attempt.c.id, func.abs(1)).where(which).order_by(attempt.c.id)
+        columns = ["attempt_id", "version"]
+        newer = func.abs(index_queue.c.version) + 1
+        insert: Insert
+        if self._dialect.name in {"mysql", "mariadb"}:
+            made = mysql.insert(index_queue).from_select(columns, source)
+            insert = made.on_duplicate_key_update(version=newer)
+        else:
+            kind = sqlite if self._dialect.is_sqlite else postgresql
+            insert = (
+                kind.insert(index_queue)
+                .from_select(columns, source)
+                .on_conflict_do_update(index_elements=["attempt_id"], set_={"version": newer})
+            )
+        self._connection.execute(insert)
+
+
+def logged_attempts(connection: Connection, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+    """See `IndexQueries`."""
+    statement = _existing().where(attempt.c.id > after).order_by(attempt.c.id).limit(limit)
+    return _with_events(connection, connection.execute(statement).all())
+
+
+def logs_of(connection: Connection, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
+    """See `IndexQueries`."""
+    found: list[LoggedAttempt] = []
+    for some in chunked(sorted(log_ids, reverse=True)):
+        statement = _existing().where(attempt.c.id.in_(some)).order_by(attempt.c.id.desc())
+        found += _with_events(connection, connection.execute(statement).all())
+    return found
+
+
+def backlog(connection: Connection) -> IndexBacklog:
+    """See `IndexQueries`."""
+    some = select(index_queue.c.attempt_id).where(_QUEUED).limit(COUNTED_UP_TO).subquery()
+    oldest = (
+        select(attempt.c.started_at)
+        .join(index_queue, index_queue.c.attempt_id == attempt.c.id)
+        .where(_QUEUED)
+        .order_by(index_queue.c.attempt_id)
+        .limit(1)
+    )
+    aside = select(func.count()).select_from(index_queue).where(index_queue.c.version < 0)
+    return IndexBacklog(
+        waiting=connection.execute(select(func.count()).select_from(some)).scalar_one(),
+        oldest=connection.execute(oldest).scalar_one_or_none(),
+        set_aside=connection.execute(aside).scalar_one(),
+    )
+
+
+def _logged() -> Select[Any]:
+    return select(
+        attempt,
+        delivery.c.event_id,
+        delivery.c.subscription_id,
+        delivery.c.state.label("delivery_state"),
+        (delivery.c.claims == attempt.c.claim_no).label("newest"),
+        subscription.c.sink,
+    )
+
+
+def _existing() -> Select[Any]:
+    return (
+        _logged()
+        .select_from(attempt)
+        .join(delivery, delivery.c.id == attempt.c.delivery_id)
+        .join(subscription, subscription.c.id == delivery.c.subscription_id)
+    )
+
+
+def _with_events(connection: Connection, found: Sequence[Any]) -> list[LoggedAttempt]:
+    """Read the events, each of them once however many attempts it had."""
+    wanted = {row.event_id for row in found if row.event_id is not None}
+    events = {}
+    for some in chunked(sorted(wanted)):
+        for row in connection.execute(select(event).where(event.c.id.in_(some))):
+            events[row.id] = rows.to_event(row)
+    return [
+        LoggedAttempt(
+            log_id=row.id,
+            attempt=rows.to_attempt(row),
+            event=events[row.event_id],
+            subscription_id=row.subscription_id,
+            sink=row.sink,
+            delivery_state=DeliveryState(row.delivery_state),
+            newest=bool(row.newest),
+        )
+        for row in found
+        if row.event_id in events
+    ]
+
+
+def _by_version(versions: Mapping[int, int]) -> Iterator[tuple[int, list[int]]]:
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for log_id, version in versions.items():
+        groups[version].append(log_id)
+    for version, ids in sorted(groups.items()):
+        for some in chunked(sorted(ids)):
+            yield version, some

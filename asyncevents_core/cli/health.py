@@ -1,0 +1,110 @@
+"""The health of what is installed: whether it can be opened with the settings. No I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+from attrs import field, frozen
+
+from asyncevents_core.errors import AsyncEventsError, SettingsError
+from asyncevents_core.plugins import Registered, Registry
+from asyncevents_core.ports.sink import AnySinkType, Sink
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import sink_config
+
+State = Literal["ok", "not configured", "error"]
+
+
+@frozen(kw_only=True)
+class Health:
+    """Whether a registered object can be used, and if not, why."""
+
+    state: State
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}" if self.reason else self.state
+
+
+@frozen(kw_only=True)
+class Part:
+    """One registered object, for a listing. `kind` is what it is: sink, event, …"""
+
+    kind: str
+    entry: Registered[Any] = field(repr=False)
+    health: Health
+
+    @property
+    def title(self) -> str:
+        """Its title for people, if it has one."""
+        return getattr(self.entry.value, "title", None) or ""
+
+
+_OK: Final = Health(state="ok")
+
+
+def parts(runtime: Runtime) -> Iterator[Part]:
+    """Return everything that plugins register, with its health.
+
+    Sinks are opened and closed with their settings; service resolvers are opened, and the retry
+    manager that the settings name. What else there is has shown by loading that it is well.
+    """
+    plugins = runtime.plugins
+    registries: Mapping[str, Registry[Any]] = {
+        "sink": plugins.sinks,
+        "service resolver": plugins.service_resolvers,
+        "retry manager": plugins.retry_managers,
+        "indexer": plugins.indexers,
+        "event": Registry("event", plugins.events),
+        "command": plugins.commands,
+    }
+    for kind, registry in registries.items():
+        for entry in registry:
+            yield Part(kind=kind, entry=entry, health=_health(runtime, kind, registry, entry))
+
+
+def sink_health(runtime: Runtime, kind: AnySinkType) -> Health:
+    """Open a sink with its settings and close it again."""
+    try:
+        config = sink_config(runtime.settings, kind)
+    except SettingsError as error:
+        configured = kind.name in runtime.settings.sinks
+        state: State = "error" if configured else "not configured"
+        return Health(state=state, reason="; ".join(error.problems))
+    try:
+        asyncio.run(_open_and_close(kind, config))
+    except Exception as error:
+        return _error(error)
+    return _OK
+
+
+def _health(runtime: Runtime, kind: str, registry: Registry[Any], entry: Registered[Any]) -> Health:
+    try:
+        registry.get(entry.name)  # raises for a name that is registered twice
+        if kind == "sink":
+            return sink_health(runtime, entry.value)
+        if kind == "service resolver":
+            entry.value.open(runtime.plugins.build_service)
+        # Others may be for another broker than this one.
+        if kind == "retry manager" and entry.name == runtime.settings.retry_manager:
+            entry.value.open(runtime.broker_config).close()
+    except Exception as error:
+        return _error(error)
+    return _OK
+
+
+def _error(error: Exception) -> Health:
+    known = isinstance(error, AsyncEventsError)
+    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    return Health(state="error", reason=reason)
+
+
+async def _open_and_close(kind: AnySinkType, config: object) -> None:
+    """Open a sink where a worker does, on an event loop."""
+    sink = kind.open(config)
+    if isinstance(sink, Sink):
+        await sink.close()
+    else:
+        sink.close()

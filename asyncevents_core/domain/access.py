@@ -1,0 +1,76 @@
+"""Who may do what: resources (permissions), and the actor that has some of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from typing import Final
+
+from attrs import field, frozen, validators
+
+from asyncevents_core.errors import AccessDenied
+
+
+class Resource(enum.StrEnum):
+    """The resources of asyncevents itself; events have more of their own."""
+
+    VIEW = "view"
+    """List subscriptions, and what there is to subscribe to."""
+    GET = "get"
+    """Read one subscription."""
+    CREATE = "create"
+    """Make and change subscriptions."""
+    SAVE = "save"
+    """Enable and disable them."""
+    LOGS = "logs"
+    """All of the three below."""
+    LOGS_LIST = "logs.list"
+    LOGS_TRACE = "logs.trace"
+    LOGS_REPLAY = "logs.replay"
+    MANAGE = "manage"
+    """All of the above, and the configuration. Not the resources of events."""
+
+
+_OWN: Final[frozenset[str]] = frozenset(one.value for one in Resource)
+ALL: Final = "all"
+"""Stands for every resource, those of events included."""
+LONGEST_WHO: Final = 255
+
+
+@frozen(kw_only=True)
+class Actor:
+    """Whoever asks for something.
+
+    `who` is what the audit log says, at most 255 characters. `tenant` binds the actor: it sees
+    and makes what belongs to that tenant only; None: it sees everything.
+    """
+
+    who: str = field(validator=validators.max_len(LONGEST_WHO))
+    resources: frozenset[str] = field(factory=frozenset)
+    tenant: str | None = None
+
+    @classmethod
+    def trusted(cls, who: str) -> Actor:
+        """Return an actor that may do everything: the command line, the application itself."""
+        return cls(who=who, resources=frozenset({ALL}))
+
+    def may(self, resource: str) -> bool:
+        """Tell whether the actor has a resource, by itself or implied by another one."""
+        if ALL in self.resources or resource in self.resources:
+            return True
+        if resource not in _OWN:
+            return False
+        if Resource.MANAGE in self.resources:
+            return True
+        return resource.startswith(f"{Resource.LOGS}.") and Resource.LOGS in self.resources
+
+    def require(self, resources: Collection[str], *, to: str) -> None:
+        """Raise `AccessDenied` unless the actor has all of these; `to` says what for."""
+        missing = sorted(one for one in resources if not self.may(one))
+        if missing:
+            some = "the resource" if len(missing) == 1 else "the resources"
+            raise AccessDenied(f"to {to} you need {some} {', '.join(missing)}")
+
+    def sees(self, tenant: str | None) -> bool:
+        """Tell whether what belongs to a tenant (None: to all of them) is this actor's to see."""
+        return self.tenant is None or tenant == self.tenant

@@ -1,0 +1,77 @@
+"""Values that operators set at run time: which there are, and how workers hear of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.engine.policy import LiveValues
+from asyncevents_core.errors import InvalidValue, suggestion
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+
+LARGEST_COUNT: Final = 2**31 - 1
+LONGEST_LIFETIME: Final = 36_500
+
+_LOWEST: Final[Mapping[str, int | None]] = {
+    "MAXIMUM_DEATHS": 0,
+    "INDEXING_ENABLED": None,
+    "LOG_CLEANUP_ENABLED": None,
+    "LOG_LIFETIME_DAYS": 1,
+}
+_HIGHEST: Final = {"MAXIMUM_DEATHS": LARGEST_COUNT, "LOG_LIFETIME_DAYS": LONGEST_LIFETIME}
+CHANGEABLE: Final = tuple(_LOWEST)
+"""The settings that have a value in the ledger instead, where one is set."""
+
+
+def check_value(name: str, value: object) -> int | bool:
+    """Return the value if the setting of that name can have it. Raises `InvalidValue`."""
+    if name not in _LOWEST:
+        close = suggestion(name, _LOWEST)
+        raise InvalidValue(f"{name} cannot be changed at run time{close}", field=name)
+    lowest = _LOWEST[name]
+    if lowest is None:
+        if isinstance(value, bool):
+            return value
+        raise InvalidValue(f"{name} is true or false", field=name)
+    highest = _HIGHEST[name]
+    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+        return value
+    raise InvalidValue(f"{name} is a whole number from {lowest} to {highest}", field=name)
+
+
+def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) -> None:
+    """Set values, all or none; None goes back to the setting. Workers hear of it in seconds.
+
+    Raises `InvalidValue`.
+    """
+    checked = {
+        name: None if value is None and name in _LOWEST else check_value(name, value)
+        for name, value in values.items()
+    }
+    entry = AuditEntry(
+        id=uuid7(), who=by.who, action="configuration.change", subject="", details=checked
+    )
+
+    def work(tx: LedgerTransaction) -> None:
+        for name, value in checked.items():
+            tx.set_override(name, value, by=by.who)
+        tx.write_audit([entry])
+
+    ledger.run(work)
+
+
+def read_overrides(ledger: Ledger) -> dict[str, int | bool]:
+    """Return what is set, by the setting's name."""
+    found = ledger.read(lambda queries: queries.overrides())
+    return {one.name: one.value for one in found}
+
+
+def refresh(ledger: Ledger, live: LiveValues, *, indexer: bool) -> None:
+    """Let a worker's policy hear of what is set. `indexer`: whether there is one at all."""
+    found = read_overrides(ledger)
+    deaths, indexing = found.get("MAXIMUM_DEATHS"), found.get("INDEXING_ENABLED")
+    live.maximum_deaths = None if deaths is None else int(deaths)
+    live.indexing = None if indexing is None else bool(indexing) and indexer

@@ -1,0 +1,118 @@
+"""Make, revoke and check API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+from uuid import UUID
+
+from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.token import LONGEST_NAME, ApiToken, new_token, read_token
+from asyncevents_core.engine.policy import micros
+from asyncevents_core.errors import InvalidValue, NotFound, suggestion
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+
+_TOUCH_EVERY: Final = 60.0
+"""A token's last use is noted once in so many seconds."""
+
+
+def create_token(
+    ledger: Ledger,
+    *,
+    name: str,
+    resources: Sequence[str],
+    tenant: str | None,
+    days: float | None,
+    known: Collection[str],
+    by: Actor,
+) -> tuple[ApiToken, str]:
+    """Make a token; return its row, and the text that is shown once and kept nowhere.
+
+    It expires after `days`; None: never. `known` are the resources of the event definitions.
+    Raises `InvalidValue`.
+    """
+    _check(name, resources, tenant, known)
+    text = new_token()
+    entry_id = uuid7()
+    kept = tuple(dict.fromkeys(resources))
+
+    def work(tx: LedgerTransaction) -> ApiToken:
+        made = ApiToken(
+            id=text.id,
+            digest=text.digest,
+            name=name,
+            resources=kept,
+            tenant=tenant,
+            created_at=tx.now(),
+            expires_at=None if days is None else tx.now() + micros(days * 86_400),
+        )
+        tx.insert_token(made)
+        details: dict[str, object] = {"name": name, "resources": kept, "days": days}
+        tx.write_audit([_entry(entry_id, by, "token.create", made, details)])
+        return made
+
+    return ledger.run(work), text.text
+
+
+def revoke_token(ledger: Ledger, token_id: UUID, *, by: Actor) -> None:
+    """Revoke a token: it is refused from now on. Raises `NotFound`."""
+    found = ledger.read(lambda queries: queries.token(token_id))
+    if found is None or found.revoked_at is not None:
+        raise NotFound(f"no token {token_id} that is not revoked: `asyncevents token list`")
+    entry_id = uuid7()
+
+    def work(tx: LedgerTransaction) -> None:
+        if tx.revoke_token(token_id):
+            tx.write_audit([_entry(entry_id, by, "token.revoke", found, {"name": found.name})])
+
+    ledger.run(work)
+
+
+def authenticate(ledger: Ledger, text: str) -> Actor | None:
+    """Return whom a token stands for; None if it is unknown, expired or revoked."""
+    sent = read_token(text)
+    if sent is None:
+        return None
+    found, now = ledger.read(lambda queries: (queries.token(sent.id), queries.now()))
+    if found is None or not found.fits(sent.digest) or not found.is_valid(now):
+        return None
+    if found.used_at is None or now - found.used_at > micros(_TOUCH_EVERY):
+        ledger.run(lambda tx: tx.touch_token(found.id))
+    return Actor(
+        who=f"token {found.name} {found.id}",
+        resources=frozenset(found.resources),
+        tenant=found.tenant,
+    )
+
+
+def _check(name: str, resources: Sequence[str], tenant: str | None, known: Collection[str]) -> None:
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InvalidValue(f"a token's name has 1 to {LONGEST_NAME} characters", field="name")
+    if tenant is not None and not 0 < len(tenant) <= 255:
+        raise InvalidValue("a tenant has 1 to 255 characters", field="tenant")
+    if not resources:
+        raise InvalidValue("a token needs at least one resource", field="resources")
+    own = [one.value for one in Resource]
+    all_known = {*own, ALL, *known}
+    for one in resources:
+        if one not in all_known:
+            raise InvalidValue(
+                f"no resource {one!r}{suggestion(one, all_known)}: asyncevents has "
+                f"{', '.join([*own, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
+                field="resources",
+            )
+
+
+def _entry(
+    entry_id: UUID, by: Actor, action: str, token: ApiToken, details: dict[str, object]
+) -> AuditEntry:
+    return AuditEntry(
+        id=entry_id,
+        who=by.who,
+        action=action,
+        subject=str(token.id),
+        tenant=token.tenant,
+        details=details,
+    )

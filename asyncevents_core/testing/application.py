@@ -1,0 +1,84 @@
+"""`MemoryApplication`: a whole application in memory, with the plugins under test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from asyncevents_core.adapters import builtins
+from asyncevents_core.application import AsyncEvents
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.trace import Trace
+from asyncevents_core.errors import PluginError
+from asyncevents_core.plugins import PluginSet, load_plugins
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import Settings
+from asyncevents_core.testing.broker import MemoryBroker
+from asyncevents_core.testing.ledger import MemoryLedger
+
+EXAMPLE_EVENT: Final = "example.created"
+"""The event that a `MemoryApplication` defines where its settings define none."""
+
+_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED})
+_POLL: Final = 0.01
+
+
+class MemoryApplication(AsyncEvents):
+    """An `AsyncEvents` on a `MemoryLedger` and a `MemoryBroker`, with these plugins and no others.
+
+    `plugins` are modules or objects with hook implementations, such as the module that a
+    distribution's entry point names. Whatever else is installed stays out, so that tests mean the
+    same everywhere. `settings` are as in a settings module. Raises `SettingsError`, and
+    `PluginError` where one of the plugins cannot be used.
+    """
+
+    def __init__(
+        self, plugins: Sequence[object] = (), *, settings: Mapping[str, object] | None = None
+    ) -> None:
+        values = {"EVENTS": {EXAMPLE_EVENT: {}}, **(settings or {})}
+        self.settings = Settings.from_mapping(values)
+        self.ledger = MemoryLedger()
+        self.broker = MemoryBroker()
+        self._plugins = _loaded(plugins)
+        super().__init__(self.settings)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The parts, in memory."""
+        with self._lock:
+            if self._runtime is None:
+                self._runtime = Runtime(
+                    self.settings, ledger=self.ledger, broker=self.broker, plugins=self._plugins
+                )
+            return self._runtime
+
+    def deliver(
+        self, name: str = EXAMPLE_EVENT, data: object = None, *, timeout: float = 30.0
+    ) -> list[Trace]:
+        """Publish an event, run a worker until its deliveries are over, return their traces.
+
+        Retries take the time that their policy says. Raises `TimeoutError` after `timeout`
+        seconds, and `LookupError` where nobody has subscribed to the event.
+        """
+        if not any(one.event_name == name for one in self.subscriptions()):
+            raise LookupError(f"nobody has subscribed to {name}: call subscribe() first")
+        until = time.monotonic() + timeout
+        with self.worker():
+            event_id = self.publish(name, {"id": 42} if data is None else data)
+            while True:
+                traces = self.traces(event_id)
+                if traces and all(trace.delivery.state in _OVER for trace in traces):
+                    return traces
+                if time.monotonic() > until:
+                    seen = ", ".join(trace.summary for trace in traces) or "not fanned out"
+                    raise TimeoutError(f"{name} is not over after {timeout:g} s: {seen}")
+                time.sleep(_POLL)
+
+
+def _loaded(plugins: Sequence[object]) -> PluginSet:
+    """Load plugins; the first problem with one is raised."""
+    found = load_plugins([builtins, *plugins], found=[])
+    for problem in found.problems:
+        raise PluginError(str(problem))
+    return found

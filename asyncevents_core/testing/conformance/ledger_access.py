@@ -1,0 +1,302 @@
+"""The rows of access: tokens, the audit log, idempotency keys, overrides; replays as jobs."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.delivery import DeadReason
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
+from asyncevents_core.domain.once import KEPT_FOR, Answer, Once
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.token import ApiToken
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import LedgerFixtures, now, sorted_ids
+from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
+
+
+class AccessRows(LedgerFixtures):
+    """Every operation on tokens, the audit log, idempotency keys and overrides."""
+
+    # -- tokens -----------------------------------------------------------------------------
+
+    def test_a_token_comes_back_as_it_was(self, ledger: Ledger) -> None:
+        made = _token(tenant="t", resources=("view", "sales.ž"), expires_at=now(ledger) + 5)
+        begun = now(ledger)
+
+        ledger.run(lambda tx: tx.insert_token(made))
+
+        found = ledger.read(lambda queries: queries.token(made.id))
+        assert found is not None
+        assert evolve(found, created_at=0) == made
+        assert found.digest == made.digest
+        assert begun <= found.created_at <= now(ledger)
+        assert ledger.read(lambda queries: queries.token(uuid7())) is None
+
+    def test_tokens_are_listed_oldest_first(self, ledger: Ledger) -> None:
+        ids = sorted_ids(3)
+        tokens = [evolve(_token(), id=one) for one in reversed(ids)]
+        ledger.run(lambda tx: [tx.insert_token(one) for one in tokens])
+
+        assert [one.id for one in ledger.read(lambda queries: queries.tokens())] == ids
+
+    def test_a_token_is_revoked_once(self, ledger: Ledger) -> None:
+        made = _token()
+        ledger.run(lambda tx: tx.insert_token(made))
+
+        answers = [ledger.run(lambda tx: tx.revoke_token(made.id)) for _ in range(2)]
+
+        assert answers == [True, False]
+        assert not ledger.run(lambda tx: tx.revoke_token(uuid7()))
+        found = ledger.read(lambda queries: queries.token(made.id))
+        assert found is not None
+        assert not found.is_valid(now(ledger))
+
+    def test_a_token_tells_when_it_was_used(self, ledger: Ledger) -> None:
+        made = _token()
+        ledger.run(lambda tx: tx.insert_token(made))
+        begun = now(ledger)
+
+        ledger.run(lambda tx: tx.touch_token(made.id))
+
+        found = ledger.read(lambda queries: queries.token(made.id))
+        assert found is not None
+        assert found.used_at is not None
+        assert begun <= found.used_at <= now(ledger)
+
+    # -- audit ------------------------------------------------------------------------------
+
+    def test_the_audit_log_newest_first_in_pages(self, ledger: Ledger) -> None:
+        ids = sorted_ids(3)
+        begun = now(ledger)
+        entries = [_entry(id=one, subject=str(number)) for number, one in enumerate(ids)]
+        ledger.run(lambda tx: tx.write_audit(entries))
+
+        def page(before: UUID | None) -> list[AuditEntry]:
+            return list(ledger.read(lambda queries: queries.audit(limit=2, before=before)))
+
+        first = page(None)
+        assert [one.id for one in first] == [ids[2], ids[1]]
+        assert [one.id for one in page(ids[1])] == [ids[0]]
+        assert evolve(first[0], at=0) == entries[2]
+        assert begun <= first[0].at <= now(ledger)
+
+    def test_an_entry_is_written_once(self, ledger: Ledger) -> None:
+        entry = _entry()
+
+        for _ in range(2):
+            ledger.run(lambda tx: tx.write_audit([entry]))
+        ledger.run(lambda tx: tx.write_audit([]))
+
+        assert len(ledger.read(lambda queries: queries.audit(limit=9, before=None))) == 1
+
+    def test_the_audit_log_of_a_tenant(self, ledger: Ledger) -> None:
+        mine, theirs = _entry(tenant="t"), _entry(tenant="u")
+        ledger.run(lambda tx: tx.write_audit([mine, theirs, _entry()]))
+
+        found = ledger.read(lambda queries: queries.audit(limit=9, before=None, tenant="t"))
+
+        assert [one.id for one in found] == [mine.id]
+
+    # -- idempotency keys -------------------------------------------------------------------
+
+    def test_a_request_is_done_once(self, ledger: Ledger) -> None:
+        request = Once.of("token", "key", b"{}")
+
+        first = ledger.run(lambda tx: _do(tx, request, "1"))
+        second = ledger.run(lambda tx: _do(tx, request, "2"))
+
+        assert first is None
+        assert second == Answer(digest=request.digest, result="1")
+
+    def test_the_answer_tells_what_the_first_request_was(self, ledger: Ledger) -> None:
+        first = Once.of("token", "key", b"one")
+        ledger.run(lambda tx: _do(tx, first, "1"))
+
+        found = ledger.run(lambda tx: tx.begin_once(Once.of("token", "key", b"two")))
+
+        assert found == Answer(digest=first.digest, result="1")
+
+    def test_a_request_that_failed_may_be_made_again(self, ledger: Ledger) -> None:
+        request = Once.of("token", "key", b"{}")
+
+        def fail(tx: LedgerTransaction) -> None:
+            tx.begin_once(request)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            ledger.run(fail)
+
+        assert ledger.run(lambda tx: _do(tx, request, "1")) is None
+
+    def test_keys_are_forgotten(self, ledger: Ledger, clock: ManualClock) -> None:
+        request = Once.of("token", "key", b"{}")
+        ledger.run(lambda tx: _do(tx, request, "1"))
+        clock.advance(KEPT_FOR + 1)
+
+        assert ledger.run(lambda tx: _do(tx, request, "2")) is None
+
+    def test_of_two_requests_at_once_the_second_waits(self, ledger: Ledger) -> None:
+        request = Once.of("token", "key", b"{}")
+        begun, looked = threading.Event(), threading.Event()
+
+        def slowly(tx: LedgerTransaction) -> Answer | None:
+            found = tx.begin_once(request)
+            begun.set()
+            assert not looked.wait(GLANCE)
+            tx.finish_once(request, "1")
+            return found
+
+        def other() -> Answer | None:
+            assert begun.wait(PATIENCE)
+            found = ledger.run(lambda tx: tx.begin_once(request))
+            looked.set()
+            return found
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.submit(ledger.run, slowly), pool.submit(other)
+            assert first.result(PATIENCE) is None
+            assert second.result(PATIENCE) == Answer(digest=request.digest, result="1")
+
+    # -- overrides --------------------------------------------------------------------------
+
+    def test_overrides_are_set_changed_and_removed(self, ledger: Ledger) -> None:
+        def values() -> dict[str, int | bool]:
+            found = ledger.read(lambda queries: queries.overrides())
+            return {one.name: one.value for one in found}
+
+        ledger.run(lambda tx: tx.set_override("MAXIMUM_DEATHS", 7, by="ann"))
+        ledger.run(lambda tx: tx.set_override("INDEXING_ENABLED", False, by="ann"))
+        assert values() == {"INDEXING_ENABLED": False, "MAXIMUM_DEATHS": 7}
+        ledger.run(lambda tx: tx.set_override("MAXIMUM_DEATHS", 8, by="bob"))
+        (_, changed) = ledger.read(lambda queries: queries.overrides())
+        assert (changed.value, changed.changed_by) == (8, "bob")
+        assert changed.changed_at <= now(ledger)
+        for _ in range(2):
+            ledger.run(lambda tx: tx.set_override("MAXIMUM_DEATHS", None, by="bob"))
+        assert values() == {"INDEXING_ENABLED": False}
+
+    # -- jobs -------------------------------------------------------------------------------
+
+    def test_a_job_comes_back_as_it_was(self, ledger: Ledger) -> None:
+        wanted = DeadFilter(event_name="a", reason=DeadReason.POISON, since=1, tenant="t")
+        job = _job(wanted=wanted, rate=2.5, total=7)
+        begun = now(ledger)
+        for _ in range(2):
+            ledger.run(lambda tx: tx.insert_job(job))
+
+        found = ledger.read(lambda queries: queries.replay_job(job.id))
+        assert found is not None
+        assert evolve(found, created_at=0, due_at=0) == job
+        assert begun <= found.created_at <= now(ledger)
+
+        later = evolve(
+            found,
+            state=JobState.RUNNING,
+            phase=JobPhase.EVENTS,
+            after=uuid7(),
+            made=1,
+            refused=2,
+            passed_over=3,
+            owner=uuid7(),
+            due_at=now(ledger) + 60_000_000,
+            finished_at=5,
+        )
+        ledger.run(lambda tx: tx.update_job(later))
+        assert ledger.run(lambda tx: tx.lock_job(job.id)) == later
+        assert ledger.run(lambda tx: tx.lock_job(uuid7())) is None
+
+    def test_the_oldest_job_that_is_due(self, ledger: Ledger, clock: ManualClock) -> None:
+        old, young = (_job(id=one) for one in sorted_ids(2))
+        ledger.run(lambda tx: [tx.insert_job(one) for one in (young, old)])
+
+        def due() -> UUID | None:
+            found = ledger.run(lambda tx: tx.lock_due_job())
+            return None if found is None else found.id
+
+        assert due() == old.id
+        leased = evolve(old, state=JobState.RUNNING, due_at=now(ledger) + 60_000_000)
+        ledger.run(lambda tx: tx.update_job(leased))
+        assert due() == young.id
+        ledger.run(lambda tx: tx.update_job(evolve(young, state=JobState.CANCELLED)))
+        assert due() is None
+        clock.advance(61)
+        assert due() == old.id
+        ledger.run(lambda tx: tx.update_job(evolve(old, state=JobState.DONE)))
+        assert due() is None
+
+    def test_jobs_newest_first_in_pages(self, ledger: Ledger) -> None:
+        ids = sorted_ids(3)
+        tenants = (None, "t", None)
+        jobs = [
+            _job(id=one, wanted=DeadFilter(tenant=tenant))
+            for one, tenant in zip(ids, tenants, strict=True)
+        ]
+        ledger.run(lambda tx: [tx.insert_job(one) for one in jobs])
+
+        def page(before: UUID | None, tenant: str | None = None) -> list[UUID]:
+            found = ledger.read(
+                lambda queries: queries.replay_jobs(limit=2, before=before, tenant=tenant)
+            )
+            return [one.id for one in found]
+
+        assert page(None) == [ids[2], ids[1]]
+        assert page(ids[1]) == [ids[0]]
+        assert page(None, "t") == [ids[1]]
+
+
+def _do(tx: LedgerTransaction, request: Once, result: str) -> Answer | None:
+    found = tx.begin_once(request)
+    if found is None:
+        tx.finish_once(request, result)
+    return found
+
+
+def _token(
+    *,
+    tenant: str | None = None,
+    resources: tuple[str, ...] = ("view",),
+    expires_at: int | None = None,
+) -> ApiToken:
+    return ApiToken(
+        id=uuid7(),
+        digest=bytes(range(32)),
+        name="shop",
+        resources=resources,
+        tenant=tenant,
+        expires_at=expires_at,
+    )
+
+
+def _entry(*, id: UUID | None = None, subject: str = "1", tenant: str | None = None) -> AuditEntry:
+    return AuditEntry(
+        id=id or uuid7(),
+        who="ann",
+        action="subscription.create",
+        subject=subject,
+        tenant=tenant,
+        details={"target": ["https://zürich", None]},
+    )
+
+
+def _job(
+    *,
+    id: UUID | None = None,
+    wanted: DeadFilter | None = None,
+    rate: float = 100.0,
+    total: int = 0,
+) -> ReplayJob:
+    return ReplayJob(
+        id=id or uuid7(),
+        requested_by="ann",
+        wanted=wanted or DeadFilter(),
+        rate=rate,
+        total=total,
+    )

@@ -1,0 +1,196 @@
+"""The queue of attempts for an indexer, and the reads that feed an index."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.trace import LoggedAttempt
+from asyncevents_core.ports.index_queue import QueuedAttempt
+from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.conformance.ledger_base import (
+    DAY,
+    SECOND,
+    LedgerFixtures,
+    ended,
+    insert,
+    now,
+    publish,
+    subscribe,
+    waiting,
+)
+
+
+class IndexQueueRows(LedgerFixtures):
+    """What waits for the index, and what it reads."""
+
+    def test_a_queued_attempt_comes_with_all_that_can_be_searched_for(self, ledger: Ledger) -> None:
+        number = subscribe(ledger, make_subscription(sink="recording"))
+        (event_id,) = publish(ledger, make_event(name="order.created", tenant="t"))
+        (row,) = insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
+        attempt = make_attempt(delivery_id=row)
+        ledger.run(lambda tx: tx.record_attempts([attempt]))
+        ledger.run(lambda tx: tx.store_bodies({event_id: b'{"body": 1}'}))
+
+        ledger.run(lambda tx: tx.queue_for_index([Claim(id=row, claim_no=1)]))
+
+        (queued,) = _queued(ledger)
+        assert queued.version == 1
+        assert queued.logged is not None
+        assert queued.logged.log_id == queued.log_id
+        assert queued.logged.attempt == attempt
+        assert (queued.logged.event.name, queued.logged.event.tenant) == ("order.created", "t")
+        assert queued.logged.event.body == b'{"body": 1}'
+        assert (queued.logged.subscription_id, queued.logged.sink) == (number, "recording")
+        assert queued.logged.delivery_state is DeliveryState.WAITING
+
+    def test_the_status_of_each_attempt(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        dead = evolve(
+            ended(DeliveryState.DEAD, subscription_id=number),
+            event_id=event_id,
+            claims=3,
+            reason=DeadReason.EXHAUSTED,
+        )
+        ledger.run(lambda tx: tx.insert_deliveries([dead]))
+        outcomes = (OutcomeKind.RETRYABLE, OutcomeKind.ABANDONED, OutcomeKind.RETRYABLE)
+        _attempts(ledger, dead.id, *outcomes)
+        refused = evolve(dead, id=UUID(int=dead.id.int + 1), subscription_id=number, claims=1)
+        (other_event,) = publish(ledger)
+        ledger.run(lambda tx: tx.insert_deliveries([evolve(refused, event_id=other_event)]))
+        _attempts(ledger, refused.id, OutcomeKind.PERMANENT)
+
+        assert [one.status for one in _all(ledger)] == [
+            "retrying",
+            "abandoned",
+            "dead_lettered",
+            "dead_lettered",
+        ]
+
+    def test_only_what_was_not_queued_again_leaves(self, ledger: Ledger) -> None:
+        first, second = _made(ledger, 2)
+        versions = {one.log_id: one.version for one in _queued(ledger)}
+        ledger.run(lambda tx: tx.queue_for_index([second]))
+
+        ledger.run(lambda tx: tx.unqueue(versions))
+
+        assert [(one.log_id, one.version) for one in _queued(ledger)] == [(max(versions), 2)]
+        assert first != second
+
+    def test_what_the_index_refuses_is_set_aside_until_it_is_queued_again(
+        self, ledger: Ledger
+    ) -> None:
+        first, second = _made(ledger, 2)
+        versions = {one.log_id: one.version for one in _queued(ledger)}
+
+        ledger.run(lambda tx: tx.set_aside(versions))
+        assert _queued(ledger) == []
+        assert ledger.read(lambda queries: queries.index_backlog()).set_aside == 2
+        ledger.run(lambda tx: tx.queue_for_index([first]))
+        assert [(one.log_id, one.version) for one in _queued(ledger)] == [(min(versions), 2)]
+        assert ledger.run(lambda tx: tx.queue_set_aside()) == 1
+
+        assert [one.version for one in _queued(ledger)] == [2, 2]
+        assert ledger.run(lambda tx: tx.queue_set_aside()) == 0
+        assert second.claim_no == 2
+
+    def test_one_that_was_queued_meanwhile_is_not_set_aside(self, ledger: Ledger) -> None:
+        (claim,) = _made(ledger, 1)
+        versions = {one.log_id: one.version for one in _queued(ledger)}
+        ledger.run(lambda tx: tx.queue_for_index([claim]))
+
+        ledger.run(lambda tx: tx.set_aside(versions))
+
+        assert [one.version for one in _queued(ledger)] == [2]
+
+    def test_the_queue_is_read_in_order_and_in_pieces(self, ledger: Ledger) -> None:
+        _made(ledger, 5)
+
+        ids = [one.log_id for one in _queued(ledger)]
+
+        assert ids == sorted(ids)
+        assert [one.log_id for one in _queued(ledger, limit=2)] == ids[:2]
+
+    def test_what_the_clean_up_deletes_is_queued_without_its_attempt(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        row = evolve(
+            ended(DeliveryState.DELIVERED, subscription_id=number),
+            event_id=event_id,
+            created_at=now(ledger),
+        )
+        ledger.run(lambda tx: tx.fan_out([row], [event_id]))
+        at = now(ledger)
+        ledger.run(lambda tx: tx.record_attempts([make_attempt(delivery_id=row.id, started_at=at)]))
+        (logged,) = _all(ledger)
+        clock.advance(31 * DAY)
+
+        before = now(ledger) - round(30 * DAY * SECOND)
+        ledger.run(lambda tx: tx.delete_old(before=before, after=None, limit=100, indexed=True))
+
+        assert _queued(ledger) == [QueuedAttempt(log_id=logged.log_id, version=1, logged=None)]
+        backlog = ledger.read(lambda queries: queries.index_backlog())
+        assert (backlog.waiting, backlog.oldest) == (1, None)
+
+    def test_how_far_the_index_is_behind(self, ledger: Ledger) -> None:
+        empty = ledger.read(lambda queries: queries.index_backlog())
+        assert (empty.waiting, empty.oldest, empty.set_aside) == (0, None, 0)
+        _made(ledger, 3)
+
+        behind = ledger.read(lambda queries: queries.index_backlog())
+
+        assert (behind.waiting, behind.set_aside) == (3, 0)
+        assert behind.oldest == _all(ledger)[0].attempt.started_at
+
+    def test_attempts_are_read_in_pages_and_by_log_id(self, ledger: Ledger) -> None:
+        _made(ledger, 5)
+        everything = _all(ledger)
+        ids = [one.log_id for one in everything]
+
+        page = ledger.read(lambda queries: queries.logged_attempts(after=ids[1], limit=2))
+        chosen = ledger.read(lambda queries: queries.logs_of([ids[0], ids[3], ids[-1] + 1]))
+
+        assert ids == sorted(ids)
+        assert [one.log_id for one in page] == ids[2:4]
+        assert chosen == [everything[3], everything[0]]
+        assert ledger.read(lambda queries: queries.logs_of([])) == []
+
+
+def _queued(ledger: Ledger, limit: int = 100) -> list[QueuedAttempt]:
+    return list(ledger.run(lambda tx: tx.queued_for_index(limit=limit)))
+
+
+def _all(ledger: Ledger) -> list[LoggedAttempt]:
+    return list(ledger.read(lambda queries: queries.logged_attempts(after=0, limit=100)))
+
+
+def _attempts(ledger: Ledger, delivery_id: UUID, *outcomes: OutcomeKind) -> list[Claim]:
+    made = [
+        make_attempt(delivery_id=delivery_id, claim_no=number, outcome=outcome)
+        for number, outcome in enumerate(outcomes, start=1)
+    ]
+    for one in made:
+        ledger.run(lambda tx, one=one: tx.record_attempts([one]))  # type: ignore[misc]
+    return [Claim(id=delivery_id, claim_no=one.claim_no) for one in made]
+
+
+def _made(ledger: Ledger, count: int) -> list[Claim]:
+    """Make a delivery with so many attempts, all of them queued."""
+    number = subscribe(ledger)
+    (event_id,) = publish(ledger)
+    (row,) = insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
+    claims = []
+    for claim_no in range(1, count + 1):
+        attempt = make_attempt(delivery_id=row, claim_no=claim_no)
+        ledger.run(lambda tx, attempt=attempt: tx.record_attempts([attempt]))  # type: ignore[misc]
+        claims.append(Claim(id=row, claim_no=claim_no))
+    ledger.run(lambda tx: tx.queue_for_index(claims))
+    return claims

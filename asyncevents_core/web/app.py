@@ -1,0 +1,156 @@
+"""The ASGI application: `create_app`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from litestar import Litestar, Router, get
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import MutableScopeHeaders, State
+from litestar.di import Provide
+from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.stores.memory import MemoryStore
+from litestar.types import Message, Scope
+
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import Settings
+from asyncevents_core.web import documentation
+from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
+from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.log_filters import provide_log_filter
+from asyncevents_core.web.parameters import provide_once
+from asyncevents_core.web.problems import HANDLERS
+from asyncevents_core.web.request_ids import RequestIds, id_of
+from asyncevents_core.web.routes import actions, async_events, catalog, logs, operations, replays
+
+BASE: Final = "/rest/V1"
+
+_UNLIMITED: Final = "unlimited"
+_ADDRESSES: Final = "rate_limit"
+_MINUTE: Final = 60.0
+
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(runtime: Runtime) -> Litestar:
+    """Return the REST API as an ASGI application: ``create_app(events.runtime)``.
+
+    Mount it in another application, or serve it by itself (`asyncevents serve`). It uses the
+    runtime and leaves it open. Raises `SettingsError` where the event definitions are wrong.
+    """
+    settings = runtime.settings
+    runtime.catalog  # noqa: B018 - it imports EVENT_MODULES: now, not with the first request
+    backend = Backend(runtime, threads=settings.web_threads)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        backend.start()
+        tidying = asyncio.create_task(_forget_old_addresses(app))
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            await asyncio.to_thread(backend.close)
+
+    return Litestar(
+        route_handlers=[
+            health,
+            *documentation.HANDLERS,
+            Router(
+                BASE,
+                route_handlers=[
+                    *async_events.HANDLERS,
+                    *actions.HANDLERS,
+                    *operations.HANDLERS,
+                    *catalog.HANDLERS,
+                    *logs.HANDLERS,
+                    *replays.HANDLERS,
+                ],
+                guards=[guard],
+                security=[{"token": []}],
+            ),
+        ],
+        state=State({"backend": backend}),
+        dependencies={
+            "backend": Provide(_backend, sync_to_thread=False),
+            "actor": Provide(actor_of, sync_to_thread=False),
+            "once": Provide(provide_once),
+            "log_filter": Provide(provide_log_filter, sync_to_thread=False),
+        },
+        exception_handlers=HANDLERS,
+        middleware=_middleware(settings),
+        cors_config=_cors(settings),
+        request_max_body_size=settings.web_max_body_bytes,
+        before_send=[_before_send],
+        lifespan=[lifespan],
+        openapi_config=documentation.openapi(),
+        logging_config=None,
+        plugins=[documentation.DescribedSchemas()],
+    )
+
+
+@get(
+    "/health",
+    opt={RESOURCE: PUBLIC, _UNLIMITED: True},
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def health() -> dict[str, str]:
+    """Tell that the process answers, for a load balancer."""
+    return {"status": "ok"}
+
+
+def _backend(state: State) -> Backend:
+    found: Backend = state.backend
+    return found
+
+
+def _middleware(settings: Settings) -> list[Any]:
+    first: list[Any] = [RequestIds()]
+    if not settings.web_rate_limit:
+        return first
+    limit = RateLimitConfig(
+        rate_limit=("minute", settings.web_rate_limit),
+        exclude_opt_key=_UNLIMITED,
+        store=_ADDRESSES,
+    )
+    return [*first, limit.middleware]
+
+
+async def _forget_old_addresses(app: Litestar) -> None:
+    """Delete what the rate limit remembers of addresses that have not asked for a minute."""
+    store = app.stores.get(_ADDRESSES)
+    while True:
+        await asyncio.sleep(_MINUTE)
+        if isinstance(store, MemoryStore):
+            await store.delete_expired()
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.web_cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.web_cors_origins),
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+        expose_headers=["X-Request-ID"],
+    )
+
+
+async def _before_send(message: Message, scope: Scope) -> None:
+    if message["type"] != "http.response.start":
+        return
+    headers = MutableScopeHeaders.from_message(message)
+    for name, value in _SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    if scope["path"].startswith(documentation.PATH):
+        headers["Content-Security-Policy"] = documentation.POLICY
+    headers["X-Request-ID"] = id_of(scope)

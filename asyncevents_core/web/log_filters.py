@@ -1,0 +1,45 @@
+"""The filter of the log as the query of a request writes it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
+
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.web.parameters import Id, Name, Time, checked_name, instant
+from asyncevents_core.web.problems import Problem
+
+Search = Annotated[
+    str | None,
+    QueryParameter(max_length=4096, description="In Lucene's syntax, over the payload too."),
+]
+
+
+def provide_log_filter(
+    actor: NamedDependency[Actor],
+    subscription_id: Id = None,
+    event_name: Name = None,
+    success: FromQuery[bool | None] = None,
+    since: Time = None,
+    until: Time = None,
+    search: Search = None,
+) -> LogFilter:
+    """Return which attempts are meant; an actor that is bound to a tenant means its own."""
+    _search(search)
+    return LogFilter(
+        subscription_id=subscription_id,
+        event_name=checked_name("event_name", event_name),
+        tenant=actor.tenant,
+        delivered=success,
+        since=instant(since),
+        until=instant(until),
+    )
+
+
+def _search(query: str | None) -> None:
+    """Where Lucene queries come in: raises a `Problem`, for there is no index yet."""
+    if query is not None:
+        raise Problem(409, "search is off: no index", kind="search-off")

@@ -1,0 +1,66 @@
+"""Parameters that several routes take, and how they are checked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Request
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+
+from asyncevents_core.domain.once import Once
+from asyncevents_core.errors import NotFound
+from asyncevents_core.web.access import actor_of
+from asyncevents_core.web.bodies import check_text
+
+LARGEST_ID: Final = 2**63 - 1
+LONGEST_PAGE: Final = 500
+
+Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST_PAGE, description="Rows of a page.")]
+RowId = FromPath[int]
+Uuid = FromPath[UUID]
+Flag = FromQuery[bool]
+BeforeUuid = FromQuery[UUID | None]
+Id = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID)]
+Name = Annotated[str | None, QueryParameter(min_length=1, max_length=255)]
+Time = Annotated[datetime | None, QueryParameter(description="ISO 8601; by default UTC.")]
+Key = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key with the same body is done once within 24 hours.",
+    ),
+]
+
+
+async def provide_once(request: Request[Any, Any, Any], idempotency_key: Key = None) -> Once | None:
+    """Return what makes a request be done once, where the client sent a key."""
+    if idempotency_key is None:
+        return None
+    body = await request.body()
+    what = b"\0".join([request.method.encode(), request.url.path.encode(), body])
+    return Once.of(actor_of(request).who, idempotency_key, what)
+
+
+def row_id(number: int, what: str) -> int:
+    """Return a number that can be a row's. Raises `NotFound`."""
+    if not 0 < number <= LARGEST_ID:
+        raise NotFound(f"no {what} {number}")
+    return number
+
+
+def instant(at: datetime | None) -> int | None:
+    """Return a time in microseconds since the epoch."""
+    if at is None:
+        return None
+    aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1_000_000)
+
+
+def checked_name(field: str, text: str | None) -> str | None:
+    """Return a name that rows may have. Raises a `Problem`."""
+    check_text(field, text, 255)
+    return text

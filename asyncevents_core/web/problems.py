@@ -1,0 +1,175 @@
+"""Errors as ``application/problem+json`` (RFC 9457), with Magento's `message` beside it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from attrs import asdict, frozen
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+
+from asyncevents_core import errors
+from asyncevents_core.web.request_ids import id_of
+from asyncevents_core.web.search_criteria import CriteriaError
+
+logger = logging.getLogger("asyncevents.web")
+
+MEDIA_TYPE: Final = "application/problem+json"
+_RESET: Final = "RateLimit-Reset"
+_URN: Final = "urn:asyncevents:problem:"
+
+
+@frozen(kw_only=True)
+class FieldError:
+    """What is wrong with one field of the request, and why."""
+
+    field: str
+    reason: str
+
+
+@frozen(kw_only=True)
+class ProblemDocument:
+    """The body of every error. `message` repeats `detail`, as the original's clients expect."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    message: str
+    request_id: str
+    errors: list[FieldError]
+
+
+class Problem(Exception):
+    """An error that a route answers with."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        kind: str = "",
+        fields: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.kind = kind
+        self.fields = fields
+        self.headers = headers
+
+
+def invalid(*fields: FieldError) -> Problem:
+    """Return the problem of fields that are wrong."""
+    detail = "; ".join(f"{one.field}: {one.reason}" for one in fields)
+    return Problem(HTTPStatus.BAD_REQUEST, detail, kind="invalid-field", fields=fields)
+
+
+_STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
+    (errors.UnknownEvent, 400, "asyncEvent.event_name"),
+    (errors.InvalidTarget, 400, "asyncEvent.recipient_url"),
+    (errors.InvalidOptions, 400, "asyncEvent.options"),
+    (errors.InvalidSecret, 400, "asyncEvent.verification_token"),
+    (errors.PluginError, 400, "asyncEvent.metadata"),
+    (errors.InvalidPayload, 400, "data"),
+    (errors.PayloadTooLarge, 413, "data"),
+    (errors.AccessDenied, 403, None),
+    (errors.NotFound, 404, None),
+    (errors.ReplayRefused, 409, None),
+    (errors.IdempotencyConflict, 422, "Idempotency-Key"),
+    (errors.LedgerError, 503, None),
+)
+
+
+def _of_error(error: Exception) -> Problem | None:
+    """Return the problem that an error of asyncevents is; None for one that is a bug."""
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    if isinstance(error, errors.InvalidValue):
+        return invalid(FieldError(field=error.field, reason=str(error)))
+    if isinstance(error, CriteriaError):
+        return invalid(FieldError(field=error.field, reason=error.reason))
+    for known, status, field in _STATUSES:
+        if isinstance(error, known):
+            if isinstance(error, errors.LedgerError):
+                logger.error("the ledger does not answer", extra={"error": str(error)})
+                return Problem(503, "the ledger does not answer", kind=kind)
+            fields = () if field is None else (FieldError(field=field, reason=str(error)),)
+            return Problem(status, str(error), kind=kind, fields=fields)
+    return None
+
+
+def _field(one: Mapping[str, Any]) -> str:
+    """Return the name of a field that Litestar complains about; it calls the body ``data``."""
+    key = str(one.get("key", ""))
+    return "body" if key == "data" else key
+
+
+def _of_http(error: HTTPException) -> Problem:
+    fields: tuple[FieldError, ...] = ()
+    detail = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        fields = tuple(
+            FieldError(field=_field(one), reason=str(one.get("message", ""))) for one in error.extra
+        )
+        detail = "; ".join(f"{one.field}: {one.reason}" for one in fields) or detail
+    headers = dict(error.headers or {})
+    if _RESET in headers:
+        headers["Retry-After"] = headers[_RESET]
+    return Problem(error.status_code, detail, fields=fields, headers=headers)
+
+
+def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Turn whatever was raised into a problem; what nobody raised on purpose is logged."""
+    if isinstance(error, Problem):
+        problem = error
+    elif isinstance(error, HTTPException):
+        problem = _of_http(error)
+    else:
+        found = _of_error(error)
+        if found is None:
+            logger.error("a request failed", exc_info=error)
+            found = Problem(500, "something went wrong here; the log says what")
+        problem = found
+    return _response(request, problem)
+
+
+def _response(request: Request[Any, Any, Any], problem: Problem) -> Response[dict[str, Any]]:
+    document = ProblemDocument(
+        type=f"{_URN}{problem.kind}" if problem.kind else "about:blank",
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        message=problem.detail,
+        request_id=id_of(request.scope),
+        errors=list(problem.fields),
+    )
+    return Response(
+        asdict(document),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=dict(problem.headers or {}),
+    )
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {Exception: handle, HTTPException: handle}
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return the problems that a route may answer with, for its description."""
+    every = {401, 403, 413, 429, 503, *statuses}
+    return {
+        status: ResponseSpec(
+            ProblemDocument,
+            generate_examples=False,
+            description=HTTPStatus(status).phrase,
+            media_type=MEDIA_TYPE,
+        )
+        for status in sorted(every)
+    }

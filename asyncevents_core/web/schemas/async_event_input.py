@@ -1,0 +1,230 @@
+"""Subscriptions as clients send them: whole, or what is to change."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Self
+
+from attrs import evolve, field, frozen
+
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    RetryPolicy,
+    SubscriptionStatus,
+)
+from asyncevents_core.structuring import DOTS
+from asyncevents_core.web.bodies import check_text, read_object
+from asyncevents_core.web.problems import FieldError, invalid
+from asyncevents_core.web.schemas.stores import LARGEST_STORE, tenant_of
+
+WRAPPER: Final = "asyncEvent"
+DEFAULT_SINK: Final = "http"
+LONGEST_TARGET: Final = 2048
+LONGEST_TENANT: Final = 255
+LONGEST_SECRET: Final = 4096
+_LARGEST: Final = 2**31 - 1
+_LONGEST_DELAY: Final = 36_500 * 86_400.0
+_READ_ONLY: Final = frozenset({"subscription_id", "subscribed_at"})
+_FLAGS: Final[Mapping[object, bool]] = {0: False, 1: True, "0": False, "1": True}
+
+
+@frozen(kw_only=True)
+class AsyncEventInput:
+    """What a client sends of a subscription; `given` are the fields that it did send.
+
+    `subscription_id` and `subscribed_at` are taken and left alone, so that a client may send back
+    what it got.
+    """
+
+    event_name: str | None = None
+    recipient_url: str | None = None
+    verification_token: str | None = field(default=None, repr=False)
+    metadata: str | None = None
+    store_id: int | None = None
+    tenant: str | None = None
+    status: bool | None = None
+    maximum_deaths: int | None = None
+    schedule: tuple[float, ...] | None = None
+    jitter: float | None = None
+    rate_limit: float | None = None
+    options: Mapping[str, object] | None = field(default=None, repr=False)
+    subscription_id: int | None = None
+    subscribed_at: str | None = None
+
+
+@frozen(kw_only=True)
+class AsyncEventRequest:
+    """A subscription in its wrapper."""
+
+    asyncEvent: AsyncEventInput
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {
+        "asyncEvent": {
+            "event_name": "sales.order.created",
+            "recipient_url": "https://example.com/order_created",
+            "verification_token": "supersecret",
+            "metadata": "http",
+            "status": True,
+        }
+    }
+
+
+class AsyncEventBody:
+    """``{"asyncEvent": {…}}``, in snake_case or camelCase as Magento takes it."""
+
+    shape: ClassVar[type] = AsyncEventRequest
+
+    def __init__(self, sent: AsyncEventInput, given: frozenset[str]) -> None:
+        self._sent = sent
+        self._given = given
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        """See `Readable`."""
+        if not isinstance(value, dict) or not {WRAPPER, "async_event"} & set(value):
+            raise invalid(FieldError(field=WRAPPER, reason="it is missing"))
+        if unknown := sorted(set(value) - {WRAPPER, "async_event"}):
+            raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
+        inner = value.get(WRAPPER, value.get("async_event"))
+        if not isinstance(inner, dict):
+            raise invalid(FieldError(field=WRAPPER, reason="it is no object"))
+        plain = {_snake(name): one for name, one in inner.items()}
+        status = plain.get("status")
+        if isinstance(status, int | str) and status in _FLAGS:
+            plain["status"] = _FLAGS[status]
+        found = read_object(AsyncEventInput, plain, WRAPPER)
+        _check(found)
+        return cls(found, frozenset(plain) - _READ_ONLY)
+
+    def new(self, tenant: str | None) -> NewSubscription:
+        """Return a new subscription; one without a tenant gets this one. Raises a `Problem`."""
+        sent = self._sent
+        self.require("event_name", "recipient_url")
+        base = NewSubscription(
+            event_name=sent.event_name or "",
+            sink=DEFAULT_SINK,
+            target=sent.recipient_url or "",
+            tenant=tenant,
+        )
+        return self.merged(base, clear=False)
+
+    def merged(self, old: NewSubscription, *, clear: bool) -> NewSubscription:
+        """Return a subscription changed as the client wants it.
+
+        What it did not send stays; null does too, unless `clear`. Raises a `Problem`.
+        """
+        sent = self._sent
+        changes: dict[str, Any] = {}
+        for name, attribute in _FIELDS.items():
+            value = getattr(sent, name)
+            if value is not None or (clear and name in self._given):
+                changes[attribute] = value
+        if clear:
+            _refuse_null(changes)
+        if {"store_id", "tenant"} & self._meant(clear):
+            changes["tenant"] = self._tenant()
+        if sent.status is not None:
+            changes["status"] = _status(sent.status)
+        if "options" in changes:
+            changes["options"] = _unmasked(changes["options"] or {}, old.options)
+        return evolve(old, **changes, retry=self._retry(old.retry, clear=clear))
+
+    def require(self, *names: str) -> None:
+        """Raise a `Problem` unless the client sent all of these."""
+        missing = [one for one in names if getattr(self._sent, one) is None]
+        if missing:
+            raise invalid(
+                *(FieldError(field=f"{WRAPPER}.{one}", reason="it is missing") for one in missing)
+            )
+
+    def _meant(self, clear: bool) -> set[str]:
+        return {one for one in self._given if clear or getattr(self._sent, one) is not None}
+
+    def _tenant(self) -> str | None:
+        sent = self._sent
+        if sent.store_id is None:
+            return sent.tenant
+        of_store = tenant_of(sent.store_id)
+        if "tenant" in self._given and sent.tenant != of_store:
+            raise invalid(
+                FieldError(
+                    field=f"{WRAPPER}.store_id",
+                    reason=f"it stands for tenant {of_store!r}, but tenant is {sent.tenant!r}",
+                )
+            )
+        return of_store
+
+    def _retry(self, old: RetryPolicy, *, clear: bool) -> RetryPolicy:
+        changes: dict[str, Any] = {
+            name: getattr(self._sent, name)
+            for name in ("maximum_deaths", "schedule", "jitter")
+            if getattr(self._sent, name) is not None or (clear and name in self._given)
+        }
+        if changes.get("jitter", ...) is None:
+            changes["jitter"] = 0.0
+        return evolve(old, **changes)
+
+
+_FIELDS: Final = {
+    "event_name": "event_name",
+    "recipient_url": "target",
+    "verification_token": "secret",
+    "metadata": "sink",
+    "rate_limit": "rate_limit",
+    "options": "options",
+}
+_NEVER_NULL: Final = {
+    "event_name": "event_name",
+    "target": "recipient_url",
+    "sink": "metadata",
+}
+
+
+def _unmasked(sent: Mapping[str, object], old: Mapping[str, object]) -> dict[str, object]:
+    """Return options with the old value where a client sent back what it was shown masked."""
+    return {name: old.get(name) if value == DOTS else value for name, value in sent.items()}
+
+
+def _status(enabled: bool) -> SubscriptionStatus:
+    return SubscriptionStatus.ENABLED if enabled else SubscriptionStatus.DISABLED
+
+
+def _refuse_null(changes: Mapping[str, object]) -> None:
+    wrong = [name for attribute, name in _NEVER_NULL.items() if changes.get(attribute, ...) is None]
+    if wrong:
+        raise invalid(
+            *(FieldError(field=f"{WRAPPER}.{one}", reason="it cannot be null") for one in wrong)
+        )
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _check(sent: AsyncEventInput) -> None:
+    for name, longest in (
+        ("event_name", 255),
+        ("recipient_url", LONGEST_TARGET),
+        ("verification_token", LONGEST_SECRET),
+        ("metadata", 64),
+        ("tenant", LONGEST_TENANT),
+    ):
+        check_text(f"{WRAPPER}.{name}", getattr(sent, name), longest)
+    _check_number("store_id", sent.store_id, 0, LARGEST_STORE)
+    _check_number("maximum_deaths", sent.maximum_deaths, 0, _LARGEST)
+    _check_number("jitter", sent.jitter, 0, 1)
+    _check_number("rate_limit", sent.rate_limit, 0, 1e9)
+    if sent.rate_limit == 0:
+        raise invalid(FieldError(field=f"{WRAPPER}.rate_limit", reason="it is above 0"))
+    if sent.schedule is not None and not 0 < len(sent.schedule) <= 100:
+        raise invalid(FieldError(field=f"{WRAPPER}.schedule", reason="it has 1 to 100 delays"))
+    for number, delay in enumerate(sent.schedule or ()):
+        _check_number(f"schedule[{number}]", delay, 0, _LONGEST_DELAY)
+
+
+def _check_number(name: str, value: float | None, lowest: float, highest: float) -> None:
+    if value is not None and not (math.isfinite(value) and lowest <= value <= highest):
+        reason = f"it is a number from {lowest:g} to {highest:.0f}"
+        raise invalid(FieldError(field=f"{WRAPPER}.{name}", reason=reason))

@@ -1,0 +1,65 @@
+"""Serves the application with uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from asyncevents_core.web.request_ids import RequestIdFilter
+
+logger = logging.getLogger("asyncevents.web")
+
+_GRACE: Final = 30
+
+
+class _Server(uvicorn.Server):
+    """Ends with exit code 0 when it is told to: uvicorn's own raises the signal once more."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals while the server runs."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = ()) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way may finish within 30 seconds.
+
+    Port 0 stands for a free one; the log says which. `proxies` are addresses whose
+    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed. Raises `OSError`.
+    """
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RequestIdFilter())
+    config = uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        timeout_graceful_shutdown=_GRACE,
+    )
+    listening = _listen(host, port)
+    address = listening.getsockname()
+    logger.info("serving", extra={"host": address[0], "port": address[1]})
+    _Server(config).run(sockets=[listening])
+    logger.info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)

@@ -1,0 +1,1 @@
+"""asyncevents-aws: sinks for Amazon EventBridge, SQS, SNS and Kinesis."""

@@ -1,0 +1,75 @@
+"""The options of subscriptions to the four sinks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import Attribute, field, frozen
+
+from asyncevents_aws.config import Credentials
+from asyncevents_aws.expressions import check_expression, check_path
+
+CONCURRENCY: Final = 16
+"""Threads of a sink, and connections of each of its clients."""
+
+MOST_PATHS: Final = 6
+"""A message has at most ten attributes that SNS hands on to SQS; four are always there."""
+
+
+def _expression(_: object, __: Attribute[Any], value: str | None) -> None:
+    if value is not None:
+        check_expression(value)
+
+
+def _paths(_: object, __: Attribute[Any], value: tuple[str, ...]) -> None:
+    if len(value) > MOST_PATHS:
+        raise ValueError(f"at most {MOST_PATHS} paths fit beside the attributes always sent")
+    for one in value:
+        check_path(one)
+
+
+@frozen(kw_only=True)
+class AwsOptions(Credentials):
+    """What all have: `credentials` names a set in the sink's configuration."""
+
+    region: str | None = None
+    credentials: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.credentials is not None and self.given:
+            raise ValueError("give credentials, a profile or an access_key_id, only one of them")
+
+
+@frozen(kw_only=True)
+class EventBridgeOptions(AwsOptions):
+    """Of the sink `eventbridge`."""
+
+
+@frozen(kw_only=True)
+class MessageOptions(AwsOptions):
+    """Of `sqs` and `sns`.
+
+    `group_id` is an expression for the message group (FIFO: by default `subscription`;
+    otherwise none); `attributes` are paths of the payload to be sent as attributes, too.
+    """
+
+    group_id: str | None = field(default=None, validator=_expression)
+    attributes: tuple[str, ...] = field(default=(), converter=tuple, validator=_paths)
+
+
+@frozen(kw_only=True)
+class SqsOptions(MessageOptions):
+    """Of the sink `sqs`."""
+
+
+@frozen(kw_only=True)
+class SnsOptions(MessageOptions):
+    """Of the sink `sns`."""
+
+
+@frozen(kw_only=True)
+class KinesisOptions(AwsOptions):
+    """Of the sink `kinesis`. `partition_key` is an expression."""
+
+    partition_key: str = field(default="event_id", validator=_expression)

@@ -1,0 +1,21 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asyncevents_core import SinkType, hookimpl
+
+
+@hookimpl
+def asyncevents_register_sinks() -> Sequence[SinkType[Any]]:
+    """Register `eventbridge`, `sqs`, `sns` and `kinesis`."""
+    from asyncevents_aws.kinds import (
+        EventBridgeSinkType,
+        KinesisSinkType,
+        SnsSinkType,
+        SqsSinkType,
+    )
+
+    return [EventBridgeSinkType(), SqsSinkType(), SnsSinkType(), KinesisSinkType()]

@@ -1,0 +1,189 @@
+"""What the four sinks deliver to, read from a subscription's target. No I/O."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from asyncevents_core import InvalidTarget
+
+_ARN: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z]+):(?P<region>[a-z0-9-]+)"
+    r":(?P<account>[^:]+):(?P<resource>[^:\s]+)"
+)
+_ACCOUNT: Final = re.compile(r"\d{12}")
+_BUS: Final = re.compile(r"[.\-_A-Za-z0-9]{1,256}")
+_QUEUE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
+_TOPIC: Final = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
+_STREAM: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+# sqs.REGION.amazonaws.com, sqs-fips…, VPCE.sqs.REGION.vpce.amazonaws.com, sqs.REGION.api.aws
+_SQS_HOST: Final = re.compile(
+    r"(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?"
+    r"(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+)
+_OLD_SQS_HOST: Final = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?")
+_FIFO: Final = ".fifo"
+
+
+@frozen(kw_only=True)
+class Target:
+    """`region` is the one that the target names; None where it names none."""
+
+    region: str | None
+
+
+@frozen(kw_only=True)
+class Bus(Target):
+    """An event bus. `name` may be an ARN; `of_rule` tells that an ARN of a rule was given."""
+
+    name: str
+    of_rule: bool = False
+
+
+@frozen(kw_only=True)
+class Queue(Target):
+    """A queue; without a `url` it has to be asked for."""
+
+    name: str
+    account: str
+    url: str | None = None
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO queue."""
+        return self.name.endswith(_FIFO)
+
+
+@frozen(kw_only=True)
+class Topic(Target):
+    """A topic."""
+
+    arn: str
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO topic."""
+        return self.arn.endswith(_FIFO)
+
+
+@frozen(kw_only=True)
+class Stream(Target):
+    """A stream, by its name or its ARN."""
+
+    name: str | None = None
+    arn: str | None = None
+
+
+def read_bus(text: str) -> Bus:
+    """Read NAME, arn:…:event-bus/NAME or arn:…:rule/NAME. Raises `InvalidTarget`.
+
+    The last one is how mageos-async-events documents targets: NAME is the bus. The account of
+    an ARN is not checked; where it is no account, the bus is looked for in one's own.
+    """
+    if not text.startswith("arn:"):
+        return Bus(name=_matching(_BUS, text, "bus name", text), region=None)
+    arn = _read_arn(text, "events", "arn:aws:events:REGION:ACCOUNT:event-bus/NAME")
+    kind, _, rest = arn["resource"].partition("/")
+    if kind == "rule":
+        name = rest.partition("/")[0]
+        bus = _matching(_BUS, name, "bus name", text)
+        return Bus(name=bus, region=arn["region"], of_rule=True)
+    if kind != "event-bus":
+        raise InvalidTarget(f"{text!r} is no event bus: its ARN ends in event-bus/NAME")
+    name = _matching(_BUS, rest, "bus name", text)
+    whole = _ACCOUNT.fullmatch(arn["account"]) is not None
+    return Bus(name=text if whole else name, region=arn["region"])
+
+
+def read_queue(text: str, *, endpoint_url: str | None) -> Queue:
+    """Read a queue's URL or ARN. Raises `InvalidTarget`.
+
+    A URL is one of Amazon's, or one at the endpoint that is configured instead.
+    """
+    if text.startswith("arn:"):
+        arn = _read_arn(text, "sqs", "arn:aws:sqs:REGION:ACCOUNT:NAME")
+        return Queue(
+            name=_matching(_QUEUE, arn["resource"], "queue name", text),
+            account=_account(arn["account"], text),
+            region=arn["region"],
+        )
+    try:
+        parts = urlsplit(text)
+        host = parts.netloc
+    except ValueError as error:
+        raise InvalidTarget(f"{text!r} is no URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        raise InvalidTarget(
+            f"{text!r} is neither the URL nor the ARN of a queue "
+            "(https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, arn:aws:sqs:REGION:ACCOUNT:NAME)"
+        )
+    account, _, name = parts.path.removeprefix("/").rpartition("/")
+    queue = Queue(
+        name=_matching(_QUEUE, name, "queue name", text),
+        account=account,
+        url=text,
+        region=_region_of_host(host),
+    )
+    if endpoint_url is not None and host == urlsplit(endpoint_url).netloc:
+        return queue
+    if queue.region is None or parts.scheme != "https":
+        raise InvalidTarget(
+            f"{text!r}: {host or 'nothing'} is no host of Amazon SQS, reached with https; "
+            "for another server set SINKS['sqs']['endpoint_url'] to it"
+        )
+    _account(account, text)
+    return queue
+
+
+def read_topic(text: str) -> Topic:
+    """Read a topic's ARN. Raises `InvalidTarget`."""
+    arn = _read_arn(text, "sns", "arn:aws:sns:REGION:ACCOUNT:NAME")
+    _account(arn["account"], text)
+    _matching(_TOPIC, arn["resource"], "topic name", text)
+    return Topic(arn=text, region=arn["region"])
+
+
+def read_stream(text: str) -> Stream:
+    """Read a stream's name or ARN. Raises `InvalidTarget`."""
+    if not text.startswith("arn:"):
+        return Stream(name=_matching(_STREAM, text, "stream name", text), region=None)
+    arn = _read_arn(text, "kinesis", "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME")
+    _account(arn["account"], text)
+    kind, _, name = arn["resource"].partition("/")
+    if kind != "stream":
+        raise InvalidTarget(f"{text!r} is no stream: its ARN ends in stream/NAME")
+    _matching(_STREAM, name, "stream name", text)
+    return Stream(arn=text, region=arn["region"])
+
+
+def _read_arn(text: str, service: str, form: str) -> dict[str, str]:
+    found = _ARN.fullmatch(text)
+    if found is None or found["service"] != service:
+        raise InvalidTarget(f"{text!r} has not the form {form}")
+    return found.groupdict()
+
+
+def _account(account: str, text: str) -> str:
+    return _matching(_ACCOUNT, account, "account id (12 digits)", text)
+
+
+def _matching(pattern: re.Pattern[str], part: str, what: str, text: str) -> str:
+    if pattern.fullmatch(part) is None:
+        raise InvalidTarget(f"{text!r}: {part!r} is no {what}")
+    return part
+
+
+def _region_of_host(host: str) -> str | None:
+    """Return the region that a host of Amazon SQS stands for.
+
+    https://docs.aws.amazon.com/general/latest/gr/sqs-service.html; the older names without a
+    region are those of us-east-1.
+    """
+    found = _SQS_HOST.fullmatch(host)
+    if found is not None:
+        return found["region"]
+    old = _OLD_SQS_HOST.fullmatch(host)
+    return None if old is None else old["region"] or "us-east-1"

@@ -1,0 +1,1 @@
+"""asyncevents-gcp: the sink for Google Cloud Pub/Sub."""

@@ -1,0 +1,15 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asyncevents_core import SinkType, hookimpl
+from asyncevents_gcp.config import PubSubConfig
+from asyncevents_gcp.kind import PubSubSinkType
+
+
+@hookimpl
+def asyncevents_register_sinks() -> Sequence[SinkType[PubSubConfig]]:
+    """Register `pubsub`."""
+    return [PubSubSinkType()]

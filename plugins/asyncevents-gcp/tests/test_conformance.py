@@ -1,0 +1,51 @@
+"""The suite that core ships, on the sink `pubsub` and a real server."""
+
+from __future__ import annotations
+
+import pytest
+
+from asyncevents_core.testing import SinkConformance
+from asyncevents_gcp.config import PubSubConfig
+from asyncevents_gcp.kind import PubSubSinkType
+
+
+class TestPubSubSink(SinkConformance):
+    @pytest.fixture
+    def sink_type(self):
+        return PubSubSinkType()
+
+    @pytest.fixture
+    def config(self, pubsub):
+        # A text, so that the suite puts a secret in its place.
+        return PubSubConfig(endpoint=f"http://{pubsub.host}", credentials_json="{}")
+
+    @pytest.fixture
+    def target(self, inbox):
+        return inbox.topic
+
+    @pytest.fixture
+    def received(self, inbox):
+        return lambda: [one.data for one in inbox.messages()]
+
+    @pytest.fixture
+    def bad_targets(self):
+        return [
+            "",
+            "ab",
+            "1orders",
+            "goog-orders",
+            "or ders",
+            "orders\n",
+            "o" * 256,
+            "projects/shop",
+            "projects//topics/orders",
+            "projects/shop/topics/",
+            "projects/Shop/topics/orders",
+            "projects/shop/subscriptions/orders",
+            "projects/shop/topics/orders/more",
+            "https://pubsub.googleapis.com/v1/projects/shop/topics/orders",
+        ]
+
+    @pytest.fixture
+    def unreachable(self):
+        return "projects/shop/topics/no-such-topic"

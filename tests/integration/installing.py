@@ -1,0 +1,63 @@
+"""Distributions as a stranger installs them: wheels, in a virtual environment of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+
+def run(*command, cwd, **extra: str) -> str:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ASYNCEVENTS_", "PYTHON"))
+    }
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**environment, **extra},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def build_wheel(project: Path, into: Path) -> None:
+    """Build the wheel of a project into a folder."""
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", into, cwd=project)
+
+
+class Installed:
+    """A virtual environment, and a folder to work in."""
+
+    def __init__(self, folder: Path, wheels: Path) -> None:
+        self.folder = folder
+        self._wheels = wheels
+        self._bin = folder / ".venv" / "bin"
+        self.python = self._bin / "python"
+        venv.create(folder / ".venv", with_pip=True)
+
+    def install(self, *names: str) -> None:
+        run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+            "--find-links", self._wheels, *names, cwd=self.folder)  # fmt: skip
+
+    def asyncevents(self, *arguments: str) -> str:
+        return run(
+            self._bin / "asyncevents",
+            *arguments,
+            cwd=self.folder,
+            ASYNCEVENTS_SETTINGS_MODULE="asyncevents_settings",
+        )
+
+    def rows(self, *arguments: str) -> list[dict]:
+        return [json.loads(line) for line in self.asyncevents(*arguments, "--json").splitlines()]
+
+    def sinks(self) -> dict[str, str]:
+        found = self.rows("plugins")
+        return {one["name"]: one["distribution"] for one in found if one["kind"] == "sink"}

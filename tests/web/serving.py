@@ -1,0 +1,212 @@
+"""The REST API on a real socket, in a thread of the test's process."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import uvicorn
+from attrs import define, field, frozen
+from cryptography.fernet import Fernet
+
+from asyncevents_core import (
+    SECRET,
+    AsyncEvents,
+    InvalidTarget,
+    NewSubscription,
+    NoOptions,
+    Sink,
+    SinkType,
+    hookimpl,
+)
+from asyncevents_core.adapters import builtins
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.engine.tokens import create_token
+from asyncevents_core.plugins import load_plugins
+from asyncevents_core.ports.sink import AnySinkType
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import load_settings
+from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
+from asyncevents_core.web.app import create_app
+
+EVENTS = {
+    "order.created": {"title": "An order was placed"},
+    "order.secret": {"resources": ["sales", "finance"]},
+}
+TARGET = "https://example.com/orders"
+OPERATOR = Actor.trusted("test")
+
+
+def settings(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "LEDGER_URL": f"sqlite:///{folder}/ledger.db",
+        "BROKER_URL": f"sqla+sqlite:///{folder}/broker.db",
+        "SECRET_KEYS": [Fernet.generate_key().decode()],
+        "EVENTS": EVENTS,
+        "WEB_RATE_LIMIT": 0,
+        **more,
+    }
+
+
+@contextlib.contextmanager
+def running(application: Any) -> Iterator[str]:
+    """Serve an ASGI application while the block runs; yield its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(application, log_config=None, lifespan="auto", proxy_headers=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    until = time.monotonic() + 30
+    while not server.started:
+        assert thread.is_alive(), "the server ended at its start"
+        assert time.monotonic() < until, "the server did not start"
+        time.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@define
+class Api:
+    """A server, and clients with tokens of their own."""
+
+    events: AsyncEvents
+    address: str
+    app: Any
+    _clients: list[httpx.Client] = field(factory=list)
+
+    @property
+    def ledger(self):
+        return self.events.runtime.ledger
+
+    def token(self, *resources: str, tenant: str | None = None, days: float | None = None) -> str:
+        _, text = create_token(
+            self.ledger,
+            name="-".join(resources),
+            resources=resources,
+            tenant=tenant,
+            days=days,
+            known={"sales", "finance"},
+            by=OPERATOR,
+        )
+        return text
+
+    def client(self, *resources: str, tenant: str | None = None) -> httpx.Client:
+        """Return a client whose token has these resources; without any: without a token."""
+        headers = {}
+        if resources:
+            headers["Authorization"] = f"Bearer {self.token(*resources, tenant=tenant)}"
+        made = httpx.Client(base_url=f"{self.address}/rest/V1", headers=headers, timeout=30)
+        self._clients.append(made)
+        return made
+
+    def subscribe(self, event_name: str = "order.created", **more: Any) -> int:
+        new = NewSubscription(event_name=event_name, sink="http", target=TARGET, **more)
+        return self.events.subscribe(new).id
+
+    def deliver(
+        self,
+        subscription_id: int,
+        *,
+        state: DeliveryState = DeliveryState.DELIVERED,
+        event_name: str = "order.created",
+        tenant: str | None = None,
+        response: str = "thanks",
+        started_at: int | None = None,
+    ):
+        """Write an event that was delivered, or that is a dead letter; return the delivery's id."""
+        event = make_event(name=event_name, tenant=tenant, arguments=None, body=BODY)
+        dead = state is DeliveryState.DEAD
+        delivery = make_delivery(
+            id=uuid7(),
+            event_id=event.id,
+            subscription_id=subscription_id,
+            state=state,
+            due_at=None,
+            reason=DeadReason.PERMANENT if dead else None,
+            deaths=int(dead),
+        )
+        attempt = make_attempt(
+            delivery_id=delivery.id,
+            outcome=OutcomeKind.PERMANENT if dead else OutcomeKind.DELIVERED,
+            response=response,
+            status=400 if dead else 200,
+            detail="HTTP 400" if dead else "HTTP 200",
+            **({} if started_at is None else {"started_at": started_at}),
+        )
+
+        def write(tx):
+            tx.insert_events([event], due_in=0.0)
+            tx.lock_events([event.id])
+            tx.mark_fanned_out([event.id])
+            tx.insert_deliveries([delivery])
+            tx.record_attempts([attempt])
+
+        self.ledger.run(write)
+        return delivery.id
+
+    def close(self) -> None:
+        for one in self._clients:
+            one.close()
+
+
+BODY = b'{"specversion": "1.0", "id": "1", "data": {"id": 42}}'
+
+
+@frozen(kw_only=True)
+class ShelfOptions:
+    headers: Mapping[str, str] = field(factory=dict)
+    level: Literal["low", "high"] = "low"
+    weight: float | None = None
+    labels: tuple[str, ...] = ()
+    token: str = field(default="", metadata={SECRET: True})
+
+
+class ShelfType(SinkType[NoOptions]):
+    """A sink that has options; nothing is ever delivered to it here."""
+
+    name = "shelf"
+    title = "Shelf"
+    config_class = NoOptions
+    options_class = ShelfOptions
+
+    def validate_target(self, target: str, config: NoOptions) -> None:
+        if not target.startswith("shelf:"):
+            raise InvalidTarget(f"{target!r} is no shelf")
+
+    def open(self, config: NoOptions) -> Sink:
+        raise NotImplementedError
+
+
+class Shelves:
+    """A plugin."""
+
+    @staticmethod
+    @hookimpl
+    def asyncevents_register_sinks() -> list[AnySinkType]:
+        return [ShelfType()]
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **more: Any) -> Iterator[Api]:
+    with AsyncEvents(settings(folder, **more)) as events:
+        plugins = load_plugins([builtins, Shelves()])
+        events._runtime = Runtime(load_settings(settings(folder, **more)), plugins=plugins)
+        events.upgrade()
+        app = create_app(events.runtime)
+        with running(app) as address:
+            api = Api(events=events, address=address, app=app)
+            yield api
+            api.close()

@@ -1,0 +1,360 @@
+"""What there is beyond the original: details, PATCH, bulk, test events, lists, configuration."""
+
+from __future__ import annotations
+
+import csv
+import io
+from uuid import UUID
+
+import pytest
+
+from asyncevents_core.domain.delivery import DeliveryState
+from tests.web.serving import TARGET
+
+
+@pytest.fixture
+def client(api):
+    return api.client("manage")
+
+
+def patch(client, number, **fields):
+    return client.patch(f"/async_event/{number}", json={"asyncEvent": fields})
+
+
+def test_patch_changes_anything(api, client):
+    number = api.subscribe(secret="old")
+    changes = {
+        "recipient_url": "shelf:2",
+        "verification_token": "new",
+        "tenant": "acme",
+        "maximum_deaths": 2,
+        "schedule": [1, 30.5],
+        "jitter": 0.5,
+        "rate_limit": 10,
+        "metadata": "shelf",
+        "options": {"headers": {"X-Shop": "1"}, "token": "hidden"},
+        "status": False,
+    }
+    answer = patch(client, number, **changes)
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert shown == {
+        "subscription_id": number,
+        "event_name": "order.created",
+        "recipient_url": "shelf:2",
+        "status": False,
+        "subscribed_at": shown["subscribed_at"],
+        "store_id": None,
+        "tenant": "acme",
+        "metadata": "shelf",
+        "signed": True,
+        "maximum_deaths": 2,
+        "schedule": [1.0, 30.5],
+        "jitter": 0.5,
+        "rate_limit": 10.0,
+        "options": {"headers": {"X-Shop": "1"}, "token": "•••"},
+    }
+    (one,) = api.events.subscriptions()
+    assert (one.secret, one.options) == ("new", changes["options"])
+    assert client.get(f"/async_event/{number}/details").json() == shown
+
+
+def test_what_is_masked_may_be_sent_back(api, client):
+    number = api.subscribe()
+    options = {"level": "high", "token": "hidden"}
+    shown = patch(client, number, metadata="shelf", recipient_url="shelf:1", options=options)
+    sent_back = {**shown.json()["options"], "level": "low"}
+    assert patch(client, number, options=sent_back).status_code == 200
+    (one,) = api.events.subscriptions()
+    assert one.options == {"level": "low", "token": "hidden"}
+
+
+def test_patch_with_null_clears(api, client):
+    number = api.subscribe(tenant="7", rate_limit=5.0)
+    shelf = {"metadata": "shelf", "recipient_url": "shelf:1", "options": {"level": "high"}}
+    patch(client, number, maximum_deaths=2, schedule=[1], jitter=0.5, **shelf)
+    cleared = patch(
+        client,
+        number,
+        tenant=None,
+        rate_limit=None,
+        maximum_deaths=None,
+        schedule=None,
+        jitter=None,
+        options=None,
+    ).json()
+    assert cleared["tenant"] is cleared["rate_limit"] is cleared["maximum_deaths"] is None
+    assert (cleared["schedule"], cleared["jitter"], cleared["options"]) == (None, 0.0, {})
+    for field in ("event_name", "recipient_url", "metadata"):
+        refused = patch(client, number, **{field: None})
+        assert refused.status_code == 400
+        assert refused.json()["errors"] == [
+            {"field": f"asyncEvent.{field}", "reason": "it cannot be null"}
+        ]
+
+
+def test_a_delete_keeps_the_log(api, client):
+    number = api.subscribe()
+    delivery = api.deliver(number)
+    assert client.delete(f"/async_event/{number}").status_code == 204
+    assert client.get(f"/async_event/{number}").status_code == 404
+    assert client.delete(f"/async_event/{number}").status_code == 404
+    assert client.get("/logs").json()["items"][0]["uuid"] == str(delivery)
+
+
+def test_many_are_disabled_or_none(api, client):
+    numbers = [api.subscribe() for _ in range(3)]
+    body = {"subscription_ids": numbers[:2], "status": False}
+    assert client.post("/async_events/status", json=body).json() == {
+        "subscription_ids": numbers[:2]
+    }
+    assert [one.status for one in api.events.subscriptions()] == ["disabled", "disabled", "enabled"]
+    missing = {"subscription_ids": [numbers[0], 99], "status": True}
+    assert client.post("/async_events/status", json=missing).status_code == 404
+    assert api.events.subscriptions()[0].status == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "body.subscription_ids"),
+        ({"subscription_ids": [], "status": True}, "body.subscription_ids"),
+        ({"subscription_ids": [0], "status": True}, "body.subscription_ids"),
+        ({"subscription_ids": ["1"], "status": True}, "body.subscription_ids"),
+        ({"subscription_ids": [1], "status": "x"}, "body.status"),
+        ({"subscription_ids": [1], "status": True, "x": 1}, "body.x"),
+    ],
+)
+def test_what_is_no_change_of_many(client, body, field):
+    refused = client.post("/async_events/status", json=body)
+    assert refused.status_code == 400
+    assert field in [one["field"] for one in refused.json()["errors"]]
+
+
+def test_a_test_event_goes_to_one_subscription(api, client):
+    number, _ = api.subscribe(tenant="7"), api.subscribe()
+    answer = client.post(f"/async_event/{number}/test", json={"data": {"order": 7}})
+    assert answer.status_code == 202, answer.text
+    (trace,) = client.get(f"/traces/{answer.json()['uuid']}").json()
+    assert (trace["subscription_id"], trace["state"]) == (number, "waiting")
+    assert trace["payload"]["data"] == {"order": 7}
+    assert (trace["payload"]["type"], trace["payload"]["tenant"]) == ("order.created", "7")
+    (published,) = client.get("/events").json()["items"]
+    assert published["state"] == "fanned_out"
+    backlog = api.ledger.read(lambda queries: queries.backlog())
+    assert (backlog.events_open, backlog.waiting_due) == (0, 1)
+
+
+def test_a_test_event_for_a_disabled_one_is_refused(api, client):
+    number = api.subscribe()
+    patch(client, number, status=False)
+    refused = client.post(f"/async_event/{number}/test", json={})
+    assert refused.status_code == 409
+    assert "disabled" in refused.json()["message"]
+
+
+def test_a_large_test_event_is_refused(api, client):
+    number = api.subscribe()
+    data = {"x": "x" * api.events.runtime.settings.max_payload_bytes}
+    assert client.post(f"/async_event/{number}/test", json={"data": data}).status_code == 413
+
+
+def test_a_test_event_is_sent_once_for_a_key(api, client):
+    number, keyed = api.subscribe(), {"Idempotency-Key": "k"}
+    sent = [
+        client.post(f"/async_event/{number}/test", json={}, headers=keyed).json() for _ in range(2)
+    ]
+    assert sent[0] == sent[1]
+    assert len(client.get("/events").json()["items"]) == 1
+
+
+# -- what there is ----------------------------------------------------------------------------
+
+
+def test_event_definitions(client):
+    found = {one["name"]: one for one in client.get("/event_definitions").json()["items"]}
+    assert found["order.secret"]["resources"] == ["sales", "finance"]
+    assert found["order.created"]["title"] == "An order was placed"
+    assert found["order.created"]["origin"] == "EVENTS"
+
+
+def test_sinks_describe_their_options(client):
+    found = {one["name"]: one for one in client.get("/sinks").json()["items"]}
+    http = found["http"]
+    assert (http["distribution"], http["signs"]) == ("asyncevents-http", True)
+    assert found["shelf"]["options"] == {
+        "type": "object",
+        "properties": {
+            "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+            "level": {"enum": ["low", "high"], "default": "low"},
+            "weight": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+            "labels": {"type": "array", "items": {"type": "string"}},
+            "token": {"type": "string", "writeOnly": True},
+        },
+        "required": [],
+        "additionalProperties": False,
+    }
+    assert http["configuration"]["properties"]["timeout"] == {"type": "number", "default": 15.0}
+
+
+def test_published_events_in_pages(api, client):
+    ids = [str(api.events.publish("order.created", {"id": number})) for number in range(3)]
+    first = client.get("/events", params={"limit": 2}).json()
+    second = client.get("/events", params={"limit": 2, "before": first["next"]}).json()
+    assert {one["id"] for one in first["items"] + second["items"]} == set(ids)
+    assert second["next"] is None
+    one = client.get(f"/events/{ids[0]}").json()
+    assert (one["data"], one["state"]) == ({"id": 0}, "open")
+    assert client.get(f"/events/{UUID(int=7)}").status_code == 404
+
+
+# -- the log ----------------------------------------------------------------------------------
+
+
+def test_the_log_by_filter_and_in_pages(api, client):
+    number, other = api.subscribe(), api.subscribe()
+    made = [api.deliver(number, started_at=(index + 1) * 1_000_000) for index in range(3)]
+    dead = api.deliver(other, state=DeliveryState.DEAD, started_at=4_000_000)
+
+    def uuids(**params):
+        answer = client.get("/logs", params=params)
+        assert answer.status_code == 200, answer.text
+        return [UUID(one["uuid"]) for one in answer.json()["items"]]
+
+    assert uuids() == [dead, *reversed(made)]
+    assert uuids(subscription_id=other) == uuids(success=False) == [dead]
+    assert uuids(success=True, limit=2) == [made[2], made[1]]
+    assert uuids(since="1970-01-01T00:00:02Z", until="1970-01-01T00:00:04") == [made[2], made[1]]
+    assert uuids(event_name="nothing") == []
+    first = client.get("/logs", params={"limit": 3}).json()
+    assert first["next"] == first["items"][-1]["log_id"]
+    assert uuids(before=first["next"]) == [made[0]]
+    shown = first["items"][0]
+    assert shown["attempt"]["http_status"] == 400
+    assert (shown["attempt"]["success"], shown["delivery_state"]) == (False, "dead")
+
+
+def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
+    delivery = api.deliver(api.subscribe())
+    (trace,) = client.get(f"/traces/{delivery}").json()
+    assert trace["summary"] == "Delivered"
+    assert trace["payload"]["data"] == {"id": 42}
+    assert trace["attempts"][0]["response"] == "thanks"
+    assert client.get(f"/traces/{trace['event_id']}").json() == [trace]
+    assert client.get(f"/traces/{UUID(int=7)}").status_code == 404
+
+
+def test_the_log_as_csv(api, client):
+    number = api.subscribe()
+    ids = [api.deliver(number, response=text) for text in ("=1+1", 'a "quote",\nand more', "ž")]
+    answer = client.get("/logs/export")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+    assert [one["uuid"] for one in rows] == [str(one) for one in reversed(ids)]
+    assert [one["response"] for one in rows] == ["ž", 'a "quote",\nand more', "'=1+1"]
+    assert {one["success"] for one in rows} == {"1"}
+    none = client.get("/logs/export", params={"event_name": "nothing"}).text
+    assert none.startswith("log_id,uuid,")
+    assert none.count("\n") == 1
+
+
+def test_an_export_has_no_limit(api, client, monkeypatch):
+    monkeypatch.setattr("asyncevents_core.web.export.PAGE", 2)
+    number = api.subscribe()
+    ids = [str(api.deliver(number)) for _ in range(5)]
+    rows = list(csv.DictReader(io.StringIO(client.get("/logs/export").text)))
+    assert [one["uuid"] for one in rows] == ids[::-1]
+
+
+def test_dead_letters(api, client):
+    number = api.subscribe()
+    dead = [api.deliver(number, state=DeliveryState.DEAD) for _ in range(2)]
+    first = client.get("/dead_letters", params={"limit": 1}).json()
+    assert [one["uuid"] for one in first["items"]] == [str(dead[1])]
+    assert first["items"][0]["recipient_url"] == TARGET
+    second = client.get("/dead_letters", params={"limit": 1, "before": first["next"]}).json()
+    assert [one["uuid"] for one in second["items"]] == [str(dead[0])]
+    by_reason = client.get("/dead_letters", params={"reason": "poison"}).json()
+    assert by_reason == {"items": [], "next": None}
+
+
+# -- operations -------------------------------------------------------------------------------
+
+
+def test_configuration_tells_origins(client):
+    def values():
+        items = client.get("/configuration").json()["items"]
+        return {one["name"]: (one["value"], one["origin"]) for one in items}
+
+    assert values()["MAXIMUM_DEATHS"] == (5, "default")
+    changed = client.patch(
+        "/configuration", json={"MAXIMUM_DEATHS": 7, "LOG_CLEANUP_ENABLED": True}
+    )
+    assert changed.status_code == 200, changed.text
+    assert values()["MAXIMUM_DEATHS"] == (7, "ledger")
+    assert values()["LOG_CLEANUP_ENABLED"] == (True, "ledger")
+    (one,) = [one for one in changed.json()["items"] if one["name"] == "MAXIMUM_DEATHS"]
+    assert one["setting"] == 5
+    assert one["changed_by"].startswith("token manage")
+    client.patch("/configuration", json={"MAXIMUM_DEATHS": None})
+    assert values()["MAXIMUM_DEATHS"] == (5, "default")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"MAXIMUM_DEATHS": -1}, "MAXIMUM_DEATHS"),
+        ({"MAXIMUM_DEATHS": True}, "MAXIMUM_DEATHS"),
+        ({"MAXIMUM_DEATHS": 2**31}, "MAXIMUM_DEATHS"),
+        ({"LOG_LIFETIME_DAYS": 0}, "LOG_LIFETIME_DAYS"),
+        ({"INDEXING_ENABLED": 1}, "INDEXING_ENABLED"),
+        ({"LEDGER_URL": "x"}, "LEDGER_URL"),
+        ({"MAXIMUM_DEATH": 3}, "MAXIMUM_DEATH"),
+        ([], "body"),
+    ],
+)
+def test_configuration_is_checked(client, body, field):
+    refused = client.patch("/configuration", json=body)
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["field"] == field
+
+
+def test_status(api, client):
+    api.events.publish("order.created", {})
+    found = client.get("/status").json()
+    assert (found["events_open"], found["dead_letters"], found["workers"]) == (1, 0, [])
+
+
+def test_every_change_is_audited(api, client):
+    body = {"asyncEvent": {"event_name": "order.created", "recipient_url": TARGET}}
+    number = client.post("/async_event", json=body).json()["subscription_id"]
+    patch(client, number, recipient_url="https://example.com/2", verification_token="hidden")
+    patch(client, number, recipient_url="https://example.com/2")
+    client.post("/async_events/status", json={"subscription_ids": [number], "status": False})
+    client.post("/async_events/status", json={"subscription_ids": [number], "status": True})
+    client.post(f"/async_event/{number}/test", json={})
+    client.patch("/configuration", json={"MAXIMUM_DEATHS": 7})
+    client.post("/replays", json={})
+    client.delete(f"/async_event/{number}")
+    answer = client.get("/audit")
+    found = [one for one in answer.json()["items"] if one["who"].startswith("token manage")]
+    assert [one["action"] for one in reversed(found)] == [
+        "subscription.create",
+        "subscription.change",
+        "subscription.disable",
+        "subscription.enable",
+        "subscription.test",
+        "configuration.change",
+        "replay",
+        "subscription.delete",
+    ]
+    change = found[-2]
+    assert change["details"] == {
+        "target": [TARGET, "https://example.com/2"],
+        "secret": "changed",
+    }
+    assert change["subject"] == str(number)
+    assert "hidden" not in answer.text
+    page = client.get("/audit", params={"limit": 2}).json()
+    assert page["next"] == page["items"][-1]["id"]

@@ -1,0 +1,71 @@
+"""The API inside applications of other frameworks: the examples, served."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.engine.tokens import create_token
+from asyncevents_core.errors import MissingExtra
+from tests.web.serving import running, settings
+
+EXAMPLES = Path(__file__).parents[2] / "docs/examples/mounting"
+# Outside of a mount there is no lifespan; the first request starts what is needed.
+
+
+@pytest.fixture(params=sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def example(request, tmp_path, monkeypatch):
+    values = settings(tmp_path)
+    lines = [f"{name} = {value!r}" for name, value in values.items()]
+    (tmp_path / "mounted_settings.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "mounted_settings")
+    spec = importlib.util.spec_from_file_location(request.param.stem, request.param)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[request.param.stem] = module
+    spec.loader.exec_module(module)
+    yield module
+    module.events.close()
+    del sys.modules[request.param.stem], sys.modules["mounted_settings"]
+
+
+def test_an_example(example):
+    events = example.events
+    events.upgrade()
+    _, token = create_token(
+        events.runtime.ledger,
+        name="t",
+        resources=["manage"],
+        tenant=None,
+        days=None,
+        known=(),
+        by=Actor.trusted("test"),
+    )
+    with running(example.app) as address:
+        placed = httpx.post(f"{address}/orders/42")
+        assert placed.status_code == 200, placed.text
+        base = f"{address}/events/rest/V1"
+        headers = {"Authorization": f"Bearer {token}"}
+        (published,) = httpx.get(f"{base}/events", headers=headers).json()["items"]
+        assert published["id"] == placed.json()["event"]
+        assert published["data"] == {"id": 42}
+        started = httpx.post(f"{base}/replays", headers=headers, json={})
+        assert started.status_code == 202, started.text
+        missing = httpx.get(f"{base}/nothing", headers=headers)
+        assert missing.headers["content-type"] == "application/problem+json"
+        assert httpx.get(f"{base}/events").status_code == 401
+        assert httpx.get(f"{address}/events/health").json() == {"status": "ok"}
+
+
+def test_without_the_extra(monkeypatch):
+    for name in list(sys.modules):
+        if name.startswith(("asyncevents_core.web", "litestar")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "litestar", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'asyncevents-core\[web\]'"):
+        importlib.import_module("asyncevents_core.web")

@@ -1,0 +1,203 @@
+"""Errors, limits and headers of every answer."""
+
+from __future__ import annotations
+
+import logging
+
+import httpx
+import pytest
+
+from asyncevents_core.errors import LedgerUnavailable
+from asyncevents_core.web.request_ids import RequestIdFilter
+from tests.web.serving import TARGET
+
+KEYS = {"type", "title", "status", "detail", "message", "request_id", "errors"}
+
+
+def check(answer: httpx.Response, status: int) -> dict:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == KEYS
+    assert (problem["status"], problem["message"]) == (status, problem["detail"])
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    return problem
+
+
+def test_every_error_is_a_problem(api):
+    client = api.client("manage")
+    check(client.get("/nothing"), 404)
+    check(client.post("/logs"), 405)
+    check(api.client().get("/logs"), 401)
+    check(api.client("view").get("/logs"), 403)
+    check(client.get("/logs", params={"limit": "x"}), 400)
+    check(client.get("/traces/nonsense"), 404)
+    check(client.get("/logs", params={"search": "success:true"}), 409)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("/logs", "limit", "0"),
+        ("/logs", "limit", "501"),
+        ("/logs", "limit", "x"),
+        ("/logs", "before", "0"),
+        ("/logs", "before", str(2**63)),
+        ("/logs", "subscription_id", "-1"),
+        ("/logs", "event_name", ""),
+        ("/logs", "event_name", "a\x00b"),
+        ("/logs", "success", "perhaps"),
+        ("/logs", "since", "yesterday"),
+        ("/events", "before", "x"),
+        ("/dead_letters", "reason", "tired"),
+    ],
+)
+def test_parameters_are_named(api, path, name, value):
+    problem = check(api.client("manage").get(path, params={name: value}), 400)
+    assert [one["field"] for one in problem["errors"]] == [name]
+    assert problem["errors"][0]["reason"]
+
+
+def test_search_says_that_there_is_no_index(api):
+    problem = check(api.client("manage").get("/logs", params={"search": "data.id:1"}), 409)
+    assert problem["detail"] == "search is off: no index"
+
+
+def test_a_bug_is_logged_and_not_shown(api, monkeypatch, caplog):
+    client = api.client("manage")
+
+    def broken(query):
+        raise ZeroDivisionError("a secret of the implementation")
+
+    monkeypatch.setattr(api.app.state.backend, "read", broken)
+    problem = check(client.get("/logs"), 500)
+    assert "secret" not in str(problem)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_ledger_that_is_away(api, monkeypatch):
+    client = api.client("manage")
+
+    def away(query):
+        raise LedgerUnavailable("postgresql://u:***@db: refused")
+
+    monkeypatch.setattr(api.app.state.backend, "read", away)
+    problem = check(client.get("/logs"), 503)
+    assert "postgresql" not in str(problem)
+
+
+def test_bodies_have_a_limit(serve):
+    api = serve(WEB_MAX_BODY_BYTES=1000)
+    client = api.client("manage")
+    check(client.post("/async_event", content=b"x" * 1001), 413)
+
+    def chunks():
+        for _ in range(20):
+            yield b" " * 100
+
+    check(client.post("/async_event", content=chunks()), 413)
+
+
+def test_requests_have_a_limit(serve):
+    api = serve(WEB_RATE_LIMIT=3)
+    client = api.client("manage")
+    for _ in range(3):
+        answer = client.get("/async_events")
+        assert answer.status_code == 200
+    assert answer.headers["ratelimit-limit"] == "3"
+    refused = client.get("/async_events")
+    check(refused, 429)
+    assert 0 <= int(refused.headers["retry-after"]) <= 60
+    assert api.client().get(f"{api.address}/health").status_code == 200
+
+
+def test_too_many_calls_at_once_are_refused(api, monkeypatch):
+    client = api.client("manage")
+    monkeypatch.setattr(api.app.state.backend, "_pending", 10_000)
+    refused = client.get("/async_events")
+    check(refused, 503)
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_request_ids(api):
+    client = api.client("manage")
+    kept = client.get("/logs", headers={"X-Request-ID": "mine-1"}).headers["x-request-id"]
+    assert kept == "mine-1"
+    made = client.get("/logs", headers={"X-Request-ID": "no id \x7f" * 99}).headers["x-request-id"]
+    other = client.get("/logs").headers["x-request-id"]
+    assert len({made, other}) == 2
+    assert len(made) == len(other) == 36
+
+
+def test_request_ids_are_in_the_log(api, caplog):
+    caplog.handler.addFilter(RequestIdFilter())
+    with caplog.at_level(logging.INFO, logger="asyncevents.web"):
+        api.client("manage").get("/logs", headers={"X-Request-ID": "mine-2"})
+    (record,) = [one for one in caplog.records if one.getMessage() == "request"]
+    assert (record.request_id, record.status, record.path) == ("mine-2", 200, "/rest/V1/logs")
+    assert record.who.startswith("token manage")
+
+
+@pytest.mark.parametrize("path", ["/rest/V1/logs", "/health", "/nothing"])
+def test_security_headers(api, path):
+    headers = api.client("manage").get(f"{api.address}{path}").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_cors_is_off(api):
+    origin = {"Origin": "https://shop.example"}
+    answer = api.client("manage").get("/logs", headers=origin)
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_cors_for_named_origins(serve):
+    api = serve(WEB_CORS_ORIGINS=["https://shop.example"])
+    client = api.client("manage")
+    good = client.get("/logs", headers={"Origin": "https://shop.example"})
+    assert good.headers["access-control-allow-origin"] == "https://shop.example"
+    bad = client.get("/logs", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in bad.headers
+
+
+# -- idempotency ------------------------------------------------------------------------------
+
+
+def test_a_key_makes_a_post_once(api):
+    client = api.client("manage")
+    body = {"asyncEvent": {"event_name": "order.created", "recipient_url": TARGET}}
+    keyed = {"Idempotency-Key": "k1"}
+    first, second = (client.post("/async_event", json=body, headers=keyed) for _ in range(2))
+    assert first.json() == second.json()
+    assert client.get("/async_events").json()["total_count"] == 1
+    other = client.post("/async_event", json=body, headers={"Idempotency-Key": "k2"})
+    assert other.json()["subscription_id"] == 2
+    elsewhere = api.client("manage").post("/async_event", json=body, headers=keyed)
+    assert elsewhere.json()["subscription_id"] == 3
+
+
+def test_a_key_is_for_one_request(api):
+    client = api.client("manage")
+    fields = {"event_name": "order.created", "recipient_url": TARGET}
+    keyed = {"Idempotency-Key": "k"}
+    client.post("/async_event", json={"asyncEvent": fields}, headers=keyed)
+    changed = {"asyncEvent": {**fields, "status": False}}
+    refused = client.post("/async_event", json=changed, headers=keyed)
+    problem = check(refused, 422)
+    assert problem["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_a_refused_request_does_not_use_its_key_up(api):
+    client = api.client("manage")
+    keyed = {"Idempotency-Key": "k"}
+    fields = {"event_name": "nonsense", "recipient_url": TARGET}
+    assert (
+        client.post("/async_event", json={"asyncEvent": fields}, headers=keyed).status_code == 400
+    )
+    fields["event_name"] = "order.created"
+    assert (
+        client.post("/async_event", json={"asyncEvent": fields}, headers=keyed).status_code == 200
+    )
