@@ -48,9 +48,7 @@ def combined(found: list[tuple[bool, bool, bool, Query]]) -> Query:
     must = tuple(one[3] for one, needed in zip(found, required, strict=True) if needed)
     must_not = tuple(one[3] for one in found if one[2])
     should = tuple(
-        one[3]
-        for one, needed in zip(found, required, strict=True)
-        if not needed and not one[2]
+        one[3] for one, needed in zip(found, required, strict=True) if not needed and not one[2]
     )
     if any(isinstance(one, MatchAll) for one in must_not):
         return MatchNone()

@@ -24,7 +24,10 @@ _OPERATOR: Final = re.compile(r"(&&|\|\||AND|OR|NOT|TO)(?=[\s()\[{\"]|$)")
 _SIMPLE: Final = re.compile(r"[()+\-!:]")
 _COMPARISON: Final = re.compile(r"[<>]=?")
 # A colon belongs to a term only inside of a time: created:2026-11-23T10:00
-_TIME: Final = r"(?<=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}):[0-9]{2}(?::[0-9]{2})?|(?<=[0-9][+-][0-9]{2}):[0-9]{2}"
+_TIME: Final = (
+    r"(?<=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}):[0-9]{2}(?::[0-9]{2})?"
+    r"|(?<=[0-9][+-][0-9]{2}):[0-9]{2}"
+)
 _TERM: Final = re.compile(
     rf'(?:[^\s+\-!():^\[\]"{{}}~\\/<>]|{_ESCAPED})(?:[^\s!():^\[\]"{{}}~\\]|{_ESCAPED}|{_TIME})*'
 )

@@ -63,9 +63,7 @@ class Values:
             self._wrong(position, f"a whole {kind.value}; {field} holds no text")
         return query
 
-    def range(
-        self, field: Field, lower: Bound | None, upper: Bound | None, position: int
-    ) -> Query:
+    def range(self, field: Field, lower: Bound | None, upper: Bound | None, position: int) -> Query:
         """Return the query for a range or a comparison."""
         kind = _kind(field)
         if kind is FieldKind.BOOLEAN:

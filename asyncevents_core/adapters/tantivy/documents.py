@@ -140,7 +140,7 @@ def terms_of(path: str, value: Scalar) -> Terms:
         # Half a surrogate pair, as JSON may escape it, is no text that could be written.
         text = text.encode("utf-8", "replace").decode()
     at = safe_path(path) + US
-    keys, ordered = [text_key(text)], []
+    keys, ordered = [text_key(text)], list[str]()
     number = number_of(value)
     if number is not None:
         key = number_key(number)

@@ -13,7 +13,7 @@ from asyncevents_core.adapters.tantivy.documents import DELETED, DocumentMaker, 
 from asyncevents_core.adapters.tantivy.generations import Folder, Generation, Generations
 from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig
 from asyncevents_core.adapters.tantivy.translating import Translator
-from asyncevents_core.domain.query.nodes import MatchAll, Query
+from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
 from asyncevents_core.ports.indexer import (
     COUNTED,
@@ -119,9 +119,7 @@ class EmbeddedIndexer(Indexer):
             following = self._following()
             self._generations.end(keep=False)
             # Only now: a fill that is repeated after a kill must still meet them.
-            self._changing(
-                following, lambda writer: writer.delete_documents_by_term(DELETED, 1)
-            )
+            self._changing(following, lambda writer: writer.delete_documents_by_term(DELETED, 1))
 
     def abandon(self) -> None:
         """Remove the new generation."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,7 +20,12 @@ _LAST: Final = "\U0010ffff"
 
 
 def between(
-    lower: str | None, upper: str | None, *, above: bool = False, below: bool = False, start: str = ""
+    lower: str | None,
+    upper: str | None,
+    *,
+    above: bool = False,
+    below: bool = False,
+    start: str = "",
 ) -> Node | None:
     """Return the texts from `lower` to `upper`, in code point order, that begin with `start`.
 
@@ -44,7 +48,7 @@ def _both(lower: str, upper: str, above: bool, below: bool) -> Iterator[Node]:
         if lower == upper and not above and not below:
             yield literal(lower)
         return
-    common = len(os.path.commonprefix([lower, upper]))
+    common = _common(lower, upper)
     if common == len(lower):
         if not above:
             yield literal(lower)
@@ -55,6 +59,13 @@ def _both(lower: str, upper: str, above: bool, below: bool) -> Iterator[Node]:
         yield Sequence((literal(lower[:common]), Chars(_span(low, high)), ANYTHING))
     yield from _from(lower, common + 1, above)
     yield from _up_to(upper, common + 1, below)
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    pairs = zip(one, other, strict=False)
+    same = (number for number, (left, right) in enumerate(pairs) if left != right)
+    return next(same, min(len(one), len(other)))
 
 
 def _from(lower: str, fixed: int, above: bool) -> Iterator[Node]:
@@ -122,7 +133,11 @@ def _cover(
 ) -> Iterator[tuple[str, Node]]:
     if depth == len(levels):
         node = between(
-            lower and lower.full, upper and upper.full, above=above, below=below, start=start
+            lower.full if lower else None,
+            upper.full if upper else None,
+            above=above,
+            below=below,
+            start=start,
         )
         if node is not None:
             yield FULL, node

@@ -60,9 +60,10 @@ from asyncevents_core.domain.query.words import fold, words
 from asyncevents_core.errors import InvalidQuery
 
 _LARGEST: Final = 2**63 - 1
-_PRESENT: Final = frozenset(
-    name for name, kind in FIELDS.items() if kind is not FieldKind.TEXT
-) | {"uuid", "event_name"}
+_PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not FieldKind.TEXT) | {
+    "uuid",
+    "event_name",
+}
 _DEFAULT: Final = Pattern((f"{PAYLOAD}.", Wild.ANY))
 _SEPARATOR: Final = regex.Chars(((US, US),))
 
@@ -240,9 +241,7 @@ class Translator:
             options.append(self._text_range(query, above=above, below=below))
         return self._any(options)
 
-    def _text_range(
-        self, query: RangeQuery, *, above: bool, below: bool
-    ) -> tantivy.Query | None:
+    def _text_range(self, query: RangeQuery, *, above: bool, below: bool) -> tantivy.Query | None:
         lower, upper = (
             None if one is None else one.text.replace(US, " ")[:LONGEST]
             for one in (query.lower, query.upper)
@@ -285,9 +284,7 @@ def _at(path: str, found: Sequence[str]) -> list[str]:
 
 
 def _safe(pattern: Pattern) -> Pattern:
-    return Pattern(
-        tuple(safe_path(one) if isinstance(one, str) else one for one in pattern.parts)
-    )
+    return Pattern(tuple(safe_path(one) if isinstance(one, str) else one for one in pattern.parts))
 
 
 def _path(field: Field) -> regex.Node:

@@ -24,7 +24,9 @@ _DATE: Final = re.compile(
     r"(?:[.,](?P<fraction>[0-9]{1,9}))?)?)?(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?"
 )
 _MATH: Final = re.compile(r"(?P<anchor>now|.+?\|\|)(?P<steps>.*)", re.DOTALL)
-_STEP: Final = re.compile(r"(?P<sign>[+-])(?P<count>[0-9]{1,6})(?P<unit>[yMwdhHms])|/(?P<to>[yMwdhHms])")
+_STEP: Final = re.compile(
+    r"(?P<sign>[+-])(?P<count>[0-9]{1,6})(?P<unit>[yMwdhHms])|/(?P<to>[yMwdhHms])"
+)
 
 
 @frozen
@@ -167,7 +169,8 @@ def _zone(text: str | None) -> timezone:
 
 def _end(start: datetime, found: re.Match[str]) -> int:
     if found["fraction"]:
-        return instant(start) + 10 ** max(0, 6 - len(found["fraction"]))
+        digits = len(found["fraction"])
+        return instant(start) + int(10 ** max(0, 6 - digits))
     unit = next((unit for part, unit in _PARTS if found[part]), "y")
     try:
         return instant(_plus(start, 1, unit))

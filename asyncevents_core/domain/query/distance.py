@@ -24,12 +24,7 @@ def within(word: str, other: str, distance: int) -> bool:
                 current[column - 1] + 1,
                 last[column - 1] + (char != letter),
             )
-            if (
-                row > 1
-                and column > 1
-                and char == other[column - 2]
-                and word[row - 2] == letter
-            ):
+            if row > 1 and column > 1 and char == other[column - 2] and word[row - 2] == letter:
                 cost = min(cost, before[column - 2] + 1)
             current.append(cost)
         if min(current) > distance and min(last) > distance:

@@ -83,7 +83,8 @@ class RegexQuery(Query):
 @frozen(kw_only=True)
 class FuzzyQuery(Query):
     """One word of the value with up to `distance` (0 to 2) letters inserted, left out, replaced
-    or swapped with their neighbour. `word` is in the form that `words` returns."""
+    or swapped with their neighbour. `word` is in the form that `words` returns.
+    """
 
     field: Field
     word: str

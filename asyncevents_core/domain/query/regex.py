@@ -130,7 +130,9 @@ class _Reader:
     def _counted(self, node: Node) -> Node:
         found = _COUNT.match(self._text, self.position)
         if found is None:
-            raise RegexError("a count such as {2}, {2,} or {2,5}; \\{ is the character", self.position)
+            raise RegexError(
+                "a count such as {2}, {2,} or {2,5}; \\{ is the character", self.position
+            )
         least = int(found[1])
         most = None if found[2] == "," else int(found[3] or least)
         if least > MAX_REPEAT or (most is not None and not least <= most <= MAX_REPEAT):
@@ -152,7 +154,9 @@ class _Reader:
         if char == ".":
             return ANY
         if char in "*+?{":
-            raise RegexError(f"something to repeat before “{char}”; \\{char} is the character", start)
+            raise RegexError(
+                f"something to repeat before “{char}”; \\{char} is the character", start
+            )
         if char == "\\":
             return self._escape()
         return Chars(((char, char),))

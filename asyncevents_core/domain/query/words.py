@@ -25,10 +25,7 @@ def words(text: str) -> list[str]:
     >>> words("Veronica@Example.com"), words("GRÖSSE größe")
     (['veronica', 'example', 'com'], ['grösse', 'grösse'])
     """
-    if text.isascii():
-        found = _ASCII.findall(text.lower())
-    else:
-        found = _unicode().findall(fold(text))
+    found = _ASCII.findall(text.lower()) if text.isascii() else _unicode().findall(fold(text))
     if len(text) > MAX_WORD:
         found = [word[:MAX_WORD] for word in found]
     return found
