@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from asyncevents_core.testing.clock import ManualClock
     from asyncevents_core.testing.conformance import (
         BrokerConformance,
+        IndexerConformance,
         LedgerConformance,
         RetryManagerConformance,
         ServiceResolverConformance,
         SinkConformance,
     )
     from asyncevents_core.testing.driver import deliver, driven, opened, reason_of
+    from asyncevents_core.testing.indexer import MemoryIndexerType
     from asyncevents_core.testing.ledger import MemoryLedger
     from asyncevents_core.testing.published import PublishedEvents
     from asyncevents_core.testing.pytest_plugin import MakeApplication, MakeRequest
@@ -36,12 +38,14 @@ _HOMES = {
     "BatchingRecordingSinkType": "sinks",
     "BlockingRecordingSinkType": "sinks",
     "BrokerConformance": "conformance",
+    "IndexerConformance": "conformance",
     "LedgerConformance": "conformance",
     "MakeApplication": "pytest_plugin",
     "MakeRequest": "pytest_plugin",
     "ManualClock": "clock",
     "MemoryApplication": "application",
     "MemoryBroker": "broker",
+    "MemoryIndexerType": "indexer",
     "MemoryLedger": "ledger",
     "PublishedEvents": "published",
     "RecordingSinkType": "sinks",
@@ -59,12 +63,14 @@ __all__ = [
     "BatchingRecordingSinkType",
     "BlockingRecordingSinkType",
     "BrokerConformance",
+    "IndexerConformance",
     "LedgerConformance",
     "MakeApplication",
     "MakeRequest",
     "ManualClock",
     "MemoryApplication",
     "MemoryBroker",
+    "MemoryIndexerType",
     "MemoryLedger",
     "PublishedEvents",
     "RecordingSinkType",

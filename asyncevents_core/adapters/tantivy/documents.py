@@ -67,7 +67,7 @@ def register_tokenizer(index: tantivy.Index) -> None:
 
 def safe_path(path: str) -> str:
     """Return a path without characters that separate terms or tokens."""
-    return _UNSAFE.sub("\x1c", path)
+    return _UNSAFE.sub("\x1c", _whole_characters(path))
 
 
 @frozen
@@ -96,7 +96,6 @@ class DocumentMaker:
         made.add_integer("created", document.created)
         made.add_integer("attempt", document.attempt)
         made.add_integer("subscription_id", document.subscription_id)
-        made.add_text(LEAF, f"success{US}{text_key(text_of(document.success))}")
         add, paths, tokens = made.add_text, set[str](), list[str]()
         for path, value in document.leaves():
             terms = self._terms(path, value)
@@ -135,10 +134,7 @@ def tombstone(log_id: int) -> tantivy.Document:
 
 def terms_of(path: str, value: Scalar) -> Terms:
     """Return the terms of a leaf."""
-    text = text_of(value)
-    if not text.isascii():
-        # Half a surrogate pair, as JSON may escape it, is no text that could be written.
-        text = text.encode("utf-8", "replace").decode()
+    text = _whole_characters(text_of(value))
     at = safe_path(path) + US
     keys, ordered = [text_key(text)], list[str]()
     number = number_of(value)
@@ -158,6 +154,11 @@ def terms_of(path: str, value: Scalar) -> Terms:
         word=" ".join(found) if default else "",
         paths=tuple(_above(path)),
     )
+
+
+def _whole_characters(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON may escape but no index holds."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _above(path: str) -> list[str]:

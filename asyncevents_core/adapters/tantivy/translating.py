@@ -50,6 +50,11 @@ from asyncevents_core.domain.query.nodes import (
     Wild,
     WildcardQuery,
 )
+from asyncevents_core.domain.query.phrases import (
+    MAX_ARRANGEMENTS,
+    arrangements,
+    arrangements_of,
+)
 from asyncevents_core.domain.query.readings import (
     date_bounds,
     number_bounds,
@@ -188,7 +193,13 @@ class Translator:
     def _sequence(self, name: str, terms: Sequence[str], slop: int) -> tantivy.Query:
         if len(terms) == 1:
             return tantivy.Query.term_query(self._schema, name, terms[0])
-        return tantivy.Query.phrase_query(self._schema, name, list(terms), slop=slop)
+        if arrangements_of(len(terms), slop) > MAX_ARRANGEMENTS:
+            raise InvalidQuery("", 0, "a smaller distance for so many words")
+        # tantivy's own slop counts otherwise than Lucene's with more than two words.
+        return self._any(
+            tantivy.Query.phrase_query(self._schema, name, list(zip(places, terms, strict=True)))
+            for places in arrangements(len(terms), slop)
+        )
 
     def _paths(self, field: Field, found: Sequence[str]) -> list[str]:
         """Return the paths that a field without a single path covers and that hold all words."""
@@ -272,6 +283,8 @@ class Translator:
 
     def _exists(self, field: str | Pattern) -> tantivy.Query:
         if isinstance(field, Pattern):
+            if any(matches(field, name) for name in _PRESENT):
+                return tantivy.Query.all_query()
             return self._matching(PATH, of_pattern(_safe(field)))
         if field in _PRESENT:
             return tantivy.Query.all_query()

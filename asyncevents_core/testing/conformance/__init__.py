@@ -9,6 +9,7 @@ Inherit from a suite in a test module and override the fixtures that its docstri
 """
 
 from asyncevents_core.testing.conformance.broker import BrokerConformance
+from asyncevents_core.testing.conformance.indexer import IndexerConformance
 from asyncevents_core.testing.conformance.ledger import LedgerConformance
 from asyncevents_core.testing.conformance.resolver import ServiceResolverConformance
 from asyncevents_core.testing.conformance.retry import RetryManagerConformance
@@ -16,6 +17,7 @@ from asyncevents_core.testing.conformance.sink import SinkConformance
 
 __all__ = [
     "BrokerConformance",
+    "IndexerConformance",
     "LedgerConformance",
     "RetryManagerConformance",
     "ServiceResolverConformance",
