@@ -7,7 +7,7 @@ from typing import Final
 
 import tantivy
 
-from asyncevents_core.adapters.tantivy.automata import of_pattern, rendered
+from asyncevents_core.adapters.tantivy.automata import alternatives, of_pattern, rendered
 from asyncevents_core.adapters.tantivy.documents import (
     LEAF,
     PATH,
@@ -70,6 +70,10 @@ _PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not
     "event_name",
 }
 _DEFAULT: Final = Pattern((f"{PAYLOAD}.", Wild.ANY))
+_SMALLER: Final = (
+    "a shorter pattern, or a shorter bound of a range: this one is more than the embedded index "
+    "can search for"
+)
 _SEPARATOR: Final = regex.Chars(((US, US),))
 
 
@@ -175,7 +179,14 @@ class Translator:
         try:
             return tantivy.Query.regex_query(self._schema, name, rendered(node))
         except ValueError as error:
-            raise InvalidQuery("", 0, f"a simpler expression ({error})") from error
+            # The library limits the size of one automaton: so it becomes several.
+            parts = alternatives(node)
+            if len(parts) < 2:
+                raise InvalidQuery("", 0, _SMALLER) from error
+        half = len(parts) // 2
+        return self._any(
+            self._matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
+        )
 
     def _words(self, field: Field, found: Sequence[str], slop: int) -> tantivy.Query | None:
         if not found:

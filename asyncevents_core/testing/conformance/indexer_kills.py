@@ -8,8 +8,6 @@ import time
 from multiprocessing.connection import Connection
 from typing import Final
 
-import pytest
-
 from asyncevents_core.ports.indexer import AnyIndexerType
 from asyncevents_core.testing.conformance.indexer_base import (
     PATIENCE,
@@ -45,7 +43,7 @@ class IndexerKills(IndexerBase):
     ) -> None:
         """A process writes version after version of the same documents until it is killed."""
         if not shared:
-            pytest.skip("this index lives and dies with its process")
+            return
         source = random.Random(1)  # noqa: S311 - not for secrets
         written = 0
         for _ in range(_KILLS):
@@ -64,7 +62,7 @@ class IndexerKills(IndexerBase):
     ) -> None:
         """A process fills one document after the other, and is killed a few times."""
         if not shared:
-            pytest.skip("this index lives and dies with its process")
+            return
         with indexer_type.open(config) as indexer:
             indexer.upsert(documents(_NEVER))
         source = random.Random(2)  # noqa: S311 - not for secrets
