@@ -59,7 +59,7 @@ def make_schema() -> tantivy.Schema:
 
 
 def register_tokenizer(index: tantivy.Index) -> None:
-    """Teach an index just opened how tokens are separated. They are made here, in Python."""
+    """Teach an index just opened how words are separated. They are made here, in Python."""
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
     builder = builder.filter(tantivy.Filter.custom_stopword([_GAP]))
     index.register_tokenizer(_TOKENIZER, builder.build())
@@ -72,7 +72,7 @@ def safe_path(path: str) -> str:
 
 @frozen
 class Terms:
-    """The terms of one leaf."""
+    """The terms of one leaf; words are joined."""
 
     leaf: tuple[str, ...]
     value: tuple[str, ...]
@@ -91,31 +91,32 @@ class DocumentMaker:
 
     def make(self, document: AttemptDocument) -> tantivy.Document:
         """Return what is written. Raises `ValueError` if the body is no JSON object."""
-        made = tantivy.Document()
+        leaf, word_at = list[str](), list[str]()
+        seen, paths, words_of = set[str](), set[str](), dict[tuple[str, ...], str]()
+        for path, value in document.leaves():
+            terms = self._terms(path, value)
+            leaf += terms.leaf
+            if terms.value:
+                # The same value again makes no difference where its path does not count.
+                words_of[terms.value] = terms.word
+            if terms.word_at:
+                if path in seen:
+                    word_at.append(_GAPS)
+                word_at.append(terms.word_at)
+            if path not in seen:
+                seen.add(path)
+                paths.update(terms.paths)
+        made = tantivy.Document(
+            leaf=leaf,
+            value=[term for terms in words_of for term in terms],
+            word=[f" {_GAP} ".join(words_of.values())],
+            word_at=[" ".join(word_at)],
+            path=list(paths),
+        )
         made.add_integer("log_id", document.log_id)
         made.add_integer("created", document.created)
         made.add_integer("attempt", document.attempt)
         made.add_integer("subscription_id", document.subscription_id)
-        add, paths, tokens = made.add_text, set[str](), list[str]()
-        for path, value in document.leaves():
-            terms = self._terms(path, value)
-            for term in terms.leaf:
-                add(LEAF, term)
-            for term in terms.value:
-                add(VALUE, term)
-            if terms.word:
-                add(WORD, terms.word)
-            if terms.word_at:
-                if path in paths:
-                    tokens.append(_GAPS)
-                tokens.append(terms.word_at)
-            if path not in paths:
-                paths.add(path)
-                paths.update(terms.paths)
-        if tokens:
-            add(WORD_AT, " ".join(tokens))
-        for path in paths:
-            add(PATH, safe_path(path))
         return made
 
     def _terms(self, path: str, value: Scalar) -> Terms:
@@ -152,7 +153,7 @@ def terms_of(path: str, value: Scalar) -> Terms:
         value=tuple(keys) if default else (),
         word_at=" ".join([at + word for word in found]),
         word=" ".join(found) if default else "",
-        paths=tuple(_above(path)),
+        paths=tuple(_and_above(safe_path(path))),
     )
 
 
@@ -161,6 +162,6 @@ def _whole_characters(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _above(path: str) -> list[str]:
+def _and_above(path: str) -> list[str]:
     parts = path.split(".")
-    return [".".join(parts[:count]) for count in range(2, len(parts))]
+    return [path, *(".".join(parts[:count]) for count in range(2, len(parts)))]

@@ -22,6 +22,7 @@ from asyncevents_core.adapters.tantivy.keys import (
     US,
     date_key,
     number_key,
+    separated,
     text_key,
 )
 from asyncevents_core.adapters.tantivy.ranges import between, covering
@@ -265,7 +266,7 @@ class Translator:
 
     def _text_range(self, query: RangeQuery, *, above: bool, below: bool) -> tantivy.Query | None:
         lower, upper = (
-            None if one is None else one.text.replace(US, " ")[:LONGEST]
+            None if one is None else separated(one.text)[:LONGEST]
             for one in (query.lower, query.upper)
         )
         node = between(lower, upper, above=above, below=below)
