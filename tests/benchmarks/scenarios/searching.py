@@ -51,8 +51,8 @@ class Searching(Scenario):
 
     Once, not in rounds. Each attempt has an order number and a total of its own beside the
     payload. Indexing is measured in a process of its own, without making the documents; memory is
-    the most that it had resident, without mapped files. A search returns 25 hits and counts up to 10,000; each is made
-    30 times with other values, the median counts.
+    the most that it had resident, without mapped files. A search returns 25 hits and counts up
+    to 10,000; each is made 30 times with other values, the median counts.
     """
 
     name = "searching"
