@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -29,6 +30,8 @@ _PREFIX: Final = "ASYNCEVENTS_"
 _NOT_SETTINGS: Final = frozenset({MODULE_VARIABLE, "ASYNCEVENTS_REQUIRE_SERVICES"})
 _NOT_SETTINGS_PREFIXES: Final = ("ASYNCEVENTS_TEST_", "ASYNCEVENTS_LISTEN_")
 DEFAULT: Final = "default"
+_EMBEDDED: Final = "embedded"
+_SEARCH_LIBRARIES: Final = ("tantivy", "luqum")
 
 
 @frozen(kw_only=True)
@@ -197,21 +200,38 @@ def load_settings(
 
 def sink_config(settings: Settings, kind: SinkType[T]) -> T:
     """Return the configuration of a sink from SINKS. Raises `SettingsError`."""
-    problems: list[str] = []
-    path = f"SINKS[{kind.name!r}]"
-    config = structure(kind.config_class, settings.sinks.get(kind.name, {}), path, problems)
-    if problems:
-        raise SettingsError(problems, origin=settings.origins.get("SINKS", "the settings"))
-    return config
+    return _configured(settings, "SINKS", settings.sinks, kind.name, kind.config_class)
+
+
+def resolved_indexer(settings: Settings) -> str | None:
+    """Return the name of the indexer in use; None where nothing is indexed.
+
+    An INDEXER that nobody set stands for `embedded` where the extra `search` is installed, else
+    for none; ``INDEXER = None`` is off. `Settings.origins` tells these apart.
+    """
+    if settings.indexer is not None or settings.origins.get("INDEXER", DEFAULT) != DEFAULT:
+        return settings.indexer
+    installed = all(importlib.util.find_spec(name) is not None for name in _SEARCH_LIBRARIES)
+    return _EMBEDDED if installed else None
 
 
 def indexer_config(settings: Settings, kind: IndexerType[T]) -> T:
     """Return the configuration of an indexer from INDEXERS. Raises `SettingsError`."""
+    return _configured(settings, "INDEXERS", settings.indexers, kind.name, kind.config_class)
+
+
+def _configured(
+    settings: Settings,
+    setting: str,
+    options: Mapping[str, Mapping[str, object]],
+    name: str,
+    config_class: type[T],
+) -> T:
     problems: list[str] = []
-    path = f"INDEXERS[{kind.name!r}]"
-    config = structure(kind.config_class, settings.indexers.get(kind.name, {}), path, problems)
+    path = f"{setting}[{name!r}]"
+    config = structure(config_class, options.get(name, {}), path, problems)
     if problems:
-        raise SettingsError(problems, origin=settings.origins.get("INDEXERS", "the settings"))
+        raise SettingsError(problems, origin=settings.origins.get(setting, "the settings"))
     return config
 
 

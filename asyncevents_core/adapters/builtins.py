@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
 from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
-from asyncevents_core.adapters.tantivy.kind import EmbeddedIndexerType
+from asyncevents_core.adapters.tantivy import EmbeddedIndexerType
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.ports.indexer import AnyIndexerType
 from asyncevents_core.ports.resolver import ServiceResolverType
@@ -21,12 +21,12 @@ def asyncevents_register_service_resolvers() -> Sequence[ServiceResolverType]:
 
 
 @hookimpl
-def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
-    """Register `embedded`."""
-    return [EmbeddedIndexerType()]
-
-
-@hookimpl
 def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
     """Register `ledger` and `rabbitmq`."""
     return [LedgerRetryManagerType(), RabbitMqRetryManagerType()]
+
+
+@hookimpl
+def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
+    """Register `embedded`."""
+    return [EmbeddedIndexerType()]

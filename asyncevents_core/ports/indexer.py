@@ -50,13 +50,14 @@ class AttemptDocument:
     body: bytes = field(repr=False)
 
     def leaves(self) -> Iterator[Leaf]:
-        """Yield the texts of the attempt, and every value of the CloudEvent under ``data.``.
+        """Yield texts and success of the attempt, every value of the CloudEvent under ``data.``.
 
         Numbers and dates of the attempt are not among them. Raises `ValueError` if the body
         is no JSON object.
         """
         yield "uuid", self.uuid
         yield "event_name", self.event_name
+        yield "success", self.success
         yield "status", self.status
         yield "sink", self.sink
         yield "recipient_url", self.recipient_url
@@ -167,8 +168,8 @@ class Indexer(ABC):
 
         `before` is the last `log_id` of the page before: pages that follow each other so reach
         every hit once. With `limit` 0 it counts only; without `count` it saves the counting.
-        Raises `SearchTimeout` after `timeout` seconds, `IndexUnavailable`, and `InvalidQuery`
-        for a query that is beyond what the engine can do.
+        Raises `SearchTimeout` after `timeout` seconds (at once if it is 0), `IndexUnavailable`,
+        and `InvalidQuery` for a query that is beyond what the engine can do.
         """
 
     @abstractmethod

@@ -93,6 +93,7 @@ class Shown(Progress):
 @click.option(
     "--subscriptions", default=_DEFAULTS["subscriptions"], type=_COUNT, help="For `matching`."
 )
+@click.option("--documents", default=_DEFAULTS["documents"], type=_COUNT, help="For `searching`.")
 @click.option("--seed", default=_DEFAULTS["seed"], help="Of payloads and history.")
 @click.option("--fsync/--no-fsync", default=True, help="PostgreSQL's durability, for all peers.")
 @click.option("--keep", is_flag=True, help="Keep earlier results of scenarios that do not run now.")

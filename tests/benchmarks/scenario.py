@@ -31,6 +31,7 @@ class Options:
     history: int = 5_000_000
     endurance: int = 500_000
     subscriptions: int = 100_000
+    documents: int = 1_000_000
     seed: int = 1
     fsync: bool = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -12,8 +13,12 @@ import click
 import pytest
 
 from asyncevents_core import Failure, OutcomeKind, Settings, hookspecs, testing
+from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.adapters.tantivy import EmbeddedConfig
 from asyncevents_core.cli.app import cli
+from asyncevents_core.domain.query.fields import ATTRIBUTES, FIELDS
 from asyncevents_core.testing import (
+    IndexerConformance,
     RetryManagerConformance,
     ServiceResolverConformance,
     SinkConformance,
@@ -92,7 +97,12 @@ def test_every_outcome_is_there(kind):
     assert f"| `{kind.value}` |" in (REFERENCE / "outcomes.md").read_text()
 
 
-SUITES = (SinkConformance, ServiceResolverConformance, RetryManagerConformance)
+SUITES = (
+    SinkConformance,
+    ServiceResolverConformance,
+    RetryManagerConformance,
+    IndexerConformance,
+)
 
 
 def fixtures_of(owner):
@@ -115,6 +125,27 @@ def test_every_part_for_tests_is_there():
     names = [*testing.__all__, *fixtures_of(pytest_plugin)]
     assert [name for name in names if name not in text] == []
     assert {"published_events", "memory_application"} <= set(fixtures_of(pytest_plugin))
+
+
+def test_every_field_that_can_be_searched_is_there():
+    text = (REFERENCE / "search.md").read_text()
+    assert [name for name in (*FIELDS, "data.data.…") if f"| `{name}` |" not in text] == []
+    attributes = text.partition("unless x is a CloudEvents attribute (")[2].partition(")")[0]
+    assert set(re.findall(r"`(\w+)`", attributes)) == ATTRIBUTES
+
+
+def test_the_examples_of_queries_are_queries():
+    text = (REFERENCE / "search.md").read_text()
+    examples = text.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert len(examples) >= 6
+    for example in examples:
+        parse_query(example)
+
+
+def test_every_option_of_the_embedded_index_is_there():
+    section = (REFERENCE / "settings.md").read_text().partition("## `INDEXERS`")[2]
+    for one in attrs.fields(EmbeddedConfig):
+        assert f"| `{one.name}` | `{json.dumps(one.default)}` |" in section
 
 
 def test_every_extra_is_there():

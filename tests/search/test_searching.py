@@ -23,7 +23,7 @@ from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance import ledger_base as make
-from asyncevents_core.testing.indexer import MemoryIndexerConfig, MemoryIndexerType
+from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
 from asyncevents_core.testing.ledger import MemoryLedger
 from tests.unit.harness import OPERATOR
 
@@ -42,7 +42,7 @@ def ledger(clock):
 
 @pytest.fixture
 def indexer():
-    return MemoryIndexerType().open(MemoryIndexerConfig())
+    return MemoryIndexerType().open(MemoryIndexConfig())
 
 
 @pytest.fixture

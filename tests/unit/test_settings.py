@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 from attrs import field, frozen
 from cryptography.fernet import Fernet
 
 from asyncevents_core import SECRET, SinkType
+from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
 from asyncevents_core.errors import SettingsError
-from asyncevents_core.settings import Settings, load_settings, sink_config
+from asyncevents_core.settings import (
+    Settings,
+    indexer_config,
+    load_settings,
+    resolved_indexer,
+    sink_config,
+)
 
 
 def problems(values, **environ) -> list[str]:
@@ -197,3 +206,46 @@ def test_the_configuration_of_a_sink():
 def test_a_mapping_that_is_none_is_named(value):
     with pytest.raises(SettingsError, match="SINKS: expected a mapping, got"):
         Settings.from_mapping({"SINKS": value})
+
+
+def test_an_indexer_that_nobody_set_is_the_embedded_one_where_it_is_installed(monkeypatch):
+    unset = Settings.from_mapping({})
+    assert unset.indexer is None
+    assert unset.origins["INDEXER"] == "default"
+    assert resolved_indexer(unset) == "embedded"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert resolved_indexer(unset) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "environ"), [({"INDEXER": None}, {}), ({}, {"ASYNCEVENTS_INDEXER": "none"})]
+)
+def test_an_indexer_that_is_none_is_off(values, environ):
+    settings = Settings.from_mapping(values, environ=environ)
+    assert settings.origins["INDEXER"] != "default"
+    assert resolved_indexer(settings) is None
+
+
+def test_an_indexer_that_is_set_is_used_whatever_is_installed(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert resolved_indexer(Settings.from_mapping({"INDEXER": "other"})) == "other"
+
+
+def test_options_of_an_indexer_come_from_its_entry():
+    settings = Settings.from_mapping(
+        {"INDEXERS": {"embedded": {"memory_mb": 32}}},
+        environ={"ASYNCEVENTS_INDEXERS__EMBEDDED__PATH": "/var/lib/shop/index"},
+    )
+    kind = EmbeddedIndexerType()
+    assert indexer_config(settings, kind) == EmbeddedConfig(
+        path="/var/lib/shop/index", memory_mb=32
+    )
+    assert indexer_config(Settings.from_mapping({}), kind).path == "asyncevents-index"
+
+
+def test_mistakes_in_the_options_of_an_indexer_have_their_path():
+    settings = Settings.from_mapping({"INDEXERS": {"embedded": {"memory": 32, "searches": 0}}})
+    with pytest.raises(SettingsError) as caught:
+        indexer_config(settings, EmbeddedIndexerType())
+    assert len(caught.value.problems) == 2
+    assert all(one.startswith("INDEXERS['embedded']") for one in caught.value.problems)

@@ -38,6 +38,7 @@ from asyncevents_core.domain.query.nodes import (
     Query,
     Wild,
 )
+from asyncevents_core.domain.query.phrases import MAX_ARRANGEMENTS, arrangements_of
 from asyncevents_core.domain.query.words import words
 from asyncevents_core.errors import InvalidQuery
 
@@ -135,7 +136,10 @@ class Builder:
         slop = 0 if item._implicit_degree else item.degree
         if slop > MAX_SLOP:
             self._wrong(item.pos + item.term.size + 1, f"at most {MAX_SLOP} places")
-        return self._values.phrase(field, self._unescaped(item.term), slop, item.pos)
+        text = self._unescaped(item.term)
+        if arrangements_of(len(words(text)), slop) > MAX_ARRANGEMENTS:
+            self._wrong(item.pos + item.term.size + 1, "fewer places for so many words")
+        return self._values.phrase(field, text, slop, item.pos)
 
     def _fuzzy(self, item: Fuzzy, field: Field) -> Query:
         text = self._parts(item.term.value, item.pos)

@@ -161,6 +161,9 @@ class Lexer:
         if mark == "~" and before == "PHRASE" and degree is not None and not degree.isdigit():
             self._at += 1
             raise self._wrong("a whole number of places")
+        if mark == "^" and degree is None:
+            self._at += 1
+            raise self._wrong("a number, which makes no difference here")
         kind = "APPROX" if mark == "~" else "BOOST"
         return self._take(kind, TokenValue(degree), end)
 

@@ -27,6 +27,16 @@ def of_pattern(pattern: Pattern) -> Node:
     return Sequence(tuple(parts))
 
 
+def alternatives(node: Node) -> list[Node]:
+    """Return expressions that together match what this one does; more than one if it ends in |."""
+    match node:
+        case Choice():
+            return [one for option in node.options for one in alternatives(option)]
+        case Sequence(parts=(*start, end)):
+            return [Sequence((*start, one)) for one in alternatives(end)]
+    return [node]
+
+
 def rendered(node: Node) -> str:
     """Return an expression's text. No character in it stands for the separator of terms."""
     match node:

@@ -54,7 +54,7 @@ class Deadline:
     def run(self, function: Callable[[], T], *, timeout: float) -> T:
         """Return what `function` returns. Raises `SearchTimeout` after `timeout` seconds."""
         until = time.monotonic() + timeout
-        if not self._slots.acquire(timeout=timeout):
+        if timeout <= 0 or not self._slots.acquire(timeout=timeout):
             raise SearchTimeout(timeout)
         call = _Call(function)
 

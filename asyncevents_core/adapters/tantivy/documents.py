@@ -59,7 +59,7 @@ def make_schema() -> tantivy.Schema:
 
 
 def register_tokenizer(index: tantivy.Index) -> None:
-    """Teach an index just opened how tokens are separated. They are made here, in Python."""
+    """Teach an index just opened how words are separated. They are made here, in Python."""
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
     builder = builder.filter(tantivy.Filter.custom_stopword([_GAP]))
     index.register_tokenizer(_TOKENIZER, builder.build())
@@ -67,12 +67,12 @@ def register_tokenizer(index: tantivy.Index) -> None:
 
 def safe_path(path: str) -> str:
     """Return a path without characters that separate terms or tokens."""
-    return _UNSAFE.sub("\x1c", path)
+    return _UNSAFE.sub("\x1c", _whole_characters(path))
 
 
 @frozen
 class Terms:
-    """The terms of one leaf."""
+    """The terms of one leaf; words are joined."""
 
     leaf: tuple[str, ...]
     value: tuple[str, ...]
@@ -91,32 +91,32 @@ class DocumentMaker:
 
     def make(self, document: AttemptDocument) -> tantivy.Document:
         """Return what is written. Raises `ValueError` if the body is no JSON object."""
-        made = tantivy.Document()
+        leaf, word_at = list[str](), list[str]()
+        seen, paths, words_of = set[str](), set[str](), dict[tuple[str, ...], str]()
+        for path, value in document.leaves():
+            terms = self._terms(path, value)
+            leaf += terms.leaf
+            if terms.value:
+                # The same value again makes no difference where its path does not count.
+                words_of[terms.value] = terms.word
+            if terms.word_at:
+                if path in seen:
+                    word_at.append(_GAPS)
+                word_at.append(terms.word_at)
+            if path not in seen:
+                seen.add(path)
+                paths.update(terms.paths)
+        made = tantivy.Document(
+            leaf=leaf,
+            value=[term for terms in words_of for term in terms],
+            word=[f" {_GAP} ".join(words_of.values())],
+            word_at=[" ".join(word_at)],
+            path=list(paths),
+        )
         made.add_integer("log_id", document.log_id)
         made.add_integer("created", document.created)
         made.add_integer("attempt", document.attempt)
         made.add_integer("subscription_id", document.subscription_id)
-        made.add_text(LEAF, f"success{US}{text_key(text_of(document.success))}")
-        add, paths, tokens = made.add_text, set[str](), list[str]()
-        for path, value in document.leaves():
-            terms = self._terms(path, value)
-            for term in terms.leaf:
-                add(LEAF, term)
-            for term in terms.value:
-                add(VALUE, term)
-            if terms.word:
-                add(WORD, terms.word)
-            if terms.word_at:
-                if path in paths:
-                    tokens.append(_GAPS)
-                tokens.append(terms.word_at)
-            if path not in paths:
-                paths.add(path)
-                paths.update(terms.paths)
-        if tokens:
-            add(WORD_AT, " ".join(tokens))
-        for path in paths:
-            add(PATH, safe_path(path))
         return made
 
     def _terms(self, path: str, value: Scalar) -> Terms:
@@ -135,13 +135,9 @@ def tombstone(log_id: int) -> tantivy.Document:
 
 def terms_of(path: str, value: Scalar) -> Terms:
     """Return the terms of a leaf."""
-    text = text_of(value)
-    if not text.isascii():
-        # Half a surrogate pair, as JSON may escape it, is no text that could be written.
-        text = text.encode("utf-8", "replace").decode()
+    text = _whole_characters(text_of(value))
     at = safe_path(path) + US
-    keys = [text_key(text)]
-    ordered: list[str] = []
+    keys, ordered = [text_key(text)], list[str]()
     number = number_of(value)
     if number is not None:
         key = number_key(number)
@@ -157,10 +153,15 @@ def terms_of(path: str, value: Scalar) -> Terms:
         value=tuple(keys) if default else (),
         word_at=" ".join([at + word for word in found]),
         word=" ".join(found) if default else "",
-        paths=tuple(_above(path)),
+        paths=tuple(_and_above(safe_path(path))),
     )
 
 
-def _above(path: str) -> list[str]:
+def _whole_characters(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON may escape but no index holds."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _and_above(path: str) -> list[str]:
     parts = path.split(".")
-    return [".".join(parts[:count]) for count in range(2, len(parts))]
+    return [path, *(".".join(parts[:count]) for count in range(2, len(parts)))]

@@ -53,10 +53,15 @@ class Key:
 
 def text_key(text: str) -> str:
     """Return the term of a whole text, without a path."""
-    text = text.replace(US, " ")
+    text = separated(text)
     if len(text) <= LONGEST:
         return TEXT + text
     return LONG + hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
+
+
+def separated(text: str) -> str:
+    """Return a text without the character that stands between the parts of a term."""
+    return text.replace(US, " ")
 
 
 def number_key(number: Decimal) -> Key:

@@ -7,7 +7,7 @@ from typing import Final
 
 import tantivy
 
-from asyncevents_core.adapters.tantivy.automata import of_pattern, rendered
+from asyncevents_core.adapters.tantivy.automata import alternatives, of_pattern, rendered
 from asyncevents_core.adapters.tantivy.documents import (
     LEAF,
     PATH,
@@ -22,6 +22,7 @@ from asyncevents_core.adapters.tantivy.keys import (
     US,
     date_key,
     number_key,
+    separated,
     text_key,
 )
 from asyncevents_core.adapters.tantivy.ranges import between, covering
@@ -50,6 +51,11 @@ from asyncevents_core.domain.query.nodes import (
     Wild,
     WildcardQuery,
 )
+from asyncevents_core.domain.query.phrases import (
+    MAX_ARRANGEMENTS,
+    arrangements,
+    arrangements_of,
+)
 from asyncevents_core.domain.query.readings import (
     date_bounds,
     number_bounds,
@@ -65,6 +71,10 @@ _PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not
     "event_name",
 }
 _DEFAULT: Final = Pattern((f"{PAYLOAD}.", Wild.ANY))
+_SMALLER: Final = (
+    "a shorter pattern, or a shorter bound of a range: this one is more than the embedded index "
+    "can search for"
+)
 _SEPARATOR: Final = regex.Chars(((US, US),))
 
 
@@ -170,7 +180,14 @@ class Translator:
         try:
             return tantivy.Query.regex_query(self._schema, name, rendered(node))
         except ValueError as error:
-            raise InvalidQuery("", 0, f"a simpler expression ({error})") from error
+            # The library limits the size of one automaton: so it becomes several.
+            parts = alternatives(node)
+            if len(parts) < 2:
+                raise InvalidQuery("", 0, _SMALLER) from error
+        half = len(parts) // 2
+        return self._any(
+            self._matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
+        )
 
     def _words(self, field: Field, found: Sequence[str], slop: int) -> tantivy.Query | None:
         if not found:
@@ -188,7 +205,13 @@ class Translator:
     def _sequence(self, name: str, terms: Sequence[str], slop: int) -> tantivy.Query:
         if len(terms) == 1:
             return tantivy.Query.term_query(self._schema, name, terms[0])
-        return tantivy.Query.phrase_query(self._schema, name, list(terms), slop=slop)
+        if arrangements_of(len(terms), slop) > MAX_ARRANGEMENTS:
+            raise InvalidQuery("", 0, "a smaller distance for so many words")
+        # tantivy's own slop counts otherwise than Lucene's with more than two words.
+        return self._any(
+            tantivy.Query.phrase_query(self._schema, name, list(zip(places, terms, strict=True)))
+            for places in arrangements(len(terms), slop)
+        )
 
     def _paths(self, field: Field, found: Sequence[str]) -> list[str]:
         """Return the paths that a field without a single path covers and that hold all words."""
@@ -243,7 +266,7 @@ class Translator:
 
     def _text_range(self, query: RangeQuery, *, above: bool, below: bool) -> tantivy.Query | None:
         lower, upper = (
-            None if one is None else one.text.replace(US, " ")[:LONGEST]
+            None if one is None else separated(one.text)[:LONGEST]
             for one in (query.lower, query.upper)
         )
         node = between(lower, upper, above=above, below=below)
@@ -272,6 +295,8 @@ class Translator:
 
     def _exists(self, field: str | Pattern) -> tantivy.Query:
         if isinstance(field, Pattern):
+            if any(matches(field, name) for name in _PRESENT):
+                return tantivy.Query.all_query()
             return self._matching(PATH, of_pattern(_safe(field)))
         if field in _PRESENT:
             return tantivy.Query.all_query()

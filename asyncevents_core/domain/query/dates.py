@@ -169,8 +169,8 @@ def _zone(text: str | None) -> timezone:
 
 def _end(start: datetime, found: re.Match[str]) -> int:
     if found["fraction"]:
-        width: int = 10 ** max(0, 6 - len(found["fraction"]))
-        return instant(start) + width
+        digits = len(found["fraction"])
+        return instant(start) + int(10 ** max(0, 6 - digits))
     unit = next((unit for part, unit in _PARTS if found[part]), "y")
     try:
         return instant(_plus(start, 1, unit))

@@ -17,6 +17,7 @@ from tests.benchmarks.scenarios.memory import Memory
 from tests.benchmarks.scenarios.publishing import Publishing
 from tests.benchmarks.scenarios.rest import Rest
 from tests.benchmarks.scenarios.scaling import Scaling
+from tests.benchmarks.scenarios.searching import Searching
 from tests.benchmarks.scenarios.sinks import Sinks
 from tests.benchmarks.scenarios.start_up import StartUp
 from tests.benchmarks.scenarios.transports import Transports
@@ -36,4 +37,5 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     Memory(),
     Growth(),
     Rest(),
+    Searching(),
 )

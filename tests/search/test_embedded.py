@@ -1,0 +1,163 @@
+"""The embedded index: its folder, its one writer, searches that take too long."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
+from asyncevents_core.adapters.tantivy.deadline import Deadline
+from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, WildcardQuery
+from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra, SearchTimeout
+from tests.search.documents import DOCUMENTS
+
+WRITER = """
+import sys
+from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
+indexer = EmbeddedIndexerType().open(EmbeddedConfig(path=sys.argv[1], memory_mb=16))
+indexer.delete([99])
+print("writing", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    return EmbeddedConfig(path=str(tmp_path / "index"), memory_mb=16)
+
+
+@pytest.fixture
+def indexer(config):
+    with EmbeddedIndexerType().open(config) as opened:
+        yield opened
+
+
+def state_of(config):
+    with open(f"{config.path}/state.json") as file:
+        return json.load(file)
+
+
+def change_state(config, **values):
+    state = state_of(config)
+    with open(f"{config.path}/state.json", "w") as file:
+        json.dump({**state, **values}, file)
+
+
+def test_opening_and_searching_make_no_folder(indexer, tmp_path):
+    assert indexer.search(MatchAll(), limit=1).total == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_another_layout_says_what_to_do(indexer, config):
+    indexer.upsert(DOCUMENTS)
+    change_state(config, layout=0)
+    with pytest.raises(IndexUnavailable, match="Remove the folder and run `asyncevents reindex`"):
+        indexer.search(MatchAll(), limit=1)
+
+
+def test_a_damaged_state_says_where(indexer, config, tmp_path):
+    indexer.upsert(DOCUMENTS)
+    (tmp_path / "index/state.json").write_text("{")
+    with pytest.raises(IndexUnavailable, match="index: cannot be read"):
+        indexer.upsert(DOCUMENTS)
+
+
+def test_a_missing_generation_says_what_to_do(config):
+    with EmbeddedIndexerType().open(config) as first:
+        first.upsert(DOCUMENTS)
+    change_state(config, serving="g-gone")
+    with (
+        EmbeddedIndexerType().open(config) as second,
+        pytest.raises(IndexUnavailable, match="asyncevents reindex"),
+    ):
+        second.search(MatchAll(), limit=1)
+
+
+def test_a_path_that_is_no_folder_is_unavailable(tmp_path):
+    (tmp_path / "file").write_text("")
+    config = EmbeddedConfig(path=str(tmp_path / "file"))
+    with EmbeddedIndexerType().open(config) as opened, pytest.raises(IndexUnavailable):
+        opened.upsert(DOCUMENTS)
+
+
+def test_a_second_writer_is_refused_while_the_first_lives(indexer, config):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, config.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "writing\n"
+    with pytest.raises(IndexUnavailable, match="One process at a time writes"):
+        indexer.upsert(DOCUMENTS)
+    assert indexer.count() == 0
+    process.communicate("")
+    indexer.upsert(DOCUMENTS)
+    assert indexer.count() == len(DOCUMENTS)
+
+
+def test_generations_that_a_kill_left_behind_are_removed(indexer, config, tmp_path):
+    indexer.upsert(DOCUMENTS)
+    (tmp_path / "index/g-leftover").mkdir()
+    indexer.rebuild().abandon()
+    generations = [one.name for one in (tmp_path / "index").glob("g-*")]
+    assert generations == [state_of(config)["serving"]]
+
+
+def test_without_the_extra_it_says_how_to_install_it(config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    monkeypatch.delitem(sys.modules, "asyncevents_core.adapters.tantivy.indexer", raising=False)
+    monkeypatch.delitem(sys.modules, "asyncevents_core.adapters.tantivy.deadline", raising=False)
+    with pytest.raises(MissingExtra, match=r"asyncevents-core\[search\]"):
+        EmbeddedIndexerType().open(config)
+
+
+def test_a_parser_without_luqum_says_how_to_install_it(monkeypatch):
+    for name in [one for one in sys.modules if one.startswith("luqum")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "luqum", None)
+    for name in ("building", "lexer", "booleans"):
+        monkeypatch.delitem(sys.modules, f"asyncevents_core.adapters.lucene.{name}", raising=False)
+        package = sys.modules["asyncevents_core.adapters.lucene"]
+        monkeypatch.delattr(package, name, raising=False)
+    with pytest.raises(MissingExtra, match=r"asyncevents-core\[search\]"):
+        parse_query("a")
+
+
+def test_what_is_larger_than_one_automaton_is_searched_in_parts(indexer):
+    indexer.upsert(DOCUMENTS)
+    query = parse_query(f"data.{'long_name_' * 20}:[1111111111111111 TO 99999999999999999999]")
+    assert isinstance(query, RangeQuery)
+    assert indexer.search(query, limit=1).total == 0
+
+
+def test_what_cannot_be_split_is_refused_with_a_reason(indexer):
+    indexer.upsert(DOCUMENTS)
+    query = parse_query(f"data.name:{'東' * 900}*")
+    assert isinstance(query, WildcardQuery)
+    with pytest.raises(InvalidQuery, match="a shorter pattern"):
+        indexer.search(query, limit=1)
+
+
+def test_searches_that_take_too_long_are_given_up_and_cannot_pile_up():
+    deadline, released = Deadline(at_once=2), threading.Event()
+    for _ in range(2):
+        with pytest.raises(SearchTimeout):
+            deadline.run(released.wait, timeout=0.01)
+    with pytest.raises(SearchTimeout):
+        deadline.run(lambda: 1, timeout=0.01)
+    released.set()
+    assert deadline.run(lambda: 1, timeout=60.0) == 1
+
+
+def test_an_error_in_a_search_is_raised_where_it_was_asked_for():
+    def fail() -> None:
+        raise InvalidQuery("a", 0, "something")
+
+    with pytest.raises(InvalidQuery):
+        Deadline(at_once=1).run(fail, timeout=60.0)
