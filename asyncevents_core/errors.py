@@ -258,7 +258,7 @@ class IndexUnavailable(IndexerError):
 
 
 class SearchOff(IndexerError):
-    """There is no index: INDEXER is not set."""
+    """There is no index: INDEXER is None, or unset and the extra `search` is not installed."""
 
 
 class SearchTimeout(IndexerError):

@@ -59,7 +59,7 @@ def logs(
 ) -> None:
     """List attempts, newest first, or those that QUERY finds, in Lucene's syntax.
 
-    Searching needs an index: INDEXER = "embedded". With QUERY, --json and --csv are not limited:
+    Searching needs an index, which workers keep (extra `search`). With QUERY, --json and --csv are not limited:
     they stream every hit. `asyncevents trace UUID` shows one delivery in full.
 
     \b

@@ -14,7 +14,7 @@ from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 logger = logging.getLogger("asyncevents.indexing")
 
 TASK: Final = "index"
-LEASE: Final = 60.0
+LEASE: Final = 30.0
 """Seconds for which one process has the index for itself; renewed with every step."""
 BATCH: Final = 500
 

@@ -8,7 +8,6 @@ from attrs import frozen
 
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.errors import SearchOff
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
@@ -35,7 +34,7 @@ class LogSearch:
     """Searches an open index. Thread-safe. `parse` turns a text into a query."""
 
     def __init__(
-        self, ledger: Ledger, indexer: Indexer | None, parse: Callable[[str], Query]
+        self, ledger: Ledger, indexer: Indexer, parse: Callable[[str], Query]
     ) -> None:
         self._ledger = ledger
         self._indexer = indexer
@@ -44,10 +43,9 @@ class LogSearch:
     def page(self, text: str, *, limit: int, before: int | None = None) -> SearchPage:
         """Return a page of what a query finds.
 
-        Raises `SearchOff` without an indexer, `InvalidQuery`, `SearchTimeout`,
-        `IndexUnavailable`.
+        Raises `InvalidQuery`, `SearchTimeout`, `IndexUnavailable`, `LedgerError`.
         """
-        found = self._index().search(self._parse(text), limit=limit + 1, before=before)
+        found = self._indexer.search(self._parse(text), limit=limit + 1, before=before)
         ids = found.log_ids[:limit]
         rows = self._ledger.read(lambda queries: queries.logs_of(ids))
         behind = self._ledger.read(lambda queries: queries.index_backlog())
@@ -61,9 +59,9 @@ class LogSearch:
 
     def all(self, text: str) -> Iterator[LoggedAttempt]:
         """Yield every hit, newest first, in constant memory. Raises as `page`."""
-        indexer, query, before = self._index(), self._parse(text), None
+        query, before = self._parse(text), None
         while True:
-            found = indexer.search(query, limit=PAGE, before=before, count=False)
+            found = self._indexer.search(query, limit=PAGE, before=before, count=False)
             if not found.log_ids:
                 return
             ids = found.log_ids
@@ -72,13 +70,4 @@ class LogSearch:
 
     def close(self) -> None:
         """Close the index. Called once."""
-        if self._indexer is not None:
-            self._indexer.close()
-
-    def _index(self) -> Indexer:
-        if self._indexer is None:
-            raise SearchOff(
-                "search is off: no index. Install asyncevents-core[search], set INDEXER = "
-                "'embedded', and run a worker"
-            )
-        return self._indexer
+        self._indexer.close()
