@@ -30,7 +30,13 @@ from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, Sink
-from asyncevents_core.settings import Settings, indexer_config, resolved_indexer, sink_config, why_off
+from asyncevents_core.settings import (
+    Settings,
+    indexer_config,
+    resolved_indexer,
+    sink_config,
+    why_off,
+)
 from asyncevents_core.structuring import structure
 
 

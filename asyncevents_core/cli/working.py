@@ -76,9 +76,7 @@ def worker(
     sys.exit(code)
 
 
-def _shares(
-    roles: tuple[Role, ...], processes: int, *, indexing: bool
-) -> list[tuple[Role, ...]]:
+def _shares(roles: tuple[Role, ...], processes: int, *, indexing: bool) -> list[tuple[Role, ...]]:
     """Return what each process consumes: `index` gets one of its own, beside the others."""
     others = tuple(role for role in roles if role is not Role.INDEX)
     if not others:

@@ -33,9 +33,7 @@ class SearchPage:
 class LogSearch:
     """Searches an open index. Thread-safe. `parse` turns a text into a query."""
 
-    def __init__(
-        self, ledger: Ledger, indexer: Indexer, parse: Callable[[str], Query]
-    ) -> None:
+    def __init__(self, ledger: Ledger, indexer: Indexer, parse: Callable[[str], Query]) -> None:
         self._ledger = ledger
         self._indexer = indexer
         self._parse = parse

@@ -175,6 +175,9 @@ class MemoryQueries(AccessQueries, LedgerQueries):
         row = self._tables.subscriptions.get(subscription_id)
         return None if row is None else row.value()
 
+    def is_task_taken(self, name: str) -> bool:
+        return (self._tables.tasks.get(name) or 0) > self.now()
+
     def workers(self) -> Sequence[WorkerRow]:
         return sorted(self._tables.workers, key=attrgetter("started_at", "id"))
 

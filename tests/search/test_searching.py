@@ -12,56 +12,18 @@ import sys
 import time
 
 import pytest
-from attrs import evolve
 
-from asyncevents_core import AsyncEvents, NewSubscription, Settings
-from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.engine.indexing import IndexFeed, IndexLease
+from asyncevents_core import Settings
+from asyncevents_core.engine.indexing import IndexFeed, index_lease
 from asyncevents_core.engine.overrides import set_overrides
-from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance import ledger_base as make
-from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
-from asyncevents_core.testing.ledger import MemoryLedger
+from tests.search.steps import asyncevents, attempts
 from tests.unit.harness import OPERATOR
 
 WAIT = 30.0
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-def ledger(clock):
-    return MemoryLedger(clock_offset=clock.offset)
-
-
-@pytest.fixture
-def indexer():
-    return MemoryIndexerType().open(MemoryIndexConfig())
-
-
-@pytest.fixture
-def search(ledger, indexer):
-    return LogSearch(ledger, indexer, parse_query)
-
-
-def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}'):
-    """Make so many deliveries with one attempt each, queued for the index."""
-    number = make.subscribe(ledger, make_subscription())
-    for _ in range(count):
-        (event_id,) = make.publish(ledger, make_event(name="order.created"))
-        ledger.run(lambda tx, one=event_id: tx.store_bodies({one: body}))
-        row = evolve(make.waiting(subscription_id=number), event_id=event_id)
-        make.insert(ledger, row)
-        ledger.run(lambda tx, row=row: tx.record_attempts([make_attempt(delivery_id=row.id)]))
-        ledger.run(lambda tx, row=row: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
 
 
 def test_what_is_queued_is_found(ledger, indexer, search):
@@ -124,7 +86,7 @@ def test_a_wrong_query_is_told(search):
 
 
 def test_one_process_at_a_time_has_the_lease(ledger, clock):
-    one, other = IndexLease(ledger), IndexLease(ledger)
+    one, other = index_lease(ledger), index_lease(ledger)
     assert one.keep()
     assert not other.keep()
     clock.advance(29)
@@ -139,33 +101,6 @@ def test_one_process_at_a_time_has_the_lease(ledger, clock):
 
 
 # -- a worker, an index in a folder, the command ----------------------------------------------
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    settings = {
-        "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
-        "BROKER_URL": f"sqla+sqlite:///{tmp_path}/broker.db",
-        "EVENTS": {"order.created": {}, "order.cancelled": {}},
-        "INDEXER": "embedded",
-        "INDEXERS": {"embedded": {"path": str(tmp_path / "index"), "memory_mb": 16}},
-    }
-    lines = [f"{name} = {value!r}" for name, value in settings.items()]
-    (tmp_path / "search_settings.py").write_text("\n".join(lines))
-    with AsyncEvents(Settings.from_mapping(settings)) as events:
-        events.upgrade()
-        for name in settings["EVENTS"]:
-            events.subscribe(NewSubscription(event_name=name, sink="file", target=f"{name}.jsonl"))
-        yield events
-
-
-def asyncevents(*arguments):
-    environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
-    command = [sys.executable, "-m", "asyncevents_core", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
 
 
 def test_a_worker_indexes_and_the_command_finds(project, tmp_path):

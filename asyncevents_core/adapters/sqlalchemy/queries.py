@@ -18,6 +18,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     event,
     replay,
     subscription,
+    task,
     worker,
 )
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
@@ -216,6 +217,10 @@ class SqlQueries(AccessQueries, LedgerQueries):
         statement = select(subscription).where(subscription.c.id == subscription_id)
         row = self._connection.execute(statement).one_or_none()
         return None if row is None else rows.to_subscription(row, self._cipher)
+
+    def is_task_taken(self, name: str) -> bool:
+        statement = select(task.c.due_at > self.now()).where(task.c.name == name)
+        return bool(self._connection.execute(statement).scalar_one_or_none())
 
     def workers(self) -> Sequence[WorkerRow]:
         statement = select(worker).order_by(worker.c.started_at, worker.c.id)
