@@ -78,11 +78,11 @@ def worker(
 
 def _shares(roles: tuple[Role, ...], processes: int, *, indexing: bool) -> list[tuple[Role, ...]]:
     """Return what each process consumes: `index` gets one of its own, beside the others."""
-    others = tuple(role for role in roles if role is not Role.INDEX)
+    others: tuple[Role, ...] = tuple(role for role in roles if role is not Role.INDEX)
     if not others:
         return [roles]
-    alone = [(Role.INDEX,)] if indexing and Role.INDEX in roles else []
-    return [others] * processes + alone
+    shares = [others] * processes
+    return [*shares, (Role.INDEX,)] if indexing and Role.INDEX in roles else shares
 
 
 def _roles(consumers: str) -> tuple[Role, ...]:

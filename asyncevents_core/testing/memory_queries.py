@@ -144,9 +144,16 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
         return [one for one in memory_index.logged(self._tables) if one.log_id > after][:limit]
 
-    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
-        found = memory_index.logged(self._tables)
-        return [one for one in reversed(found) if one.log_id in log_ids]
+    def logs_of(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
+        found = self.logs(LogFilter(tenant=tenant), limit=len(self._tables.attempts), before=None)
+        return [one for one in found if one.log_id in log_ids]
+
+    def subscriptions_of(self, tenant: str) -> Sequence[int]:
+        return [
+            one.subscription.id
+            for one in self._tables.subscriptions
+            if one.subscription.tenant == tenant
+        ]
 
     def index_backlog(self) -> IndexBacklog:
         return memory_index.backlog(self._tables)

@@ -38,3 +38,8 @@ def started(*arguments, **options):
     environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
     command = [sys.executable, "-m", "asyncevents_core", *arguments]
     return subprocess.Popen(command, env=environment, **options)
+
+
+def everything(search, text="*:*"):
+    """Return all rows that a search finds."""
+    return [row for page in search.pages(text) for row in page]

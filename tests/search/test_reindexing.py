@@ -15,16 +15,16 @@ from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
-from tests.search.steps import asyncevents, attempts, started
+from tests.search.steps import asyncevents, attempts, everything, started
 
 
-def everything(ledger):
+def all_of(ledger):
     rows = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=100_000))
     return [one.log_id for one in rows]
 
 
 def found(ledger, indexer):
-    return sorted(one.log_id for one in LogSearch(ledger, indexer, parse_query).all("*:*"))
+    return sorted(one.log_id for one in everything(LogSearch(ledger, indexer, parse_query)))
 
 
 def test_an_index_that_was_lost_is_built_from_the_ledger(ledger, indexer):
@@ -37,7 +37,7 @@ def test_an_index_that_was_lost_is_built_from_the_ledger(ledger, indexer):
     assert (done.added, done.refused, done.resumed) == (BATCH + 3, 0, False)
     assert [one.log_id for one in heard] == [0, BATCH, BATCH + 3]
     assert {one.newest for one in heard} == {BATCH + 3}
-    assert found(ledger, lost) == everything(ledger)
+    assert found(ledger, lost) == all_of(ledger)
 
 
 def test_what_is_new_meanwhile_is_found_at_once_and_afterwards(ledger, indexer, search):
@@ -46,13 +46,13 @@ def test_what_is_new_meanwhile_is_found_at_once_and_afterwards(ledger, indexer, 
 
     def meanwhile(_):
         attempts(ledger, 1)
-        assert search.page("*:*", limit=1).total == len(everything(ledger)) - 1
+        assert search.page("*:*", limit=1).total == len(all_of(ledger)) - 1
 
     with Reindex(ledger, indexer) as run:
         run.run(meanwhile)
     while IndexFeed(ledger, indexer).step():
         pass
-    assert found(ledger, indexer) == everything(ledger)
+    assert found(ledger, indexer) == all_of(ledger)
 
 
 def test_an_interrupted_one_goes_on_where_it_was(ledger, indexer):
@@ -72,7 +72,7 @@ def test_an_interrupted_one_goes_on_where_it_was(ledger, indexer):
         done = run.run()
     assert (done.added, done.resumed) == (BATCH + 5, True)
     assert not indexer.is_rebuilding()
-    assert found(ledger, indexer) == everything(ledger)
+    assert found(ledger, indexer) == all_of(ledger)
 
 
 def test_an_interrupted_one_can_be_given_up(ledger, indexer):
@@ -170,7 +170,7 @@ def test_a_killed_command_goes_on(project):
     assert done.returncode == 0, done.stderr
     told = re.match(r"(\d+) attempts indexed", done.stdout)
     assert told is not None
-    assert found(project.runtime.ledger, indexer_of(project)) == everything(project.runtime.ledger)
+    assert found(project.runtime.ledger, indexer_of(project)) == all_of(project.runtime.ledger)
     assert asyncevents("reindex", "--abandon").stdout == "there is nothing to remove\n"
 
 

@@ -20,7 +20,7 @@ from asyncevents_core.errors import InvalidQuery, SearchOff
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing.conformance import ledger_base as make
-from tests.search.steps import asyncevents, attempts
+from tests.search.steps import asyncevents, attempts, everything
 from tests.unit.harness import OPERATOR
 
 WAIT = 30.0
@@ -35,7 +35,7 @@ def test_what_is_queued_is_found(ledger, indexer, search):
     assert [one.log_id for one in page.rows] == [3, 2]
     assert (page.total, page.exact, page.next, page.behind.waiting) == (3, True, 2, 0)
     assert [one.log_id for one in search.page("*:*", limit=2, before=2).rows] == [1]
-    assert [one.log_id for one in search.all("*:*")] == [3, 2, 1]
+    assert [one.log_id for one in everything(search)] == [3, 2, 1]
 
 
 def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):
@@ -62,8 +62,9 @@ def test_what_the_index_refuses_is_set_aside_and_told(ledger, indexer, search, c
 def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
     attempts(ledger, 1)
     IndexFeed(ledger, indexer).step()
-    (hit,) = search.all("*:*")
-    ledger.run(lambda tx: tx.mark_fanned_out([hit.event.id]))
+    (hit,) = everything(search)
+    (logged,) = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=1))
+    ledger.run(lambda tx: tx.mark_fanned_out([logged.event.id]))
     ledger.run(lambda tx: tx.mark_delivered([hit.attempt.delivery_id]))
     clock.advance(3600 * 24 * 31)
     before = make.now(ledger)
@@ -196,6 +197,6 @@ def test_killed_workers_leave_nothing_out_and_nothing_double(project):
     logged = project.runtime.ledger.read(
         lambda queries: queries.logged_attempts(after=0, limit=10_000)
     )
-    found = [one.log_id for one in project.runtime.search.all("*:*")]
+    found = [one.log_id for one in everything(project.runtime.search)]
     assert sorted(found) == [one.log_id for one in logged]
     assert len({one.event.id for one in logged}) == count
