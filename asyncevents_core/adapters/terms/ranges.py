@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.adapters.tantivy.keys import FULL, Key
+from asyncevents_core.adapters.terms.keys import FULL, Key
 from asyncevents_core.domain.query.regex import (
     ANYTHING,
     Chars,
