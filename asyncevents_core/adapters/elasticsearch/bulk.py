@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Literal
 
 from attrs import frozen
@@ -22,6 +24,9 @@ _TOO_LARGE: Final = 413
 _REFUSED: Final = frozenset({400, _TOO_LARGE})
 
 
+Kind = Literal["index", "create", "delete"]
+
+
 @frozen
 class Action:
     """One document to write, under an alias for writing, or to delete.
@@ -29,7 +34,7 @@ class Action:
     `create` writes only where there is none of that id.
     """
 
-    kind: Literal["index", "create", "delete"]
+    kind: Kind
     alias: str
     log_id: int
     source: bytes = b""
@@ -43,29 +48,44 @@ class Action:
 
 
 class Bulk:
-    """Sends actions, in their order for each document. Stateless between calls."""
+    """Sends actions, no two for the same document in one call. Stateless between calls.
+
+    `size` is that of a request in bytes; `parallel` of them are under way at once.
+    """
 
     def __init__(
         self,
         client: Elasticsearch,
         *,
         size: int,
+        parallel: int,
         pauses: Sequence[float] = PAUSES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._size = size
+        self._parallel = parallel
         self._pauses = pauses
         self._sleep = sleep
 
-    def write(self, actions: Sequence[Action]) -> list[Rejected]:
+    def write(self, actions: Iterable[Action]) -> list[Rejected]:
         """Write, durably; return what is refused for good. Raises `IndexUnavailable`."""
         rejected: list[Rejected] = []
-        for some in self._requests(actions):
-            rejected += self._write(some)
+        under_way = deque[Future[list[Rejected]]]()
+        with ThreadPoolExecutor(self._parallel, thread_name_prefix="elasticsearch") as pool:
+            for some in self._requests(actions):
+                if len(under_way) >= self._parallel:
+                    rejected += under_way.popleft().result()
+                under_way.append(pool.submit(self._reach, some))
+            for one in under_way:
+                rejected += one.result()
         return rejected
 
-    def _requests(self, actions: Sequence[Action]) -> Iterator[Sequence[Action]]:
+    def _reach(self, actions: Sequence[Action]) -> list[Rejected]:
+        with reaching():
+            return self._write(actions)
+
+    def _requests(self, actions: Iterable[Action]) -> Iterator[Sequence[Action]]:
         some: list[Action] = []
         size = 0
         for one in actions:
@@ -112,12 +132,6 @@ class Bulk:
     def _post(self, actions: Sequence[Action]) -> Sequence[Mapping[str, Any]]:
         lines: Any = [line for one in actions for line in one.lines]
         return list(self._client.bulk(operations=lines, require_alias=True)["items"])
-
-
-def write(bulk: Bulk, actions: Sequence[Action]) -> list[Rejected]:
-    """Write as `Bulk.write`, with the client's errors turned into `IndexUnavailable`."""
-    with reaching():
-        return bulk.write(actions)
 
 
 def _sorted(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from asyncevents_core.adapters.elasticsearch.bulk import Action, Bulk, write
+from asyncevents_core.adapters.elasticsearch.batches import Batch
+from asyncevents_core.adapters.elasticsearch.bulk import Action, Bulk, Kind
 from asyncevents_core.adapters.elasticsearch.calls import make_client, reaching
 from asyncevents_core.adapters.elasticsearch.documents import DELETED, DocumentMaker, tombstone
 from asyncevents_core.adapters.elasticsearch.indices import Indices
@@ -43,18 +44,16 @@ class ElasticsearchIndexer(Indexer):
 
     def upsert(self, documents: Sequence[AttemptDocument]) -> Sequence[Rejected]:
         """See `Indexer`."""
-        newest = {one.log_id: one for one in documents}
-        if not newest:
+        if not documents:
             return []
-        made, rejected = self._made(newest.values())
+        batch = Batch(self._maker, documents)
         with self._writing:
             state = self._indices.read()
             # The new generation first: killed in between, the caller repeats the whole call.
             if state.next is not None:
-                self._replace(state.next, made, [one.log_id for one in rejected], serving=False)
+                self._replace(state.next, batch, serving=False)
             serving = state.serving or self._indices.fresh()
-            refused = self._replace(serving, made, [one.log_id for one in rejected], serving=True)
-        return rejected + refused
+            return self._replace(serving, batch, serving=True)
 
     def delete(self, log_ids: Collection[int]) -> None:
         """See `Indexer`."""
@@ -63,10 +62,11 @@ class ElasticsearchIndexer(Indexer):
         with self._writing:
             state = self._indices.read()
             if state.next is not None:
-                graves = {one: tombstone(one) for one in log_ids}
-                self._replace(state.next, graves, (), serving=False)
+                held = self._indices.holding(state.next, log_ids, serving=False)
+                graves = ((one, tombstone(one)) for one in set(log_ids))
+                self._bulk.write(_actions("index", held, graves))
             if state.serving is not None:
-                self._replace(state.serving, {}, log_ids, serving=True)
+                self._take_out(state.serving, log_ids)
                 if state.next is None:
                     self._drop_empty(state.serving, log_ids)
 
@@ -138,13 +138,12 @@ class ElasticsearchIndexer(Indexer):
 
     def fill(self, documents: Sequence[AttemptDocument], cursor: int) -> Sequence[Rejected]:
         """Add what the new generation does not have."""
-        newest = {one.log_id: one for one in documents}
-        made, rejected = self._made(newest.values())
+        batch = Batch(self._maker, documents)
         with self._writing:
-            following = self._indices.holding(self._following(), made, serving=False)
-            refused = write(self._bulk, _actions("create", following, made))
+            following = self._indices.holding(self._following(), batch.log_ids, serving=False)
+            refused = self._bulk.write(_actions("create", following, batch))
             self._indices.remember(following, cursor)
-        return rejected + refused
+        return batch.rejected + refused
 
     def finish(self) -> None:
         """Let the new generation serve."""
@@ -174,7 +173,7 @@ class ElasticsearchIndexer(Indexer):
 
     @functools.cached_property
     def _bulk(self) -> Bulk:
-        return Bulk(self._client, size=self._config.bulk_bytes)
+        return Bulk(self._client, size=self._config.bulk_bytes, parallel=self._config.parallel)
 
     def _following(self) -> Generation:
         following = self._indices.read().next
@@ -182,37 +181,21 @@ class ElasticsearchIndexer(Indexer):
             raise IndexUnavailable("this rebuild has ended: begin another one")
         return following
 
-    def _made(
-        self, documents: Iterable[AttemptDocument]
-    ) -> tuple[dict[int, bytes], list[Rejected]]:
-        made: dict[int, bytes] = {}
-        rejected: list[Rejected] = []
-        for document in documents:
-            try:
-                made[document.log_id] = self._maker.make(document)
-            except (ValueError, OverflowError) as error:
-                reason = f"its body cannot be indexed: {error}"
-                rejected.append(Rejected(log_id=document.log_id, reason=reason))
-        return made, rejected
-
-    def _replace(
-        self,
-        generation: Generation,
-        made: Mapping[int, bytes],
-        gone: Collection[int],
-        *,
-        serving: bool,
-    ) -> list[Rejected]:
-        """Write these, and take those out; what is refused is taken out, too."""
-        held = self._indices.holding(generation, made, serving=serving)
-        refused = write(self._bulk, _actions("index", held, made))
-        gone = {*gone, *(one.log_id for one in refused)}
-        present = {one: b"" for one in gone if held.number(one) in held.numbers}
-        write(self._bulk, _actions("delete", held, present))
+    def _replace(self, generation: Generation, batch: Batch, *, serving: bool) -> list[Rejected]:
+        """Write these; return what is refused, of which older versions are gone, too."""
+        held = self._indices.holding(generation, batch.log_ids, serving=serving)
+        refused = self._bulk.write(_actions("index", held, batch))
+        refused += batch.rejected
+        gone = ((one.log_id, b"") for one in refused)
+        self._bulk.write(_actions("delete", held, gone))
         if serving:
-            touched = {held.index(held.number(one)) for one in (*made, *present)}
-            self._indices.refresh(touched)
+            self._indices.refresh({held.index(held.number(one)) for one in batch.log_ids})
         return refused
+
+    def _take_out(self, generation: Generation, log_ids: Collection[int]) -> None:
+        there = [one for one in set(log_ids) if generation.number(one) in generation.numbers]
+        self._bulk.write(_actions("delete", generation, ((one, b"") for one in there)))
+        self._indices.refresh({generation.index(generation.number(one)) for one in there})
 
     def _drop_empty(self, generation: Generation, log_ids: Collection[int]) -> None:
         """Remove indices whose attempts are all gone; the newest one stays."""
@@ -232,7 +215,7 @@ class ElasticsearchIndexer(Indexer):
             found = searching.ask(body)["hits"]["hits"]
             if not found:
                 return
-            self._replace(generation, {}, [int(one["_id"]) for one in found], serving=True)
+            self._take_out(generation, [int(one["_id"]) for one in found])
 
     def _check_layout(self, timeout: float) -> None:
         if not self._known and timeout > 0:
@@ -263,11 +246,12 @@ class _ElasticsearchRebuild(Rebuild):
         self._indexer.abandon()
 
 
-def _actions(kind: Any, generation: Generation, made: Mapping[int, bytes]) -> list[Action]:
-    return [
-        Action(kind, generation.write_alias(generation.number(log_id)), log_id, source)
-        for log_id, source in made.items()
-    ]
+def _actions(
+    kind: Kind, generation: Generation, sources: Iterable[tuple[int, bytes]]
+) -> Iterator[Action]:
+    for log_id, source in sources:
+        alias = generation.write_alias(generation.number(log_id))
+        yield Action(kind, alias, log_id, source)
 
 
 def _visible(clause: Clause) -> Clause:

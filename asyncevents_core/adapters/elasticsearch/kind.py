@@ -42,8 +42,9 @@ class ElasticsearchConfig:
     `password`. `ca_certs` is a file of certificates to trust, `client_cert` and `client_key` are
     files that tell who this is. `shards` and `replicas` are those of each index, and `rollover`
     is how many attempts an index is made for: all three count for indices made from now on, the
-    last one from the next rebuild on. `bulk_bytes` is the size of one request that writes,
-    `request_timeout` are seconds for one request other than a search.
+    last one from the next rebuild on. `bulk_bytes` is the size of one request that writes, and
+    `parallel` of them are under way at once; `request_timeout` are seconds for one request other
+    than a search.
     """
 
     urls: Sequence[str] = field(factory=lambda: ["http://localhost:9200"], validator=_are_urls)
@@ -58,6 +59,7 @@ class ElasticsearchConfig:
     shards: int = field(default=1, validator=[validators.ge(1), validators.le(1024)])
     replicas: int = field(default=1, validator=[validators.ge(0), validators.le(100)])
     rollover: int = field(default=5_000_000, validator=validators.ge(1))
+    parallel: int = field(default=3, validator=[validators.ge(1), validators.le(32)])
     bulk_bytes: int = field(
         default=10_000_000, validator=[validators.ge(10_000), validators.le(90_000_000)]
     )
