@@ -28,7 +28,8 @@ SMALLER: Final = (
     "search for"
 )
 _LARGEST: Final = 2**63 - 1
-_MAX_STATES: Final = 100_000
+_MAX_EXPRESSIONS: Final = 2 * MAX_EXPRESSION
+_MAX_STATES: Final = 20_000
 _MAX_PATHS: Final = 10_000
 _BOTH: Final = (WORD_AT, FAR)
 
@@ -73,7 +74,7 @@ class ElasticMaker(QueryMaker[Clause]):
             names = _BOTH if name == WORD_AT else (name,)
             return self._any(_regexp(one, text) for one in names)
         parts = alternatives(node)
-        if len(parts) < 2:
+        if len(parts) < 2 or len(text) > _MAX_EXPRESSIONS:
             raise InvalidQuery("", 0, SMALLER)
         half = len(parts) // 2
         return self._any(
@@ -107,6 +108,24 @@ class ElasticMaker(QueryMaker[Clause]):
         if bounds["gte"] > bounds["lte"]:
             return self.nothing()
         return {"range": {CREATED if field == "created" else field: bounds}}
+
+    def texts(
+        self,
+        name: str,
+        start: str,
+        lower: str | None,
+        upper: str | None,
+        *,
+        above: bool,
+        below: bool,
+    ) -> Clause:
+        """See `QueryMaker`. Terms are in the order of their UTF-8, which is that of code points."""
+        bounds = {"gt" if above and lower is not None else "gte": start + (lower or "")}
+        if upper is None:
+            bounds["lt"] = start[:-1] + chr(ord(start[-1]) + 1)
+        else:
+            bounds["lt" if below else "lte"] = start + upper
+        return {"range": {name: bounds}}
 
     def paths(self, pattern: Pattern, words: Sequence[str]) -> Sequence[str]:
         """See `QueryMaker`. Those of the documents that have all words somewhere below it."""

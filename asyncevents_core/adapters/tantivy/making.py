@@ -12,11 +12,12 @@ from asyncevents_core.adapters.terms.automata import alternatives
 from asyncevents_core.adapters.terms.keys import US
 from asyncevents_core.adapters.terms.leaves import PATH, WORD_AT
 from asyncevents_core.adapters.terms.making import QueryMaker
+from asyncevents_core.adapters.terms.ranges import between
+from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import matches
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.domain.query.phrases import arrangements
-from asyncevents_core.domain.query.regex import Choice, Node
 from asyncevents_core.errors import InvalidQuery
 
 _LARGEST: Final = 2**63 - 1
@@ -59,7 +60,7 @@ class TantivyMaker(QueryMaker[tantivy.Query]):
         """See `QueryMaker`."""
         return tantivy.Query.term_query(self._schema, name, term)
 
-    def matching(self, name: str, node: Node) -> tantivy.Query:
+    def matching(self, name: str, node: regex.Node) -> tantivy.Query:
         """See `QueryMaker`."""
         try:
             return tantivy.Query.regex_query(self._schema, name, rendered(node))
@@ -70,7 +71,7 @@ class TantivyMaker(QueryMaker[tantivy.Query]):
                 raise InvalidQuery("", 0, _SMALLER) from error
         half = len(parts) // 2
         return self._any(
-            self.matching(name, Choice(tuple(some))) for some in (parts[:half], parts[half:])
+            self.matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
         )
 
     def phrase(self, name: str, terms: Sequence[str], slop: int) -> tantivy.Query:
@@ -102,6 +103,22 @@ class TantivyMaker(QueryMaker[tantivy.Query]):
             -_LARGEST if lower is None else lower,
             _LARGEST if upper is None else upper,
         )
+
+    def texts(
+        self,
+        name: str,
+        start: str,
+        lower: str | None,
+        upper: str | None,
+        *,
+        above: bool,
+        below: bool,
+    ) -> tantivy.Query:
+        """See `QueryMaker`. tantivy has no ranges of terms."""
+        node = between(lower, upper, above=above, below=below)
+        if node is None:
+            return self.nothing()
+        return self.matching(name, regex.Sequence((regex.literal(start), node)))
 
     def paths(self, pattern: Pattern, words: Sequence[str]) -> Sequence[str]:
         """See `QueryMaker`."""

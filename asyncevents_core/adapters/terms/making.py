@@ -45,6 +45,22 @@ class QueryMaker(Protocol[Q]):
     def between(self, field: str, lower: int | None, upper: int | None) -> Q:
         """Documents whose integer lies between two, both included; `created` in microseconds."""
 
+    def texts(
+        self,
+        name: str,
+        start: str,
+        lower: str | None,
+        upper: str | None,
+        *,
+        above: bool,
+        below: bool,
+    ) -> Q:
+        """Terms that are `start` and a text between two others, in code point order.
+
+        None is an open end; `above` and `below` leave the ends themselves out. May raise
+        `InvalidQuery`.
+        """
+
     def paths(self, pattern: Pattern, words: Sequence[str]) -> Sequence[str]:
         """Return the paths of the index that a pattern covers and that hold all words.
 

@@ -214,6 +214,11 @@ class Translator(Generic[Q]):
             None if one is None else separated(one.text)[:LONGEST]
             for one in (query.lower, query.upper)
         )
+        if query.field is None:
+            return self._maker.texts(VALUE, TEXT, lower, upper, above=above, below=below)
+        if isinstance(query.field, str):
+            start = f"{safe_path(query.field)}{US}{TEXT}"
+            return self._maker.texts(LEAF, start, lower, upper, above=above, below=below)
         node = between(lower, upper, above=above, below=below)
         return None if node is None else self._whole(query.field, node)
 
