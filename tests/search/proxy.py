@@ -107,6 +107,10 @@ class Proxy(ThreadingHTTPServer):
         """Let the next requests fail whose path has this part."""
         self._faults += [(part, fault)] * times
 
+    def heal(self) -> None:
+        """Let nothing fail any more."""
+        self._faults.clear()
+
     def fault_for(self, path: str) -> Fault | None:
         if self.down:
             return Request.reset

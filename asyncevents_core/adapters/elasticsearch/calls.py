@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from elasticsearch import ApiError, ConnectionError, Elasticsearch, TransportError
+from elasticsearch import (
+    ApiError,
+    ConnectionError,
+    Elasticsearch,
+    TransportError,
+    UnsupportedProductError,
+)
 
 from asyncevents_core.adapters.elasticsearch.kind import ElasticsearchConfig
 from asyncevents_core.errors import IndexUnavailable
@@ -55,6 +61,8 @@ def reaching() -> Iterator[None]:
     """Turn the client's errors into `IndexUnavailable`, which says what to look at."""
     try:
         yield
+    except UnsupportedProductError as error:
+        raise IndexUnavailable("what answers is not Elasticsearch: look at urls") from error
     except ApiError as error:
         raise IndexUnavailable(_refused(error)) from error
     except ConnectionError as error:

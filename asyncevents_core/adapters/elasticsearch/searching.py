@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
 
 from asyncevents_core.adapters.elasticsearch.calls import reaching, reason_of
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, SearchTimeout
@@ -16,6 +16,7 @@ Body = Mapping[str, Any]
 _GRACE: Final = 0.5
 """Seconds that an answer may come later than the cluster was told: it ends searches by itself."""
 _OUT_OF_TIME: Final = frozenset({408, 504})
+_GONE: Final = frozenset({404, 503})
 _TRIES: Final = 3
 
 
@@ -33,13 +34,11 @@ class Searching:
         for _ in range(_TRIES - 1):
             try:
                 return self._ask(body)
-            except (NotFoundError, _Incomplete):
+            except _Incomplete:
                 # The alias was switched, and what it stood for removed, in this moment.
                 continue
         try:
             return self._ask(body)
-        except NotFoundError as error:
-            raise IndexUnavailable(f"{self._alias}: {reason_of(error.body)}") from error
         except _Incomplete as error:
             raise IndexUnavailable(f"{self._alias}: cannot be searched: {error}") from error
 
@@ -56,8 +55,6 @@ class Searching:
                     ignore_unavailable=True,
                     allow_no_indices=True,
                 )
-            except NotFoundError:
-                raise
             except ConnectionTimeout as error:
                 raise SearchTimeout(self._timeout) from error
             except ApiError as error:
@@ -74,7 +71,7 @@ class Searching:
             raise SearchTimeout(self._timeout) from error
         if error.status_code == 400:
             raise InvalidQuery("", 0, f"another query: Elasticsearch says {reason}") from error
-        if error.status_code == 503:
+        if error.status_code in _GONE:
             raise _Incomplete(reason) from error
 
 
