@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from tests.services.needs import Service
+from tests.services.needs import ELASTICSEARCH, Service
+
+if TYPE_CHECKING:
+    from tests.services.elasticsearch import Elasticsearch
 
 T = TypeVar("T")
 
@@ -44,6 +47,18 @@ def start_server(_servers: ExitStack) -> Callable[[str], object]:
         return running[name]
 
     return start
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(_servers: ExitStack) -> Elasticsearch:
+    """Return a running node."""
+    skip_unless_present(ELASTICSEARCH)
+    from tests.services.elasticsearch import Elasticsearch
+
+    node = Elasticsearch()
+    _servers.callback(node.remove)
+    node.start()
+    return node
 
 
 def skip_unless_present(service: Service) -> None:

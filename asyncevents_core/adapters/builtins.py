@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from asyncevents_core.adapters.elasticsearch import ElasticsearchIndexerType
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
 from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
@@ -28,5 +29,5 @@ def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
 
 @hookimpl
 def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
-    """Register `embedded`."""
-    return [EmbeddedIndexerType()]
+    """Register `embedded` and `elasticsearch`."""
+    return [EmbeddedIndexerType(), ElasticsearchIndexerType()]

@@ -1,15 +1,21 @@
-"""A ledger and an index in memory; a project with a ledger and an index in files."""
+"""A ledger and an index in memory, a project with both in files, every engine by its name."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from asyncevents_core import AsyncEvents, NewSubscription, Settings
+from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
 from asyncevents_core.testing.ledger import MemoryLedger
+from tests.search.engines import ENGINES, Place
 
 
 @pytest.fixture
@@ -49,3 +55,21 @@ def project(tmp_path, monkeypatch):
         for name in settings["EVENTS"]:
             events.subscribe(NewSubscription(event_name=name, sink="file", target=f"{name}.jsonl"))
         yield events
+
+
+@pytest.fixture(scope="session")
+def open_engine(request, tmp_path_factory) -> Iterator[Callable[[str], Indexer]]:
+    """Return a function that opens an engine by its name, with an index that is empty."""
+    with ExitStack() as opened:
+
+        def node() -> ElasticsearchConfig:
+            server = request.getfixturevalue("elasticsearch")
+            prefix = server.new_prefix()
+            opened.callback(server.forget, prefix)
+            return ElasticsearchConfig(urls=[server.url], index=prefix, replicas=0)
+
+        def open_one(name: str) -> Indexer:
+            place = Place(folder=tmp_path_factory.mktemp("index"), node=node)
+            return opened.enter_context(ENGINES[name](place))
+
+        yield open_one

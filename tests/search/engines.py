@@ -6,6 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from attrs import frozen
+
+from asyncevents_core.adapters.elasticsearch import (
+    ElasticsearchConfig,
+    ElasticsearchIndexerType,
+)
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
 from asyncevents_core.ports.indexer import AttemptDocument, Indexer
@@ -16,17 +22,31 @@ from tests.search.documents import NOW
 PATIENCE: Final = 60.0
 
 
-def memory(_: Path) -> Indexer:
+@frozen(kw_only=True)
+class Place:
+    """Where an index can be made: a new folder, a node with a name that is free."""
+
+    folder: Path
+    node: Callable[[], ElasticsearchConfig]
+
+
+def memory(_: Place) -> Indexer:
     return MemoryIndexerType().open(MemoryIndexConfig())
 
 
-def embedded(folder: Path) -> Indexer:
-    return EmbeddedIndexerType().open(EmbeddedConfig(path=str(folder), memory_mb=16))
+def embedded(place: Place) -> Indexer:
+    config = EmbeddedConfig(path=str(place.folder), memory_mb=16)
+    return EmbeddedIndexerType().open(config)
 
 
-ENGINES: Final[Mapping[str, Callable[[Path], Indexer]]] = {
+def elasticsearch(place: Place) -> Indexer:
+    return ElasticsearchIndexerType().open(place.node())
+
+
+ENGINES: Final[Mapping[str, Callable[[Place], Indexer]]] = {
     "memory": memory,
     "embedded": embedded,
+    "elasticsearch": elasticsearch,
 }
 
 

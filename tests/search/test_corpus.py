@@ -208,7 +208,7 @@ def events():
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def indexer(request, events, tmp_path_factory):
+def indexer(request, events, open_engine):
     documents = [
         attempt(
             one.number,
@@ -219,8 +219,7 @@ def indexer(request, events, tmp_path_factory):
         )
         for one in events
     ]
-    with ENGINES[request.param](tmp_path_factory.mktemp("index")) as opened:
-        yield filled(opened, documents)
+    return filled(open_engine(request.param), documents)
 
 
 @pytest.mark.parametrize("query", QUESTIONS, ids=ascii)

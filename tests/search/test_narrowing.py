@@ -16,9 +16,8 @@ ANYTHING = MatchAll()
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def indexer(request, tmp_path_factory):
-    with ENGINES[request.param](tmp_path_factory.mktemp("index")) as opened:
-        yield filled(opened, DOCUMENTS)
+def indexer(request, open_engine):
+    return filled(open_engine(request.param), DOCUMENTS)
 
 
 def found(indexer, query):

@@ -12,10 +12,8 @@ from tests.search.queries import ALL, QUERIES
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def indexer(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("index")
-    with ENGINES[request.param](folder) as opened:
-        yield filled(opened, DOCUMENTS)
+def indexer(request, open_engine):
+    return filled(open_engine(request.param), DOCUMENTS)
 
 
 def test_the_documents_are_those_that_the_queries_speak_of():

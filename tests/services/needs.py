@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -88,8 +90,63 @@ _CLOUD_SDKS: Final = (
 )
 PUBSUB: Final = _PubSubService(name="PubSub", programs=("go",), packages=("golang-go",))
 
+
+class _ElasticsearchService(Service):
+    """One that runs somewhere, or the server's archive on Maven Central with a fitting Java.
+
+    The client's major version must not be above the server's, so it decides.
+    """
+
+    @property
+    def present(self) -> bool:
+        if os.environ.get(ELASTICSEARCH_URL):
+            return True
+        return super().present and self.java_home() is not None
+
+    @property
+    def advice(self) -> str:
+        return (
+            f"{super().advice} (Java {self._release[1]} or newer); or {ELASTICSEARCH_URL}=URL of "
+            f"one that runs, {self.version.partition('.')[0]}.x"
+        )
+
+    @property
+    def version(self) -> str:
+        """The server's version."""
+        return self._release[0]
+
+    def java_home(self) -> Path | None:
+        """Return the folder of the oldest Java that is new enough."""
+        homes = [Path(home) for home in (os.environ.get("JAVA_HOME"),) if home]
+        homes += sorted(Path("/usr/lib/jvm").glob("*"))
+        found = [(_java_version(home), home) for home in homes if (home / "bin/java").exists()]
+        fitting = [one for one in found if one[0] >= self._release[1]]
+        return min(fitting)[1] if fitting else None
+
+    @property
+    def _release(self) -> tuple[str, int]:
+        try:
+            major = int(importlib.metadata.version("elasticsearch").partition(".")[0])
+        except importlib.metadata.PackageNotFoundError:
+            major = 8
+        return _ELASTICSEARCHES.get(major, _ELASTICSEARCHES[8])
+
+
+def _java_version(home: Path) -> int:
+    release = home / "release"
+    found = re.search(r'JAVA_VERSION="(\d+)', release.read_text()) if release.exists() else None
+    return 0 if found is None else int(found[1])
+
+
+ELASTICSEARCH_URL: Final = "ASYNCEVENTS_TEST_ELASTICSEARCH_URL"
+# By the major version of the client: a server, and the oldest Java that it runs on.
+_ELASTICSEARCHES: Final[Mapping[int, tuple[str, int]]] = {8: ("8.19.3", 17), 9: ("9.2.0", 21)}
+ELASTICSEARCH: Final = _ElasticsearchService(
+    name="Elasticsearch", programs=("mvn",), packages=("maven", "openjdk-17-jre-headless")
+)
+
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
-SERVICES: Final = (REDIS, POSTGRESQL, MARIADB, RABBITMQ, PUBSUB)
+SERVICES: Final = (REDIS, POSTGRESQL, MARIADB, RABBITMQ, PUBSUB, ELASTICSEARCH)
 
 
 def install_missing(services: Sequence[Service]) -> list[Service]:

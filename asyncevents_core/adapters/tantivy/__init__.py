@@ -1,6 +1,6 @@
 """The indexer `embedded`: an index in a folder, by tantivy, without a server.
 
-`documents` makes terms of a document, `translating` finds them again, `generations` keeps the
+`documents` writes the terms of a document, `making` asks about them, `generations` keeps the
 folder, `indexer` is what the port asks for.
 """
 

@@ -12,7 +12,8 @@ from asyncevents_core.adapters.tantivy.deadline import Deadline
 from asyncevents_core.adapters.tantivy.documents import DELETED, DocumentMaker, tombstone
 from asyncevents_core.adapters.tantivy.generations import Folder, Generation, Generations
 from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig
-from asyncevents_core.adapters.tantivy.translating import Translator
+from asyncevents_core.adapters.tantivy.making import TantivyMaker
+from asyncevents_core.adapters.terms.translating import Translator
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
 from asyncevents_core.ports.indexer import (
@@ -176,7 +177,7 @@ class EmbeddedIndexer(Indexer):
         if generation is None:
             return Found(log_ids=(), total=0 if count else None)
         searcher = generation.searcher()
-        translated = Translator(generation.schema, searcher).translate(query)
+        translated = Translator(TantivyMaker(generation.schema, searcher)).translate(query)
         hits = _visible(generation, searcher, translated)
         try:
             log_ids, total = _page(generation, searcher, hits, limit, before, count)

@@ -1,22 +1,12 @@
-"""From a query to tantivy's query objects."""
+"""From a query to an engine's queries over terms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Generic
 
-import tantivy
-
-from asyncevents_core.adapters.tantivy.automata import alternatives, of_pattern, rendered
-from asyncevents_core.adapters.tantivy.documents import (
-    LEAF,
-    PATH,
-    VALUE,
-    WORD,
-    WORD_AT,
-    safe_path,
-)
-from asyncevents_core.adapters.tantivy.keys import (
+from asyncevents_core.adapters.terms.automata import of_pattern
+from asyncevents_core.adapters.terms.keys import (
     LONGEST,
     TEXT,
     US,
@@ -25,9 +15,10 @@ from asyncevents_core.adapters.tantivy.keys import (
     separated,
     text_key,
 )
-from asyncevents_core.adapters.tantivy.ranges import between, covering
+from asyncevents_core.adapters.terms.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, safe_path
+from asyncevents_core.adapters.terms.making import Q, QueryMaker
+from asyncevents_core.adapters.terms.ranges import between, covering
 from asyncevents_core.domain.query import regex
-from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import (
     DEFAULT_FIELDS,
     FIELDS,
@@ -51,11 +42,7 @@ from asyncevents_core.domain.query.nodes import (
     Wild,
     WildcardQuery,
 )
-from asyncevents_core.domain.query.phrases import (
-    MAX_ARRANGEMENTS,
-    arrangements,
-    arrangements_of,
-)
+from asyncevents_core.domain.query.phrases import MAX_ARRANGEMENTS, arrangements_of
 from asyncevents_core.domain.query.readings import (
     date_bounds,
     number_bounds,
@@ -65,33 +52,27 @@ from asyncevents_core.domain.query.readings import (
 from asyncevents_core.domain.query.words import fold, words
 from asyncevents_core.errors import InvalidQuery
 
-_LARGEST: Final = 2**63 - 1
 _PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not FieldKind.TEXT) | {
     "uuid",
     "event_name",
 }
 _DEFAULT: Final = Pattern((f"{PAYLOAD}.", Wild.ANY))
-_SMALLER: Final = (
-    "a shorter pattern, or a shorter bound of a range: this one is more than the embedded index "
-    "can search for"
-)
 _SEPARATOR: Final = regex.Chars(((US, US),))
 
 
-class Translator:
-    """Translates queries for one state of the index, whose terms `searcher` knows."""
+class Translator(Generic[Q]):
+    """Translates queries, with what an engine brings along."""
 
-    def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
-        self._schema = schema
-        self._searcher = searcher
+    def __init__(self, maker: QueryMaker[Q]) -> None:
+        self._maker = maker
 
-    def translate(self, query: Query) -> tantivy.Query:
-        """Return a tantivy query. Raises `InvalidQuery` where an expression is too large."""
+    def translate(self, query: Query) -> Q:
+        """Return the engine's query. Raises `InvalidQuery` for what the engine cannot do."""
         match query:
             case MatchAll():
-                return tantivy.Query.all_query()
+                return self._maker.everything()
             case MatchNone():
-                return tantivy.Query.empty_query()
+                return self._maker.nothing()
             case BooleanQuery():
                 return self._boolean(query)
             case TermQuery():
@@ -113,24 +94,21 @@ class Translator:
                 return self._exists(query.field)
         raise TypeError(f"no query: {query!r}")
 
-    def _boolean(self, query: BooleanQuery) -> tantivy.Query:
-        must, must_not, should = tantivy.Occur.Must, tantivy.Occur.MustNot, tantivy.Occur.Should
-        clauses = [(must, self.translate(one)) for one in query.must]
-        if not query.must:
-            # Beside what must match, the rest would only change scores, which nobody asks for.
-            clauses += [(should, self.translate(one)) for one in query.should]
-        if not clauses:
-            clauses.append((must, tantivy.Query.all_query()))
-        clauses += [(must_not, self.translate(one)) for one in query.must_not]
-        return tantivy.Query.boolean_query(clauses)
+    def _boolean(self, query: BooleanQuery) -> Q:
+        must = [self.translate(one) for one in query.must]
+        # Beside what must match, the rest would only change scores, which nobody asks for.
+        should = [] if must else [self.translate(one) for one in query.should]
+        if not must and not should:
+            must.append(self._maker.everything())
+        return self._maker.boolean(must, should, [self.translate(one) for one in query.must_not])
 
-    def _any(self, options: Iterable[tantivy.Query | None]) -> tantivy.Query:
+    def _any(self, options: Iterable[Q | None]) -> Q:
         found = [one for one in options if one is not None]
-        if len(found) == 1:
-            return found[0]
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in found])
+        if not found:
+            return self._maker.nothing()
+        return found[0] if len(found) == 1 else self._maker.boolean([], found, [])
 
-    def _wildcard(self, query: WildcardQuery) -> tantivy.Query:
+    def _wildcard(self, query: WildcardQuery) -> Q:
         parts = query.pattern.parts
         folded = Pattern(tuple(fold(one) if isinstance(one, str) else one for one in parts))
         whole = self._whole(query.field, of_pattern(query.pattern))
@@ -138,9 +116,9 @@ class Translator:
             return whole
         return self._any([whole, self._single_word(query.field, of_pattern(folded))])
 
-    def _term(self, field: Field, text: str, slop: int) -> tantivy.Query:
+    def _term(self, field: Field, text: str, slop: int) -> Q:
         if isinstance(field, str) and FIELDS.get(field) is FieldKind.INTEGER:
-            return tantivy.Query.term_query(self._schema, field, int(text))
+            return self._maker.between(field, int(text), int(text))
         options = [self._key(field, text_key(text)), self._words(field, words(text), slop)]
         number = number_of(text)
         if number is not None:
@@ -151,48 +129,35 @@ class Translator:
             options.append(self._keys(field, covered))
         return self._any(options)
 
-    def _key(self, field: Field, key: str) -> tantivy.Query:
+    def _key(self, field: Field, key: str) -> Q:
         """Return the query for one term of whole values."""
         if field is None:
-            return tantivy.Query.term_query(self._schema, VALUE, key)
+            return self._maker.term(VALUE, key)
         if isinstance(field, str):
-            return tantivy.Query.term_query(self._schema, LEAF, f"{safe_path(field)}{US}{key}")
-        return self._matching(LEAF, regex.Sequence((_path(field), regex.literal(key))))
+            return self._maker.term(LEAF, f"{safe_path(field)}{US}{key}")
+        return self._maker.matching(LEAF, regex.Sequence((_path(field), regex.literal(key))))
 
-    def _keys(self, field: Field, node: regex.Node | None) -> tantivy.Query | None:
+    def _keys(self, field: Field, node: regex.Node | None) -> Q | None:
         """Return the query for terms of whole values that are found by path only."""
         if node is None:
             return None
-        return self._matching(LEAF, regex.Sequence((_path(field), node)))
+        return self._maker.matching(LEAF, regex.Sequence((_path(field), node)))
 
-    def _whole(self, field: Field, node: regex.Node) -> tantivy.Query:
+    def _whole(self, field: Field, node: regex.Node) -> Q:
         text = regex.Sequence((regex.literal(TEXT), node))
         if field is None:
-            return self._matching(VALUE, text)
-        return self._matching(LEAF, regex.Sequence((_path(field), text)))
+            return self._maker.matching(VALUE, text)
+        return self._maker.matching(LEAF, regex.Sequence((_path(field), text)))
 
-    def _single_word(self, field: Field, node: regex.Node) -> tantivy.Query:
+    def _single_word(self, field: Field, node: regex.Node) -> Q:
         if field is None:
-            return self._matching(WORD, node)
-        return self._matching(WORD_AT, regex.Sequence((_path(field), node)))
+            return self._maker.matching(WORD, node)
+        return self._maker.matching(WORD_AT, regex.Sequence((_path(field), node)))
 
-    def _matching(self, name: str, node: regex.Node) -> tantivy.Query:
-        try:
-            return tantivy.Query.regex_query(self._schema, name, rendered(node))
-        except ValueError as error:
-            # The library limits the size of one automaton: so it becomes several.
-            parts = alternatives(node)
-            if len(parts) < 2:
-                raise InvalidQuery("", 0, _SMALLER) from error
-        half = len(parts) // 2
-        return self._any(
-            self._matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
-        )
-
-    def _words(self, field: Field, found: Sequence[str], slop: int) -> tantivy.Query | None:
+    def _words(self, field: Field, found: Sequence[str], slop: int) -> Q | None:
         if not found:
             return None
-        if field is None and (len(found) == 1 or slop == 0):
+        if field is None and (len(found) == 1 or slop == 0 or self._maker.loose):
             return self._sequence(WORD, found, slop)
         if isinstance(field, str):
             return self._sequence(WORD_AT, _at(field, found), slop)
@@ -202,58 +167,38 @@ class Translator:
             self._sequence(WORD_AT, _at(path, found), slop) for path in self._paths(field, found)
         )
 
-    def _sequence(self, name: str, terms: Sequence[str], slop: int) -> tantivy.Query:
+    def _sequence(self, name: str, terms: Sequence[str], slop: int) -> Q:
         if len(terms) == 1:
-            return tantivy.Query.term_query(self._schema, name, terms[0])
+            return self._maker.term(name, terms[0])
         if arrangements_of(len(terms), slop) > MAX_ARRANGEMENTS:
             raise InvalidQuery("", 0, "a smaller distance for so many words")
-        # tantivy's own slop counts otherwise than Lucene's with more than two words.
-        return self._any(
-            tantivy.Query.phrase_query(self._schema, name, list(zip(places, terms, strict=True)))
-            for places in arrangements(len(terms), slop)
-        )
+        return self._maker.phrase(name, terms, slop)
 
-    def _paths(self, field: Field, found: Sequence[str]) -> list[str]:
-        """Return the paths that a field without a single path covers and that hold all words."""
+    def _paths(self, field: Field, found: Sequence[str]) -> Sequence[str]:
+        """Return the paths that a field covers and that hold all words, and maybe others."""
         if isinstance(field, str):
             return [field]
-        pattern = _DEFAULT if field is None else _safe(field)
-        start = pattern.parts[0] if isinstance(pattern.parts[0], str) else ""
-        known = self._searcher.terms_with_prefix(PATH, start)
-        paths = [path for path, _ in known if matches(pattern, path)]
         if field is None:
-            paths.extend(DEFAULT_FIELDS)
-        return [
-            path
-            for path in paths
-            if all(self._searcher.doc_freq(WORD_AT, term) for term in _at(path, found))
-        ]
+            return [*self._maker.paths(_DEFAULT, found), *DEFAULT_FIELDS]
+        return self._maker.paths(_safe(field), found)
 
-    def _fuzzy(self, query: FuzzyQuery) -> tantivy.Query:
+    def _fuzzy(self, query: FuzzyQuery) -> Q:
         if query.field is None:
-            return tantivy.Query.fuzzy_term_query(
-                self._schema, WORD, query.word, query.distance, transposition_cost_one=True
-            )
-        # An automaton over path and word would forgive slips in the path too.
-        terms: list[str] = []
-        for path in self._paths(query.field, ()):
-            start = f"{safe_path(path)}{US}"
-            for term, _ in self._searcher.terms_with_prefix(WORD_AT, start):
-                if within(query.word, term[len(start) :], query.distance):
-                    terms.append(term)
-        if not terms:
-            return tantivy.Query.empty_query()
-        return tantivy.Query.term_set_query(self._schema, WORD_AT, terms)
+            return self._maker.fuzzy(WORD, "", query.word, query.distance)
+        return self._any(
+            self._maker.fuzzy(WORD_AT, f"{safe_path(path)}{US}", query.word, query.distance)
+            for path in self._paths(query.field, ())
+        )
 
-    def _range(self, query: RangeQuery) -> tantivy.Query:
+    def _range(self, query: RangeQuery) -> Q:
         field = query.field
         kind = FIELDS.get(field, FieldKind.TEXT) if isinstance(field, str) else FieldKind.TEXT
         if kind in {FieldKind.DATE, FieldKind.INTEGER}:
-            return self._fast_range(query, kind)
+            return self._integers(query, kind)
         numbers, dates = number_bounds(query), date_bounds(query)
         above = query.lower is not None and not query.lower.inclusive
         below = query.upper is not None and not query.upper.inclusive
-        options: list[tantivy.Query | None] = []
+        options: list[Q | None] = []
         if numbers is not None:
             low, high = (None if one is None else number_key(one) for one in numbers)
             options.append(self._keys(field, covering(low, high, above=above, below=below)))
@@ -264,15 +209,20 @@ class Translator:
             options.append(self._text_range(query, above=above, below=below))
         return self._any(options)
 
-    def _text_range(self, query: RangeQuery, *, above: bool, below: bool) -> tantivy.Query | None:
+    def _text_range(self, query: RangeQuery, *, above: bool, below: bool) -> Q | None:
         lower, upper = (
             None if one is None else separated(one.text)[:LONGEST]
             for one in (query.lower, query.upper)
         )
+        if query.field is None:
+            return self._maker.texts(VALUE, TEXT, lower, upper, above=above, below=below)
+        if isinstance(query.field, str):
+            start = f"{safe_path(query.field)}{US}{TEXT}"
+            return self._maker.texts(LEAF, start, lower, upper, above=above, below=below)
         node = between(lower, upper, above=above, below=below)
         return None if node is None else self._whole(query.field, node)
 
-    def _fast_range(self, query: RangeQuery, kind: FieldKind) -> tantivy.Query:
+    def _integers(self, query: RangeQuery, kind: FieldKind) -> Q:
         lower: int | None
         upper: int | None
         if kind is FieldKind.DATE:
@@ -285,22 +235,16 @@ class Translator:
                 lower += 1
             if upper is not None and query.upper is not None and not query.upper.inclusive:
                 upper -= 1
-        return tantivy.Query.range_query(
-            self._schema,
-            str(query.field),
-            tantivy.FieldType.Integer,
-            -_LARGEST if lower is None else lower,
-            _LARGEST if upper is None else upper,
-        )
+        return self._maker.between(str(query.field), lower, upper)
 
-    def _exists(self, field: str | Pattern) -> tantivy.Query:
+    def _exists(self, field: str | Pattern) -> Q:
         if isinstance(field, Pattern):
             if any(matches(field, name) for name in _PRESENT):
-                return tantivy.Query.all_query()
-            return self._matching(PATH, of_pattern(_safe(field)))
+                return self._maker.everything()
+            return self._maker.matching(PATH, of_pattern(_safe(field)))
         if field in _PRESENT:
-            return tantivy.Query.all_query()
-        return tantivy.Query.term_query(self._schema, PATH, safe_path(field))
+            return self._maker.everything()
+        return self._maker.term(PATH, safe_path(field))
 
 
 def _at(path: str, found: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.adapters.tantivy.keys import FULL, Key
+from asyncevents_core.adapters.terms.keys import FULL, Key
 from asyncevents_core.domain.query.regex import (
     ANYTHING,
     Chars,
@@ -133,6 +133,8 @@ def covering(
     key = lower or upper
     if key is None:
         raise ValueError("a range has an end")
+    if lower is not None and upper is not None and lower.full > upper.full:
+        return None
     levels = [level for level, _ in key.levels]
     found = list(_cover(0, levels, "", lower, upper, above, below))
     options = [Sequence((literal(key.kind + level), node)) for level, node in found]

@@ -14,8 +14,8 @@ from typing import Final
 
 from attrs import frozen
 
-US: Final = "\x1f"
-"""Stands between the parts of a term."""
+US: Final = "\x01"
+"""Stands between the parts of a term. No engine takes it for a space."""
 
 TEXT: Final = "s"
 LONG: Final = "h"

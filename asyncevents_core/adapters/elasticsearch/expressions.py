@@ -1,0 +1,46 @@
+"""Expressions in the syntax of Lucene's regular expressions, without its optional operators."""
+
+from __future__ import annotations
+
+from asyncevents_core.adapters.terms.keys import US
+from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat, Sequence
+
+
+def rendered(node: Node) -> str:
+    """Return an expression's text. No character in it stands for the separator of terms."""
+    match node:
+        case Chars():
+            return _chars(node)
+        case Sequence():
+            parts = [
+                f"({rendered(one)})" if isinstance(one, Choice) else rendered(one)
+                for one in node.parts
+            ]
+            return "".join(part for part in parts if part != "()") or "()"
+        case Choice():
+            return "|".join(rendered(one) for one in node.options)
+        case Repeat():
+            return f"({rendered(node.node)}){_count(node)}"
+
+
+def _count(node: Repeat) -> str:
+    if node.most is None:
+        return "*" if node.least == 0 else f"{{{node.least},}}"
+    return f"{{{node.least},{node.most}}}"
+
+
+def _chars(node: Chars) -> str:
+    if not node.negated and len(node.ranges) == 1:
+        low, high = node.ranges[0]
+        if low == high:
+            return _one(low)
+    inside = "".join(
+        _one(low) if low == high else f"{_one(low)}-{_one(high)}" for low, high in node.ranges
+    )
+    if node.negated:
+        return f"[^{_one(US)}{inside}]"
+    return f"[{inside}]"
+
+
+def _one(char: str) -> str:
+    return char if char.isalnum() or not char.isascii() else f"\\{char}"

@@ -1,0 +1,136 @@
+"""Questions about terms as tantivy's query objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import tantivy
+
+from asyncevents_core.adapters.tantivy.expressions import rendered
+from asyncevents_core.adapters.terms.automata import alternatives
+from asyncevents_core.adapters.terms.keys import US
+from asyncevents_core.adapters.terms.leaves import PATH, WORD_AT
+from asyncevents_core.adapters.terms.making import QueryMaker
+from asyncevents_core.adapters.terms.ranges import between
+from asyncevents_core.domain.query import regex
+from asyncevents_core.domain.query.distance import within
+from asyncevents_core.domain.query.fields import matches
+from asyncevents_core.domain.query.nodes import Pattern
+from asyncevents_core.domain.query.phrases import arrangements
+from asyncevents_core.errors import InvalidQuery
+
+_LARGEST: Final = 2**63 - 1
+_SMALLER: Final = (
+    "a shorter pattern, or a shorter bound of a range: this one is more than the embedded index "
+    "can search for"
+)
+
+
+class TantivyMaker(QueryMaker[tantivy.Query]):
+    """Makes queries for one state of the index, whose terms `searcher` knows."""
+
+    loose = False
+
+    def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
+        self._schema = schema
+        self._searcher = searcher
+
+    def everything(self) -> tantivy.Query:
+        """See `QueryMaker`."""
+        return tantivy.Query.all_query()
+
+    def nothing(self) -> tantivy.Query:
+        """See `QueryMaker`."""
+        return tantivy.Query.empty_query()
+
+    def boolean(
+        self,
+        must: Sequence[tantivy.Query],
+        should: Sequence[tantivy.Query],
+        must_not: Sequence[tantivy.Query],
+    ) -> tantivy.Query:
+        """See `QueryMaker`."""
+        clauses = [(tantivy.Occur.Must, one) for one in must]
+        clauses += [(tantivy.Occur.Should, one) for one in should]
+        clauses += [(tantivy.Occur.MustNot, one) for one in must_not]
+        return tantivy.Query.boolean_query(clauses)
+
+    def term(self, name: str, term: str) -> tantivy.Query:
+        """See `QueryMaker`."""
+        return tantivy.Query.term_query(self._schema, name, term)
+
+    def matching(self, name: str, node: regex.Node) -> tantivy.Query:
+        """See `QueryMaker`."""
+        try:
+            return tantivy.Query.regex_query(self._schema, name, rendered(node))
+        except ValueError as error:
+            # The library limits the size of one automaton: so it becomes several.
+            parts = alternatives(node)
+            if len(parts) < 2:
+                raise InvalidQuery("", 0, _SMALLER) from error
+        half = len(parts) // 2
+        return self._any(
+            self.matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
+        )
+
+    def phrase(self, name: str, terms: Sequence[str], slop: int) -> tantivy.Query:
+        """See `QueryMaker`. tantivy's own slop counts otherwise with more than two words."""
+        return self._any(
+            tantivy.Query.phrase_query(self._schema, name, list(zip(places, terms, strict=True)))
+            for places in arrangements(len(terms), slop)
+        )
+
+    def fuzzy(self, name: str, start: str, word: str, distance: int) -> tantivy.Query:
+        """See `QueryMaker`."""
+        if not start:
+            return tantivy.Query.fuzzy_term_query(
+                self._schema, name, word, distance, transposition_cost_one=True
+            )
+        # An automaton over path and word would forgive slips in the path too.
+        known = (term for term, _ in self._searcher.terms_with_prefix(name, start))
+        terms = [one for one in known if within(word, one[len(start) :], distance)]
+        return tantivy.Query.term_set_query(self._schema, name, terms) if terms else self.nothing()
+
+    def between(self, field: str, lower: int | None, upper: int | None) -> tantivy.Query:
+        """See `QueryMaker`."""
+        if lower is not None and lower == upper and field != "created":
+            return tantivy.Query.term_query(self._schema, field, lower)
+        return tantivy.Query.range_query(
+            self._schema,
+            field,
+            tantivy.FieldType.Integer,
+            -_LARGEST if lower is None else lower,
+            _LARGEST if upper is None else upper,
+        )
+
+    def texts(
+        self,
+        name: str,
+        start: str,
+        lower: str | None,
+        upper: str | None,
+        *,
+        above: bool,
+        below: bool,
+    ) -> tantivy.Query:
+        """See `QueryMaker`. tantivy has no ranges of terms."""
+        node = between(lower, upper, above=above, below=below)
+        if node is None:
+            return self.nothing()
+        return self.matching(name, regex.Sequence((regex.literal(start), node)))
+
+    def paths(self, pattern: Pattern, words: Sequence[str]) -> Sequence[str]:
+        """See `QueryMaker`."""
+        start = pattern.parts[0] if isinstance(pattern.parts[0], str) else ""
+        known = (path for path, _ in self._searcher.terms_with_prefix(PATH, start))
+        return [
+            path
+            for path in known
+            if matches(pattern, path)
+            and all(self._searcher.doc_freq(WORD_AT, f"{path}{US}{word}") for word in words)
+        ]
+
+    def _any(self, options: Iterable[tantivy.Query]) -> tantivy.Query:
+        found = list(options)
+        return found[0] if len(found) == 1 else self.boolean([], found, [])
