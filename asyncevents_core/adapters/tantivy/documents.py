@@ -10,8 +10,8 @@ import tantivy
 from attrs import frozen
 
 from asyncevents_core.adapters.terms.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
-from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.domain.query.leaves import Leaf
+from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
 LAYOUT: Final = 2
