@@ -50,7 +50,7 @@ class AttemptDocument:
     body: bytes = field(repr=False)
 
     def leaves(self) -> Iterator[Leaf]:
-        """Yield the leaves of the attempt, then those of the event. Raises `ValueError` as these."""
+        """Yield those of the attempt, then those of the event. Raises as `event_leaves`."""
         yield from self.attempt_leaves()
         yield from event_leaves(self.body)
 
