@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.engine.lease import TaskLease
+from asyncevents_core.ports.index_queue import QueuedAttempt
 from asyncevents_core.ports.indexer import AttemptDocument, Indexer
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 logger = logging.getLogger("asyncevents.indexing")
 
+T = TypeVar("T")
+
 TASK: Final = "index"
 LEASE: Final = 30.0
 """Seconds for which one process has the index for itself; renewed with every step."""
-BATCH: Final = 500
+PAGE: Final = 500
+"""Attempts that are read at once."""
+BATCH: Final = 4 * PAGE
+"""Attempts that are written at once, at most: an index is slow to make things durable."""
+BATCH_BYTES: Final = 8_000_000
+"""No more is read for a batch when their bodies have reached this."""
 
 
 def index_lease(ledger: Ledger) -> TaskLease:
@@ -32,12 +41,12 @@ class IndexFeed:
         self._indexer = indexer
 
     def step(self) -> int:
-        """Index what waits, up to `BATCH` attempts; return how many it was.
+        """Index what waits, about `BATCH` attempts at most; return how many it was.
 
         Killed between index and queue, the next step writes the same documents again. Raises
         `IndexUnavailable`, `LedgerError`.
         """
-        queued = self._ledger.run(lambda tx: tx.queued_for_index(limit=BATCH))
+        queued = gathered(self._queued, lambda one: one.logged)
         if not queued:
             return 0
         versions = {one.log_id: one.version for one in queued}
@@ -60,6 +69,25 @@ class IndexFeed:
 
         self._ledger.run(settle)
         return len(queued)
+
+    def _queued(self, after: QueuedAttempt | None) -> Sequence[QueuedAttempt]:
+        last = 0 if after is None else after.log_id
+        return self._ledger.run(lambda tx: tx.queued_for_index(after=last, limit=PAGE))
+
+
+def gathered(
+    page_behind: Callable[[T | None], Sequence[T]], logged: Callable[[T], LoggedAttempt | None]
+) -> list[T]:
+    """Return pages that follow each other, as much as is written at once."""
+    found: list[T] = []
+    size = 0
+    while len(found) < BATCH and size < BATCH_BYTES:
+        page = page_behind(found[-1] if found else None)
+        found += page
+        if len(page) < PAGE:
+            break
+        size += sum(len(one.event.body or b"") for one in map(logged, page) if one is not None)
+    return found
 
 
 def document_of(logged: LoggedAttempt) -> AttemptDocument:

@@ -10,7 +10,14 @@ from attrs import frozen
 
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.engine.indexing import BATCH, LEASE, IndexFeed, document_of, index_lease
+from asyncevents_core.engine.indexing import (
+    LEASE,
+    PAGE,
+    IndexFeed,
+    document_of,
+    gathered,
+    index_lease,
+)
 from asyncevents_core.engine.lease import TaskLease
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer, Rebuild, Rejected
@@ -75,7 +82,7 @@ class Reindex:
         self._only_one.give_up()
 
     def run(self, progress: Callable[[ReindexProgress], None] = lambda _: None) -> ReindexProgress:
-        """Fill a new index and let it serve; `progress` hears of every `BATCH` attempts.
+        """Fill a new index and let it serve; `progress` hears of every batch.
 
         What the index had refused is tried again. Raises `IndexUnavailable`, `LedgerError`, and
         `IndexBusy` where this process was so slow that another one took the index.
@@ -94,17 +101,18 @@ class Reindex:
         while state.log_id < state.newest:
             self._keep()
             self._feed.step()
-            after = state.log_id
-            page = self._ledger.read(
-                lambda queries, after=after: queries.logged_attempts(after=after, limit=BATCH)  # type: ignore[misc]
+            begin = state.log_id
+            batch = gathered(
+                lambda last, begin=begin: self._logged(begin if last is None else last.log_id),  # type: ignore[misc]
+                lambda one: one,
             )
-            if not page:
+            if not batch:
                 break
-            refused = self._fill(rebuild, page)
+            refused = self._fill(rebuild, batch)
             state = ReindexProgress(
-                log_id=page[-1].log_id,
+                log_id=batch[-1].log_id,
                 newest=state.newest,
-                added=state.added + len(page) - refused,
+                added=state.added + len(batch) - refused,
                 refused=state.refused + refused,
                 resumed=state.resumed,
             )
@@ -119,6 +127,9 @@ class Reindex:
             return False
         self._indexer.rebuild().abandon()
         return True
+
+    def _logged(self, after: int) -> Sequence[LoggedAttempt]:
+        return self._ledger.read(lambda queries: queries.logged_attempts(after=after, limit=PAGE))
 
     def _fill(self, rebuild: Rebuild, page: Sequence[LoggedAttempt]) -> int:
         rejected = rebuild.fill([document_of(one) for one in page], cursor=page[-1].log_id)

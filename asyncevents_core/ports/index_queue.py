@@ -45,8 +45,11 @@ class IndexQueue(ABC):
     """Row operations on the queue."""
 
     @abstractmethod
-    def queued_for_index(self, *, limit: int) -> Sequence[QueuedAttempt]:
-        """Return what waits, by log_id, without what is set aside. Locks nothing."""
+    def queued_for_index(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
+        """Return what waits behind `after`, by log_id, without what is set aside.
+
+        Locks nothing.
+        """
 
     @abstractmethod
     def unqueue(self, versions: Mapping[int, int]) -> None:

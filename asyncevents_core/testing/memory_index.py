@@ -22,9 +22,10 @@ class IndexOperations(LedgerTransaction):
             if row is not None:
                 queue(self._tables, row.log_id)
 
-    def queued_for_index(self, *, limit: int) -> Sequence[QueuedAttempt]:
+    def queued_for_index(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
         attempts = {one.log_id: one for one in logged(self._tables)}
-        waiting = sorted(one for one in self._tables.index_queue.items() if one[1] > 0)
+        queue = self._tables.index_queue.items()
+        waiting = sorted(one for one in queue if one[1] > 0 and one[0] > after)
         return [
             QueuedAttempt(log_id=log_id, version=version, logged=attempts.get(log_id))
             for log_id, version in waiting[:limit]

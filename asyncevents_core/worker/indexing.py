@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from asyncevents_core.engine.indexing import BATCH, IndexFeed, index_lease
+from asyncevents_core.engine.indexing import PAGE, IndexFeed, index_lease
 from asyncevents_core.engine.overrides import read_overrides
 from asyncevents_core.engine.reindexing import is_reindexing
 from asyncevents_core.errors import AsyncEventsError
@@ -75,7 +75,7 @@ class IndexConsumer:
             with self._open_indexer() as indexer:
                 feed = IndexFeed(self._ledger, indexer)
                 while not self._stop.is_set() and self._on() and self._lease.keep():
-                    if feed.step() < BATCH:
+                    if feed.step() < PAGE:
                         self._stop.wait(_LOOK_EVERY)
         except Exception:
             # A worker that drains need not wait for an index that cannot be had.

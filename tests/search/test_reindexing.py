@@ -160,8 +160,7 @@ def test_the_command_beside_a_worker(project):
 
 
 def test_a_killed_command_goes_on(project):
-    count = BATCH + 200
-    attempts(project.runtime.ledger, count)
+    attempts(project.runtime.ledger, 300)
     command = started("reindex", stderr=subprocess.DEVNULL)
     wait_for(lambda: indexer_of(project).is_rebuilding())
     command.kill()

@@ -40,7 +40,7 @@ def test_what_is_queued_is_found(ledger, indexer, search):
 
 def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):
     attempts(ledger, 2)
-    queued = ledger.run(lambda tx: tx.queued_for_index(limit=10))
+    queued = ledger.run(lambda tx: tx.queued_for_index(after=0, limit=10))
     IndexFeed(ledger, indexer).step()
     again = [Claim(id=one.logged.attempt.delivery_id, claim_no=1) for one in queued]
     ledger.run(lambda tx: tx.queue_for_index(again))

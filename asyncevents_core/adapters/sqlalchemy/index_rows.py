@@ -54,7 +54,7 @@ class IndexRows(Statements):
         """Queue attempts that this transaction is about to delete."""
         self._queue(attempt.c.id.in_(log_ids))
 
-    def queued_for_index(self, *, limit: int) -> Sequence[QueuedAttempt]:
+    def queued_for_index(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
         statement = (
             _logged()
             .add_columns(index_queue.c.attempt_id, index_queue.c.version)
@@ -63,6 +63,7 @@ class IndexRows(Statements):
             .join(delivery, delivery.c.id == attempt.c.delivery_id, isouter=True)
             .join(subscription, subscription.c.id == delivery.c.subscription_id, isouter=True)
             .where(_QUEUED)
+            .where(index_queue.c.attempt_id > after)
             .order_by(index_queue.c.attempt_id)
             .limit(limit)
         )

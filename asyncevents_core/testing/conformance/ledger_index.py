@@ -114,6 +114,10 @@ class IndexQueueRows(LedgerFixtures):
 
         ids = [one.log_id for one in _queued(ledger)]
 
+        waiting = [one.log_id for one in _queued(ledger)]
+        assert waiting == [one.log_id for one in _queued(ledger, 2)] + [
+            one.log_id for one in _queued(ledger, 100, waiting[1])
+        ]
         assert ids == sorted(ids)
         assert [one.log_id for one in _queued(ledger, limit=2)] == ids[:2]
 
@@ -182,8 +186,8 @@ class IndexQueueRows(LedgerFixtures):
         assert list(ledger.read(lambda queries: queries.subscriptions_of("nobody"))) == []
 
 
-def _queued(ledger: Ledger, limit: int = 100) -> list[QueuedAttempt]:
-    return list(ledger.run(lambda tx: tx.queued_for_index(limit=limit)))
+def _queued(ledger: Ledger, limit: int = 100, after: int = 0) -> list[QueuedAttempt]:
+    return list(ledger.run(lambda tx: tx.queued_for_index(after=after, limit=limit)))
 
 
 def _all(ledger: Ledger) -> list[LoggedAttempt]:
