@@ -268,13 +268,14 @@ class IndexBusy(IndexerError):
 
 
 class SearchTimeout(IndexerError):
-    """A search took longer than it may. Narrow it down, or allow it more time."""
+    """A search took longer than SEARCH_TIMEOUT allows."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(
             f"the search took longer than {seconds:g} s. Leading wildcards and regular "
-            "expressions over all fields are slow: name a field, or add a condition"
+            "expressions over all fields are slow: name a field, add a condition, or allow more "
+            "by SEARCH_TIMEOUT"
         )
 
 

@@ -172,7 +172,13 @@ class Runtime:
     @cached_property
     def search(self) -> LogSearch:
         """The search over the log. Closed with the runtime. Raises as `open_indexer`."""
-        return LogSearch(self.ledger, self.open_indexer(), parse_query)
+        return LogSearch(
+            self.ledger,
+            self.open_indexer(),
+            parse_query,
+            timeout=self.settings.search_timeout,
+            enabled=self.settings.indexing_enabled,
+        )
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""

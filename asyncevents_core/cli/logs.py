@@ -141,7 +141,8 @@ def _told(page: SearchPage) -> str:
     """Say how much was found, and how far behind the index is."""
     total = f"{page.total:,}" if page.exact else f"more than {page.total:,}"
     more = f"; more: --before {page.next}" if page.next is not None else ""
-    return f"{total} found{more}. {behind(page.behind)}"
+    off = "" if page.indexing else " Indexing is switched off (INDEXING_ENABLED)."
+    return f"{total} found{more}. {behind(page.behind)}{off}"
 
 
 def behind(backlog: IndexBacklog) -> str:

@@ -21,6 +21,8 @@ _ALIASES: Final = {
     "event.retry.consumer": Role.RETRY,
 }
 
+_NICE: Final = 10
+
 
 @click.command()
 @click.option(
@@ -46,7 +48,8 @@ def worker(
     Either ends it gracefully: what is under way is finished within SHUTDOWN_GRACE, everything
     else stays in the ledger. The consumer `trigger` takes new events, `retry` takes deliveries
     that are due again, `index` feeds the search index, one process at a time: with --processes
-    it gets one of its own, beside them. Exits with 3 where threads hang in services or sinks.
+    it gets one of its own, beside them, at a lower priority. Exits with 3 where threads hang in
+    services or sinks.
 
     \b
     Examples:
@@ -67,6 +70,9 @@ def worker(
         shares = _shares(roles, processes, indexing=context.runtime.indexer is not None)
         commands = [[*command, "--consumers", ",".join(share)] for share in shares]
         sys.exit(Supervisor(commands, grace=context.settings.shutdown_grace).run())
+    if roles == (Role.INDEX,) and hasattr(os, "nice"):
+        # Where processors are short, deliveries come first: the index catches up.
+        os.nice(_NICE)
     code = Worker(context.runtime, WorkerOptions(roles=roles, drain=drain)).run()
     if code == EXIT_STUCK:
         # The interpreter would wait for the threads that hang.

@@ -12,8 +12,9 @@ from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.engine.overrides import read_overrides
 from asyncevents_core.ports.index_queue import IndexBacklog
-from asyncevents_core.ports.indexer import Indexer
+from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger
 
 PAGE: Final = 1000
@@ -31,7 +32,8 @@ class SearchPage:
     """One page of hits, newest first.
 
     `total` counts all hits: exactly, or at least so many if not `exact`. `next` is the `before`
-    of the next page, None after the last one. `behind` tells what the index does not hold yet.
+    of the next page, None after the last one. `behind` tells what the index does not hold yet;
+    while `indexing` is switched off, it will not catch up.
     """
 
     rows: Sequence[LogRow]
@@ -39,19 +41,32 @@ class SearchPage:
     exact: bool
     next: int | None
     behind: IndexBacklog
+    indexing: bool
 
 
 class LogSearch:
-    """Searches an open index. Thread-safe.
+    """Searches an open index. Thread-safe. A search may take `timeout` seconds.
+
+    `enabled` is INDEXING_ENABLED in the settings; what is set at run time wins.
 
     All methods raise `InvalidQuery`, `SearchTimeout`, `IndexUnavailable` and `LedgerError`.
     Where both a text and a `LogFilter` are given, what both mean is found.
     """
 
-    def __init__(self, ledger: Ledger, indexer: Indexer, parse: Parse) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        indexer: Indexer,
+        parse: Parse,
+        *,
+        timeout: float = 10.0,
+        enabled: bool = True,
+    ) -> None:
         self._ledger = ledger
         self._indexer = indexer
         self._parse = parse
+        self._timeout = timeout
+        self._enabled = enabled
 
     def page(
         self,
@@ -63,7 +78,7 @@ class LogSearch:
     ) -> SearchPage:
         """Return a page of what is found."""
         query = self._query(text, wanted)
-        found = self._indexer.search(query, limit=limit + 1, before=before)
+        found = self._search(query, limit=limit + 1, before=before)
         ids = found.log_ids[:limit]
         return SearchPage(
             rows=self._rows(ids, wanted),
@@ -71,6 +86,7 @@ class LogSearch:
             exact=found.exact,
             next=ids[-1] if len(found.log_ids) > limit else None,
             behind=self._ledger.read(lambda queries: queries.index_backlog()),
+            indexing=bool(read_overrides(self._ledger).get("INDEXING_ENABLED", self._enabled)),
         )
 
     def pages(
@@ -81,7 +97,7 @@ class LogSearch:
         """Yield everything that is found, newest first, a page at a time: in constant memory."""
         query, before = self._query(text, wanted), None
         while True:
-            found = self._indexer.search(query, limit=PAGE, before=before, count=False)
+            found = self._search(query, limit=PAGE, before=before, count=False)
             if not found.log_ids:
                 return
             yield self._rows(found.log_ids, wanted)
@@ -89,17 +105,22 @@ class LogSearch:
 
     def count(self, wanted: FoundFilter) -> tuple[int, bool]:
         """Return how many attempts are found, and whether there are not more."""
-        found = self._indexer.search(self._found(wanted), limit=0, before=wanted.before)
+        found = self._search(self._found(wanted), limit=0, before=wanted.before)
         return found.total or 0, found.exact
 
     def find(self, wanted: FoundFilter, limit: int) -> Sequence[int]:
         """Return the log ids of the first few attempts that are found, newest first."""
         query = self._found(wanted)
-        return self._indexer.search(query, limit=limit, before=wanted.before, count=False).log_ids
+        return self._search(query, limit=limit, before=wanted.before, count=False).log_ids
 
     def close(self) -> None:
         """Close the index. Called once."""
         self._indexer.close()
+
+    def _search(self, query: Query, *, limit: int, before: int | None, count: bool = True) -> Found:
+        return self._indexer.search(
+            query, limit=limit, before=before, timeout=self._timeout, count=count
+        )
 
     def _found(self, wanted: FoundFilter) -> Query:
         query = self._parse(wanted.query, now=wanted.asked_at)

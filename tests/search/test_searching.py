@@ -158,7 +158,8 @@ def test_while_it_is_switched_off_attempts_wait(project):
     project.publish("order.created", {"id": 1})
     assert asyncevents("worker", "--drain").returncode == 0
     page = project.runtime.search.page("*:*", limit=10)
-    assert (page.total, page.behind.waiting) == (0, 1)
+    assert (page.total, page.behind.waiting, page.indexing) == (0, 1, False)
+    assert "Indexing is switched off" in asyncevents("logs", "*:*").stderr
 
     set_overrides(ledger, {"INDEXING_ENABLED": None}, by=OPERATOR)
     assert asyncevents("worker", "--drain").returncode == 0

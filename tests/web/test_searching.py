@@ -42,6 +42,7 @@ def test_the_payload_is_searched(api, client):
         "waiting": 0,
         "waiting_since": None,
         "set_aside": 0,
+        "indexing": True,
     }
     assert search(client, "coffee")["found"]["total"] == 0
     assert client.get("/logs").json()["found"] is None
@@ -54,6 +55,8 @@ def test_it_tells_how_far_the_index_is_behind(api, client):
     told = search(client, "*:*")["found"]
     assert (told["total"], told["waiting"]) == (0, 2)
     assert told["waiting_since"] == "1970-01-01T00:00:05Z"
+    client.patch("/configuration", json={"INDEXING_ENABLED": False}).raise_for_status()
+    assert search(client, "*:*")["found"]["indexing"] is False
 
 
 def test_pages_reach_every_hit_once(api, client):

@@ -45,7 +45,8 @@ class Found:
     """All that a search finds, and what the index does not hold yet.
 
     `total` is exact up to 10,000; else there are more. `waiting` attempts are not indexed yet,
-    the oldest is of `waiting_since`; `set_aside` were refused by the index.
+    the oldest is of `waiting_since`; `set_aside` were refused by the index. While `indexing` is
+    false it is switched off, and what waits goes on waiting.
     """
 
     total: int
@@ -53,6 +54,7 @@ class Found:
     waiting: int
     waiting_since: datetime | None
     set_aside: int
+    indexing: bool
 
 
 @frozen(kw_only=True)
@@ -138,6 +140,7 @@ def found_page(page: SearchPage) -> LogPage:
             waiting=behind.waiting,
             waiting_since=None if behind.oldest is None else to_datetime(behind.oldest),
             set_aside=behind.set_aside,
+            indexing=page.indexing,
         ),
     )
 
