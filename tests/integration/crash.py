@@ -16,6 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import define, field, frozen
 
+from asyncevents_core.domain.query.nodes import MatchAll
+from asyncevents_core.engine.indexing import IndexFeed, index_lease
 from tests.integration.project import Project, eventually
 
 PUBLISHER = """
@@ -57,6 +59,8 @@ class Report:
     """Requests that were received beyond the attempts in the ledger."""
     duplicates: int
     abandoned: int
+    misindexed: int
+    """Attempts that the index has not, or has and the ledger has not."""
     seconds: float
 
 
@@ -213,6 +217,20 @@ class CrashRun:
         (rows,) = self._query("SELECT COUNT(*) FROM asyncevents_delivery WHERE due_at IS NOT NULL")
         return events[0] == rows[0] == 0
 
+    def _misindexed(self) -> int:
+        """Index what is left, and count where the index and the ledger differ."""
+        with self.project.events() as events, events.runtime.open_indexer() as indexer:
+            ledger = events.runtime.ledger
+            lease = index_lease(ledger)
+            eventually(lease.keep, what="no dead worker has the index", timeout=SETTLE_TIMEOUT)
+            feed = IndexFeed(ledger, indexer)
+            while feed.step():
+                continue
+            lease.give_up()
+            found = indexer.search(MatchAll(), limit=1_000_000, timeout=60).log_ids
+        logged = [row[0] for row in self._query("SELECT id FROM asyncevents_attempt")]
+        return len(set(found) ^ set(logged)) + len(found) - len(set(found))
+
     def _report(self, seconds: float) -> Report:
         states = {
             (as_text(event_id), target.rpartition("/")[2]): state
@@ -248,6 +266,7 @@ class CrashRun:
             unrecorded=max(0, requests - sum(attempts.values())),
             duplicates=sum(count - 1 for counts in good.values() for count in counts.values()),
             abandoned=attempts.get("abandoned", 0),
+            misindexed=self._misindexed(),
             seconds=round(seconds, 1),
         )
 

@@ -48,6 +48,7 @@ class Project:
             "SECRET_KEYS": [Fernet.generate_key().decode()],
             "SINKS": {"http": {"allow": ["127.0.0.0/8"]}},
             "EVENTS": {"order.created": {}},
+            "INDEXERS": {"embedded": {"path": f"{self.folder}/index", "memory_mb": 16}},
         }
         self.settings = {**defaults, **self.settings}
         self.write_settings()

@@ -99,5 +99,6 @@ def test_nothing_is_lost(broker, ledger, servers, reports, make_project, make_in
     assert report.events >= events_wanted()
     assert sum(report.kills.values()) >= rounds_wanted()
     assert report.lost == 0
+    assert report.misindexed == 0
     assert report.unrecorded == 0
     assert report.duplicates <= report.abandoned
