@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import string
 import sys
 import urllib.request
 
@@ -15,7 +16,7 @@ from asyncevents_core.adapters.elasticsearch import (
     ElasticsearchIndexerType,
 )
 from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery
+from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, RegexQuery
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
 from asyncevents_core.structuring import structure
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said
@@ -222,6 +223,17 @@ def test_an_expression_beyond_what_lucene_can_do_is_refused_with_a_reason(indexe
     with pytest.raises(InvalidQuery, match="Elasticsearch says"):
         indexer.search(parse_query("data.name:/.*a.{190}b.{190}/"), limit=1)
     assert indexer.count() == len(DOCUMENTS)
+
+
+def test_any_character_begins_and_ends_a_class(indexer):
+    signs = string.punctuation
+    indexer.upsert([document(n, data={"sign": sign}) for n, sign in enumerate(signs, 1)])
+    for low in signs:
+        inside = [n for n, sign in enumerate(signs, 1) if sign >= low]
+        query = RegexQuery(field="data.data.sign", text=f"[\\{low}-\\~]")
+        assert hits(indexer, query) == inside[::-1]
+        outside = RegexQuery(field="data.data.sign", text=f"[^\\{low}-\\~]")
+        assert hits(indexer, outside) == list(range(inside[0] - 1, 0, -1))
 
 
 def test_what_is_longer_than_one_expression_is_searched_in_parts(indexer):
