@@ -35,6 +35,7 @@
     ├── InvalidQuery             a search that cannot be understood
     ├── IndexerError
     │   ├── IndexUnavailable     the index cannot be reached, opened or written
+    │   ├── IndexBusy            another process has the index
     │   ├── SearchTimeout        a search took longer than it may
     │   └── SearchOff            there is no index to search
     └── EagerDeliveryFailed      EAGER = True: a service or a sink failed inside publish()
@@ -55,6 +56,7 @@ __all__ = [
     "EventConflict",
     "ForeignTransaction",
     "IdempotencyConflict",
+    "IndexBusy",
     "IndexUnavailable",
     "IndexerError",
     "InvalidOptions",
@@ -258,7 +260,11 @@ class IndexUnavailable(IndexerError):
 
 
 class SearchOff(IndexerError):
-    """There is no index: INDEXER is not set."""
+    """There is no index: INDEXER is None, or unset and the extra `search` is not installed."""
+
+
+class IndexBusy(IndexerError):
+    """Another process has the index and does not give it up."""
 
 
 class SearchTimeout(IndexerError):

@@ -30,7 +30,13 @@ from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, Sink
-from asyncevents_core.settings import Settings, indexer_config, sink_config
+from asyncevents_core.settings import (
+    Settings,
+    indexer_config,
+    resolved_indexer,
+    sink_config,
+    why_off,
+)
 from asyncevents_core.structuring import structure
 
 
@@ -133,7 +139,7 @@ class Runtime:
             maximum_deaths=settings.maximum_deaths,
             retry_after_max=settings.retry_after_max,
             retry_backstop=self.retry_manager.backstop,
-            indexing=settings.indexer is not None,
+            indexing=self.indexer is not None,
         )
 
     @cached_property
@@ -148,21 +154,25 @@ class Runtime:
         kind = self.plugins.retry_managers.get(self.settings.retry_manager)
         return kind.open(self.broker_config)
 
+    @cached_property
+    def indexer(self) -> str | None:
+        """The name of the indexer in use, None if search is off; see `resolved_indexer`."""
+        return resolved_indexer(self.settings)
+
     def open_indexer(self) -> Indexer:
-        """Open the indexer that INDEXER names. Raises `UnknownName`, `SettingsError`, `SearchOff`.
+        """Open the indexer in use. Raises `UnknownName`, `SettingsError`, `SearchOff`.
 
         Each call opens it anew: the caller closes it.
         """
-        if self.settings.indexer is None:
-            raise SearchOff("INDEXER is not set")
-        kind = self.plugins.indexers.get(self.settings.indexer)
+        if self.indexer is None:
+            raise SearchOff(f"search is off: {why_off(self.settings)}")
+        kind = self.plugins.indexers.get(self.indexer)
         return kind.open(indexer_config(self.settings, kind))
 
     @cached_property
     def search(self) -> LogSearch:
-        """The search over the log; off where INDEXER is not set. Closed with the runtime."""
-        indexer = None if self.settings.indexer is None else self.open_indexer()
-        return LogSearch(self.ledger, indexer, parse_query)
+        """The search over the log. Closed with the runtime. Raises as `open_indexer`."""
+        return LogSearch(self.ledger, self.open_indexer(), parse_query)
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""

@@ -215,6 +215,13 @@ def resolved_indexer(settings: Settings) -> str | None:
     return _EMBEDDED if installed else None
 
 
+def why_off(settings: Settings) -> str:
+    """Say why there is no indexer, and what to do, for one whose `resolved_indexer` is None."""
+    if settings.origins.get("INDEXER", DEFAULT) == DEFAULT:
+        return "pip install 'asyncevents-core[search]', or name an INDEXER"
+    return f"INDEXER is None in {settings.origins['INDEXER']}"
+
+
 def indexer_config(settings: Settings, kind: IndexerType[T]) -> T:
     """Return the configuration of an indexer from INDEXERS. Raises `SettingsError`."""
     return _configured(settings, "INDEXERS", settings.indexers, kind.name, kind.config_class)

@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "replay": "replaying:replay",
     "dead-letters": "replaying:dead_letters",
     "cleanup": "upkeep:cleanup",
+    "reindex": "reindexing:reindex",
     "token": "token:token",
     "serve": "serve:serve",
     "completion": "setup:completion",

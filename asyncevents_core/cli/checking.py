@@ -21,6 +21,7 @@ from asyncevents_core.engine.sweep import alive
 from asyncevents_core.engine.trial import try_target
 from asyncevents_core.errors import AsyncEventsError, LedgerError
 from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import why_off
 
 State = Literal["ok", "warning", "error"]
 _STATES: Final[Mapping[str, State]] = MappingProxyType(
@@ -132,16 +133,17 @@ def _tried(what: str, attempt: Callable[[], str]) -> Finding:
 
 
 def _search(runtime: Runtime) -> Iterator[Finding]:
-    name = runtime.settings.indexer
+    name = runtime.indexer
     if name is None:
-        yield Finding(what="search", state="ok", detail="off: INDEXER is not set")
+        yield Finding(what="search", state="ok", detail=f"off: {why_off(runtime.settings)}")
         return
 
     def opened() -> str:
         with runtime.open_indexer() as indexer:
             count = indexer.count()
         backlog = runtime.ledger.read(lambda queries: queries.index_backlog())
-        return f"{name}: {count:,} attempts indexed, {backlog.waiting:,} wait"
+        default = " (INDEXER is not set)" if runtime.settings.indexer is None else ""
+        return f"{name}{default}: {count:,} attempts indexed, {backlog.waiting:,} wait"
 
     yield _tried("search", opened)
 
@@ -158,7 +160,7 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     for warning in warnings:
         yield Finding(what="durability", state="warning", detail=warning)
     for role in Role:
-        if role is Role.INDEX and runtime.settings.indexer is None:
+        if role is Role.INDEX and runtime.indexer is None:
             continue
         count = sum(role in worker.roles for worker in workers)
         if count:

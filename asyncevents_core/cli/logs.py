@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -28,8 +27,6 @@ from asyncevents_core.domain.trace import LogRow
 from asyncevents_core.engine.searching import SearchPage
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.index_queue import IndexBacklog
-
-_WRITTEN_AT_ONCE: Final = 500
 
 
 @click.command()
@@ -59,8 +56,8 @@ def logs(
 ) -> None:
     """List attempts, newest first, or those that QUERY finds, in Lucene's syntax.
 
-    Searching needs an index: INDEXER = "embedded". With QUERY, --json and --csv are not limited:
-    they stream every hit. `asyncevents trace UUID` shows one delivery in full.
+    Searching needs an index, which workers keep (extra `search`). With QUERY, --json and --csv
+    are not limited: they stream every hit. `asyncevents trace UUID` shows one delivery in full.
 
     \b
     Examples:
@@ -82,10 +79,10 @@ def logs(
     if csv_path is not None:
         _export(context, query, csv_path)
     elif as_json:
-        json_lines(_plain(one.row) for one in context.runtime.search.all(query))
+        json_lines(_plain(one) for rows in context.runtime.search.pages(query) for one in rows)
     else:
         page = context.runtime.search.page(query, limit=limit, before=before)
-        _show([one.row for one in page.rows], as_json=False)
+        _show(page.rows, as_json=False)
         errors().print(_told(page), markup=False)
 
 
@@ -120,11 +117,10 @@ def _export(context: CliContext, query: str, path: Path) -> None:
         with path.open("wb") as file, progress_bar() as progress:
             task = progress.add_task("writing", total=counted.total if counted.exact else None)
             file.write(logcsv.header())
-            rows: Iterator[LogRow] = (one.row for one in search.all(query))
-            while some := list(islice(rows, _WRITTEN_AT_ONCE)):
-                file.write(logcsv.lines(some))
-                written += len(some)
-                progress.advance(task, len(some))
+            for rows in search.pages(query):
+                file.write(logcsv.lines(rows))
+                written += len(rows)
+                progress.advance(task, len(rows))
     except OSError as error:
         raise AsyncEventsError(f"{path}: {error.strerror}") from error
     click.echo(f"{written} attempts written to {path}")

@@ -15,8 +15,9 @@ from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import JSON_OPTION, iso, json_lines, local, progress_bar, table
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.engine.replay import Replayed, replay_dead
 from asyncevents_core.engine.replay import replay as replay_one
-from asyncevents_core.engine.replay import replay_dead
+from asyncevents_core.engine.replay_found import count_found, found_filter, replay_found
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,6 +58,7 @@ def _filter(
 
 @click.command()
 @click.argument("identifier", metavar="[UUID]", type=click.UUID, required=False)
+@click.option("--query", metavar="QUERY", help="All deliveries that a search finds, each once.")
 @click.option("--dead", is_flag=True, help="All dead letters that the options below mean.")
 @_filter_options
 @click.option("--again", is_flag=True, help="Also those that were replayed already.")
@@ -66,6 +68,7 @@ def _filter(
 def replay(
     context: CliContext,
     identifier: UUID | None,
+    query: str | None,
     dead: bool,
     event_name: str | None,
     subscription: int | None,
@@ -81,12 +84,14 @@ def replay(
     UUID is a delivery's id, or the id of an event whose service failed. Refused, saying so,
     where the subscription is disabled or deleted. With --dead all dead letters are meant, or
     those that the options say: they are counted first. Events whose service failed are among
-    them, unless a subscription or a reason is given: those have none.
+    them, unless a subscription or a reason is given: those have none. With --query deliveries
+    are meant that `asyncevents logs QUERY` finds an attempt of, also those that arrived.
 
     \b
     Examples:
       asyncevents replay 01a20db9-18ed-7c3f-8404-7a976b50113d
       asyncevents replay --dead --subscription 7 --since 2026-11-01
+      asyncevents replay --query 'data.data.increment_id: CK* AND success: false'
     """
     wanted = _filter(
         event_name=event_name,
@@ -97,12 +102,15 @@ def replay(
         replayed=again,
     )
     who = by or user_name()
-    if dead == (identifier is not None):
-        raise click.UsageError("give a UUID, or --dead")
+    if dead + (identifier is not None) + (query is not None) != 1:
+        raise click.UsageError("give a UUID, --query, or --dead")
+    if not dead and wanted != DeadFilter():
+        raise click.UsageError("the options that choose go with --dead")
     if identifier is not None:
-        if wanted != DeadFilter():
-            raise click.UsageError("the options that choose go with --dead")
         click.echo(str(replay_one(context.ledger, identifier, requested_by=who)))
+        return
+    if query is not None:
+        _replay_found(context, query, who=who, ask=not yes)
         return
     count = context.ledger.read(lambda queries: queries.count_dead(wanted))
     if not count:
@@ -118,8 +126,35 @@ def replay(
             requested_by=who,
             progress=lambda batch: progress.advance(task, batch),
         )
-    passed_over = f", {done.passed_over} sent with another" if done.passed_over else ""
-    click.echo(f"{done.made} replayed, {done.refused} refused{passed_over}; request {done.request}")
+    _tell(done, "sent with another")
+
+
+def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> None:
+    search = context.runtime.search
+    wanted = found_filter(context.ledger, query)
+    count = count_found(context.ledger, search, wanted)
+    if not count.deliveries and count.exact:
+        click.echo(f"there are none: {wanted}")
+        return
+    if ask:
+        number = f"{count.deliveries} deliveries" + ("" if count.exact else " and more")
+        click.confirm(f"Replay {number} ({wanted})?", abort=True)
+    total, exact = search.count(wanted)
+    with progress_bar() as progress:
+        task = progress.add_task("replaying", total=total if exact else None)
+        done = replay_found(
+            context.ledger,
+            search,
+            wanted,
+            requested_by=who,
+            progress=lambda batch: progress.advance(task, batch),
+        )
+    _tell(done, "attempts of others or of deliveries under way")
+
+
+def _tell(done: Replayed, passed_over: str) -> None:
+    others = f", {done.passed_over} {passed_over}" if done.passed_over else ""
+    click.echo(f"{done.made} replayed, {done.refused} refused{others}; request {done.request}")
 
 
 def _instant(at: datetime | None) -> int | None:

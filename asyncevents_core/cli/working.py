@@ -45,8 +45,8 @@ def worker(
 
     Either ends it gracefully: what is under way is finished within SHUTDOWN_GRACE, everything
     else stays in the ledger. The consumer `trigger` takes new events, `retry` takes deliveries
-    that are due again, `index` feeds the search index where INDEXER is set, one process at a
-    time. Exits with 3 where threads hang in services or sinks.
+    that are due again, `index` feeds the search index, one process at a time: with --processes
+    it gets one of its own, beside them. Exits with 3 where threads hang in services or sinks.
 
     \b
     Examples:
@@ -62,10 +62,11 @@ def worker(
         command = [sys.executable, "-m", "asyncevents_core"]
         if context.settings_module is not None:
             command += ["--settings", context.settings_module]
-        command += ["worker", "--consumers", consumers, "--log-format", log_format]
-        command += ["--log-level", log_level, *(["--drain"] if drain else [])]
-        grace = context.settings.shutdown_grace
-        sys.exit(Supervisor(command, processes=processes, grace=grace).run())
+        command += ["worker", "--log-format", log_format, "--log-level", log_level]
+        command += ["--drain"] if drain else []
+        shares = _shares(roles, processes, indexing=context.runtime.indexer is not None)
+        commands = [[*command, "--consumers", ",".join(share)] for share in shares]
+        sys.exit(Supervisor(commands, grace=context.settings.shutdown_grace).run())
     code = Worker(context.runtime, WorkerOptions(roles=roles, drain=drain)).run()
     if code == EXIT_STUCK:
         # The interpreter would wait for the threads that hang.
@@ -73,6 +74,15 @@ def worker(
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _shares(roles: tuple[Role, ...], processes: int, *, indexing: bool) -> list[tuple[Role, ...]]:
+    """Return what each process consumes: `index` gets one of its own, beside the others."""
+    others: tuple[Role, ...] = tuple(role for role in roles if role is not Role.INDEX)
+    if not others:
+        return [roles]
+    shares = [others] * processes
+    return [*shares, (Role.INDEX,)] if indexing and Role.INDEX in roles else shares
 
 
 def _roles(consumers: str) -> tuple[Role, ...]:

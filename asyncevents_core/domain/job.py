@@ -7,7 +7,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.replay import DeadFilter, FoundFilter
 
 
 class JobState(enum.StrEnum):
@@ -23,7 +23,7 @@ OVER = frozenset({JobState.DONE, JobState.CANCELLED})
 
 
 class JobPhase(enum.StrEnum):
-    """First deliveries, then events whose service failed."""
+    """First deliveries, then events whose service failed, where a `DeadFilter` means them."""
 
     DELIVERIES = "deliveries"
     EVENTS = "events"
@@ -33,14 +33,15 @@ class JobPhase(enum.StrEnum):
 class ReplayJob:
     """A replay of all that `wanted` means; its id is the chain of the deliveries that it makes.
 
-    `total` was counted when it was made. `made`, `refused` and `passed_over` say how far it is,
-    `phase` and `after` where it goes on. `rate` is deliveries a second at most. It belongs to
-    `owner` until `due_at`; then another process may go on with it.
+    `total` was counted when it was made (attempts, of a `FoundFilter`, up to 10,000). `made`,
+    `refused` and `passed_over` say how far it is, `phase` and `after` where it goes on. `rate` is
+    deliveries a second at most. It belongs to `owner` until `due_at`; then another process may go
+    on with it.
     """
 
     id: UUID
     requested_by: str
-    wanted: DeadFilter
+    wanted: DeadFilter | FoundFilter
     rate: float
     total: int
     state: JobState = JobState.WAITING

@@ -60,3 +60,23 @@ class DeadFilter:
         words = [f"{name} {value}" for name, value in given.items() if value is not None]
         kind = "all deliveries, those that arrived too," if self.delivered else "all dead letters"
         return kind + (f" of {', '.join(words)}" if words else "")
+
+
+@frozen(kw_only=True)
+class FoundFilter:
+    """The deliveries whose attempts a search finds, each of them once.
+
+    `query` is in Lucene's syntax; its ``now`` is `asked_at`, in microseconds. Attempts with a
+    lower log_id than `before` are meant: so a replay does not find what it makes, and goes on
+    where it was. `tenant` is that of the delivery's subscription.
+    """
+
+    query: str
+    asked_at: int
+    before: int
+    tenant: str | None = None
+
+    def __str__(self) -> str:
+        """Return what is meant in words."""
+        of = "" if self.tenant is None else f" of tenant {self.tenant}"
+        return f"all deliveries{of} that {self.query!r} finds"

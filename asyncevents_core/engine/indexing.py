@@ -7,43 +7,21 @@ from typing import Final
 
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.engine.policy import micros
+from asyncevents_core.engine.lease import TaskLease
 from asyncevents_core.ports.indexer import AttemptDocument, Indexer
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 logger = logging.getLogger("asyncevents.indexing")
 
 TASK: Final = "index"
-LEASE: Final = 60.0
+LEASE: Final = 30.0
 """Seconds for which one process has the index for itself; renewed with every step."""
 BATCH: Final = 500
 
 
-class IndexLease:
-    """The right to write to the index. Belongs to one thread."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._held: int | None = None
-
-    def keep(self) -> bool:
-        """Take the lease, or renew it; False if another process has it."""
-
-        def work(tx: LedgerTransaction) -> int | None:
-            now = tx.now()
-            until = now + micros(LEASE)
-            if self._held is not None and tx.keep_task(TASK, held=self._held, until=until):
-                return until
-            return until if tx.take_task(TASK, first=now, until=until) else None
-
-        self._held = self._ledger.run(work)
-        return self._held is not None
-
-    def give_up(self) -> None:
-        """Let another process have it at once."""
-        held, self._held = self._held, None
-        if held is not None:
-            self._ledger.run(lambda tx: tx.keep_task(TASK, held=held, until=tx.now()))
+def index_lease(ledger: Ledger) -> TaskLease:
+    """Return the right to write to the index."""
+    return TaskLease(ledger, TASK, seconds=LEASE)
 
 
 class IndexFeed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -87,9 +87,10 @@ def replay_dead(
 class Replayed:
     """What came of a request.
 
-    `made` counts deliveries made and events opened again, `refused` the dead letters that
+    `made` counts deliveries made and events opened again, `refused` the deliveries that
     could not be replayed, `passed_over` those whose event this request sends to the same
-    subscription anyway: a delivery and a replay of it may both be dead.
+    subscription anyway: a delivery and a replay of it may both be dead. Where a search found
+    them, `passed_over` counts attempts, also of deliveries that are under way by themselves.
     """
 
     request: UUID
@@ -152,7 +153,11 @@ def replay_batch(
     limit: int,
 ) -> Step:
     """Replay dead letters from behind `after` on, at most `limit`, under a request's id."""
-    dead = tx.lock_dead(wanted, after=after, limit=limit)
+    return send_again(tx, tx.lock_dead(wanted, after=after, limit=limit), request)
+
+
+def send_again(tx: LedgerTransaction, dead: Sequence[Delivery], request: UUID) -> Step:
+    """Make new deliveries in place of these, which are locked, under a request's id."""
     if not dead:
         return Step(last=None)
     kept = {one for one, event in tx.bodies({one.event_id for one in dead}).items() if event.body}

@@ -6,6 +6,7 @@ whose process was killed goes on in another one as if nothing had happened.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -16,10 +17,12 @@ from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.once import Once
-from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
+from asyncevents_core.domain.replay import DeadFilter, FoundFilter, ReplayRequest
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.engine.replay import BATCH, Step, note_request, reopen_batch, replay_batch
+from asyncevents_core.engine.replay_found import FoundStep, found_batch
+from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -30,32 +33,36 @@ LONGEST_PAUSE: Final = 10.0
 
 
 def start_job(
-    ledger: Ledger, wanted: DeadFilter, *, rate: float, by: Actor, once: Once | None = None
+    ledger: Ledger,
+    wanted: DeadFilter | FoundFilter,
+    *,
+    total: int,
+    rate: float,
+    by: Actor,
+    once: Once | None = None,
 ) -> ReplayJob:
-    """Count what the filter means and make a job of it, which whoever runs jobs then takes.
+    """Make a job, which whoever runs jobs then takes. Raises `IdempotencyConflict`.
 
-    What becomes a dead letter, or arrives, after this moment is not meant. Raises
-    `IdempotencyConflict`.
+    `wanted` comes from `count_job` or `found_filter`: what becomes a dead letter, arrives or is
+    attempted after that is not meant. `total` were counted.
     """
-    job_id = uuid7()
-
-    def count() -> tuple[DeadFilter, int]:
-        now = ledger.read(lambda queries: queries.now())
-        until = now if wanted.until is None else min(now, wanted.until)
-        bounded = evolve(wanted, until=until)
-        return bounded, ledger.read(lambda queries: queries.count_dead(bounded))
-
-    bounded, total = count()
-    job = ReplayJob(id=job_id, requested_by=by.who, wanted=bounded, rate=rate, total=total)
+    job = ReplayJob(id=uuid7(), requested_by=by.who, wanted=wanted, rate=rate, total=total)
 
     def insert(tx: LedgerTransaction) -> str:
-        request = ReplayRequest(id=job_id, requested_by=by.who, what=str(bounded))
-        note_request(tx, request, tenant=bounded.tenant)
+        request = ReplayRequest(id=job.id, requested_by=by.who, what=str(wanted))
+        note_request(tx, request, tenant=wanted.tenant)
         tx.insert_job(job)
-        return str(job_id)
+        return str(job.id)
 
     made = UUID(ledger.run(lambda tx: do_once(tx, once, lambda: insert(tx))))
     return _existing(ledger.read(lambda queries: queries.replay_job(made)), made)
+
+
+def count_job(ledger: Ledger, wanted: DeadFilter) -> tuple[DeadFilter, int]:
+    """Return the filter for what it means now, without what comes later; and how many these are."""
+    now = ledger.read(lambda queries: queries.now())
+    bounded = evolve(wanted, until=now if wanted.until is None else min(now, wanted.until))
+    return bounded, ledger.read(lambda queries: queries.count_dead(bounded))
 
 
 def cancel_job(ledger: Ledger, job_id: UUID, *, by: Actor) -> ReplayJob:
@@ -114,29 +121,65 @@ def give_back_job(ledger: Ledger, job_id: UUID, owner: UUID) -> None:
     ledger.run(work)
 
 
-def run_step(ledger: Ledger, job_id: UUID, owner: UUID) -> float | None:
+def run_step(
+    ledger: Ledger, job_id: UUID, owner: UUID, search: Callable[[], LogSearch]
+) -> float | None:
     """Replay the next few of a job; return how many seconds to pause then.
 
-    None: the job is over, or not this owner's any more.
+    None: the job is over, or not this owner's any more. `search` is for jobs of what a query
+    finds. Raises `LedgerError`, and for those what `LogSearch` and opening it raise.
     """
-    return ledger.run(lambda tx: _step(tx, job_id, owner))
-
-
-def _step(tx: LedgerTransaction, job_id: UUID, owner: UUID) -> float | None:
-    job = tx.lock_job(job_id)
-    if job is None or job.state is not JobState.RUNNING or job.owner != owner:
+    job = ledger.read(lambda queries: queries.replay_job(job_id))
+    if job is None or not _is_run_by(job, owner):
         return None
-    limit = max(1, min(BATCH, int(job.rate)))
-    step = _batch(tx, job, limit)
+    wanted = job.wanted
+    if isinstance(wanted, FoundFilter):
+        found = search().find(wanted, _limit(job))
+        return ledger.run(lambda tx: _found_step(tx, job_id, owner, wanted, found))
+    return ledger.run(lambda tx: _dead_step(tx, job_id, owner, wanted))
+
+
+def _dead_step(
+    tx: LedgerTransaction, job_id: UUID, owner: UUID, wanted: DeadFilter
+) -> float | None:
+    job = tx.lock_job(job_id)
+    if job is None or not _is_run_by(job, owner):
+        return None
+    if job.phase is JobPhase.DELIVERIES:
+        step = replay_batch(tx, wanted, job.id, job.after, _limit(job))
+    else:
+        step = reopen_batch(tx, wanted, job.after, _limit(job))
     if step.last is None:
-        done = _next_phase(job, tx.now())
-        tx.update_job(done)
-        return None if done.is_over else 0.0
+        return _end_phase(tx, job)
+    return _advance(tx, evolve(job, after=step.last), step)
+
+
+def _found_step(
+    tx: LedgerTransaction, job_id: UUID, owner: UUID, wanted: FoundFilter, found: Sequence[int]
+) -> float | None:
+    job = tx.lock_job(job_id)
+    # Where it goes on is in the filter: another process may have been there meanwhile.
+    if job is None or not _is_run_by(job, owner) or job.wanted != wanted:
+        return None
+    if not found:
+        return _end_phase(tx, job)
+    step = found_batch(tx, found, job.id, tenant=wanted.tenant)
+    return _advance(tx, evolve(job, wanted=evolve(wanted, before=found[-1])), step)
+
+
+def _is_run_by(job: ReplayJob, owner: UUID) -> bool:
+    return job.state is JobState.RUNNING and job.owner == owner
+
+
+def _limit(job: ReplayJob) -> int:
+    return max(1, min(BATCH, int(job.rate)))
+
+
+def _advance(tx: LedgerTransaction, job: ReplayJob, step: Step | FoundStep) -> float:
     pause = min(LONGEST_PAUSE, step.made / job.rate)
     tx.update_job(
         evolve(
             job,
-            after=step.last,
             made=job.made + step.made,
             refused=job.refused + step.refused,
             passed_over=job.passed_over + step.passed_over,
@@ -146,14 +189,14 @@ def _step(tx: LedgerTransaction, job_id: UUID, owner: UUID) -> float | None:
     return pause
 
 
-def _batch(tx: LedgerTransaction, job: ReplayJob, limit: int) -> Step:
-    if job.phase is JobPhase.DELIVERIES:
-        return replay_batch(tx, job.wanted, job.id, job.after, limit)
-    return reopen_batch(tx, job.wanted, job.after, limit)
+def _end_phase(tx: LedgerTransaction, job: ReplayJob) -> float | None:
+    done = _next_phase(job, tx.now())
+    tx.update_job(done)
+    return None if done.is_over else 0.0
 
 
 def _next_phase(job: ReplayJob, now: int) -> ReplayJob:
-    if job.phase is JobPhase.DELIVERIES:
+    if job.phase is JobPhase.DELIVERIES and isinstance(job.wanted, DeadFilter):
         return evolve(job, phase=JobPhase.EVENTS, after=None)
     return evolve(job, state=JobState.DONE, owner=None, finished_at=now)
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 from attrs import frozen
 
+from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query
-from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.errors import SearchOff
+from asyncevents_core.domain.replay import FoundFilter
+from asyncevents_core.domain.trace import LogRow
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 
-PAGE = 500
+PAGE: Final = 1000
+"""Attempts that `LogSearch.pages` reads at once."""
+
+
+class Parse(Protocol):
+    """Turns a text into a query; ``now`` in it is `now`, microseconds. Raises `InvalidQuery`."""
+
+    def __call__(self, text: str, *, now: int | None = None) -> Query: ...
 
 
 @frozen(kw_only=True)
@@ -24,7 +34,7 @@ class SearchPage:
     of the next page, None after the last one. `behind` tells what the index does not hold yet.
     """
 
-    rows: Sequence[LoggedAttempt]
+    rows: Sequence[LogRow]
     total: int
     exact: bool
     next: int | None
@@ -32,53 +42,78 @@ class SearchPage:
 
 
 class LogSearch:
-    """Searches an open index. Thread-safe. `parse` turns a text into a query."""
+    """Searches an open index. Thread-safe.
 
-    def __init__(
-        self, ledger: Ledger, indexer: Indexer | None, parse: Callable[[str], Query]
-    ) -> None:
+    All methods raise `InvalidQuery`, `SearchTimeout`, `IndexUnavailable` and `LedgerError`.
+    Where both a text and a `LogFilter` are given, what both mean is found.
+    """
+
+    def __init__(self, ledger: Ledger, indexer: Indexer, parse: Parse) -> None:
         self._ledger = ledger
         self._indexer = indexer
         self._parse = parse
 
-    def page(self, text: str, *, limit: int, before: int | None = None) -> SearchPage:
-        """Return a page of what a query finds.
-
-        Raises `SearchOff` without an indexer, `InvalidQuery`, `SearchTimeout`,
-        `IndexUnavailable`.
-        """
-        found = self._index().search(self._parse(text), limit=limit + 1, before=before)
+    def page(
+        self,
+        text: str,
+        wanted: LogFilter = LogFilter(),  # noqa: B008 - frozen
+        *,
+        limit: int,
+        before: int | None = None,
+    ) -> SearchPage:
+        """Return a page of what is found."""
+        query = self._query(text, wanted)
+        found = self._indexer.search(query, limit=limit + 1, before=before)
         ids = found.log_ids[:limit]
-        rows = self._ledger.read(lambda queries: queries.logs_of(ids))
-        behind = self._ledger.read(lambda queries: queries.index_backlog())
         return SearchPage(
-            rows=rows,
+            rows=self._rows(ids, wanted),
             total=found.total or 0,
             exact=found.exact,
             next=ids[-1] if len(found.log_ids) > limit else None,
-            behind=behind,
+            behind=self._ledger.read(lambda queries: queries.index_backlog()),
         )
 
-    def all(self, text: str) -> Iterator[LoggedAttempt]:
-        """Yield every hit, newest first, in constant memory. Raises as `page`."""
-        indexer, query, before = self._index(), self._parse(text), None
+    def pages(
+        self,
+        text: str,
+        wanted: LogFilter = LogFilter(),  # noqa: B008 - frozen
+    ) -> Iterator[Sequence[LogRow]]:
+        """Yield everything that is found, newest first, a page at a time: in constant memory."""
+        query, before = self._query(text, wanted), None
         while True:
-            found = indexer.search(query, limit=PAGE, before=before, count=False)
+            found = self._indexer.search(query, limit=PAGE, before=before, count=False)
             if not found.log_ids:
                 return
-            ids = found.log_ids
-            yield from self._ledger.read(lambda queries, ids=ids: queries.logs_of(ids))  # type: ignore[misc]
-            before = ids[-1]
+            yield self._rows(found.log_ids, wanted)
+            before = found.log_ids[-1]
+
+    def count(self, wanted: FoundFilter) -> tuple[int, bool]:
+        """Return how many attempts are found, and whether there are not more."""
+        found = self._indexer.search(self._found(wanted), limit=0, before=wanted.before)
+        return found.total or 0, found.exact
+
+    def find(self, wanted: FoundFilter, limit: int) -> Sequence[int]:
+        """Return the log ids of the first few attempts that are found, newest first."""
+        query = self._found(wanted)
+        return self._indexer.search(query, limit=limit, before=wanted.before, count=False).log_ids
 
     def close(self) -> None:
         """Close the index. Called once."""
-        if self._indexer is not None:
-            self._indexer.close()
+        self._indexer.close()
 
-    def _index(self) -> Indexer:
-        if self._indexer is None:
-            raise SearchOff(
-                "search is off: no index. Install asyncevents-core[search], set INDEXER = "
-                "'embedded', and run a worker"
-            )
-        return self._indexer
+    def _found(self, wanted: FoundFilter) -> Query:
+        query = self._parse(wanted.query, now=wanted.asked_at)
+        return self._narrowed(query, LogFilter(tenant=wanted.tenant))
+
+    def _query(self, text: str, wanted: LogFilter) -> Query:
+        return self._narrowed(self._parse(text), wanted)
+
+    def _narrowed(self, query: Query, wanted: LogFilter) -> Query:
+        tenant = wanted.tenant
+        if tenant is None:
+            return narrowed(query, wanted, None)
+        own = self._ledger.read(lambda queries: queries.subscriptions_of(tenant))
+        return narrowed(query, wanted, own)
+
+    def _rows(self, log_ids: Sequence[int], wanted: LogFilter) -> Sequence[LogRow]:
+        return self._ledger.read(lambda queries: queries.logs_of(log_ids, tenant=wanted.tenant))

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
-from asyncevents_core.domain.trace import LoggedAttempt
+from asyncevents_core.domain.trace import LoggedAttempt, LogRow
 
 
 @frozen(kw_only=True)
@@ -69,8 +69,15 @@ class IndexQueries(ABC):
         """Return attempts with a higher log_id than `after`, lowest first."""
 
     @abstractmethod
-    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
-        """Return these attempts, highest log_id first; those that are gone are left out."""
+    def logs_of(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
+        """Return these attempts, highest log_id first; those that are gone are left out.
+
+        With `tenant` those of other tenants' subscriptions are left out too.
+        """
+
+    @abstractmethod
+    def subscriptions_of(self, tenant: str) -> Sequence[int]:
+        """Return the ids of a tenant's subscriptions, also of those that are deleted."""
 
     @abstractmethod
     def index_backlog(self) -> IndexBacklog:

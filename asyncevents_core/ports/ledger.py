@@ -321,6 +321,13 @@ class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperati
         """
 
     @abstractmethod
+    def lock_logged(self, log_ids: Collection[int], *, tenant: str | None) -> Sequence[Delivery]:
+        """Lock the deliveries of these attempts, by id, each of them once; and their events.
+
+        With `tenant` only those of that tenant's subscriptions.
+        """
+
+    @abstractmethod
     def lock_failed_events(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[UUID]:

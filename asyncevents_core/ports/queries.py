@@ -106,6 +106,10 @@ class LedgerQueries(IndexQueries):
         """Return what is set in the ledger instead of a setting, by name."""
 
     @abstractmethod
+    def is_task_taken(self, name: str) -> bool:
+        """Tell whether some process has that task for itself; see `UpkeepOperations`."""
+
+    @abstractmethod
     def workers(self) -> Sequence[WorkerRow]:
         """Return the workers known, by start."""
 

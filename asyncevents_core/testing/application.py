@@ -36,7 +36,7 @@ class MemoryApplication(AsyncEvents):
     def __init__(
         self, plugins: Sequence[object] = (), *, settings: Mapping[str, object] | None = None
     ) -> None:
-        values = {"EVENTS": {EXAMPLE_EVENT: {}}, **(settings or {})}
+        values = {"EVENTS": {EXAMPLE_EVENT: {}}, "INDEXER": None, **(settings or {})}
         self.settings = Settings.from_mapping(values)
         self.ledger = MemoryLedger()
         self.broker = MemoryBroker()

@@ -144,9 +144,16 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
         return [one for one in memory_index.logged(self._tables) if one.log_id > after][:limit]
 
-    def logs_of(self, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
-        found = memory_index.logged(self._tables)
-        return [one for one in reversed(found) if one.log_id in log_ids]
+    def logs_of(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
+        found = self.logs(LogFilter(tenant=tenant), limit=len(self._tables.attempts), before=None)
+        return [one for one in found if one.log_id in log_ids]
+
+    def subscriptions_of(self, tenant: str) -> Sequence[int]:
+        return [
+            one.subscription.id
+            for one in self._tables.subscriptions
+            if one.subscription.tenant == tenant
+        ]
 
     def index_backlog(self) -> IndexBacklog:
         return memory_index.backlog(self._tables)
@@ -174,6 +181,9 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     def subscription(self, subscription_id: int) -> Subscription | None:
         row = self._tables.subscriptions.get(subscription_id)
         return None if row is None else row.value()
+
+    def is_task_taken(self, name: str) -> bool:
+        return (self._tables.tasks.get(name) or 0) > self.now()
 
     def workers(self) -> Sequence[WorkerRow]:
         return sorted(self._tables.workers, key=attrgetter("started_at", "id"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final
 from uuid import UUID
@@ -38,6 +38,16 @@ class UpkeepOperations(EventOperations, IndexOperations):
     ) -> Sequence[Delivery]:
         found = dead_deliveries(self._tables, wanted)
         return [one for one in found if after is None or one.id > after][:limit]
+
+    def lock_logged(self, log_ids: Collection[int], *, tenant: str | None) -> Sequence[Delivery]:
+        found: dict[UUID, Delivery] = {}
+        for row in self._tables.attempts:
+            delivery = self._tables.deliveries.get(row.attempt.delivery_id)
+            if row.log_id not in log_ids or delivery is None:
+                continue
+            if tenant in (None, _tenant_of(self._tables, delivery)):
+                found[delivery.id] = delivery
+        return sorted(found.values(), key=_by_id)
 
     def lock_failed_events(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
+from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.runtime import Runtime
@@ -38,6 +39,11 @@ class Backend:
     def ledger(self) -> Ledger:
         """The ledger."""
         return self.runtime.ledger
+
+    @property
+    def search(self) -> LogSearch:
+        """The search over the log; opening it blocks. Raises as `Runtime.open_indexer`."""
+        return self.runtime.search
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that blocks, and wait for it. Raises what it raises.
@@ -82,6 +88,6 @@ class Backend:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="asyncevents-web")
             if self._jobs is None:
-                self._jobs = JobRunner(self.ledger)
+                self._jobs = JobRunner(self.ledger, lambda: self.search)
                 self._jobs.start()
             return self._pool, self._jobs

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.engine.replay_jobs import give_back_job, run_step, take_job
-from asyncevents_core.errors import LedgerError
+from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.errors import AsyncEventsError, LedgerError
 from asyncevents_core.ports.ledger import Ledger
 
 logger = logging.getLogger("asyncevents.web.jobs")
@@ -20,8 +22,9 @@ _LOOK_EVERY: Final = 5.0
 class JobRunner:
     """Runs one job at a time. Jobs of processes that vanished are taken over after a minute."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, search: Callable[[], LogSearch]) -> None:
         self._ledger = ledger
+        self._search = search
         self._owner = uuid7()
         self._stop = threading.Event()
         self._bell = threading.Event()
@@ -50,6 +53,8 @@ class JobRunner:
                     continue
             except LedgerError as error:
                 logger.warning("replays wait for the ledger", extra={"error": str(error)})
+            except AsyncEventsError as error:
+                logger.warning("a replay waits for the index", extra={"error": str(error)})
             except Exception:
                 logger.exception("a replay failed; it is tried again")
             self._bell.wait(_LOOK_EVERY)
@@ -58,7 +63,7 @@ class JobRunner:
     def _work(self, job: UUID) -> None:
         logger.info("replay begun", extra={"replay": str(job)})
         while not self._stop.is_set():
-            pause = run_step(self._ledger, job, self._owner)
+            pause = run_step(self._ledger, job, self._owner, self._search)
             if pause is None:
                 logger.info("replay ended", extra={"replay": str(job)})
                 return

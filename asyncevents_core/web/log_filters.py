@@ -10,7 +10,6 @@ from litestar.params import FromQuery, QueryParameter
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.web.parameters import Id, Name, Time, checked_name, instant
-from asyncevents_core.web.problems import Problem
 
 Search = Annotated[
     str | None,
@@ -25,10 +24,8 @@ def provide_log_filter(
     success: FromQuery[bool | None] = None,
     since: Time = None,
     until: Time = None,
-    search: Search = None,
 ) -> LogFilter:
     """Return which attempts are meant; an actor that is bound to a tenant means its own."""
-    _search(search)
     return LogFilter(
         subscription_id=subscription_id,
         event_name=checked_name("event_name", event_name),
@@ -37,13 +34,3 @@ def provide_log_filter(
         since=instant(since),
         until=instant(until),
     )
-
-
-def _search(query: str | None) -> None:
-    """Where Lucene queries come in: raises a `Problem`, for they are not answered here yet."""
-    if query is not None:
-        raise Problem(
-            409,
-            "search is not there over REST yet: `asyncevents logs QUERY` searches",
-            kind="search-off",
-        )

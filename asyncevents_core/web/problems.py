@@ -84,7 +84,12 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (errors.NotFound, 404, None),
     (errors.ReplayRefused, 409, None),
     (errors.IdempotencyConflict, 422, "Idempotency-Key"),
+    (errors.InvalidQuery, 400, "search"),
+    (errors.SearchOff, 409, "search"),
+    (errors.MissingExtra, 409, "search"),
+    (errors.SearchTimeout, 503, "search"),
     (errors.LedgerError, 503, None),
+    (errors.IndexUnavailable, 503, None),
 )
 
 
@@ -97,9 +102,10 @@ def _of_error(error: Exception) -> Problem | None:
         return invalid(FieldError(field=error.field, reason=error.reason))
     for known, status, field in _STATUSES:
         if isinstance(error, known):
-            if isinstance(error, errors.LedgerError):
-                logger.error("the ledger does not answer", extra={"error": str(error)})
-                return Problem(503, "the ledger does not answer", kind=kind)
+            if isinstance(error, (errors.LedgerError, errors.IndexUnavailable)):
+                what = "ledger" if isinstance(error, errors.LedgerError) else "index"
+                logger.error(f"the {what} does not answer", extra={"error": str(error)})
+                return Problem(503, f"the {what} does not answer", kind=kind)
             fields = () if field is None else (FieldError(field=field, reason=str(error)),)
             return Problem(status, str(error), kind=kind, fields=fields)
     return None

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from asyncevents_core.engine.indexing import BATCH, IndexFeed, IndexLease
+from asyncevents_core.engine.indexing import BATCH, IndexFeed, index_lease
 from asyncevents_core.engine.overrides import read_overrides
+from asyncevents_core.engine.reindexing import is_reindexing
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
@@ -24,7 +25,7 @@ class IndexConsumer:
     """Indexes what waits, every half second; at once again while there is more.
 
     `enabled` is what the settings say; what is set at run time wins. While it is off, attempts
-    are queued, and indexed once it is on again.
+    are queued, and indexed once it is on again. While a `reindex` runs, that feeds the index.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class IndexConsumer:
         self._ledger = ledger
         self._open_indexer = open_indexer
         self._enabled = enabled
-        self._lease = IndexLease(ledger)
+        self._lease = index_lease(ledger)
         self._holding = True
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="indexing", daemon=True)
@@ -85,4 +86,6 @@ class IndexConsumer:
         return 0.0
 
     def _on(self) -> bool:
+        if is_reindexing(self._ledger):
+            return False
         return bool(read_overrides(self._ledger).get("INDEXING_ENABLED", self._enabled))

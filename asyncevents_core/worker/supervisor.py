@@ -25,6 +25,7 @@ _STEADY: Final = 60.0
 
 @define
 class _Child:
+    command: Sequence[str]
     process: subprocess.Popen[bytes]
     started: float
     failures: int = 0
@@ -33,16 +34,15 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `command` as `processes` children. Each is a program of its own: nothing is forked.
+    """Runs `commands` as children. Each is a program of its own: nothing is forked.
 
     A child that exits with 0 is done (`--drain`); one that dies is started again, at once the
     first time, later after 1 to 30 seconds. SIGTERM and SIGINT are passed on; children get
     `grace` seconds and a little more, then they are killed.
     """
 
-    def __init__(self, command: Sequence[str], *, processes: int, grace: float) -> None:
-        self._command = list(command)
-        self._processes = processes
+    def __init__(self, commands: Sequence[Sequence[str]], *, grace: float) -> None:
+        self._commands = commands
         self._grace = grace
         self._stop = threading.Event()
 
@@ -53,8 +53,8 @@ class Supervisor:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        children = [self._start() for _ in range(self._processes)]
-        logger.info("supervisor started", extra={"processes": self._processes})
+        children = [self._start(command) for command in self._commands]
+        logger.info("supervisor started", extra={"processes": len(children)})
         while not self._stop.wait(_LOOK_EVERY):
             for child in children:
                 self._look_after(child)
@@ -65,10 +65,10 @@ class Supervisor:
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._stop.set()
 
-    def _start(self) -> _Child:
+    def _start(self, command: Sequence[str]) -> _Child:
         # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
-        process = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603
-        return _Child(process=process, started=time.monotonic())
+        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+        return _Child(command=command, process=process, started=time.monotonic())
 
     def _look_after(self, child: _Child) -> None:
         if child.done:
@@ -76,7 +76,7 @@ class Supervisor:
         now = time.monotonic()
         if child.restart_at is not None:
             if now >= child.restart_at:
-                fresh = self._start()
+                fresh = self._start(child.command)
                 child.process, child.started, child.restart_at = fresh.process, now, None
             return
         code = child.process.poll()

@@ -118,7 +118,12 @@ class Context:
         with self.folder() as folder:
             project = Project(
                 folder=folder,
-                settings={"PERMITS": PERMITS, "EVENTS": {EVENT: {}, "other": {}}, **settings},
+                settings={
+                    "PERMITS": PERMITS,
+                    "EVENTS": {EVENT: {}, "other": {}},
+                    "INDEXER": None,
+                    **settings,
+                },
             )
             with project.events() as events:
                 events.upgrade()

@@ -1,4 +1,4 @@
-"""Every engine, opened where a test asks for it."""
+"""A ledger and an index in memory, a project with both in files, every engine by its name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,54 @@ from contextlib import ExitStack
 
 import pytest
 
+from asyncevents_core import AsyncEvents, NewSubscription, Settings
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
+from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.ports.indexer import Indexer
+from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
+from asyncevents_core.testing.ledger import MemoryLedger
 from tests.search.engines import ENGINES, Place
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def ledger(clock):
+    return MemoryLedger(clock_offset=clock.offset)
+
+
+@pytest.fixture
+def indexer():
+    return MemoryIndexerType().open(MemoryIndexConfig())
+
+
+@pytest.fixture
+def search(ledger, indexer):
+    return LogSearch(ledger, indexer, parse_query)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
+        "BROKER_URL": f"sqla+sqlite:///{tmp_path}/broker.db",
+        "EVENTS": {"order.created": {}, "order.cancelled": {}},
+        "INDEXER": "embedded",
+        "INDEXERS": {"embedded": {"path": str(tmp_path / "index"), "memory_mb": 16}},
+    }
+    lines = [f"{name} = {value!r}" for name, value in settings.items()]
+    (tmp_path / "search_settings.py").write_text("\n".join(lines))
+    with AsyncEvents(Settings.from_mapping(settings)) as events:
+        events.upgrade()
+        for name in settings["EVENTS"]:
+            events.subscribe(NewSubscription(event_name=name, sink="file", target=f"{name}.jsonl"))
+        yield events
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -11,55 +12,18 @@ import sys
 import time
 
 import pytest
-from attrs import evolve
 
-from asyncevents_core import AsyncEvents, NewSubscription, Settings
-from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.engine.indexing import IndexFeed, IndexLease
+from asyncevents_core import Settings
+from asyncevents_core.engine.indexing import IndexFeed, index_lease
 from asyncevents_core.engine.overrides import set_overrides
-from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
 from asyncevents_core.ports.ledger import Claim
-from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
+from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing.conformance import ledger_base as make
-from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
-from asyncevents_core.testing.ledger import MemoryLedger
+from tests.search.steps import asyncevents, attempts, everything
 from tests.unit.harness import OPERATOR
 
 WAIT = 30.0
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-def ledger(clock):
-    return MemoryLedger(clock_offset=clock.offset)
-
-
-@pytest.fixture
-def indexer():
-    return MemoryIndexerType().open(MemoryIndexConfig())
-
-
-@pytest.fixture
-def search(ledger, indexer):
-    return LogSearch(ledger, indexer, parse_query)
-
-
-def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}'):
-    """Make so many deliveries with one attempt each, queued for the index."""
-    number = make.subscribe(ledger, make_subscription())
-    for _ in range(count):
-        (event_id,) = make.publish(ledger, make_event(name="order.created"))
-        ledger.run(lambda tx, one=event_id: tx.store_bodies({one: body}))
-        row = evolve(make.waiting(subscription_id=number), event_id=event_id)
-        make.insert(ledger, row)
-        ledger.run(lambda tx, row=row: tx.record_attempts([make_attempt(delivery_id=row.id)]))
-        ledger.run(lambda tx, row=row: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
 
 
 def test_what_is_queued_is_found(ledger, indexer, search):
@@ -71,7 +35,7 @@ def test_what_is_queued_is_found(ledger, indexer, search):
     assert [one.log_id for one in page.rows] == [3, 2]
     assert (page.total, page.exact, page.next, page.behind.waiting) == (3, True, 2, 0)
     assert [one.log_id for one in search.page("*:*", limit=2, before=2).rows] == [1]
-    assert [one.log_id for one in search.all("*:*")] == [3, 2, 1]
+    assert [one.log_id for one in everything(search)] == [3, 2, 1]
 
 
 def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):
@@ -98,8 +62,9 @@ def test_what_the_index_refuses_is_set_aside_and_told(ledger, indexer, search, c
 def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
     attempts(ledger, 1)
     IndexFeed(ledger, indexer).step()
-    (hit,) = search.all("*:*")
-    ledger.run(lambda tx: tx.mark_fanned_out([hit.event.id]))
+    (hit,) = everything(search)
+    (logged,) = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=1))
+    ledger.run(lambda tx: tx.mark_fanned_out([logged.event.id]))
     ledger.run(lambda tx: tx.mark_delivered([hit.attempt.delivery_id]))
     clock.advance(3600 * 24 * 31)
     before = make.now(ledger)
@@ -108,9 +73,12 @@ def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
     assert indexer.count() == 0
 
 
-def test_without_an_index_it_says_what_to_do(ledger):
-    with pytest.raises(SearchOff, match="INDEXER = 'embedded'"):
-        LogSearch(ledger, None, parse_query).page("*:*", limit=1)
+def test_without_an_index_it_says_what_to_do(monkeypatch):
+    with pytest.raises(SearchOff, match="INDEXER is None in the settings"):
+        _ = Runtime(Settings.from_mapping({"INDEXER": None})).search
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SearchOff, match=r"pip install 'asyncevents-core\[search\]'"):
+        _ = Runtime(Settings.from_mapping({})).search
 
 
 def test_a_wrong_query_is_told(search):
@@ -119,12 +87,12 @@ def test_a_wrong_query_is_told(search):
 
 
 def test_one_process_at_a_time_has_the_lease(ledger, clock):
-    one, other = IndexLease(ledger), IndexLease(ledger)
+    one, other = index_lease(ledger), index_lease(ledger)
     assert one.keep()
     assert not other.keep()
-    clock.advance(59)
+    clock.advance(29)
     assert one.keep()
-    clock.advance(59)
+    clock.advance(29)
     assert not other.keep()
     clock.advance(2)
     assert other.keep()
@@ -134,33 +102,6 @@ def test_one_process_at_a_time_has_the_lease(ledger, clock):
 
 
 # -- a worker, an index in a folder, the command ----------------------------------------------
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    settings = {
-        "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
-        "BROKER_URL": f"sqla+sqlite:///{tmp_path}/broker.db",
-        "EVENTS": {"order.created": {}, "order.cancelled": {}},
-        "INDEXER": "embedded",
-        "INDEXERS": {"embedded": {"path": str(tmp_path / "index"), "memory_mb": 16}},
-    }
-    lines = [f"{name} = {value!r}" for name, value in settings.items()]
-    (tmp_path / "search_settings.py").write_text("\n".join(lines))
-    with AsyncEvents(Settings.from_mapping(settings)) as events:
-        events.upgrade()
-        for name in settings["EVENTS"]:
-            events.subscribe(NewSubscription(event_name=name, sink="file", target=f"{name}.jsonl"))
-        yield events
-
-
-def asyncevents(*arguments):
-    environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
-    command = [sys.executable, "-m", "asyncevents_core", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
 
 
 def test_a_worker_indexes_and_the_command_finds(project, tmp_path):
@@ -256,6 +197,6 @@ def test_killed_workers_leave_nothing_out_and_nothing_double(project):
     logged = project.runtime.ledger.read(
         lambda queries: queries.logged_attempts(after=0, limit=10_000)
     )
-    found = [one.log_id for one in project.runtime.search.all("*:*")]
+    found = [one.log_id for one in everything(project.runtime.search)]
     assert sorted(found) == [one.log_id for one in logged]
     assert len({one.event.id for one in logged}) == count

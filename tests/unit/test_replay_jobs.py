@@ -13,6 +13,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replay_jobs import (
     LEASE,
     cancel_job,
+    count_job,
     give_back_job,
     run_step,
     start_job,
@@ -44,8 +45,13 @@ def five_dead_letters(harness):
     return [harness.trace(one).delivery.id for one in events]
 
 
+def no_search():
+    raise AssertionError("nothing is searched")
+
+
 def begin(harness, *, rate=1000.0, **wanted):
-    return start_job(harness.ledger, DeadFilter(**wanted), rate=rate, by=OPERATOR)
+    bounded, total = count_job(harness.ledger, DeadFilter(**wanted))
+    return start_job(harness.ledger, bounded, total=total, rate=rate, by=OPERATOR)
 
 
 def job_of(harness, job):
@@ -53,7 +59,7 @@ def job_of(harness, job):
 
 
 def finish(harness, job, owner):
-    while run_step(harness.ledger, job.id, owner) is not None:
+    while run_step(harness.ledger, job.id, owner, no_search) is not None:
         continue
     return job_of(harness, job)
 
@@ -80,21 +86,21 @@ def test_what_dies_later_is_not_meant(harness, dead):
 def test_the_rate_sets_the_pauses(harness, dead):
     job, owner = begin(harness, rate=2.0), uuid7()
     take_job(harness.ledger, owner)
-    pauses = [run_step(harness.ledger, job.id, owner) for _ in range(3)]
+    pauses = [run_step(harness.ledger, job.id, owner, no_search) for _ in range(3)]
     assert pauses == [1.0, 1.0, 0.5]
     slow = begin(harness, rate=0.001, replayed=True)
     take_job(harness.ledger, owner)
-    assert run_step(harness.ledger, slow.id, owner) == 10.0
+    assert run_step(harness.ledger, slow.id, owner, no_search) == 10.0
 
 
 def test_a_job_of_a_process_that_vanished_goes_on(harness, dead):
     job, first, second = begin(harness, rate=2.0), uuid7(), uuid7()
     take_job(harness.ledger, first)
-    run_step(harness.ledger, job.id, first)
+    run_step(harness.ledger, job.id, first, no_search)
     assert take_job(harness.ledger, second) is None
     harness.clock.advance(LEASE + 2)
     assert take_job(harness.ledger, second) == job.id
-    assert run_step(harness.ledger, job.id, first) is None
+    assert run_step(harness.ledger, job.id, first, no_search) is None
     done = finish(harness, job, second)
     assert (done.made, done.seen) == (5, 5)
     assert len(harness.due().leases) == 5
@@ -106,7 +112,7 @@ def test_a_step_that_is_run_again_counts_once(clock):
     job, owner = begin(harness, rate=2.0), uuid7()
     take_job(harness.ledger, owner)
     harness.ledger.rerun_next()
-    run_step(harness.ledger, job.id, owner)
+    run_step(harness.ledger, job.id, owner, no_search)
     done = finish(harness, job, owner)
     assert (done.made, done.seen) == (5, 5)
 
@@ -123,7 +129,7 @@ def test_a_job_that_is_given_back_goes_on_at_once(harness, dead):
 def test_a_cancelled_job_ends(harness, dead):
     job, owner = begin(harness, rate=2.0), uuid7()
     take_job(harness.ledger, owner)
-    run_step(harness.ledger, job.id, owner)
+    run_step(harness.ledger, job.id, owner, no_search)
     with pytest.raises(NotFound):
         cancel_job(
             harness.ledger,
@@ -132,7 +138,7 @@ def test_a_cancelled_job_ends(harness, dead):
         )
     cancelled = cancel_job(harness.ledger, job.id, by=OPERATOR)
     assert (cancelled.state, cancelled.made) == (JobState.CANCELLED, 2)
-    assert run_step(harness.ledger, job.id, owner) is None
+    assert run_step(harness.ledger, job.id, owner, no_search) is None
     assert take_job(harness.ledger, owner) is None
     assert cancel_job(harness.ledger, job.id, by=OPERATOR) == cancelled
     with pytest.raises(NotFound):
@@ -151,7 +157,7 @@ def test_what_arrived_is_replayed_where_that_is_asked_for(harness):
         take_job(harness.ledger, owner)
     done = job_of(harness, job)
     while done.state is not JobState.DONE:
-        run_step(harness.ledger, job.id, owner)
+        run_step(harness.ledger, job.id, owner, no_search)
         done = job_of(harness, job)
     assert done.made == 1
     assert sorted(harness.states(event)) == [DeliveryState.DELIVERED, DeliveryState.WAITING]

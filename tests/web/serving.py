@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -30,8 +31,10 @@ from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.engine.indexing import IndexFeed
 from asyncevents_core.engine.tokens import create_token
 from asyncevents_core.plugins import load_plugins
+from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import load_settings
@@ -53,6 +56,7 @@ def settings(folder: Path, **more: Any) -> dict[str, Any]:
         "SECRET_KEYS": [Fernet.generate_key().decode()],
         "EVENTS": EVENTS,
         "WEB_RATE_LIMIT": 0,
+        "INDEXERS": {"embedded": {"path": str(folder / "index"), "memory_mb": 16}},
         **more,
     }
 
@@ -125,9 +129,12 @@ class Api:
         tenant: str | None = None,
         response: str = "thanks",
         started_at: int | None = None,
+        data: object = 42,
+        attempts: int = 1,
     ):
         """Write an event that was delivered, or that is a dead letter; return the delivery's id."""
-        event = make_event(name=event_name, tenant=tenant, arguments=None, body=BODY)
+        body = json.dumps({"specversion": "1.0", "id": "1", "data": {"id": data}}).encode()
+        event = make_event(name=event_name, tenant=tenant, arguments=None, body=body)
         dead = state is DeliveryState.DEAD
         delivery = make_delivery(
             id=uuid7(),
@@ -137,32 +144,42 @@ class Api:
             due_at=None,
             reason=DeadReason.PERMANENT if dead else None,
             deaths=int(dead),
+            claims=attempts,
         )
-        attempt = make_attempt(
-            delivery_id=delivery.id,
-            outcome=OutcomeKind.PERMANENT if dead else OutcomeKind.DELIVERED,
-            response=response,
-            status=400 if dead else 200,
-            detail="HTTP 400" if dead else "HTTP 200",
-            **({} if started_at is None else {"started_at": started_at}),
-        )
+        made = [
+            make_attempt(
+                delivery_id=delivery.id,
+                claim_no=number,
+                outcome=OutcomeKind.PERMANENT if dead else OutcomeKind.DELIVERED,
+                response=response,
+                status=400 if dead else 200,
+                detail="HTTP 400" if dead else "HTTP 200",
+                **({} if started_at is None else {"started_at": started_at}),
+            )
+            for number in range(1, attempts + 1)
+        ]
 
         def write(tx):
             tx.insert_events([event], due_in=0.0)
             tx.lock_events([event.id])
             tx.mark_fanned_out([event.id])
             tx.insert_deliveries([delivery])
-            tx.record_attempts([attempt])
+            tx.record_attempts(made)
+            tx.queue_for_index([Claim(id=delivery.id, claim_no=one.claim_no) for one in made])
 
         self.ledger.run(write)
         return delivery.id
 
+    def index(self) -> None:
+        """Index everything that waits, as a worker does."""
+        with self.events.runtime.open_indexer() as indexer:
+            feed = IndexFeed(self.ledger, indexer)
+            while feed.step():
+                continue
+
     def close(self) -> None:
         for one in self._clients:
             one.close()
-
-
-BODY = b'{"specversion": "1.0", "id": "1", "data": {"id": 42}}'
 
 
 @frozen(kw_only=True)

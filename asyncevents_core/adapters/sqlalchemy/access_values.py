@@ -12,7 +12,7 @@ from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.override import Override
-from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.replay import DeadFilter, FoundFilter
 from asyncevents_core.domain.token import ApiToken
 
 
@@ -89,6 +89,7 @@ def job_values(job: ReplayJob) -> dict[str, Any]:
     """Return the columns of a job that change."""
     return {
         "state": job.state.value,
+        "wanted": json.dumps(asdict(job.wanted)),
         "phase": job.phase.value,
         "after": job.after,
         "made": job.made,
@@ -107,7 +108,6 @@ def new_job_values(job: ReplayJob, now: int) -> dict[str, Any]:
         "id": job.id,
         "requested_by": job.requested_by,
         "tenant": job.wanted.tenant,
-        "wanted": json.dumps(asdict(job.wanted)),
         "rate": job.rate,
         "total": job.total,
         "due_at": now,
@@ -118,12 +118,10 @@ def new_job_values(job: ReplayJob, now: int) -> dict[str, Any]:
 def to_job(row: Row[Any]) -> ReplayJob:
     """Read a job."""
     values = row._mapping
-    wanted = json.loads(values["wanted"])
-    reason = wanted.pop("reason")
     return ReplayJob(
         id=values["id"],
         requested_by=values["requested_by"],
-        wanted=DeadFilter(**wanted, reason=None if reason is None else DeadReason(reason)),
+        wanted=_to_wanted(json.loads(values["wanted"])),
         rate=values["rate"],
         total=values["total"],
         state=JobState(values["state"]),
@@ -137,3 +135,10 @@ def to_job(row: Row[Any]) -> ReplayJob:
         created_at=values["created_at"],
         finished_at=values["finished_at"],
     )
+
+
+def _to_wanted(values: dict[str, Any]) -> DeadFilter | FoundFilter:
+    if "query" in values:
+        return FoundFilter(**values)
+    reason = values.pop("reason")
+    return DeadFilter(**values, reason=None if reason is None else DeadReason(reason))

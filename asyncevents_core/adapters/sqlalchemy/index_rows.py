@@ -124,15 +124,6 @@ def logged_attempts(connection: Connection, *, after: int, limit: int) -> Sequen
     return _with_events(connection, connection.execute(statement).all())
 
 
-def logs_of(connection: Connection, log_ids: Collection[int]) -> Sequence[LoggedAttempt]:
-    """See `IndexQueries`."""
-    found: list[LoggedAttempt] = []
-    for some in chunked(sorted(log_ids, reverse=True)):
-        statement = _existing().where(attempt.c.id.in_(some)).order_by(attempt.c.id.desc())
-        found += _with_events(connection, connection.execute(statement).all())
-    return found
-
-
 def backlog(connection: Connection) -> IndexBacklog:
     """See `IndexQueries`."""
     some = select(index_queue.c.attempt_id).where(_QUEUED).limit(COUNTED_UP_TO).subquery()

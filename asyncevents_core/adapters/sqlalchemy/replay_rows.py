@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
 
 from asyncevents_core.adapters.sqlalchemy import dead_letters, rows
-from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, replay
-from asyncevents_core.adapters.sqlalchemy.statements import Statements
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    attempt,
+    delivery,
+    event,
+    replay,
+    subscription,
+)
+from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
 from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
@@ -44,6 +50,24 @@ class ReplayRows(Statements):
             statement = statement.where(delivery.c.id > after)
         locked = self._connection.execute(self._dialect.lock_waiting(statement))
         return [rows.to_delivery(row) for row in locked]
+
+    def lock_logged(self, log_ids: Collection[int], *, tenant: str | None) -> Sequence[Delivery]:
+        found: dict[UUID, Delivery] = {}
+        for some in chunked(sorted(log_ids)):
+            ids = select(attempt.c.delivery_id).where(attempt.c.id.in_(some)).distinct()
+            chosen = sorted(self._connection.execute(ids).scalars())
+            statement = (
+                select(delivery)
+                .join(event, event.c.id == delivery.c.event_id)
+                .where(delivery.c.id.in_(chosen))
+                .order_by(delivery.c.id)
+            )
+            if tenant is not None:
+                owned = select(subscription.c.id).where(subscription.c.tenant == tenant)
+                statement = statement.where(delivery.c.subscription_id.in_(owned))
+            for row in self._connection.execute(self._dialect.lock_waiting(statement)):
+                found[row.id] = rows.to_delivery(row)
+        return [found[one] for one in sorted(found)]
 
     def lock_failed_events(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int

@@ -160,8 +160,26 @@ class IndexQueueRows(LedgerFixtures):
 
         assert ids == sorted(ids)
         assert [one.log_id for one in page] == ids[2:4]
-        assert chosen == [everything[3], everything[0]]
+        assert chosen == [everything[3].row, everything[0].row]
         assert ledger.read(lambda queries: queries.logs_of([])) == []
+
+    def test_attempts_of_one_tenant(self, ledger: Ledger) -> None:
+        numbers = [
+            subscribe(ledger, make_subscription(target=one or "none", tenant=one))
+            for one in ("t", "u", "t", None)
+        ]
+        for number in numbers:
+            row = evolve(waiting(subscription_id=number), event_id=publish(ledger)[0])
+            (made,) = insert(ledger, row)
+            _attempts(ledger, made, OutcomeKind.DELIVERED)
+        ids = [one.log_id for one in _all(ledger)]
+
+        found = ledger.read(lambda queries: queries.logs_of(ids, tenant="t"))
+
+        assert [one.log_id for one in found] == [ids[2], ids[0]]
+        own = ledger.read(lambda queries: queries.subscriptions_of("t"))
+        assert sorted(own) == [numbers[0], numbers[2]]
+        assert list(ledger.read(lambda queries: queries.subscriptions_of("nobody"))) == []
 
 
 def _queued(ledger: Ledger, limit: int = 100) -> list[QueuedAttempt]:

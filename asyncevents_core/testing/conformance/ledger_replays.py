@@ -14,7 +14,7 @@ from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.testing.builders import make_event, make_subscription
+from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.conformance.ledger_base import (
     LedgerFixtures,
     ended,
@@ -99,6 +99,29 @@ class ReplayRows(LedgerFixtures):
         assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(meant)
         for lock in (dead, failed):
             assert _one_by_one(lock) == lock(None, 10) == sorted(lock(None, 10))
+
+    def test_deliveries_of_attempts_are_locked_once_each(self, ledger: Ledger) -> None:
+        numbers = [
+            subscribe(ledger, make_subscription(target=one or "none", tenant=one))
+            for one in ("t", "u", None)
+        ]
+        made = [
+            insert(ledger, evolve(waiting(subscription_id=one), event_id=publish(ledger)[0]))[0]
+            for one in numbers
+        ]
+        for one, claim_no in ((made[0], 1), (made[1], 1), (made[0], 2), (made[2], 1)):
+            attempt = make_attempt(delivery_id=one, claim_no=claim_no)
+            ledger.run(lambda tx, attempt=attempt: tx.record_attempts([attempt]))  # type: ignore[misc]
+        logged = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=10))
+        ids = [one.log_id for one in logged]
+
+        def locked(*ids: int, tenant: str | None = None) -> list[UUID]:
+            return [one.id for one in ledger.run(lambda tx: tx.lock_logged(ids, tenant=tenant))]
+
+        assert locked(*ids) == sorted(made)
+        assert locked(ids[0], ids[2]) == [made[0]]
+        assert locked(*ids, tenant="u") == [made[1]]
+        assert locked(ids[0], tenant="u") == locked(ids[-1] + 1) == locked() == []
 
     def test_what_another_request_reopens_is_not_met_again(self, ledger: Ledger) -> None:
         _dead_letters(ledger)

@@ -70,6 +70,19 @@ class UpkeepRows(LedgerFixtures):
         assert not ledger.run(lambda tx: tx.keep_task("a", held=held + SECOND, until=held))
         assert not ledger.run(lambda tx: tx.keep_task("unheard-of", held=held, until=held))
 
+    def test_who_asks_is_told_whether_a_task_is_taken(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        def taken() -> bool:
+            return ledger.read(lambda queries: queries.is_task_taken("a"))
+
+        assert not taken()
+        until = now(ledger) + 10 * SECOND
+        assert ledger.run(lambda tx: tx.take_task("a", first=0, until=until))
+        assert taken()
+        clock.advance(11)
+        assert not taken()
+
     # -- clean-up ---------------------------------------------------------------------------
 
     def test_what_is_over_and_old_is_deleted(

@@ -17,9 +17,10 @@ from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.export import csv_of_log
+from asyncevents_core.web.export import csv_of, pages_of_log, pages_of_search
 from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenLogFilter
 from asyncevents_core.web.keyset import page
+from asyncevents_core.web.log_filters import Search
 from asyncevents_core.web.parameters import (
     BeforeUuid,
     Flag,
@@ -37,6 +38,7 @@ from asyncevents_core.web.schemas.log import (
     LogPage,
     TraceItem,
     dead_letter_item,
+    found_page,
     log_item,
     trace_item,
 )
@@ -49,20 +51,30 @@ TAG: Final = ["logs"]
     opt=needs(Resource.LOGS_LIST),
     responses=documented(400, 409),
     tags=TAG,
-    summary="List attempts",
+    summary="List or search attempts",
 )
 async def list_(
     backend: GivenBackend,
     log_filter: GivenLogFilter,
+    search: Search = None,
     limit: Limit = 50,
     before: Id = None,
 ) -> LogPage:
-    """List attempts, newest first; page on with `before` = `next` of the last page."""
+    """List attempts, newest first; page on with `before` = `next` of the last page.
+
+    With `search` those that it finds; `found` then counts them all, and tells how far the index
+    is behind.
+    """
+    if search is not None:
+        found = await backend.run(
+            lambda: backend.search.page(search, log_filter, limit=limit, before=before)
+        )
+        return found_page(found)
     rows = await backend.read(
         lambda queries: queries.logs(log_filter, limit=limit + 1, before=before)
     )
     shown, after = page(rows, limit, lambda one: one.log_id)
-    return LogPage(items=[log_item(one) for one in shown], next=after)
+    return LogPage(items=[log_item(one) for one in shown], next=after, found=None)
 
 
 @get(
@@ -77,10 +89,16 @@ async def list_(
     tags=TAG,
     summary="Export attempts as CSV",
 )
-async def export(backend: GivenBackend, log_filter: GivenLogFilter) -> Stream:
+async def export(
+    backend: GivenBackend, log_filter: GivenLogFilter, search: Search = None
+) -> Stream:
     """Export attempts as CSV, newest first, without a limit; streamed."""
+    if search is None:
+        pages = pages_of_log(log_filter, backend.read)
+    else:
+        pages = await pages_of_search(backend, search, log_filter)
     return Stream(
-        csv_of_log(log_filter, backend.read),
+        csv_of(pages),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="log.csv"'},
     )

@@ -10,9 +10,11 @@ from litestar import delete, get, post
 from litestar.params import JSONBody
 
 from asyncevents_core.domain.access import Actor, Resource
-from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.job import ReplayJob
+from asyncevents_core.domain.replay import DeadFilter, FoundFilter
 from asyncevents_core.engine.replay import replay as replay_one
-from asyncevents_core.engine.replay_jobs import cancel_job, start_job
+from asyncevents_core.engine.replay_found import FoundCount, count_found, found_filter
+from asyncevents_core.engine.replay_jobs import cancel_job, count_job, start_job
 from asyncevents_core.errors import AccessDenied, NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
@@ -66,7 +68,7 @@ async def replay(
     status_code=200,
     dto=StrictBody[ReplayBody],
     return_dto=None,
-    responses=documented(400),
+    responses=documented(400, 409),
     tags=TAG,
     summary="Count what a replay would be of",
 )
@@ -75,7 +77,17 @@ async def count(
 ) -> ReplayCount:
     """Count the deliveries that a replay would look at, before it is begun."""
     wanted = _own(data.wanted, actor)
-    return ReplayCount(count=await backend.read(lambda queries: queries.count_dead(wanted)))
+    query = data.search
+    if query is None:
+        count = await backend.read(lambda queries: queries.count_dead(wanted))
+        return ReplayCount(count=count, exact=True)
+
+    def work() -> FoundCount:
+        found = found_filter(backend.ledger, query, tenant=wanted.tenant)
+        return count_found(backend.ledger, backend.search, found)
+
+    found = await backend.run(work)
+    return ReplayCount(count=found.deliveries, exact=found.exact)
 
 
 @post(
@@ -84,9 +96,9 @@ async def count(
     status_code=202,
     dto=StrictBody[ReplayBody],
     return_dto=None,
-    responses=documented(400, 422),
+    responses=documented(400, 409, 422),
     tags=TAG,
-    summary="Replay all that a filter means",
+    summary="Replay all that a filter means, or a search finds",
 )
 async def start(
     data: JSONBody[ReplayBody],
@@ -95,8 +107,18 @@ async def start(
     once: GivenOnce,
 ) -> ReplayItem:
     """Replay all that a filter means, in the background; a crash does not end it."""
-    wanted = _own(data.wanted, actor)
-    job = await backend.run(start_job, backend.ledger, wanted, rate=data.rate, by=actor, once=once)
+    own = _own(data.wanted, actor)
+
+    def work() -> ReplayJob:
+        wanted: DeadFilter | FoundFilter
+        if data.search is None:
+            wanted, total = count_job(backend.ledger, own)
+        else:
+            wanted = found_filter(backend.ledger, data.search, tenant=own.tenant)
+            total, _ = backend.search.count(wanted)
+        return start_job(backend.ledger, wanted, total=total, rate=data.rate, by=actor, once=once)
+
+    job = await backend.run(work)
     backend.wake_jobs()
     return replay_item(job)
 

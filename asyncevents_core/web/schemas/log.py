@@ -11,6 +11,7 @@ from attrs import frozen
 from asyncevents_core.domain.delivery import Attempt
 from asyncevents_core.domain.envelope import parse_envelope, to_datetime
 from asyncevents_core.domain.trace import DeadLetter, LogRow, Trace
+from asyncevents_core.engine.searching import SearchPage
 
 
 @frozen(kw_only=True)
@@ -40,11 +41,30 @@ class LogItem:
 
 
 @frozen(kw_only=True)
+class Found:
+    """All that a search finds, and what the index does not hold yet.
+
+    `total` is exact up to 10,000; else there are more. `waiting` attempts are not indexed yet,
+    the oldest is of `waiting_since`; `set_aside` were refused by the index.
+    """
+
+    total: int
+    exact: bool
+    waiting: int
+    waiting_since: datetime | None
+    set_aside: int
+
+
+@frozen(kw_only=True)
 class LogPage:
-    """A page of the log, newest first. `next` is the `before` of the next one; null: no more."""
+    """A page of the log, newest first. `next` is the `before` of the next one; null: no more.
+
+    `found` is told where there was a search.
+    """
 
     items: list[LogItem]
     next: int | None
+    found: Found | None
 
 
 @frozen(kw_only=True)
@@ -103,6 +123,22 @@ def attempt_item(one: Attempt) -> AttemptItem:
         recipient_url=one.target,
         started_at=to_datetime(one.started_at),
         duration=one.duration,
+    )
+
+
+def found_page(page: SearchPage) -> LogPage:
+    """Return a page of a search as it is shown."""
+    behind = page.behind
+    return LogPage(
+        items=[log_item(one) for one in page.rows],
+        next=page.next,
+        found=Found(
+            total=page.total,
+            exact=page.exact,
+            waiting=behind.waiting,
+            waiting_since=None if behind.oldest is None else to_datetime(behind.oldest),
+            set_aside=behind.set_aside,
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.job import ReplayJob
-from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.replay import DeadFilter, FoundFilter
 from asyncevents_core.web.bodies import check_text, read_object
 from asyncevents_core.web.parameters import LARGEST_ID, instant
 from asyncevents_core.web.problems import FieldError, invalid
@@ -27,7 +27,9 @@ class ReplayRequestInput:
 
     Without `delivered` dead letters are meant, those that were replayed already only with
     `replayed`; with it deliveries that arrived too. Times are ISO 8601, UTC unless they say
-    otherwise. `rate` is deliveries a second at most.
+    otherwise. `search` stands for all other conditions but `tenant`: every delivery is meant of
+    which it finds an attempt, once, also those that arrived. `rate` is deliveries a second at
+    most.
     """
 
     event_name: str | None = None
@@ -38,6 +40,7 @@ class ReplayRequestInput:
     delivered: bool = False
     replayed: bool = False
     tenant: str | None = None
+    search: str | None = None
     rate: float = DEFAULT_RATE
 
     EXAMPLE: ClassVar[Mapping[str, object]] = {
@@ -52,8 +55,9 @@ class ReplayBody:
 
     shape: ClassVar[type] = ReplayRequestInput
 
-    def __init__(self, wanted: DeadFilter, rate: float) -> None:
+    def __init__(self, wanted: DeadFilter, search: str | None, rate: float) -> None:
         self.wanted = wanted
+        self.search = search
         self.rate = rate
 
     @classmethod
@@ -68,26 +72,31 @@ class ReplayBody:
         check_text("replay.tenant", sent.tenant, 255)
         if sent.subscription_id is not None and not 0 < sent.subscription_id <= LARGEST_ID:
             raise invalid(FieldError(field="replay.subscription_id", reason="it is no id"))
-        return cls(
-            DeadFilter(
-                event_name=sent.event_name,
-                subscription_id=sent.subscription_id,
-                reason=_reason(sent.reason),
-                since=_time("replay.since", sent.since),
-                until=_time("replay.until", sent.until),
-                replayed=sent.replayed,
-                tenant=sent.tenant,
-                delivered=sent.delivered,
-            ),
-            sent.rate,
+        wanted = DeadFilter(
+            event_name=sent.event_name,
+            subscription_id=sent.subscription_id,
+            reason=_reason(sent.reason),
+            since=_time("replay.since", sent.since),
+            until=_time("replay.until", sent.until),
+            replayed=sent.replayed,
+            tenant=sent.tenant,
+            delivered=sent.delivered,
         )
+        if sent.search is not None and wanted != DeadFilter(tenant=sent.tenant):
+            reason = "it goes with `tenant` and `rate` only: say the rest in the query"
+            raise invalid(FieldError(field="replay.search", reason=reason))
+        return cls(wanted, sent.search, sent.rate)
 
 
 @frozen(kw_only=True)
 class ReplayCount:
-    """How many deliveries, and events whose service failed, a replay would look at."""
+    """How many deliveries, and events whose service failed, a replay would look at.
+
+    Not `exact`: of a search that finds more than 10,000 attempts, those of the newest ones.
+    """
 
     count: int
+    exact: bool
 
 
 @frozen(kw_only=True)
@@ -96,7 +105,8 @@ class ReplayItem:
 
     `made` deliveries were sent again and events opened again; `refused` could not be (their
     subscription is disabled or deleted, or their payload is no longer kept), `passed_over` are
-    sent by another one of the same replay.
+    sent by another one of the same replay. Of a search, `total` (up to 10,000) and `seen` count
+    attempts, and `passed_over` those of deliveries that were met already or are under way.
     """
 
     uuid: UUID
@@ -126,7 +136,7 @@ def replay_item(job: ReplayJob) -> ReplayItem:
     return ReplayItem(
         uuid=job.id,
         requested_by=job.requested_by,
-        what=str(evolve(job.wanted, since=None, until=None)),
+        what=_what(job.wanted),
         rate=job.rate,
         state=job.state.value,
         total=job.total,
@@ -137,6 +147,12 @@ def replay_item(job: ReplayJob) -> ReplayItem:
         created_at=to_datetime(job.created_at),
         finished_at=None if job.finished_at is None else to_datetime(job.finished_at),
     )
+
+
+def _what(wanted: DeadFilter | FoundFilter) -> str:
+    if isinstance(wanted, FoundFilter):
+        return str(wanted)
+    return str(evolve(wanted, since=None, until=None))
 
 
 def _reason(text: str | None) -> DeadReason | None:

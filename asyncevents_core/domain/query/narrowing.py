@@ -1,0 +1,83 @@
+"""A query within a filter of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.query.nodes import (
+    BooleanQuery,
+    Bound,
+    MatchNone,
+    Query,
+    RangeQuery,
+    TermQuery,
+)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def narrowed(query: Query, wanted: LogFilter, subscriptions: Collection[int] | None) -> Query:
+    """Return the query for what both it and the filter mean.
+
+    `subscriptions` are those of the filter's tenant: their ids, since `tenant` of a document is
+    the event's.
+    """
+    conditions = list(_conditions(wanted))
+    if subscriptions is not None:
+        conditions.append(_one_of(subscriptions))
+    if not conditions:
+        return query
+    return BooleanQuery(must=(query, *conditions))
+
+
+def _conditions(wanted: LogFilter) -> Iterator[Query]:
+    if wanted.subscription_id is not None:
+        yield TermQuery(field="subscription_id", text=str(wanted.subscription_id))
+    if wanted.event_name is not None:
+        # A term would also be found among the words of longer names.
+        bound = Bound(text=wanted.event_name, inclusive=True)
+        yield RangeQuery(field="event_name", lower=bound, upper=bound)
+    if wanted.delivered is not None:
+        yield TermQuery(field="success", text=str(wanted.delivered).lower())
+    if wanted.since is not None or wanted.until is not None:
+        yield RangeQuery(
+            field="created",
+            lower=_instant(wanted.since, inclusive=True),
+            upper=_instant(wanted.until, inclusive=False),
+        )
+
+
+def _instant(at: int | None, *, inclusive: bool) -> Bound | None:
+    if at is None:
+        return None
+    text = (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return Bound(text=text, inclusive=inclusive)
+
+
+def _one_of(subscriptions: Collection[int]) -> Query:
+    """Return the query for these ids; neighbours as ranges, so that many stay a small query."""
+    if not subscriptions:
+        return MatchNone()
+    return BooleanQuery(
+        should=tuple(
+            RangeQuery(
+                field="subscription_id",
+                lower=Bound(text=str(first), inclusive=True),
+                upper=Bound(text=str(last), inclusive=True),
+            )
+            for first, last in _runs(sorted(subscriptions))
+        )
+    )
+
+
+def _runs(ids: list[int]) -> Iterator[tuple[int, int]]:
+    first = last = ids[0]
+    for one in ids[1:]:
+        if one != last + 1:
+            yield first, last
+            first = one
+        last = one
+    yield first, last
