@@ -130,6 +130,8 @@ def test_other_tools_read_plain_fields_and_no_payload(indexer, config, cluster):
 def test_payloads_make_no_fields(indexer, config, cluster):
     indexer.upsert(documents(1))
     before = cluster(f"/{config.index}/_mapping")
+    (about,) = before.values()
+    assert len(about["mappings"]["properties"]) == 19
     wild = {f"key{number}": {"value": number} for number in range(2000)}
     assert list(indexer.upsert([document(2, data=wild), document(3, data={"key1": "text"})])) == []
     assert cluster(f"/{config.index}/_mapping") == before
