@@ -50,11 +50,12 @@ class AttemptDocument:
     body: bytes = field(repr=False)
 
     def leaves(self) -> Iterator[Leaf]:
-        """Yield texts and success of the attempt, every value of the CloudEvent under ``data.``.
+        """Yield those of the attempt, then those of the event. Raises as `event_leaves`."""
+        yield from self.attempt_leaves()
+        yield from event_leaves(self.body)
 
-        Numbers and dates of the attempt are not among them. Raises `ValueError` if the body
-        is no JSON object.
-        """
+    def attempt_leaves(self) -> Iterator[Leaf]:
+        """Yield texts and success of the attempt; numbers and dates are not among them."""
         yield "uuid", self.uuid
         yield "event_name", self.event_name
         yield "success", self.success
@@ -65,14 +66,21 @@ class AttemptDocument:
             yield "tenant", self.tenant
         if self.response:
             yield "response", self.response
-        try:
-            event = json.loads(self.body)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if not isinstance(event, dict):
-            raise ValueError("not a JSON object")
-        for key, value in event.items():
-            yield from leaves(value, f"{EVENT}.{key}")
+
+
+def event_leaves(body: bytes) -> Iterator[Leaf]:
+    """Yield every value of a CloudEvent, its path under ``data.``.
+
+    Raises `ValueError` if the body is no JSON object.
+    """
+    try:
+        event = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(event, dict):
+        raise ValueError("not a JSON object")
+    for key, value in event.items():
+        yield from leaves(value, f"{EVENT}.{key}")
 
 
 @frozen(kw_only=True)

@@ -64,9 +64,7 @@ def open_engine(request, tmp_path_factory) -> Iterator[Callable[[str], Indexer]]
 
         def node() -> ElasticsearchConfig:
             server = request.getfixturevalue("elasticsearch")
-            prefix = server.new_prefix()
-            opened.callback(server.forget, prefix)
-            return ElasticsearchConfig(urls=[server.url], index=prefix, replicas=0)
+            return ElasticsearchConfig(urls=[server.url], index=server.new_prefix(), replicas=0)
 
         def open_one(name: str) -> Indexer:
             place = Place(folder=tmp_path_factory.mktemp("index"), node=node)

@@ -31,8 +31,9 @@ class Elasticsearch(Server):
         return os.environ.get(ELASTICSEARCH_URL) or f"http://127.0.0.1:{self.port}"
 
     def new_prefix(self) -> str:
-        """Return a name that no index begins with."""
-        return f"test-{uuid.uuid4().hex[:12]}"
+        """Return a name that no index begins with; what is made with it goes with the tests."""
+        self._prefixes.append(f"test-{uuid.uuid4().hex[:12]}")
+        return self._prefixes[-1]
 
     def forget(self, prefix: str) -> None:
         """Delete all indices that begin with a name, and their template."""
@@ -61,8 +62,18 @@ class Elasticsearch(Server):
         else:
             super().start()
 
+    def remove(self) -> None:
+        if os.environ.get(ELASTICSEARCH_URL):
+            for prefix in self._prefixes:
+                self.forget(prefix)
+        super().remove()
+
     def answers(self) -> None:
         self._call("/_cluster/health?wait_for_status=yellow&timeout=5s")
+
+    @cached_property
+    def _prefixes(self) -> list[str]:
+        return []
 
     @cached_property
     def _transport_port(self) -> int:

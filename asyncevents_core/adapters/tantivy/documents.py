@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import tantivy
+from attrs import frozen
 
 from asyncevents_core.adapters.terms.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
+from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
-from asyncevents_core.ports.indexer import AttemptDocument
+from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
 LAYOUT: Final = 2
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
@@ -20,6 +24,7 @@ _GAP: Final = "\x00"
 _GAPS: Final = " ".join([_GAP] * (MAX_SLOP + 1))
 """Between the values of an array, so that no phrase reaches from one into the next."""
 _TOKENIZER: Final = "tokens"
+_EVENTS_KEPT: Final = 64
 
 
 def make_schema() -> tantivy.Schema:
@@ -44,17 +49,47 @@ def register_tokenizer(index: tantivy.Index) -> None:
     index.register_tokenizer(_TOKENIZER, builder.build())
 
 
+@frozen(kw_only=True)
+class _Parts:
+    """The terms of some leaves, by field."""
+
+    leaf: list[str]
+    value: list[str]
+    word: str
+    word_at: str
+    path: list[str]
+
+
 class DocumentMaker:
-    """Makes documents."""
+    """Makes documents. The terms of an event are made once for all its attempts in a row."""
 
     def __init__(self) -> None:
         self._maker = TermMaker()
+        self._of_event: Callable[[bytes], _Parts] = functools.lru_cache(maxsize=_EVENTS_KEPT)(
+            lambda body: self._parts(event_leaves(body))
+        )
 
     def make(self, document: AttemptDocument) -> tantivy.Document:
         """Return what is written. Raises `ValueError` if the body is no JSON object."""
+        event = self._of_event(document.body)
+        own = self._parts(document.attempt_leaves())
+        made = tantivy.Document(
+            leaf=own.leaf + event.leaf,
+            value=own.value + event.value,
+            word=[f"{own.word} {_GAP} {event.word}"],
+            word_at=[f"{own.word_at} {event.word_at}"],
+            path=own.path + event.path,
+        )
+        made.add_integer("log_id", document.log_id)
+        made.add_integer("created", document.created)
+        made.add_integer("attempt", document.attempt)
+        made.add_integer("subscription_id", document.subscription_id)
+        return made
+
+    def _parts(self, leaves: Iterable[Leaf]) -> _Parts:
         leaf, word_at = list[str](), list[str]()
         seen, paths, words_of = set[str](), set[str](), dict[tuple[str, ...], str]()
-        for path, value in document.leaves():
+        for path, value in leaves:
             terms = self._maker.terms(path, value)
             leaf += terms.leaf
             if terms.value:
@@ -67,18 +102,13 @@ class DocumentMaker:
             if path not in seen:
                 seen.add(path)
                 paths.update(terms.paths)
-        made = tantivy.Document(
+        return _Parts(
             leaf=leaf,
             value=[term for terms in words_of for term in terms],
-            word=[f" {_GAP} ".join(words_of.values())],
-            word_at=[" ".join(word_at)],
+            word=f" {_GAP} ".join(words_of.values()),
+            word_at=" ".join(word_at),
             path=list(paths),
         )
-        made.add_integer("log_id", document.log_id)
-        made.add_integer("created", document.created)
-        made.add_integer("attempt", document.attempt)
-        made.add_integer("subscription_id", document.subscription_id)
-        return made
 
 
 def tombstone(log_id: int) -> tantivy.Document:

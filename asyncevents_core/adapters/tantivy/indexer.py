@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import tantivy
@@ -42,13 +42,15 @@ class EmbeddedIndexer(Indexer):
     def upsert(self, documents: Sequence[AttemptDocument]) -> Sequence[Rejected]:
         """See `Indexer`."""
         newest = {one.log_id: one for one in documents}
-        made, rejected = self._made(newest.values())
+        rejected = list[Rejected]()
         with self._writing:
             serving, following = self._generations.writable()
-            # The new generation first: killed in between, the caller repeats the whole call.
-            for generation in (following, serving):
-                if generation is not None:
-                    self._replace(generation, newest, made)
+            made: Iterable[tantivy.Document] = self._made(newest.values(), rejected)
+            if following is not None:
+                made = list(made)
+                # It comes first: killed in between, the caller repeats the whole call.
+                self._replace(following, newest, made)
+            self._replace(serving, newest, made)
         return rejected
 
     def delete(self, log_ids: Collection[int]) -> None:
@@ -109,8 +111,8 @@ class EmbeddedIndexer(Indexer):
             following = self._following()
             present = _present(following, newest)
             missing = {key: one for key, one in newest.items() if key not in present}
-            made, rejected = self._made(missing.values())
-            self._replace(following, (), made)
+            rejected = list[Rejected]()
+            self._replace(following, (), self._made(missing.values(), rejected))
             self._generations.remember(cursor)
         return rejected
 
@@ -134,23 +136,26 @@ class EmbeddedIndexer(Indexer):
         return following
 
     def _made(
-        self, documents: Iterable[AttemptDocument]
-    ) -> tuple[list[tantivy.Document], list[Rejected]]:
-        made: list[tantivy.Document] = []
-        rejected: list[Rejected] = []
+        self, documents: Iterable[AttemptDocument], rejected: list[Rejected]
+    ) -> Iterator[tantivy.Document]:
+        """Yield what is written of documents, one by one: tantivy indexes the ones before.
+
+        Those that cannot be read are added to `rejected`.
+        """
         for document in documents:
             try:
-                made.append(self._maker.make(document))
+                made = self._maker.make(document)
             except (ValueError, OverflowError) as error:
                 reason = f"its body cannot be indexed: {error}"
                 rejected.append(Rejected(log_id=document.log_id, reason=reason))
-        return made, rejected
+            else:
+                yield made
 
     def _replace(
         self,
         generation: Generation,
         log_ids: Iterable[int],
-        documents: Sequence[tantivy.Document],
+        documents: Iterable[tantivy.Document],
     ) -> None:
         def change(writer: tantivy.IndexWriter) -> None:
             for log_id in log_ids:

@@ -9,6 +9,7 @@ from tests.benchmarks.scenario import Scenario
 from tests.benchmarks.scenarios.delivery import Delivery
 from tests.benchmarks.scenarios.fan_out import FanOut
 from tests.benchmarks.scenarios.growth import Growth
+from tests.benchmarks.scenarios.indexing import Indexing
 from tests.benchmarks.scenarios.inserts import Inserts
 from tests.benchmarks.scenarios.isolation import Isolation
 from tests.benchmarks.scenarios.latency import Latency
@@ -37,5 +38,6 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     Memory(),
     Growth(),
     Rest(),
+    Indexing(),
     Searching(),
 )
