@@ -21,6 +21,7 @@ from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
 from asyncevents_core.structuring import structure
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said
 from tests.search.documents import DOCUMENTS
+from tests.search.steps import asyncevents
 from tests.services.needs import ELASTICSEARCH_URL
 
 
@@ -257,6 +258,24 @@ def test_long_bounds_are_no_matter_where_a_field_is_named(indexer):
     indexer.upsert([document(1, data={"key": "k" * 450})])
     for field in ("data.key:", ""):
         assert hits(indexer, parse_query(f"{field}[{'k' * 400} TO {'m' * 400}]")) == [1]
+
+
+def test_a_worker_indexes_and_commands_search_check_and_index_anew(project, tmp_path, config):
+    options = {"urls": list(config.urls), "index": config.index, "replicas": 0}
+    with (tmp_path / "search_settings.py").open("a") as file:
+        file.write(f"\nINDEXER = 'elasticsearch'\nINDEXERS = {{'elasticsearch': {options!r}}}\n")
+    for number in range(5):
+        project.publish("order.created", {"id": number, "items": [{"sku": f"A-{number}"}]})
+    assert asyncevents("worker", "--drain").returncode == 0
+    for _ in range(2):
+        done = asyncevents("logs", "data.data.items.sku: A-3", "--json")
+        (row,) = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (row["event_name"], row["outcome"]) == ("order.created", "delivered")
+        assert asyncevents("reindex").returncode == 0
+
+    findings = [json.loads(line) for line in asyncevents("check", "--json").stdout.splitlines()]
+    (found,) = [one for one in findings if one["what"] == "search"]
+    assert found["detail"] == "elasticsearch: 5 attempts indexed, 0 wait"
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
