@@ -13,6 +13,7 @@ import click
 import pytest
 
 from asyncevents_core import Failure, OutcomeKind, Settings, hookspecs, testing
+from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
 from asyncevents_core.cli.app import cli
@@ -142,10 +143,11 @@ def test_the_examples_of_queries_are_queries():
         parse_query(example)
 
 
-def test_every_option_of_the_embedded_index_is_there():
+@pytest.mark.parametrize("config", [EmbeddedConfig, ElasticsearchConfig])
+def test_every_option_of_an_indexer_is_there(config):
     section = (REFERENCE / "settings.md").read_text().partition("## `INDEXERS`")[2]
-    for one in attrs.fields(EmbeddedConfig):
-        assert f"| `{one.name}` | `{json.dumps(one.default)}` |" in section
+    for one in attrs.fields(config):
+        assert f"| `{one.name}` | `{json.dumps(getattr(config(), one.name))}` |" in section
 
 
 def test_every_extra_is_there():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import string
 import sys
 import urllib.request
 
@@ -15,11 +16,12 @@ from asyncevents_core.adapters.elasticsearch import (
     ElasticsearchIndexerType,
 )
 from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery
+from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, RegexQuery
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
 from asyncevents_core.structuring import structure
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said
 from tests.search.documents import DOCUMENTS
+from tests.search.steps import asyncevents
 from tests.services.needs import ELASTICSEARCH_URL
 
 
@@ -129,6 +131,8 @@ def test_other_tools_read_plain_fields_and_no_payload(indexer, config, cluster):
 def test_payloads_make_no_fields(indexer, config, cluster):
     indexer.upsert(documents(1))
     before = cluster(f"/{config.index}/_mapping")
+    (about,) = before.values()
+    assert len(about["mappings"]["properties"]) == 19
     wild = {f"key{number}": {"value": number} for number in range(2000)}
     assert list(indexer.upsert([document(2, data=wild), document(3, data={"key1": "text"})])) == []
     assert cluster(f"/{config.index}/_mapping") == before
@@ -224,6 +228,17 @@ def test_an_expression_beyond_what_lucene_can_do_is_refused_with_a_reason(indexe
     assert indexer.count() == len(DOCUMENTS)
 
 
+def test_any_character_begins_and_ends_a_class(indexer):
+    signs = string.punctuation
+    indexer.upsert([document(n, data={"sign": sign}) for n, sign in enumerate(signs, 1)])
+    for low in signs:
+        inside = [n for n, sign in enumerate(signs, 1) if sign >= low]
+        query = RegexQuery(field="data.data.sign", text=f"[\\{low}-\\~]")
+        assert hits(indexer, query) == inside[::-1]
+        outside = RegexQuery(field="data.data.sign", text=f"[^\\{low}-\\~]")
+        assert hits(indexer, outside) == list(range(inside[0] - 1, 0, -1))
+
+
 def test_what_is_longer_than_one_expression_is_searched_in_parts(indexer):
     indexer.upsert([document(1, data={"key": "kettle"})])
     query = parse_query(f"data.*:[{'k' * 70} TO {'m' * 70}]")
@@ -243,6 +258,24 @@ def test_long_bounds_are_no_matter_where_a_field_is_named(indexer):
     indexer.upsert([document(1, data={"key": "k" * 450})])
     for field in ("data.key:", ""):
         assert hits(indexer, parse_query(f"{field}[{'k' * 400} TO {'m' * 400}]")) == [1]
+
+
+def test_a_worker_indexes_and_commands_search_check_and_index_anew(project, tmp_path, config):
+    options = {"urls": list(config.urls), "index": config.index, "replicas": 0}
+    with (tmp_path / "search_settings.py").open("a") as file:
+        file.write(f"\nINDEXER = 'elasticsearch'\nINDEXERS = {{'elasticsearch': {options!r}}}\n")
+    for number in range(5):
+        project.publish("order.created", {"id": number, "items": [{"sku": f"A-{number}"}]})
+    assert asyncevents("worker", "--drain").returncode == 0
+    for _ in range(2):
+        done = asyncevents("logs", "data.data.items.sku: A-3", "--json")
+        (row,) = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (row["event_name"], row["outcome"]) == ("order.created", "delivered")
+        assert asyncevents("reindex").returncode == 0
+
+    findings = [json.loads(line) for line in asyncevents("check", "--json").stdout.splitlines()]
+    (found,) = [one for one in findings if one["what"] == "search"]
+    assert found["detail"] == "elasticsearch: 5 attempts indexed, 0 wait"
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch):

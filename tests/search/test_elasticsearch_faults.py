@@ -32,7 +32,7 @@ from tests.search.proxy import (
     items_busy,
     running,
 )
-from tests.search.test_searching import attempts
+from tests.search.steps import attempts
 
 BUSY = answering(429, "the queue is full", "es_rejected_execution_exception")
 

@@ -52,6 +52,9 @@ def settings(shards: int, replicas: int) -> dict[str, Any]:
             "number_of_replicas": replicas,
             "refresh_interval": "-1",
             "max_regex_length": MAX_EXPRESSION,
+            # Elasticsearch keeps what was sent beside the terms, for replicas that were away so
+            # long: five times their size, and for 12 hours unless told otherwise.
+            "soft_deletes": {"retention_lease": {"period": "10m"}},
         }
     }
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from asyncevents_core.adapters.terms.keys import US
 from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat, Sequence
+
+_SPECIAL: Final = frozenset('\\]-^["')
 
 
 def rendered(node: Node) -> str:
@@ -34,12 +38,19 @@ def _chars(node: Chars) -> str:
         low, high = node.ranges[0]
         if low == high:
             return _one(low)
-    inside = "".join(
-        _one(low) if low == high else f"{_one(low)}-{_one(high)}" for low, high in node.ranges
-    )
+    inside = "".join(_range(low, high) for low, high in node.ranges)
     if node.negated:
         return f"[^{_one(US)}{inside}]"
     return f"[{inside}]"
+
+
+def _range(low: str, high: str) -> str:
+    if low == high:
+        return _one(low)
+    if low in _SPECIAL:
+        # Since Lucene 10 a range cannot begin with an escaped character.
+        return _one(low) + _range(chr(ord(low) + 1), high)
+    return f"{low}-{_one(high)}"
 
 
 def _one(char: str) -> str:

@@ -58,7 +58,7 @@ class ElasticsearchConfig:
     client_key: str | None = None
     shards: int = field(default=1, validator=[validators.ge(1), validators.le(1024)])
     replicas: int = field(default=1, validator=[validators.ge(0), validators.le(100)])
-    rollover: int = field(default=5_000_000, validator=validators.ge(1))
+    rollover: int = field(default=2_000_000, validator=validators.ge(1))
     parallel: int = field(default=3, validator=[validators.ge(1), validators.le(32)])
     bulk_bytes: int = field(
         default=10_000_000, validator=[validators.ge(10_000), validators.le(90_000_000)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
@@ -18,6 +19,9 @@ _GRACE: Final = 0.5
 _OUT_OF_TIME: Final = frozenset({408, 504})
 _GONE: Final = frozenset({404, 503})
 _TRIES: Final = 3
+_NOTHING: Final[Body] = MappingProxyType(
+    {"hits": {"total": {"value": 0, "relation": "eq"}, "hits": ()}}
+)
 
 
 class Searching:
@@ -52,18 +56,23 @@ class Searching:
                     index=self._alias,
                     body={**body, "timeout": f"{max(1, int(remaining * 1000))}ms"},
                     allow_partial_search_results=False,
-                    ignore_unavailable=True,
-                    allow_no_indices=True,
                 )
             except ConnectionTimeout as error:
                 raise SearchTimeout(self._timeout) from error
             except ApiError as error:
+                if self._is_unwritten(error):
+                    return _NOTHING
                 self._explain(error)
                 raise
         if answer["timed_out"]:
             raise SearchTimeout(self._timeout)
         found: Body = answer.body
         return found
+
+    def _is_unwritten(self, error: ApiError) -> bool:
+        """Tell whether there is no alias yet, rather than an index that goes away."""
+        about = error.body.get("error", {}) if isinstance(error.body, Mapping) else {}
+        return error.status_code == 404 and about.get("index") == self._alias
 
     def _explain(self, error: ApiError) -> None:
         reason = reason_of(error.body)
