@@ -13,6 +13,7 @@ import kombu
 import redis
 import sqlalchemy as sa
 
+from tests.services.elasticsearch import Elasticsearch
 from tests.services.servers import PostgreSql, RabbitMq, Redis, Server
 
 S = TypeVar("S", bound=Server)
@@ -96,6 +97,10 @@ class Services:
     @cached_property
     def postgresql(self) -> BenchPostgreSql:
         return self._start(BenchPostgreSql, fsync=self._fsync)
+
+    @cached_property
+    def elasticsearch(self) -> Elasticsearch:
+        return self._start(Elasticsearch)
 
     def pids(self, *names: str) -> dict[str, int]:
         """Return the process ids of these servers."""

@@ -35,6 +35,11 @@ class Elasticsearch(Server):
         self._prefixes.append(f"test-{uuid.uuid4().hex[:12]}")
         return self._prefixes[-1]
 
+    def bytes_of(self, prefix: str) -> int:
+        """Return what all indices that begin with a name take on disk."""
+        sizes = self._names(f"/_cat/indices/{prefix}*?h=store.size&bytes=b")
+        return sum(map(int, sizes))
+
     def forget(self, prefix: str) -> None:
         """Delete all indices that begin with a name, and their template."""
         for index in self._names(f"/_cat/indices/{prefix}*?h=index"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from asyncevents_core.adapters.terms.keys import US
@@ -18,9 +19,10 @@ from asyncevents_core.adapters.terms.leaves import (
     whole_characters,
 )
 from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.domain.query.words import MAX_WORD
-from asyncevents_core.ports.indexer import AttemptDocument
+from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
 LAYOUT: Final = 1
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
@@ -39,6 +41,7 @@ LONGEST_TOKEN: Final = 255
 _LONGEST_TERM: Final = 8191
 _LONGEST_BYTES: Final = 32_000
 _LONGEST_SHOWN: Final = 1024
+_EVENTS_KEPT: Final = 64
 _GAP: Final = ["\x00"] * (MAX_SLOP + 1)
 
 _TERMS: Final = (LEAF, VALUE, PATH, WORD, WORD_AT, FAR)
@@ -109,16 +112,28 @@ def utf16_length(text: str) -> int:
 
 
 class DocumentMaker:
-    """Makes documents."""
+    """Makes documents. The terms of an event are made once for all its attempts in a row."""
 
     def __init__(self) -> None:
         self._maker = TermMaker()
+        self._of_event: Callable[[bytes], Mapping[str, str]] = functools.lru_cache(
+            maxsize=_EVENTS_KEPT
+        )(lambda body: self._terms(event_leaves(body)))
 
     def make(self, document: AttemptDocument) -> bytes:
         """Return what is written, as JSON. Raises `ValueError` if the body is no JSON object."""
+        event = self._of_event(document.body)
+        own = self._terms(document.attempt_leaves())
+        terms = [
+            f'"{name}":[{",".join(filter(None, (own[name], event[name])))}]' for name in _TERMS
+        ]
+        return f"{_json(_plain(document))[:-1]},{','.join(terms)}}}".encode()
+
+    def _terms(self, leaves: Iterable[Leaf]) -> Mapping[str, str]:
+        """Return the terms of some leaves by field: JSON, without the brackets of the array."""
         leaf, word_at, far = list[str](), list[str](), list[str]()
         paths, words_of = set[str](), dict[tuple[str, ...], str]()
-        for path, value in document.leaves():
+        for path, value in leaves:
             terms = self._maker.terms(path, value)
             leaf += terms.leaf
             if terms.value:
@@ -131,7 +146,6 @@ class DocumentMaker:
                     word_at.append(terms.word_at)
             paths.update(terms.paths)
         made = {
-            **_plain(document),
             LEAF: leaf,
             VALUE: [term for terms in words_of for term in terms],
             WORD: [one for one in words_of.values() if one],
@@ -139,7 +153,7 @@ class DocumentMaker:
             FAR: far,
             PATH: list(paths),
         }
-        return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+        return {name: _json(found)[1:-1] for name, found in made.items()}
 
 
 def tombstone(log_id: int) -> bytes:
@@ -162,6 +176,10 @@ def _plain(document: AttemptDocument) -> Mapping[str, object]:
         "tenant": None if document.tenant is None else whole_characters(document.tenant),
         "recipient_url": whole_characters(document.recipient_url),
     }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _is_far(path: str, tokens: str) -> bool:
