@@ -24,13 +24,14 @@ from asyncevents_core.ports.queries import LedgerQueries
 @JSON_OPTION
 @pass_cli
 def status(context: CliContext, as_json: bool) -> None:
-    """Show the backlog, the age of the oldest due row, the workers, dead letters."""
+    """Show the backlog, the age of the oldest due row, the workers, dead letters, the index."""
 
-    def read(queries: LedgerQueries) -> tuple[Backlog, list[WorkerRow], int]:
-        return queries.backlog(), list(queries.workers()), queries.now()
+    def read(queries: LedgerQueries) -> dict[str, Any]:
+        found = _plain(queries.backlog(), list(queries.workers()), queries.now())
+        index = queries.index_backlog()
+        return {**found, "index_waiting": index.waiting, "index_set_aside": index.set_aside}
 
-    backlog, workers, now = context.ledger.read(read)
-    found = _plain(backlog, workers, now)
+    found = context.ledger.read(read)
     if as_json:
         json_lines([found])
         return

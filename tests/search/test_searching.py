@@ -201,3 +201,18 @@ def test_killed_workers_leave_nothing_out_and_nothing_double(project):
     found = [one.log_id for one in everything(project.runtime.search)]
     assert sorted(found) == [one.log_id for one in logged]
     assert len({one.event.id for one in logged}) == count
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("del INDEXER", "embedded (INDEXER is not set): 0 attempts indexed, 0 wait"),
+        ("INDEXER = None", "off: INDEXER is None in settings module search_settings"),
+    ],
+)
+def test_check_says_which_index_is_used(project, tmp_path, lines, told):
+    with (tmp_path / "search_settings.py").open("a") as file:
+        file.write(f"\n{lines}\n")
+    findings = [json.loads(line) for line in asyncevents("check", "--json").stdout.splitlines()]
+    (found,) = [one for one in findings if one["what"] == "search"]
+    assert (found["state"], found["detail"]) == ("ok", told)

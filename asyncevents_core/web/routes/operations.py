@@ -12,7 +12,6 @@ from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.overrides import set_overrides
 from asyncevents_core.engine.sweep import alive
@@ -78,26 +77,8 @@ async def change_configuration(
     summary="Read how it stands",
 )
 async def status(backend: GivenBackend) -> StatusItem:
-    """Read what is open, how late the oldest is, and which workers are alive."""
-
-    def read(queries: LedgerQueries) -> tuple[Backlog, list[WorkerRow], int]:
-        return queries.backlog(), list(queries.workers()), queries.now()
-
-    backlog, workers, now = await backend.read(read)
-    oldest = backlog.oldest_due_at
-    return StatusItem(
-        events_open=backlog.events_open,
-        events_resolving=backlog.events_resolving,
-        events_failed=backlog.events_failed,
-        deliveries_due=backlog.waiting_due,
-        retries_scheduled=backlog.waiting_later,
-        parked=backlog.parked,
-        under_way=backlog.leased,
-        held=backlog.held,
-        dead_letters=backlog.dead,
-        oldest_due_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e6),
-        workers=[_worker(one) for one in alive(workers, now)],
-    )
+    """Read what is open, how late the oldest is, how far the index, which workers are alive."""
+    return await backend.read(_status)
 
 
 @get(
@@ -169,6 +150,27 @@ def _configuration(one: ConfiguredValue) -> ConfigurationItem:
         setting_origin=one.setting_origin,
         changed_by=one.changed_by,
         changed_at=None if one.changed_at is None else to_datetime(one.changed_at),
+    )
+
+
+def _status(queries: LedgerQueries) -> StatusItem:
+    backlog, index, now = queries.backlog(), queries.index_backlog(), queries.now()
+    oldest = backlog.oldest_due_at
+    workers = queries.workers()
+    return StatusItem(
+        events_open=backlog.events_open,
+        events_resolving=backlog.events_resolving,
+        events_failed=backlog.events_failed,
+        deliveries_due=backlog.waiting_due,
+        retries_scheduled=backlog.waiting_later,
+        parked=backlog.parked,
+        under_way=backlog.leased,
+        held=backlog.held,
+        dead_letters=backlog.dead,
+        oldest_due_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e6),
+        index_waiting=index.waiting,
+        index_set_aside=index.set_aside,
+        workers=[_worker(one) for one in alive(workers, now)],
     )
 
 

@@ -102,7 +102,11 @@ class WorkerItem:
 
 @frozen(kw_only=True)
 class StatusItem:
-    """How it stands; `oldest_due_seconds` is how late the oldest due row is."""
+    """How it stands; `oldest_due_seconds` is how late the oldest due row is.
+
+    `index_waiting` attempts (counted up to 100,000) are not in the search index yet, and
+    `index_set_aside` were refused by it.
+    """
 
     events_open: int
     events_resolving: int
@@ -114,6 +118,8 @@ class StatusItem:
     held: int
     dead_letters: int
     oldest_due_seconds: float | None
+    index_waiting: int
+    index_set_aside: int
     workers: list[WorkerItem]
 
 
