@@ -18,7 +18,7 @@ from asyncevents_core.engine.indexing import (
     gathered,
     index_lease,
 )
-from asyncevents_core.engine.lease import TaskLease
+from asyncevents_core.engine.lease import Kept, TaskLease
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer, Rebuild, Rejected
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
@@ -61,6 +61,7 @@ class Reindex:
         self._indexer = indexer
         self._only_one = TaskLease(ledger, TASK, seconds=LEASE)
         self._lease = index_lease(ledger)
+        self._kept = Kept(self._lease, self._only_one)
         self._feed = IndexFeed(ledger, indexer)
 
     def __enter__(self) -> Reindex:
@@ -75,11 +76,11 @@ class Reindex:
         except BaseException:
             self._only_one.give_up()
             raise
+        self._kept.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lease.give_up()
-        self._only_one.give_up()
+        self._kept.stop()
 
     def run(self, progress: Callable[[ReindexProgress], None] = lambda _: None) -> ReindexProgress:
         """Fill a new index and let it serve; `progress` hears of every batch.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from asyncevents_core.engine.indexing import PAGE, IndexFeed, index_lease
+from asyncevents_core.engine.lease import Kept
 from asyncevents_core.engine.overrides import read_overrides
 from asyncevents_core.engine.reindexing import is_reindexing
 from asyncevents_core.errors import AsyncEventsError
@@ -72,17 +73,15 @@ class IndexConsumer:
         if not self._holding:
             return _WAIT_FOR_LEASE
         try:
-            with self._open_indexer() as indexer:
+            with Kept(self._lease) as kept, self._open_indexer() as indexer:
                 feed = IndexFeed(self._ledger, indexer)
-                while not self._stop.is_set() and self._on() and self._lease.keep():
+                while not self._stop.is_set() and self._on() and not kept.lost:
                     if feed.step() < PAGE:
                         self._stop.wait(_LOOK_EVERY)
         except Exception:
             # A worker that drains need not wait for an index that cannot be had.
             self._holding = False
             raise
-        finally:
-            self._lease.give_up()
         return 0.0
 
     def _on(self) -> bool:
