@@ -25,6 +25,7 @@ from asyncevents_core.search.leaves import (
     Terms,
 )
 from asyncevents_core.search.making import QueryMaker
+from asyncevents_core.search.matching import Automaton, beginning
 from asyncevents_core.search.ranges import between
 from asyncevents_core.search.translating import Translator
 
@@ -45,6 +46,8 @@ __all__ = [
     "matches",
     "of_pattern",
     "regex",
+    "Automaton",
+    "beginning",
     "alternatives",
     "between",
     "arrangements",
