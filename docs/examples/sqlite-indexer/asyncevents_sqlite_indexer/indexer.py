@@ -18,10 +18,10 @@ from asyncevents_core import (
 )
 from asyncevents_core.search import COUNTED, Query, TermMaker, Translator
 from asyncevents_sqlite_indexer.database import Database
-from asyncevents_sqlite_indexer.making import Condition, SqlMaker
+from asyncevents_sqlite_indexer.making import SqlMaker
 from asyncevents_sqlite_indexer.writing import add, made, remove
 
-HITS = "FROM documents WHERE generation = (SELECT serving FROM state) AND"
+SERVING = "generation = (SELECT serving FROM state)"
 
 
 @frozen
@@ -52,7 +52,9 @@ class SqliteIndexer(Indexer):
         with self.database.writing() as connection:
             state = State.read(connection)
             remove(connection, newest)
-            connection.executemany("DELETE FROM deleted WHERE log_id = ?", ((one,) for one in newest))
+            connection.executemany(
+                "DELETE FROM deleted WHERE log_id = ?", ((one,) for one in newest)
+            )
             add(connection, state.serving, written)
             if state.next is not None:
                 add(connection, state.next, written)
@@ -82,11 +84,14 @@ class SqliteIndexer(Indexer):
         with self.database.reading(timeout=timeout) as connection:
             if connection is None:
                 return Found(log_ids=(), total=0 if count else None)
-            hits = Translator(SqlMaker(connection)).translate(query)
-            page = _page(connection, hits, limit, before)
+            maker = SqlMaker(connection)
+            hits = f"{SERVING} AND id IN {Translator(maker).translate(query)}"
+            page = _page(maker, hits, limit, before)
             if not count:
                 return Found(log_ids=page, total=None)
-            total = _counted(connection, hits)
+            # One more than is counted exactly tells that there are more.
+            some = f"SELECT 1 FROM documents WHERE {hits} LIMIT {COUNTED + 1}"
+            ((total,),) = maker.run(f"SELECT count(*) FROM ({some})")
         return Found(log_ids=page, total=min(total, COUNTED), exact=total <= COUNTED)
 
     def count(self) -> int:
@@ -94,7 +99,8 @@ class SqliteIndexer(Indexer):
         with self.database.reading() as connection:
             if connection is None:
                 return 0
-            return int(connection.execute(f"SELECT count(*) {HITS} 1").fetchone()[0])
+            question = f"SELECT count(*) FROM documents WHERE {SERVING}"
+            return int(connection.execute(question).fetchone()[0])
 
     def rebuild(self) -> Rebuild:
         """See `Indexer`."""
@@ -126,7 +132,9 @@ class SqliteRebuild(Rebuild):
         filling, rejected = made({one.log_id: one for one in documents}.values(), self._maker)
         with self._database.writing() as connection:
             following = _following(connection)
-            known = "SELECT 1 FROM deleted WHERE log_id = :log_id UNION ALL SELECT 1 FROM documents "
+            known = (
+                "SELECT 1 FROM deleted WHERE log_id = :log_id UNION ALL SELECT 1 FROM documents "
+            )
             known += "WHERE generation = :following AND log_id = :log_id"
             new = [
                 one
@@ -168,18 +176,12 @@ def _end(connection: sqlite3.Connection, *, serving: int) -> None:
     connection.execute("DELETE FROM terms WHERE id NOT IN (SELECT term FROM postings)")
 
 
-def _page(
-    connection: sqlite3.Connection, hits: Condition, limit: int, before: int | None
-) -> Sequence[int]:
-    older = "1" if before is None else "log_id < ?"
-    rows = connection.execute(
-        f"SELECT log_id {HITS} {older} AND {hits.sql} ORDER BY log_id DESC LIMIT ?",
-        (*(() if before is None else (before,)), *hits.values, limit),
+def _page(maker: SqlMaker, hits: str, limit: int, before: int | None) -> Sequence[int]:
+    older = [] if before is None else [before]
+    condition = " AND log_id < ?" if older else ""
+    rows = maker.run(
+        f"SELECT log_id FROM documents WHERE {hits}{condition} ORDER BY log_id DESC LIMIT ?",
+        *older,
+        limit,
     )
     return [log_id for (log_id,) in rows]
-
-
-def _counted(connection: sqlite3.Connection, hits: Condition) -> int:
-    """Count up to one more than is counted exactly."""
-    question = f"SELECT count(*) FROM (SELECT 1 {HITS} {hits.sql} LIMIT {COUNTED + 1})"
-    return int(connection.execute(question, hits.values).fetchone()[0])
