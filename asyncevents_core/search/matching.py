@@ -11,7 +11,7 @@ from asyncevents_core.errors import InvalidQuery
 Rest = tuple[Node, ...]
 """What is still to come, one after the other; nothing is a match."""
 
-_MAX_RESTS: Final = 2_000
+_MAX_RESTS: Final = 1_000
 _MAX_KEPT: Final = 500_000
 
 
@@ -42,7 +42,7 @@ class Automaton:
 
     def _step(self, state: int, char: str) -> int:
         following = frozenset(
-            rest for before in self._states[state] for rest in _after(before, char)
+            rest for before in self._states[state] for rest in self._after(before, char)
         )
         if len(following) > _MAX_RESTS:
             raise InvalidQuery("", 0, "an expression with fewer repetitions in each other")
@@ -58,9 +58,47 @@ class Automaton:
         if number is None:
             number = self._numbers[state] = len(self._states)
             self._states.append(state)
-            self._ends.append(any(map(_may_be_empty, map(Sequence, state))))
+            self._ends.append(any(all(map(self._may_be_empty, rest)) for rest in state))
             self._kept += len(state)
         return number
+
+    def _after(self, rest: Rest, char: str) -> Iterator[Rest]:
+        """Yield what may come after a character: Antimirov's partial derivatives."""
+        for number, part in enumerate(rest):
+            for one in self._within(part, char):
+                yield (*one, *rest[number + 1 :])
+            if not self._may_be_empty(part):
+                return
+
+    def _within(self, node: Node, char: str) -> frozenset[Rest]:
+        known = self._parts.get((node, char))
+        if known is None:
+            known = self._parts[node, char] = frozenset(self._derived(node, char))
+            self._kept += 1 + len(known)
+        return known
+
+    def _derived(self, node: Node, char: str) -> Iterator[Rest]:
+        match node:
+            case Chars():
+                if any(low <= char <= high for low, high in node.ranges) != node.negated:
+                    yield ()
+            case Sequence():
+                yield from self._after(node.parts, char)
+            case Choice():
+                for option in node.options:
+                    yield from self._within(option, char)
+            case Repeat(most=most):
+                if most != 0:
+                    less = None if most is None else most - 1
+                    again = Repeat(node.node, max(node.least - 1, 0), less)
+                    for one in self._within(node.node, char):
+                        yield (*one, again)
+
+    def _may_be_empty(self, node: Node) -> bool:
+        known = self._empty.get(node)
+        if known is None:
+            known = self._empty[node] = _is_empty_possible(node)
+        return known
 
     def _forget(self) -> None:
         self._kept = 0
@@ -68,6 +106,8 @@ class Automaton:
         self._ends = list[bool]()
         self._numbers = dict[frozenset[Rest], int]()
         self._steps = dict[tuple[int, str], int]()
+        self._parts = dict[tuple[Node, str], frozenset[Rest]]()
+        self._empty = dict[Node, bool]()
         self._number(self._begin)
 
 
@@ -98,44 +138,13 @@ def _is_text(node: Node) -> bool:
     return False
 
 
-def _may_be_empty(node: Node) -> bool:
+def _is_empty_possible(node: Node) -> bool:
     match node:
         case Chars():
             return False
         case Sequence():
-            return all(map(_may_be_empty, node.parts))
+            return all(map(_is_empty_possible, node.parts))
         case Choice():
-            return any(map(_may_be_empty, node.options))
+            return any(map(_is_empty_possible, node.options))
         case Repeat():
-            return node.least == 0 or _may_be_empty(node.node)
-
-
-def _after(rest: Rest, char: str) -> Iterator[Rest]:
-    """Yield what may come after a character: Antimirov's partial derivatives."""
-    for number, part in enumerate(rest):
-        for one in _within(part, char):
-            yield (*one, *rest[number + 1 :])
-        if not _may_be_empty(part):
-            return
-
-
-def _within(node: Node, char: str) -> Iterator[Rest]:
-    match node:
-        case Chars():
-            if any(low <= char <= high for low, high in node.ranges) != node.negated:
-                yield ()
-        case Sequence():
-            yield from _after(node.parts, char)
-        case Choice():
-            for option in node.options:
-                yield from _within(option, char)
-        case Repeat():
-            if node.most != 0:
-                again = _once_less(node)
-                for one in _within(node.node, char):
-                    yield (*one, again)
-
-
-def _once_less(node: Repeat) -> Repeat:
-    most = None if node.most is None else node.most - 1
-    return Repeat(node.node, max(node.least - 1, 0), most)
+            return node.least == 0 or _is_empty_possible(node.node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncevents_core.errors import InvalidQuery
-from asyncevents_core.search import Automaton, beginning, regex
+from asyncevents_core.search import Automaton, beginning, matching, regex
 
 ATOMS = st.sampled_from(["a", "b", "1", ".", "[ab]", "[^a]", r"\d", r"\D", "ab"])
 COUNTS = st.sampled_from(["*", "+", "?", "{0}", "{2}", "{1,3}", "{0,2}", "{2,}"])
@@ -45,13 +46,16 @@ def test_no_expression_tries_one_way_after_the_other(expression):
     assert automaton.matches("a" * 500 + "b")
 
 
-def test_it_goes_on_after_forgetting_what_it_kept():
-    automaton = Automaton(regex.parse("(.{0,60}x){0,20}"))
-    texts = ["".join("xy"[number * step % 7 > 3] for number in range(150)) for step in range(400)]
-    before = [automaton.matches(text) for text in texts]
-    automaton._forget()
-    assert [automaton.matches(text) for text in texts] == before
-    assert {True, False} == set(before)
+def test_it_goes_on_after_forgetting_what_it_kept(monkeypatch):
+    expression = "(.{0,5}x){2,4}"
+    texts = ["".join(letters) for letters in itertools.product("xyz", repeat=6)]
+    keeping = Automaton(regex.parse(expression))
+    expected = [keeping.matches(text) for text in texts]
+    assert {True, False} == set(expected)
+    monkeypatch.setattr(matching, "_MAX_KEPT", 10)
+    forgetting = Automaton(regex.parse(expression))
+    assert [forgetting.matches(text) for text in texts] == expected
+    assert len(forgetting._steps) < 10
 
 
 def test_what_leaves_too_much_open_is_refused():

@@ -46,7 +46,7 @@ SCHEMA = (
     "CREATE TABLE deleted (log_id INTEGER PRIMARY KEY)",
     f"PRAGMA user_version = {LAYOUT}",
 )
-STEPS = 1000
+STEPS = 100
 """Steps of SQLite's machine after which it looks at the clock."""
 
 
