@@ -7,7 +7,7 @@ answers what a `Translator` asks through its `QueryMaker`. Nothing here knows an
 The names below are public API, beside those of `asyncevents_core`.
 """
 
-from asyncevents_core.domain.query import regex
+from asyncevents_core.domain.query import nodes, regex
 from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import matches
 from asyncevents_core.domain.query.nodes import MAX_SLOP, Pattern, Query, Wild
@@ -41,6 +41,7 @@ __all__ = [
     "Translator",
     "QueryMaker",
     "Query",
+    "nodes",
     "Pattern",
     "Wild",
     "matches",
