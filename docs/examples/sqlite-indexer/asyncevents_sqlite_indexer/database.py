@@ -27,7 +27,7 @@ SCHEMA = (
         created INTEGER NOT NULL,
         attempt INTEGER NOT NULL,
         subscription_id INTEGER NOT NULL,
-        UNIQUE (generation, log_id)
+        UNIQUE (log_id, generation)
     )""",
     """CREATE TABLE terms (
         id INTEGER PRIMARY KEY,
@@ -64,6 +64,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -65536")
             connection.execute("BEGIN IMMEDIATE")
             if not self._has_tables(connection):
                 for statement in SCHEMA:

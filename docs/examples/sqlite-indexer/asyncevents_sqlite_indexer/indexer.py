@@ -132,18 +132,7 @@ class SqliteRebuild(Rebuild):
         filling, rejected = made({one.log_id: one for one in documents}.values(), self._maker)
         with self._database.writing() as connection:
             following = _following(connection)
-            known = (
-                "SELECT 1 FROM deleted WHERE log_id = :log_id UNION ALL SELECT 1 FROM documents "
-            )
-            known += "WHERE generation = :following AND log_id = :log_id"
-            new = [
-                one
-                for one in filling
-                if connection.execute(
-                    known, {"following": following, "log_id": one.document.log_id}
-                ).fetchone()
-                is None
-            ]
+            new = [one for one in filling if not _is_settled(connection, one.document.log_id)]
             add(connection, following, new)
             connection.execute("UPDATE state SET cursor = ?", (cursor,))
         return rejected
@@ -168,6 +157,16 @@ def _following(connection: sqlite3.Connection) -> int:
     if following is None:
         raise IndexUnavailable("this rebuild has ended: begin another one")
     return following
+
+
+def _is_settled(connection: sqlite3.Connection, log_id: int) -> bool:
+    """Tell whether the next generation has a document, or must not have it."""
+    found = connection.execute(
+        "SELECT 1 FROM documents WHERE log_id = ?1 AND generation = (SELECT next FROM state) "
+        "UNION ALL SELECT 1 FROM deleted WHERE log_id = ?1",
+        (log_id,),
+    )
+    return found.fetchone() is not None
 
 
 def _end(connection: sqlite3.Connection, *, serving: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from attrs import frozen
 
@@ -19,7 +19,7 @@ class Made:
     """A document and its postings."""
 
     document: AttemptDocument
-    postings: Sequence[Posting]
+    postings: Set[Posting]
 
 
 def made(
@@ -29,7 +29,7 @@ def made(
     readable, rejected = list[Made](), list[Rejected]()
     for document in documents:
         try:
-            readable.append(Made(document, sorted(set(_postings(document, maker)))))
+            readable.append(Made(document, frozenset(_postings(document, maker))))
         except ValueError as error:
             reason = f"its body cannot be indexed: {error}"
             rejected.append(Rejected(log_id=document.log_id, reason=reason))
@@ -52,29 +52,31 @@ def _postings(document: AttemptDocument, maker: TermMaker) -> Iterator[Posting]:
 
 def add(connection: sqlite3.Connection, generation: int, documents: Sequence[Made]) -> None:
     """Add documents that a generation does not have."""
-    rows: list[tuple[int, int, str, str]] = []
+    terms = {posting[:2] for one in documents for posting in one.postings}
+    connection.executemany("INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", terms)
+    question = "SELECT id FROM terms WHERE field = ? AND term = ?"
+    numbers = {term: connection.execute(question, term).fetchone()[0] for term in terms}
+    rows: list[tuple[int, int, int]] = []
     for one in documents:
-        cursor = connection.execute(
-            "INSERT INTO documents (generation, log_id, created, attempt, subscription_id) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (
-                generation,
-                one.document.log_id,
-                one.document.created,
-                one.document.attempt,
-                one.document.subscription_id,
-            ),
-        )
-        number = cursor.lastrowid or 0
-        rows += [(number, place, field, term) for field, term, place in one.postings]
-    connection.executemany(
-        "INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", {row[2:] for row in rows}
+        document = _add(connection, generation, one.document)
+        rows += [(numbers[name, term], document, place) for name, term, place in one.postings]
+    # In the order of their key: SQLite then writes page after page.
+    connection.executemany("INSERT INTO postings VALUES (?, ?, ?)", sorted(rows))
+
+
+def _add(connection: sqlite3.Connection, generation: int, document: AttemptDocument) -> int:
+    columns = "generation, log_id, created, attempt, subscription_id"
+    inserted = connection.execute(
+        f"INSERT INTO documents ({columns}) VALUES (?, ?, ?, ?, ?) RETURNING id",
+        (
+            generation,
+            document.log_id,
+            document.created,
+            document.attempt,
+            document.subscription_id,
+        ),
     )
-    connection.executemany(
-        "INSERT INTO postings (document, place, term) "
-        "SELECT ?, ?, id FROM terms WHERE field = ? AND term = ?",
-        rows,
-    )
+    return int(inserted.fetchone()[0])
 
 
 def remove(connection: sqlite3.Connection, log_ids: Iterable[int]) -> None:
