@@ -41,6 +41,7 @@ def new_plugin(
                      --batching where one call takes many events
       resolver       how "service" in EVENTS is found: SERVICE_RESOLVER = NAME
       retry-manager  who wakes a delivery up for its retry: RETRY_MANAGER = NAME
+      indexer        where attempts become searchable: INDEXER = NAME
 
     What is written works, with a little server or store of its own in the place of yours, and
     passes the conformance suite that core ships. Replace it step by step; the tests tell you what
@@ -66,7 +67,7 @@ def new_plugin(
 
 def _full_kind(kind: str, blocking: bool, batching: bool) -> str:
     if (blocking or batching) and kind != "sink":
-        raise click.UsageError(f"--blocking and --batching are for sinks, not for a {kind}")
+        raise click.UsageError(f"--blocking and --batching are for sinks, not for {_a(kind)}")
     if blocking and batching:
         raise click.UsageError("--batching sinks block already: leave --blocking out")
     return kind + (" --batching" if batching else " --blocking" if blocking else "")
@@ -92,7 +93,7 @@ def _refuse_taken(kind: str, wanted: NewDistribution) -> None:
     for entry in _registered(kind, load_plugins([builtins])):
         if entry.name == wanted.name and entry.source.distribution != wanted.distribution:
             raise click.BadParameter(
-                f"there is a {kind} {entry.name!r} already, in {entry.source.distribution}",
+                f"there is {_a(kind)} {entry.name!r} already, in {entry.source.distribution}",
                 param_hint="NAME",
             )
 
@@ -104,7 +105,13 @@ def _registered(kind: str, plugins: PluginSet) -> list[Registered[object]]:
         return [*plugins.service_resolvers]
     if kind == "retry-manager":
         return [*plugins.retry_managers]
+    if kind == "indexer":
+        return [*plugins.indexers]
     raise UnknownName(f"unknown kind {kind!r}")
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _tell(kind: str, wanted: NewDistribution, folder: Path, written: list[Path]) -> None:

@@ -70,7 +70,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             description="The retry manager {name} of asyncevents: wakes deliveries up in time",
             replace="timetable.py",
         ),
-        # An indexer comes here, with a folder of templates, once its contract is final.
+        "indexer": Kind(
+            templates=("common", "indexer"),
+            title="Terms in memory",
+            description="The indexer {name} of asyncevents: makes attempts searchable",
+            replace="store.py",
+        ),
     }
 )
 

@@ -12,7 +12,7 @@ import attrs
 import click
 import pytest
 
-from asyncevents_core import Failure, OutcomeKind, Settings, hookspecs, testing
+from asyncevents_core import Failure, OutcomeKind, Settings, hookspecs, search, testing
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
@@ -126,6 +126,11 @@ def test_every_part_for_tests_is_there():
     names = [*testing.__all__, *fixtures_of(pytest_plugin)]
     assert [name for name in names if name not in text] == []
     assert {"published_events", "memory_application"} <= set(fixtures_of(pytest_plugin))
+
+
+def test_every_name_for_authors_of_indexers_is_there():
+    text = (REFERENCE / "indexers.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(search.__all__)
 
 
 def test_every_field_that_can_be_searched_is_there():

@@ -20,6 +20,7 @@ PAGES = (
     "docs/tutorials/write-a-sink.md",
     "docs/how-to/write-a-resolver.md",
     "docs/how-to/write-a-retry-manager.md",
+    "docs/how-to/write-an-indexer.md",
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")

@@ -16,8 +16,14 @@ KINDS = {
     "pigeon-post": ("sink", "--batching"),
     "registry": ("resolver",),
     "alarm-clock": ("retry-manager",),
+    "card-index": ("indexer",),
 }
-LISTED = {"sink": "sink", "resolver": "service resolver", "retry-manager": "retry manager"}
+LISTED = {
+    "sink": "sink",
+    "resolver": "service resolver",
+    "retry-manager": "retry manager",
+    "indexer": "indexer",
+}
 
 
 @pytest.fixture(scope="module")

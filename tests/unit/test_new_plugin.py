@@ -86,6 +86,7 @@ def test_it_wants_a_name_that_everything_can_be_called(folder, run, name):
         (["sink", "file"], "there is a sink 'file' already, in asyncevents-example-file-sink"),
         (["resolver", "import"], "there is a resolver 'import' already, in asyncevents-core"),
         (["retry-manager", "ledger"], "already, in asyncevents-core"),
+        (["indexer", "embedded"], "there is an indexer 'embedded' already, in asyncevents-core"),
         (["sink", "http"], "asyncevents-http is a distribution of the project's own"),
         (["resolver", "a", "--blocking"], "are for sinks"),
         (["sink", "a", "--blocking", "--batching"], "block already"),
@@ -99,5 +100,5 @@ def test_it_refuses(folder, run, arguments, text):
 
 def test_its_help_teaches(run):
     text = run("new-plugin", "--help").output
-    for word in ("sink", "resolver", "retry-manager", "--batching", "Examples:"):
+    for word in ("sink", "resolver", "retry-manager", "indexer", "--batching", "Examples:"):
         assert word in text

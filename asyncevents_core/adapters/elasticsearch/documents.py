@@ -7,8 +7,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from asyncevents_core.adapters.terms.keys import US
-from asyncevents_core.adapters.terms.leaves import (
+from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.query.leaves import Leaf
+from asyncevents_core.domain.query.nodes import MAX_SLOP
+from asyncevents_core.domain.query.words import MAX_WORD
+from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
+from asyncevents_core.search.keys import US
+from asyncevents_core.search.leaves import (
     LEAF,
     PATH,
     VALUE,
@@ -18,11 +23,6 @@ from asyncevents_core.adapters.terms.leaves import (
     safe_path,
     whole_characters,
 )
-from asyncevents_core.domain.envelope import to_datetime
-from asyncevents_core.domain.query.leaves import Leaf
-from asyncevents_core.domain.query.nodes import MAX_SLOP
-from asyncevents_core.domain.query.words import MAX_WORD
-from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
 LAYOUT: Final = 1
 """Changes with what is below, and with the terms: an index of another layout is built anew."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from asyncevents_core.adapters.terms.keys import US
 from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat, Sequence
+from asyncevents_core.search.keys import US
 
 _SPECIAL: Final = frozenset('\\]-^["')
 

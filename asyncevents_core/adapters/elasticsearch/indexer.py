@@ -16,7 +16,6 @@ from asyncevents_core.adapters.elasticsearch.kind import ElasticsearchConfig
 from asyncevents_core.adapters.elasticsearch.making import Clause, ElasticMaker
 from asyncevents_core.adapters.elasticsearch.names import Generation
 from asyncevents_core.adapters.elasticsearch.searching import Searching
-from asyncevents_core.adapters.terms.translating import Translator
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
 from asyncevents_core.ports.indexer import (
@@ -27,6 +26,7 @@ from asyncevents_core.ports.indexer import (
     Rebuild,
     Rejected,
 )
+from asyncevents_core.search.translating import Translator
 
 _LARGEST_PAGE: Final = 10_000
 _COUNTING: Final = 30.0

@@ -12,14 +12,14 @@ from asyncevents_core.adapters.elasticsearch.documents import (
     fields_of_words,
 )
 from asyncevents_core.adapters.elasticsearch.expressions import rendered
-from asyncevents_core.adapters.terms.automata import alternatives, of_pattern
-from asyncevents_core.adapters.terms.keys import US
-from asyncevents_core.adapters.terms.leaves import PATH, WORD_AT
-from asyncevents_core.adapters.terms.making import QueryMaker
 from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.errors import InvalidQuery
+from asyncevents_core.search.automata import alternatives, of_pattern
+from asyncevents_core.search.keys import US
+from asyncevents_core.search.leaves import PATH, WORD_AT
+from asyncevents_core.search.making import QueryMaker
 
 Clause = Mapping[str, Any]
 

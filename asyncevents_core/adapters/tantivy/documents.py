@@ -9,10 +9,10 @@ from typing import Final
 import tantivy
 from attrs import frozen
 
-from asyncevents_core.adapters.terms.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
 from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
+from asyncevents_core.search.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
 
 LAYOUT: Final = 2
 """Changes with what is below, and with the terms: an index of another layout is built anew."""

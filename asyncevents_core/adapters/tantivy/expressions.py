@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncevents_core.adapters.terms.keys import US
 from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat, Sequence
+from asyncevents_core.search.keys import US
 
 
 def rendered(node: Node) -> str:

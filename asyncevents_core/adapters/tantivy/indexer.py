@@ -13,7 +13,6 @@ from asyncevents_core.adapters.tantivy.documents import DELETED, DocumentMaker, 
 from asyncevents_core.adapters.tantivy.generations import Folder, Generation, Generations
 from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig
 from asyncevents_core.adapters.tantivy.making import TantivyMaker
-from asyncevents_core.adapters.terms.translating import Translator
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
 from asyncevents_core.ports.indexer import (
@@ -24,6 +23,7 @@ from asyncevents_core.ports.indexer import (
     Rebuild,
     Rejected,
 )
+from asyncevents_core.search.translating import Translator
 
 T = TypeVar("T")
 _LOWEST: Final = -(2**63) + 1

@@ -8,17 +8,17 @@ from typing import Final
 import tantivy
 
 from asyncevents_core.adapters.tantivy.expressions import rendered
-from asyncevents_core.adapters.terms.automata import alternatives
-from asyncevents_core.adapters.terms.keys import US
-from asyncevents_core.adapters.terms.leaves import PATH, WORD_AT
-from asyncevents_core.adapters.terms.making import QueryMaker
-from asyncevents_core.adapters.terms.ranges import between
 from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import matches
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.errors import InvalidQuery
+from asyncevents_core.search.automata import alternatives
+from asyncevents_core.search.keys import US
+from asyncevents_core.search.leaves import PATH, WORD_AT
+from asyncevents_core.search.making import QueryMaker
+from asyncevents_core.search.ranges import between
 
 _LARGEST: Final = 2**63 - 1
 _SMALLER: Final = (

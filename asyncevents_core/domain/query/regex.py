@@ -21,7 +21,7 @@ _MAX_DEPTH: Final = 20
 Ranges = tuple[tuple[str, str], ...]
 
 
-@frozen
+@frozen(cache_hash=True)
 class Chars:
     """One character of these ranges, or with `negated` of any other."""
 
@@ -29,21 +29,21 @@ class Chars:
     negated: bool = False
 
 
-@frozen
+@frozen(cache_hash=True)
 class Sequence:
     """One part after the other; none is the empty text."""
 
     parts: tuple[Node, ...]
 
 
-@frozen
+@frozen(cache_hash=True)
 class Choice:
     """One of these."""
 
     options: tuple[Node, ...]
 
 
-@frozen
+@frozen(cache_hash=True)
 class Repeat:
     """The same several times; `most` None is without limit."""
 

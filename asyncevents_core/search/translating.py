@@ -5,19 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Generic
 
-from asyncevents_core.adapters.terms.automata import of_pattern
-from asyncevents_core.adapters.terms.keys import (
-    LONGEST,
-    TEXT,
-    US,
-    date_key,
-    number_key,
-    separated,
-    text_key,
-)
-from asyncevents_core.adapters.terms.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, safe_path
-from asyncevents_core.adapters.terms.making import Q, QueryMaker
-from asyncevents_core.adapters.terms.ranges import between, covering
 from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.fields import (
     DEFAULT_FIELDS,
@@ -51,6 +38,19 @@ from asyncevents_core.domain.query.readings import (
 )
 from asyncevents_core.domain.query.words import fold, words
 from asyncevents_core.errors import InvalidQuery
+from asyncevents_core.search.automata import of_pattern
+from asyncevents_core.search.keys import (
+    LONGEST,
+    TEXT,
+    US,
+    date_key,
+    number_key,
+    separated,
+    text_key,
+)
+from asyncevents_core.search.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, safe_path
+from asyncevents_core.search.making import Q, QueryMaker
+from asyncevents_core.search.ranges import between, covering
 
 _PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not FieldKind.TEXT) | {
     "uuid",

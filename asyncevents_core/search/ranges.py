@@ -7,7 +7,6 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.adapters.terms.keys import FULL, Key
 from asyncevents_core.domain.query.regex import (
     ANYTHING,
     Chars,
@@ -17,6 +16,7 @@ from asyncevents_core.domain.query.regex import (
     Sequence,
     literal,
 )
+from asyncevents_core.search.keys import FULL, Key
 
 _FIRST: Final = "\0"
 _LAST: Final = "\U0010ffff"

@@ -1,0 +1,58 @@
+"""For authors of indexers: documents become terms, and queries questions about terms.
+
+An engine that keeps exact terms, and words with their positions, finds what
+docs/reference/search.md says if it writes what a `TermMaker` makes of a document's leaves, and
+answers what a `Translator` asks through its `QueryMaker`. Nothing here knows an engine.
+
+The names below are public API, beside those of `asyncevents_core`.
+"""
+
+from asyncevents_core.domain.query import nodes, regex
+from asyncevents_core.domain.query.distance import within
+from asyncevents_core.domain.query.fields import matches
+from asyncevents_core.domain.query.nodes import MAX_SLOP, Pattern, Query, Wild
+from asyncevents_core.domain.query.phrases import arrangements
+from asyncevents_core.ports.indexer import COUNTED
+from asyncevents_core.search.automata import alternatives, of_pattern
+from asyncevents_core.search.keys import US
+from asyncevents_core.search.leaves import (
+    LEAF,
+    PATH,
+    VALUE,
+    WORD,
+    WORD_AT,
+    TermMaker,
+    Terms,
+)
+from asyncevents_core.search.making import QueryMaker
+from asyncevents_core.search.matching import Automaton, beginning
+from asyncevents_core.search.ranges import between
+from asyncevents_core.search.translating import Translator
+
+__all__ = [
+    "LEAF",
+    "VALUE",
+    "PATH",
+    "WORD_AT",
+    "WORD",
+    "US",
+    "TermMaker",
+    "Terms",
+    "Translator",
+    "QueryMaker",
+    "Query",
+    "nodes",
+    "Pattern",
+    "Wild",
+    "matches",
+    "of_pattern",
+    "regex",
+    "Automaton",
+    "beginning",
+    "alternatives",
+    "between",
+    "arrangements",
+    "MAX_SLOP",
+    "within",
+    "COUNTED",
+]
