@@ -67,7 +67,9 @@ def test_a_supervisor_starts_a_dead_child_again_and_stops_them_together(project,
         with sqlite3.connect(project.folder / "ledger.db") as ledger:
             return [pid for (pid,) in ledger.execute("SELECT pid FROM asyncevents_worker")]
 
-    first = eventually(lambda: workers() if len(workers()) == 2 else None, what="two workers")
+    first = eventually(
+        lambda: workers() if len(workers()) == 3 else None, what="two workers, and the index's"
+    )
     os.kill(first[0], signal.SIGKILL)
     eventually(lambda: set(workers()) - set(first), what="a new worker in its place")
     project.run("publish", "order.created", "{}")
