@@ -74,3 +74,9 @@ def test_many_subscriptions_that_are_neighbours_are_one_range():
 
 def test_without_conditions_the_query_stays_as_it_is():
     assert narrowed(ANYTHING, LogFilter(tenant="t"), None) is ANYTHING
+
+
+def test_a_time_long_ago_is_a_time(indexer):
+    ancient = -62_135_596_800_000_000
+    assert found(indexer, narrowed(ANYTHING, LogFilter(since=ancient), None)) == meant(bool)
+    assert found(indexer, narrowed(ANYTHING, LogFilter(until=ancient), None)) == set()

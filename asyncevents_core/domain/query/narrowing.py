@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
+from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,
@@ -15,8 +14,6 @@ from asyncevents_core.domain.query.nodes import (
     RangeQuery,
     TermQuery,
 )
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def narrowed(query: Query, wanted: LogFilter, subscriptions: Collection[int] | None) -> Query:
@@ -53,8 +50,7 @@ def _conditions(wanted: LogFilter) -> Iterator[Query]:
 def _instant(at: int | None, *, inclusive: bool) -> Bound | None:
     if at is None:
         return None
-    text = (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return Bound(text=text, inclusive=inclusive)
+    return Bound(text=to_datetime(at).isoformat(timespec="microseconds"), inclusive=inclusive)
 
 
 def _one_of(subscriptions: Collection[int]) -> Query:
