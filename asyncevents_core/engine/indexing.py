@@ -15,7 +15,7 @@ from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 logger = logging.getLogger("asyncevents.indexing")
 
-T = TypeVar("T")
+T = TypeVar("T", QueuedAttempt, LoggedAttempt)
 
 TASK: Final = "index"
 LEASE: Final = 30.0
@@ -46,7 +46,7 @@ class IndexFeed:
         Killed between index and queue, the next step writes the same documents again. Raises
         `IndexUnavailable`, `LedgerError`.
         """
-        queued = gathered(self._queued, lambda one: one.logged)
+        queued = gathered(self._queued, 0, lambda one: one.logged)
         if not queued:
             return 0
         versions = {one.log_id: one.version for one in queued}
@@ -70,19 +70,20 @@ class IndexFeed:
         self._ledger.run(settle)
         return len(queued)
 
-    def _queued(self, after: QueuedAttempt | None) -> Sequence[QueuedAttempt]:
-        last = 0 if after is None else after.log_id
-        return self._ledger.run(lambda tx: tx.queued_for_index(after=last, limit=PAGE))
+    def _queued(self, after: int) -> Sequence[QueuedAttempt]:
+        return self._ledger.run(lambda tx: tx.queued_for_index(after=after, limit=PAGE))
 
 
 def gathered(
-    page_behind: Callable[[T | None], Sequence[T]], logged: Callable[[T], LoggedAttempt | None]
+    page_behind: Callable[[int], Sequence[T]],
+    after: int,
+    logged: Callable[[T], LoggedAttempt | None],
 ) -> list[T]:
-    """Return pages that follow each other, as much as is written at once."""
+    """Return pages that follow each other behind a log_id, as much as is written at once."""
     found: list[T] = []
     size = 0
     while len(found) < BATCH and size < BATCH_BYTES:
-        page = page_behind(found[-1] if found else None)
+        page = page_behind(found[-1].log_id if found else after)
         found += page
         if len(page) < PAGE:
             break

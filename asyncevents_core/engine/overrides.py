@@ -11,6 +11,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.engine.policy import LiveValues
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.queries import LedgerQueries
 
 LARGEST_COUNT: Final = 2**31 - 1
 LONGEST_LIFETIME: Final = 36_500
@@ -65,8 +66,12 @@ def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) ->
 
 def read_overrides(ledger: Ledger) -> dict[str, int | bool]:
     """Return what is set, by the setting's name."""
-    found = ledger.read(lambda queries: queries.overrides())
-    return {one.name: one.value for one in found}
+    return ledger.read(overrides_of)
+
+
+def overrides_of(queries: LedgerQueries) -> dict[str, int | bool]:
+    """As `read_overrides`, beside other things that are read."""
+    return {one.name: one.value for one in queries.overrides()}
 
 
 def refresh(ledger: Ledger, live: LiveValues) -> None:

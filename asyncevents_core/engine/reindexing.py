@@ -8,7 +8,6 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.engine.indexing import (
     LEASE,
@@ -19,6 +18,7 @@ from asyncevents_core.engine.indexing import (
     index_lease,
 )
 from asyncevents_core.engine.lease import Kept, TaskLease
+from asyncevents_core.engine.searching import newest_log_id
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer, Rebuild, Rejected
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
@@ -90,23 +90,20 @@ class Reindex:
         """
         self._ledger.run(lambda tx: tx.queue_set_aside())
         rebuild = self._indexer.rebuild()
+        cursor = rebuild.cursor
         state = ReindexProgress(
-            log_id=rebuild.cursor or 0,
-            newest=_newest(self._ledger),
+            log_id=cursor or 0,
+            newest=self._ledger.read(newest_log_id),
             added=0,
             refused=0,
-            resumed=rebuild.cursor is not None,
+            resumed=cursor is not None,
         )
         progress(state)
         # What is newer is queued, and since the rebuild has begun the feed writes it to both.
         while state.log_id < state.newest:
             self._keep()
             self._feed.step()
-            begin = state.log_id
-            batch = gathered(
-                lambda last, begin=begin: self._logged(begin if last is None else last.log_id),  # type: ignore[misc]
-                lambda one: one,
-            )
+            batch = gathered(self._logged, state.log_id, lambda one: one)
             if not batch:
                 break
             refused = self._fill(rebuild, batch)
@@ -162,8 +159,3 @@ def _queue(
             if one.log_id in refused
         ]
     )
-
-
-def _newest(ledger: Ledger) -> int:
-    rows = ledger.read(lambda queries: queries.logs(LogFilter(), limit=1, before=None))
-    return rows[0].log_id if rows else 0

@@ -10,24 +10,15 @@ from attrs import evolve, frozen
 
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.replay import FoundFilter, ReplayRequest
-from asyncevents_core.engine.replay import BATCH, Replayed, note_request, send_again
-from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.engine.replay import BATCH, Replayed, Step, note_request, send_again
+from asyncevents_core.engine.searching import LogSearch, newest_log_id
 from asyncevents_core.ports.indexer import COUNTED
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.queries import LedgerQueries
 
 _OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED})
 _LOOKED_AT: Final = 1000
-
-
-@frozen(kw_only=True)
-class FoundStep:
-    """What a batch came to, in deliveries; `passed_over` counts attempts."""
-
-    made: int
-    refused: int
-    passed_over: int
 
 
 @frozen(kw_only=True)
@@ -40,13 +31,12 @@ class FoundCount:
 
 def found_filter(ledger: Ledger, query: str, *, tenant: str | None = None) -> FoundFilter:
     """Return what a query means now: nothing that is made from here on."""
-    rows = ledger.read(lambda queries: queries.logs(LogFilter(), limit=1, before=None))
-    return FoundFilter(
-        query=query,
-        asked_at=ledger.read(lambda queries: queries.now()),
-        before=rows[0].log_id + 1 if rows else 0,
-        tenant=tenant,
-    )
+
+    def read(queries: LedgerQueries) -> FoundFilter:
+        before = newest_log_id(queries) + 1
+        return FoundFilter(query=query, asked_at=queries.now(), before=before, tenant=tenant)
+
+    return ledger.read(read)
 
 
 def count_found(ledger: Ledger, search: LogSearch, wanted: FoundFilter) -> FoundCount:
@@ -95,12 +85,8 @@ def replay_found(
 
 def found_batch(
     tx: LedgerTransaction, log_ids: Sequence[int], request: UUID, *, tenant: str | None
-) -> FoundStep:
-    """Replay the deliveries of these attempts under a request's id."""
+) -> Step:
+    """Replay the deliveries of these attempts under a request's id; the step counts attempts."""
     over = [one for one in tx.lock_logged(log_ids, tenant=tenant) if one.state in _OVER]
     step = send_again(tx, over, request)
-    return FoundStep(
-        made=step.made,
-        refused=step.refused,
-        passed_over=len(log_ids) - step.made - step.refused,
-    )
+    return evolve(step, passed_over=len(log_ids) - step.made - step.refused)

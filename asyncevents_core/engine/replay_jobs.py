@@ -21,7 +21,7 @@ from asyncevents_core.domain.replay import DeadFilter, FoundFilter, ReplayReques
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.engine.replay import BATCH, Step, note_request, reopen_batch, replay_batch
-from asyncevents_core.engine.replay_found import FoundStep, found_batch
+from asyncevents_core.engine.replay_found import found_batch
 from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -175,7 +175,7 @@ def _limit(job: ReplayJob) -> int:
     return max(1, min(BATCH, int(job.rate)))
 
 
-def _advance(tx: LedgerTransaction, job: ReplayJob, step: Step | FoundStep) -> float:
+def _advance(tx: LedgerTransaction, job: ReplayJob, step: Step) -> float:
     pause = min(LONGEST_PAUSE, step.made / job.rate)
     tx.update_job(
         evolve(

@@ -12,10 +12,11 @@ from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogRow
-from asyncevents_core.engine.overrides import read_overrides
+from asyncevents_core.engine.overrides import overrides_of
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.queries import LedgerQueries
 
 PAGE: Final = 1000
 """Attempts that `LogSearch.pages` reads at once."""
@@ -80,14 +81,18 @@ class LogSearch:
         query = self._query(text, wanted)
         found = self._search(query, limit=limit + 1, before=before)
         ids = found.log_ids[:limit]
-        return SearchPage(
-            rows=self._rows(ids, wanted),
-            total=found.total or 0,
-            exact=found.exact,
-            next=ids[-1] if len(found.log_ids) > limit else None,
-            behind=self._ledger.read(lambda queries: queries.index_backlog()),
-            indexing=bool(read_overrides(self._ledger).get("INDEXING_ENABLED", self._enabled)),
-        )
+
+        def read(queries: LedgerQueries) -> SearchPage:
+            return SearchPage(
+                rows=queries.logs_of(ids, tenant=wanted.tenant),
+                total=found.total or 0,
+                exact=found.exact,
+                next=ids[-1] if len(found.log_ids) > limit else None,
+                behind=queries.index_backlog(),
+                indexing=bool(overrides_of(queries).get("INDEXING_ENABLED", self._enabled)),
+            )
+
+        return self._ledger.read(read)
 
     def pages(
         self,
@@ -100,7 +105,7 @@ class LogSearch:
             found = self._search(query, limit=PAGE, before=before, count=False)
             if not found.log_ids:
                 return
-            yield self._rows(found.log_ids, wanted)
+            yield self._rows(found.log_ids, wanted.tenant)
             before = found.log_ids[-1]
 
     def count(self, wanted: FoundFilter) -> tuple[int, bool]:
@@ -136,5 +141,11 @@ class LogSearch:
         own = self._ledger.read(lambda queries: queries.subscriptions_of(tenant))
         return narrowed(query, wanted, own)
 
-    def _rows(self, log_ids: Sequence[int], wanted: LogFilter) -> Sequence[LogRow]:
-        return self._ledger.read(lambda queries: queries.logs_of(log_ids, tenant=wanted.tenant))
+    def _rows(self, log_ids: Sequence[int], tenant: str | None) -> Sequence[LogRow]:
+        return self._ledger.read(lambda queries: queries.logs_of(log_ids, tenant=tenant))
+
+
+def newest_log_id(queries: LedgerQueries) -> int:
+    """Return the highest log_id that there is; 0 without attempts."""
+    rows = queries.logs(LogFilter(), limit=1, before=None)
+    return rows[0].log_id if rows else 0

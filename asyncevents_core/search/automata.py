@@ -8,6 +8,7 @@ from asyncevents_core.domain.query.regex import (
     ANYTHING,
     Choice,
     Node,
+    Repeat,
     Sequence,
     literal,
 )
@@ -22,6 +23,17 @@ def of_pattern(pattern: Pattern) -> Node:
         else:
             parts.append(ANYTHING if part is Wild.ANY else ANY)
     return Sequence(tuple(parts))
+
+
+def quantifier(node: Repeat) -> str:
+    """Return how often, as most syntaxes of expressions write it.
+
+    >>> quantifier(ANYTHING), quantifier(Repeat(ANY, 2, 5))
+    ('*', '{2,5}')
+    """
+    if node.most is None:
+        return "*" if node.least == 0 else f"{{{node.least},}}"
+    return f"{{{node.least},{node.most}}}"
 
 
 def alternatives(node: Node) -> list[Node]:

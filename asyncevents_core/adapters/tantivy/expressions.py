@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat, Sequence
+from asyncevents_core.search.automata import quantifier
 from asyncevents_core.search.keys import US
 
 
@@ -19,13 +20,7 @@ def rendered(node: Node) -> str:
         case Choice():
             return "|".join(rendered(one) for one in node.options)
         case Repeat():
-            return f"(?:{rendered(node.node)}){_count(node)}"
-
-
-def _count(node: Repeat) -> str:
-    if node.most is None:
-        return "*" if node.least == 0 else f"{{{node.least},}}"
-    return f"{{{node.least},{node.most}}}"
+            return f"(?:{rendered(node.node)}){quantifier(node)}"
 
 
 def _chars(node: Chars) -> str:
