@@ -11,8 +11,17 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.local import user_name
+from asyncevents_core.cli.logs import behind
 from asyncevents_core.cli.parameters import row_id
-from asyncevents_core.cli.render import JSON_OPTION, iso, json_lines, local, progress_bar, table
+from asyncevents_core.cli.render import (
+    JSON_OPTION,
+    errors,
+    iso,
+    json_lines,
+    local,
+    progress_bar,
+    table,
+)
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replay import Replayed, replay_dead
@@ -133,6 +142,8 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
     search = context.runtime.search
     wanted = found_filter(context.ledger, query)
     count = count_found(context.ledger, search, wanted)
+    backlog = context.ledger.read(lambda queries: queries.index_backlog())
+    errors().print(behind(backlog), markup=False)
     if not count.deliveries and count.exact:
         click.echo(f"there are none: {wanted}")
         return

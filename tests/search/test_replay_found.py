@@ -140,6 +140,7 @@ def test_the_command(project):
     done = asyncevents("replay", "--query", "data.data.id: >0", "--yes")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 replayed, 0 refused; request ")
+    assert "The index is up to date." in done.stderr
     assert asyncevents("worker", "--drain").returncode == 0
     rows = asyncevents("logs", "data.data.id: 2", "--json").stdout.splitlines()
     assert len({json.loads(row)["uuid"] for row in rows}) == 2
