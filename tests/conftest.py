@@ -53,9 +53,9 @@ def start_server(_servers: ExitStack) -> Callable[[str], object]:
 def elasticsearch(_servers: ExitStack) -> Elasticsearch:
     """Return a running node."""
     skip_unless_present(ELASTICSEARCH)
-    from tests.services.elasticsearch import Elasticsearch
+    from tests.services.elasticsearch import what_is_here
 
-    node = Elasticsearch()
+    node = what_is_here()()
     _servers.callback(node.remove)
     node.start()
     return node

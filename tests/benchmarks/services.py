@@ -13,7 +13,7 @@ import kombu
 import redis
 import sqlalchemy as sa
 
-from tests.services.elasticsearch import Elasticsearch
+from tests.services.elasticsearch import Elasticsearch, what_is_here
 from tests.services.servers import PostgreSql, RabbitMq, Redis, Server
 
 S = TypeVar("S", bound=Server)
@@ -100,7 +100,7 @@ class Services:
 
     @cached_property
     def elasticsearch(self) -> Elasticsearch:
-        return self._start(Elasticsearch)
+        return self._start(what_is_here())
 
     def pids(self, *names: str) -> dict[str, int]:
         """Return the process ids of these servers."""

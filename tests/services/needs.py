@@ -92,22 +92,32 @@ PUBSUB: Final = _PubSubService(name="PubSub", programs=("go",), packages=("golan
 
 
 class _ElasticsearchService(Service):
-    """One that runs somewhere, or the server's archive on Maven Central with a fitting Java.
+    """One that runs, the server's archive on Maven Central with a fitting Java, or Docker's image.
 
     The client's major version must not be above the server's, so it decides.
     """
 
     @property
     def present(self) -> bool:
-        if os.environ.get(ELASTICSEARCH_URL):
-            return True
+        return bool(os.environ.get(ELASTICSEARCH_URL)) or self.unpackable or self.contained
+
+    @property
+    def unpackable(self) -> bool:
+        """Whether Maven and a Java are here."""
         return super().present and self.java_home() is not None
+
+    @property
+    def contained(self) -> bool:
+        """Whether Docker's engine answers."""
+        if shutil.which("docker") is None:
+            return False
+        return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
 
     @property
     def advice(self) -> str:
         return (
-            f"{super().advice} (Java {self._release[1]} or newer); or {ELASTICSEARCH_URL}=URL of "
-            f"one that runs, {self.version.partition('.')[0]}.x"
+            f"{super().advice} (Java {self._release[1]} or newer); or start Docker; or "
+            f"{ELASTICSEARCH_URL}=URL of one that runs, {self.version.partition('.')[0]}.x"
         )
 
     @property
