@@ -5,9 +5,7 @@ generations and their indices apart, `bulk` writes, `calls` speaks with the clus
 what the port asks for.
 """
 
-from asyncevents_core.adapters.elasticsearch.kind import (
-    ElasticsearchConfig,
-    ElasticsearchIndexerType,
-)
+from asyncevents_core.adapters.elasticsearch.config import ElasticsearchConfig
+from asyncevents_core.adapters.elasticsearch.kind import ElasticsearchIndexerType
 
 __all__ = ["ElasticsearchConfig", "ElasticsearchIndexerType"]

@@ -15,7 +15,7 @@ from elasticsearch import (
     UnsupportedProductError,
 )
 
-from asyncevents_core.adapters.elasticsearch.kind import ElasticsearchConfig
+from asyncevents_core.adapters.elasticsearch.config import ElasticsearchConfig
 from asyncevents_core.errors import IndexUnavailable
 
 

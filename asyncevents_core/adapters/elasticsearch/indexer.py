@@ -10,9 +10,9 @@ from typing import Any, Final
 from asyncevents_core.adapters.elasticsearch.batches import Batch
 from asyncevents_core.adapters.elasticsearch.bulk import Action, Bulk, Kind
 from asyncevents_core.adapters.elasticsearch.calls import make_client, reaching
+from asyncevents_core.adapters.elasticsearch.config import ElasticsearchConfig
 from asyncevents_core.adapters.elasticsearch.documents import DELETED, DocumentMaker, tombstone
 from asyncevents_core.adapters.elasticsearch.indices import Indices
-from asyncevents_core.adapters.elasticsearch.kind import ElasticsearchConfig
 from asyncevents_core.adapters.elasticsearch.making import Clause, ElasticMaker
 from asyncevents_core.adapters.elasticsearch.names import Generation
 from asyncevents_core.adapters.elasticsearch.searching import Searching

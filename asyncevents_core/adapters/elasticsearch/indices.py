@@ -9,8 +9,8 @@ from attrs import evolve
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from asyncevents_core.adapters.elasticsearch.calls import reaching
+from asyncevents_core.adapters.elasticsearch.config import ElasticsearchConfig
 from asyncevents_core.adapters.elasticsearch.documents import LAYOUT, mappings, settings
-from asyncevents_core.adapters.elasticsearch.kind import ElasticsearchConfig
 from asyncevents_core.adapters.elasticsearch.names import (
     Generation,
     State,

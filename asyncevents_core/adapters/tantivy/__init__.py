@@ -4,6 +4,7 @@
 folder, `indexer` is what the port asks for.
 """
 
-from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig, EmbeddedIndexerType
+from asyncevents_core.adapters.tantivy.config import EmbeddedConfig
+from asyncevents_core.adapters.tantivy.kind import EmbeddedIndexerType
 
 __all__ = ["EmbeddedConfig", "EmbeddedIndexerType"]
