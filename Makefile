@@ -40,8 +40,7 @@ serve: install  ## Serve the REST API of your settings module (ARGS="--port 8080
 test: install  ## Run all tests, with every real service that this machine can have
 	@$(BIN)/python -m tests.services
 ifeq ($(ARGS),)
-	@# Two processes must find the same tests in the same order, whatever sets they come from.
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest $(ALONE)
 else
 	$(BIN)/python -m pytest $(ARGS)

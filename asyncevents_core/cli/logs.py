@@ -24,6 +24,7 @@ from asyncevents_core.cli.render import (
 from asyncevents_core.domain import logcsv
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.engine.log_pages import page_of_log
 from asyncevents_core.engine.searching import SearchPage
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.index_queue import IndexBacklog
@@ -70,7 +71,7 @@ def logs(
             raise click.UsageError("--csv goes with a QUERY; *:* finds everything")
         wanted = LogFilter(subscription_id=subscription)
         found = context.ledger.read(
-            lambda queries: queries.logs(wanted, limit=limit, before=before)
+            lambda queries: page_of_log(queries, wanted, limit=limit, before=before)
         )
         _show(found, as_json=as_json)
         return

@@ -38,15 +38,28 @@ class Trace:
         return summary(self.delivery.state, self.delivery.deaths)
 
 
+@frozen(kw_only=True, order=True)
+class LogPosition:
+    """Where an attempt stands in the log: by its start, then by its `log_id`."""
+
+    started_at: int
+    log_id: int
+
+
 @frozen(kw_only=True)
 class LogRow:
-    """One attempt in a list; `log_id` grows with time and is the key to page by."""
+    """One attempt in a list."""
 
     log_id: int
     event_name: str
     subscription_id: int
     delivery_state: DeliveryState
     attempt: Attempt
+
+    @property
+    def position(self) -> LogPosition:
+        """Where it stands in the log."""
+        return LogPosition(started_at=self.attempt.started_at, log_id=self.log_id)
 
 
 @frozen(kw_only=True)

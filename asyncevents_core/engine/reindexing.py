@@ -18,7 +18,6 @@ from asyncevents_core.engine.indexing import (
     index_lease,
 )
 from asyncevents_core.engine.lease import Kept, TaskLease
-from asyncevents_core.engine.searching import newest_log_id
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer, Rebuild, Rejected
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
@@ -93,7 +92,7 @@ class Reindex:
         cursor = rebuild.cursor
         state = ReindexProgress(
             log_id=cursor or 0,
-            newest=self._ledger.read(newest_log_id),
+            newest=self._ledger.read(lambda queries: queries.newest_log_id()),
             added=0,
             refused=0,
             resumed=cursor is not None,

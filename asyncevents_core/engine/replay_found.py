@@ -12,7 +12,7 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import FoundFilter, ReplayRequest
 from asyncevents_core.engine.replay import BATCH, Replayed, Step, note_request, send_again
-from asyncevents_core.engine.searching import LogSearch, newest_log_id
+from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.ports.indexer import COUNTED
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries
@@ -33,7 +33,7 @@ def found_filter(ledger: Ledger, query: str, *, tenant: str | None = None) -> Fo
     """Return what a query means now: nothing that is made from here on."""
 
     def read(queries: LedgerQueries) -> FoundFilter:
-        before = newest_log_id(queries) + 1
+        before = queries.newest_log_id() + 1
         return FoundFilter(query=query, asked_at=queries.now(), before=before, tenant=tenant)
 
     return ledger.read(read)

@@ -143,9 +143,3 @@ class LogSearch:
 
     def _rows(self, log_ids: Sequence[int], tenant: str | None) -> Sequence[LogRow]:
         return self._ledger.read(lambda queries: queries.logs_of(log_ids, tenant=tenant))
-
-
-def newest_log_id(queries: LedgerQueries) -> int:
-    """Return the highest log_id that there is; 0 without attempts."""
-    rows = queries.logs(LogFilter(), limit=1, before=None)
-    return rows[0].log_id if rows else 0

@@ -79,6 +79,10 @@ class IndexQueries(ABC):
         """
 
     @abstractmethod
+    def newest_log_id(self) -> int:
+        """Return the highest log_id that there is; 0 without attempts."""
+
+    @abstractmethod
     def subscriptions_of(self, tenant: str) -> Sequence[int]:
         """Return the ids of a tenant's subscriptions, also of those that are deleted."""
 

@@ -15,7 +15,7 @@ from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription, SubscriptionSummary
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow, Trace
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexQueries
 
@@ -45,8 +45,14 @@ class LedgerQueries(IndexQueries):
         """
 
     @abstractmethod
-    def logs(self, wanted: LogFilter, *, limit: int, before: int | None) -> Sequence[LogRow]:
-        """Return the attempts that a filter means; page on with `before` = the last log_id."""
+    def logs(
+        self, wanted: LogFilter, *, limit: int, before: LogPosition | None
+    ) -> Sequence[LogRow]:
+        """Return the attempts that a filter means, by position; page on with the last one's."""
+
+    @abstractmethod
+    def log_position(self, log_id: int) -> LogPosition | None:
+        """Return where an attempt stands in the log."""
 
     @abstractmethod
     def dead_letters(

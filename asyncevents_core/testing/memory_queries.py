@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from asyncevents_core.domain.trace import (
     Backlog,
     DeadLetter,
     LoggedAttempt,
+    LogPosition,
     LogRow,
     Trace,
 )
@@ -90,8 +91,20 @@ class MemoryQueries(AccessQueries, LedgerQueries):
         ]
         return sorted(found, key=_by_id, reverse=True)[:limit]
 
-    def logs(self, wanted: LogFilter, *, limit: int, before: int | None) -> Sequence[LogRow]:
-        found: list[LogRow] = []
+    def logs(
+        self, wanted: LogFilter, *, limit: int, before: LogPosition | None
+    ) -> Sequence[LogRow]:
+        found = [one for one in self._log_rows(wanted) if before is None or one.position < before]
+        return sorted(found, key=attrgetter("position"), reverse=True)[:limit]
+
+    def log_position(self, log_id: int) -> LogPosition | None:
+        rows = self._log_rows(LogFilter())
+        return next((one.position for one in rows if one.log_id == log_id), None)
+
+    def newest_log_id(self) -> int:
+        return max((row.log_id for row in self._tables.attempts), default=0)
+
+    def _log_rows(self, wanted: LogFilter) -> Iterator[LogRow]:
         for row in self._tables.attempts:
             delivery = self._tables.deliveries.get(row.attempt.delivery_id)
             event = None if delivery is None else self.event(delivery.event_id)
@@ -99,17 +112,13 @@ class MemoryQueries(AccessQueries, LedgerQueries):
                 continue
             if not self._is_meant(wanted, row.attempt, delivery, event):
                 continue
-            if before is None or row.log_id < before:
-                found.append(
-                    LogRow(
-                        log_id=row.log_id,
-                        event_name=event.name,
-                        subscription_id=delivery.subscription_id,
-                        delivery_state=delivery.state,
-                        attempt=row.attempt,
-                    )
-                )
-        return sorted(found, key=attrgetter("log_id"), reverse=True)[:limit]
+            yield LogRow(
+                log_id=row.log_id,
+                event_name=event.name,
+                subscription_id=delivery.subscription_id,
+                delivery_state=delivery.state,
+                attempt=row.attempt,
+            )
 
     def _is_meant(
         self, wanted: LogFilter, attempt: Attempt, delivery: Delivery, event: Event
@@ -145,8 +154,9 @@ class MemoryQueries(AccessQueries, LedgerQueries):
         return [one for one in memory_index.logged(self._tables) if one.log_id > after][:limit]
 
     def logs_of(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
-        found = self.logs(LogFilter(tenant=tenant), limit=len(self._tables.attempts), before=None)
-        return [one for one in found if one.log_id in log_ids]
+        rows = self._log_rows(LogFilter(tenant=tenant))
+        found = [one for one in rows if one.log_id in log_ids]
+        return sorted(found, key=attrgetter("log_id"), reverse=True)
 
     def subscriptions_of(self, tenant: str) -> Sequence[int]:
         return [

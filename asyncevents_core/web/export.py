@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from asyncevents_core.domain import logcsv
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import LogRow
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.engine.log_pages import pages_of_log
 from asyncevents_core.web.backend import Backend
 
-PAGE: Final = 1000
-
 Pages = AsyncIterator[Sequence[LogRow]]
-_Read = Callable[[Callable[[LedgerQueries], Sequence[LogRow]]], Awaitable[Sequence[LogRow]]]
 
 
 async def csv_of(pages: Pages) -> AsyncIterator[bytes]:
@@ -25,29 +21,18 @@ async def csv_of(pages: Pages) -> AsyncIterator[bytes]:
             yield logcsv.lines(rows)
 
 
-async def pages_of_log(wanted: LogFilter, read: _Read) -> Pages:
-    """Yield the attempts that a filter means, newest first. `read` runs a query on the ledger.
-
-    What is added meanwhile is left out.
-    """
-    before: int | None = None
-    while True:
-        rows = await read(_query(wanted, before))
-        yield rows
-        if len(rows) < PAGE:
-            return
-        before = rows[-1].log_id
-
-
-async def pages_of_search(backend: Backend, text: str, wanted: LogFilter) -> Pages:
-    """Return the attempts that a search finds, newest first.
+async def pages(backend: Backend, search: str | None, wanted: LogFilter) -> Pages:
+    """Return the attempts that a filter means and a search finds, newest first.
 
     The first page is read at once, so that what is wrong is told before anything is sent.
-    Raises as `LogSearch`.
+    Raises as `LogSearch` and the ledger.
     """
-    pages = await backend.run(lambda: backend.search.pages(text, wanted))
-    first = await backend.run(next, pages, None)
-    return _from(backend, first, pages)
+    if search is None:
+        found = pages_of_log(backend.ledger, wanted)
+    else:
+        found = await backend.run(lambda: backend.search.pages(search, wanted))
+    first = await backend.run(next, found, None)
+    return _from(backend, first, found)
 
 
 async def _from(
@@ -57,7 +42,3 @@ async def _from(
     while rows is not None:
         yield rows
         rows = await backend.run(next, rest, None)
-
-
-def _query(wanted: LogFilter, before: int | None) -> Callable[[LedgerQueries], Sequence[LogRow]]:
-    return lambda queries: queries.logs(wanted, limit=PAGE, before=before)

@@ -25,6 +25,8 @@ class Elasticsearch(Server):
     """One node; `what_is_here()` says of which kind."""
 
     needs = ELASTICSEARCH
+    # On a busy machine it has taken more than a minute.
+    start_timeout = 300.0
 
     @property
     def url(self) -> str:

@@ -34,8 +34,6 @@ from tests.services.needs import (
     find_program,
 )
 
-START_TIMEOUT = 60.0
-
 
 class Server(ABC):
     """A server process in a folder of its own. `start` returns when it answers."""
@@ -43,6 +41,7 @@ class Server(ABC):
     needs: ClassVar[Service]
     user: ClassVar[str | None] = None
     """Who runs it where the tests run as root, which these servers refuse."""
+    start_timeout: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"asyncevents-{self.needs.name.lower()}-"))
@@ -71,7 +70,7 @@ class Server(ABC):
                 start_new_session=True,
                 **self._as_user(),
             )
-        until = time.monotonic() + START_TIMEOUT
+        until = time.monotonic() + self.start_timeout
         while True:
             try:
                 self.answers()

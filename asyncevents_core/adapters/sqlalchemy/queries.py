@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, select
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import dead_letters, index_rows, rows
@@ -33,7 +33,14 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
     SubscriptionSummary,
 )
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LoggedAttempt, LogRow, Trace
+from asyncevents_core.domain.trace import (
+    Backlog,
+    DeadLetter,
+    LoggedAttempt,
+    LogPosition,
+    LogRow,
+    Trace,
+)
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
@@ -124,18 +131,34 @@ class SqlQueries(AccessQueries, LedgerQueries):
             statement = statement.where(event.c.tenant == tenant)
         return [rows.to_event(row) for row in self._connection.execute(statement)]
 
-    def logs(self, wanted: LogFilter, *, limit: int, before: int | None) -> Sequence[LogRow]:
-        statement = self._within(wanted.tenant, _log_rows()).limit(limit)
-        statement = _logs_meant(statement, wanted)
+    def logs(
+        self, wanted: LogFilter, *, limit: int, before: LogPosition | None
+    ) -> Sequence[LogRow]:
+        statement = _logs_meant(self._within(wanted.tenant, _log_rows()), wanted)
         if before is not None:
-            statement = statement.where(attempt.c.id < before)
-        return [_to_log_row(row) for row in self._connection.execute(statement)]
+            start = attempt.c.started_at
+            # The first condition is implied; it is the one that an index is searched by.
+            statement = statement.where(
+                start <= before.started_at,
+                or_(start < before.started_at, attempt.c.id < before.log_id),
+            )
+        statement = statement.order_by(attempt.c.started_at.desc(), attempt.c.id.desc())
+        return [_to_log_row(row) for row in self._connection.execute(statement.limit(limit))]
+
+    def log_position(self, log_id: int) -> LogPosition | None:
+        statement = select(attempt.c.started_at).where(attempt.c.id == log_id)
+        started_at = self._connection.execute(statement).scalar_one_or_none()
+        return None if started_at is None else LogPosition(started_at=started_at, log_id=log_id)
+
+    def newest_log_id(self) -> int:
+        return int(self._scalar(select(func.coalesce(func.max(attempt.c.id), 0))))
 
     def logs_of(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
         found: list[LogRow] = []
         for some in chunked(sorted(log_ids, reverse=True)):
             statement = self._within(tenant, _log_rows()).where(attempt.c.id.in_(some))
-            found += map(_to_log_row, self._connection.execute(statement))
+            ordered = statement.order_by(attempt.c.id.desc())
+            found += map(_to_log_row, self._connection.execute(ordered))
         return found
 
     def _within(self, tenant: str | None, statement: Select[Any]) -> Select[Any]:
@@ -298,7 +321,6 @@ def _log_rows() -> Select[Any]:
         )
         .join(delivery, delivery.c.id == attempt.c.delivery_id)
         .join(event, event.c.id == delivery.c.event_id)
-        .order_by(attempt.c.id.desc())
     )
 
 

@@ -153,6 +153,7 @@ attempt = _table(
     Column("started_at", BigInteger, nullable=False),
     Column("duration", Float, nullable=False),
     UniqueConstraint("delivery_id", "claim_no", name=f"uq_{PREFIX}attempt"),
+    Index(f"ix_{PREFIX}attempt_started", "started_at", "id"),
 )
 
 worker = _table(

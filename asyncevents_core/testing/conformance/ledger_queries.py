@@ -12,7 +12,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogRow
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.clock import ManualClock
@@ -118,27 +118,62 @@ class Queries(LedgerFixtures):
         first = self._logged(ledger, "a", attempts=2)
         second = self._logged(ledger, "b", attempts=1)
 
-        def page(before: int | None, subscription_id: int | None = None) -> list[LogRow]:
+        def page(before: LogRow | None, subscription_id: int | None = None) -> list[LogRow]:
             return list(
                 ledger.read(
                     lambda queries: queries.logs(
-                        LogFilter(subscription_id=subscription_id), limit=2, before=before
+                        LogFilter(subscription_id=subscription_id),
+                        limit=2,
+                        before=None if before is None else before.position,
                     )
                 )
             )
 
         newest = page(None)
-        older = page(newest[-1].log_id)
+        older = page(newest[-1])
         assert [(one.event_name, one.attempt.claim_no) for one in newest + older] == [
             ("b", 1),
             ("a", 2),
             ("a", 1),
         ]
-        assert page(older[-1].log_id) == []
+        assert page(older[-1]) == []
         assert [one.subscription_id for one in newest] == [second, first]
         assert newest[0].delivery_state is DeliveryState.WAITING
         assert newest[0].attempt.outcome is OutcomeKind.DELIVERED
         assert [one.attempt.claim_no for one in page(None, first)] == [2, 1]
+
+    def test_logs_by_start_then_by_id(self, ledger: Ledger) -> None:
+        subscription_id = subscribe(ledger)
+        for start in (3_000, 1_000, 2_000, 2_000, 2_000):
+            (event_id,) = publish(ledger, make_event())
+            row = evolve(waiting(subscription_id=subscription_id), event_id=event_id)
+            (one,) = insert(ledger, row)
+            _record(ledger, make_attempt(delivery_id=one, started_at=start))
+
+        def page(before: LogPosition | None, wanted: LogFilter) -> list[LogPosition]:
+            rows = ledger.read(lambda queries: queries.logs(wanted, limit=2, before=before))
+            return [one.position for one in rows]
+
+        def every(wanted: LogFilter) -> list[LogPosition]:
+            found = page(None, wanted)
+            while more := page(found[-1], wanted):
+                found += more
+            return found
+
+        low, *_, high = ids = sorted(one.log_id for one in every(LogFilter()))
+        starts = (3_000, 2_000, 2_000, 2_000, 1_000)
+        positions = [
+            LogPosition(started_at=start, log_id=ids[number])
+            for start, number in zip(starts, (0, 4, 3, 2, 1), strict=True)
+        ]
+        assert every(LogFilter()) == positions
+        assert every(LogFilter(since=2_000, until=3_000)) == positions[1:4]
+        assert ledger.read(lambda queries: queries.log_position(low)) == positions[0]
+        assert ledger.read(lambda queries: queries.log_position(high + 1)) is None
+        assert ledger.read(lambda queries: queries.newest_log_id()) == high
+
+    def test_without_attempts_there_is_no_newest(self, ledger: Ledger) -> None:
+        assert ledger.read(lambda queries: queries.newest_log_id()) == 0
 
     @pytest.mark.parametrize(
         ("wanted", "meant"),

@@ -55,28 +55,26 @@ class ReplayRows(LedgerFixtures):
     @pytest.mark.parametrize(
         ("wanted", "meant"),
         [
-            (DeadFilter(), {"a", "b", "c", "failed", "lost"}),
-            (DeadFilter(event_name="order.created"), {"a", "b", "failed"}),
-            (DeadFilter(subscription_id=2), {"b", "c"}),
-            (DeadFilter(reason=DeadReason.PERMANENT), {"c"}),
-            (DeadFilter(reason=DeadReason.POISON), set()),
-            (DeadFilter(since=2_000), {"b", "c", "failed", "lost"}),
-            (DeadFilter(until=2_000), {"a"}),
-            (DeadFilter(since=2_000, until=4_000), {"b", "c"}),
-            (DeadFilter(since=4_000, event_name="order.cancelled"), {"lost"}),
-            (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), {"b"}),
-            (DeadFilter(replayed=True), {"a", "b", "c", "replayed", "failed", "lost"}),
-            (DeadFilter(event_name="nothing"), set()),
-            (DeadFilter(tenant="t"), {"b", "c", "lost"}),
-            (DeadFilter(tenant="u"), set()),
-            (DeadFilter(delivered=True, subscription_id=3), {"again"}),
-            (DeadFilter(delivered=True, tenant="t"), {"b", "c", "lost"}),
+            (DeadFilter(), "a b c failed lost"),
+            (DeadFilter(event_name="order.created"), "a b failed"),
+            (DeadFilter(subscription_id=2), "b c"),
+            (DeadFilter(reason=DeadReason.PERMANENT), "c"),
+            (DeadFilter(reason=DeadReason.POISON), ""),
+            (DeadFilter(since=2_000), "b c failed lost"),
+            (DeadFilter(until=2_000), "a"),
+            (DeadFilter(since=2_000, until=4_000), "b c"),
+            (DeadFilter(since=4_000, event_name="order.cancelled"), "lost"),
+            (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), "b"),
+            (DeadFilter(replayed=True), "a b c replayed failed lost"),
+            (DeadFilter(event_name="nothing"), ""),
+            (DeadFilter(tenant="t"), "b c lost"),
+            (DeadFilter(tenant="u"), ""),
+            (DeadFilter(delivered=True, subscription_id=3), "again"),
+            (DeadFilter(delivered=True, tenant="t"), "b c lost"),
         ],
         ids=str,
     )
-    def test_dead_letters_by_filter(
-        self, ledger: Ledger, wanted: DeadFilter, meant: set[str]
-    ) -> None:
+    def test_dead_letters_by_filter(self, ledger: Ledger, wanted: DeadFilter, meant: str) -> None:
         names = _dead_letters(ledger)
 
         def dead(after: UUID | None, limit: int) -> list[UUID]:
@@ -93,10 +91,9 @@ class ReplayRows(LedgerFixtures):
         found = dead(None, 10) + failed(None, 10)
         listed = ledger.read(lambda queries: queries.dead_letters(wanted, limit=10, before=None))
 
-        assert {names[one] for one in found} == meant
-        assert len(found) == len(meant)
+        assert sorted(names[one] for one in found) == sorted(meant.split())
         assert [one.id for one in listed] == sorted(found, reverse=True)
-        assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(meant)
+        assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(found)
         for lock in (dead, failed):
             assert _one_by_one(lock) == lock(None, 10) == sorted(lock(None, 10))
 

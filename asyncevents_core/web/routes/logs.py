@@ -14,10 +14,11 @@ from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Trace
+from asyncevents_core.engine.log_pages import page_of_log
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.export import csv_of, pages_of_log, pages_of_search
+from asyncevents_core.web.export import csv_of, pages
 from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenLogFilter
 from asyncevents_core.web.keyset import page
 from asyncevents_core.web.log_filters import Search
@@ -71,7 +72,7 @@ async def list_(
         )
         return found_page(found)
     rows = await backend.read(
-        lambda queries: queries.logs(log_filter, limit=limit + 1, before=before)
+        lambda queries: page_of_log(queries, log_filter, limit=limit + 1, before=before)
     )
     shown, after = page(rows, limit, lambda one: one.log_id)
     return LogPage(items=[log_item(one) for one in shown], next=after, found=None)
@@ -93,12 +94,8 @@ async def export(
     backend: GivenBackend, log_filter: GivenLogFilter, search: Search = None
 ) -> Stream:
     """Export attempts as CSV, newest first, without a limit; streamed."""
-    if search is None:
-        pages = pages_of_log(log_filter, backend.read)
-    else:
-        pages = await pages_of_search(backend, search, log_filter)
     return Stream(
-        csv_of(pages),
+        csv_of(await pages(backend, search, log_filter)),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="log.csv"'},
     )
