@@ -10,9 +10,11 @@ BENCH_STAMP := $(VENV)/.bench-installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/pyproject.toml)
 EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 ARGS ?=
-# Those that measure time, or start many processes, have the machine for themselves.
-ALONE := tests/integration tests/benchmarks
-SIDE_BY_SIDE := $(filter-out $(ALONE) tests/services tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
+# Those that measure time have the machine for themselves. Those that wait for processes come first.
+ALONE := tests/benchmarks
+FIRST := tests/integration
+SIDE_BY_SIDE := $(FIRST) \
+	$(filter-out $(ALONE) $(FIRST) tests/services tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
 	$(wildcard plugins/*/tests docs/examples/*/tests)
 
 .DEFAULT_GOAL := help
@@ -40,7 +42,7 @@ serve: install  ## Serve the REST API of your settings module (ARGS="--port 8080
 test: install  ## Run all tests, with every real service that this machine can have
 	@$(BIN)/python -m tests.services
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest $(ALONE)
 else
 	$(BIN)/python -m pytest $(ARGS)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,8 @@ class Rest(Scenario):
 
     The ledger is that of the scenario `growth`, of at most so many attempts. One process of
     `asyncevents serve`, one client that asks for a page after the other: the latest, those
-    behind a random row, of a subscription that has a tenth of the rows, those that failed.
+    behind a random row, of a subscription that has a tenth of the rows, those that failed, those of
+    one day of the 60.
     Memory is measured while the export runs: growth is the largest over that after 20,000 rows.
     """
 
@@ -132,7 +134,13 @@ _QUERIES: Final[Mapping[str, _Query]] = {
         "subscription_id": str(source.randrange(1, reading.SUBSCRIPTIONS)),
     },
     "50 that failed": lambda source, rows: {"success": "false"},
+    "50 of a day": lambda source, rows: _day(source.randrange(5, history.DAYS)),
 }
+
+
+def _day(ago: int) -> Mapping[str, str]:
+    since = datetime.now(UTC) - timedelta(days=ago)
+    return {"since": since.isoformat(), "until": (since + timedelta(days=1)).isoformat()}
 
 
 def _load(context: Context, project: Project, attempts: int) -> history.History:
