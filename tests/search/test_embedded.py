@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -56,26 +57,79 @@ def test_opening_and_searching_make_no_folder(indexer, tmp_path):
 def test_a_folder_of_another_layout_says_what_to_do(indexer, config):
     indexer.upsert(DOCUMENTS)
     change_state(config, layout=0)
-    with pytest.raises(IndexUnavailable, match="Remove the folder and run `asyncevents reindex`"):
+    with pytest.raises(IndexUnavailable, match=r"another version.*`asyncevents reindex`"):
         indexer.search(MatchAll(), limit=1)
 
 
-def test_a_damaged_state_says_where(indexer, config, tmp_path):
+@pytest.mark.parametrize(
+    "state", ["{", "[]", "{}", '{"layout": 2, "serving": 5}', '{"layout": 2, "serving": "../g"}']
+)
+def test_a_damaged_state_says_where_and_what_to_do(indexer, tmp_path, state):
     indexer.upsert(DOCUMENTS)
-    (tmp_path / "index/state.json").write_text("{")
-    with pytest.raises(IndexUnavailable, match="index: cannot be read"):
+    (tmp_path / "index/state.json").write_text(state)
+    told = "index: state.json is damaged. `asyncevents reindex`"
+    with pytest.raises(IndexUnavailable, match=told):
         indexer.upsert(DOCUMENTS)
+    with pytest.raises(IndexUnavailable, match=told):
+        indexer.search(MatchAll(), limit=1)
 
 
-def test_a_missing_generation_says_what_to_do(config):
+def damage_state(path):
+    (path / "state.json").write_text("{")
+
+
+def age(path):
+    state = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps({**state, "layout": 1}))
+
+
+def lose_a_file(path):
+    next(path.glob("g-*/*.term")).unlink()
+
+
+def lose_the_generation(path):
+    shutil.rmtree(next(path.glob("g-*")))
+
+
+@pytest.mark.parametrize("harm", [damage_state, age, lose_a_file, lose_the_generation])
+def test_a_damaged_index_says_what_to_do_and_is_built_anew(config, tmp_path, harm):
     with EmbeddedIndexerType().open(config) as first:
         first.upsert(DOCUMENTS)
-    change_state(config, serving="g-gone")
-    with (
-        EmbeddedIndexerType().open(config) as second,
-        pytest.raises(IndexUnavailable, match="asyncevents reindex"),
-    ):
-        second.search(MatchAll(), limit=1)
+    harm(tmp_path / "index")
+    with EmbeddedIndexerType().open(config) as second:
+        with pytest.raises(IndexUnavailable, match="`asyncevents reindex`"):
+            second.search(MatchAll(), limit=1)
+        rebuild = second.rebuild()
+        assert second.search(MatchAll(), limit=1).total == 0
+        rebuild.fill(DOCUMENTS, cursor=1)
+        rebuild.finish()
+        assert second.count() == len(DOCUMENTS)
+    assert len(list((tmp_path / "index").glob("g-*"))) == 1
+
+
+def test_a_rebuild_goes_on_although_the_index_that_served_was_damaged(config, tmp_path):
+    with EmbeddedIndexerType().open(config) as first:
+        first.upsert(DOCUMENTS)
+        first.rebuild().fill(DOCUMENTS[:5], cursor=5)
+    shutil.rmtree(tmp_path / "index" / state_of(config)["serving"])
+    with EmbeddedIndexerType().open(config) as second:
+        rebuild = second.rebuild()
+        assert rebuild.cursor == 5
+        rebuild.finish()
+        assert second.count() == 5
+
+
+def test_a_damaged_rebuild_is_begun_again(config, tmp_path):
+    with EmbeddedIndexerType().open(config) as first:
+        first.upsert(DOCUMENTS)
+        first.rebuild().fill(DOCUMENTS[:5], cursor=5)
+    shutil.rmtree(tmp_path / "index" / state_of(config)["next"])
+    with EmbeddedIndexerType().open(config) as second:
+        rebuild = second.rebuild()
+        assert rebuild.cursor is None
+        rebuild.fill(DOCUMENTS, cursor=9)
+        rebuild.finish()
+        assert second.count() == len(DOCUMENTS)
 
 
 def test_a_path_that_is_no_folder_is_unavailable(tmp_path):

@@ -21,22 +21,28 @@ from typing import Final
 from uuid import uuid4
 
 import tantivy
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, field, frozen
+from attrs.validators import instance_of, matches_re, optional
 
 from asyncevents_core.adapters.tantivy.documents import LAYOUT, make_schema, register_tokenizer
 from asyncevents_core.errors import IndexUnavailable
 
 _STATE: Final = "state.json"
 _PREFIX: Final = "g-"
+_ANEW: Final = "`asyncevents reindex` makes the index anew"
+
+
+_NAME: Final = matches_re(rf"{_PREFIX}[\w-]+")
+_NAME_IF_ANY: Final = optional(_NAME)
 
 
 @frozen(kw_only=True)
 class State:
     """What `state.json` says: the generation that serves, and the one being built."""
 
-    serving: str
-    next: str | None = None
-    cursor: int | None = None
+    serving: str = field(validator=_NAME)
+    next: str | None = field(default=None, validator=_NAME_IF_ANY)
+    cursor: int | None = field(default=None, validator=optional(instance_of(int)))
     layout: int = LAYOUT
 
 
@@ -88,18 +94,21 @@ class Folder:
     def read(self) -> State | None:
         """Return the state; None where there is no index yet."""
         try:
-            values = json.loads((self.path / _STATE).read_bytes())
-            layout = values["layout"]
+            text = (self.path / _STATE).read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IndexUnavailable(f"{self.path}: cannot be read: {error!r}") from error
-        if layout != LAYOUT:
+        except OSError as error:
+            raise IndexUnavailable(f"{self.path}: cannot be read: {error}") from error
+        try:
+            state = State(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise IndexUnavailable(f"{self.path}: {_STATE} is damaged. {_ANEW}") from error
+        if state.layout != LAYOUT:
             raise IndexUnavailable(
-                f"{self.path}: made by another version of asyncevents (layout {layout}, not "
-                f"{LAYOUT}). Remove the folder and run `asyncevents reindex`"
+                f"{self.path}: made by another version of asyncevents (layout {state.layout}, not "
+                f"{LAYOUT}). {_ANEW}"
             )
-        return State(**values)
+        return state
 
     def write(self, state: State) -> None:
         """Replace the state, durably."""
@@ -113,6 +122,30 @@ class Folder:
             self._sync()
         except OSError as error:
             raise IndexUnavailable(f"{self.path}: cannot be written: {error}") from error
+
+    def mend(self) -> State:
+        """Return a state whose generations open: the one that serves is empty if it was damaged.
+
+        A damaged one that was being built is given up.
+        """
+        try:
+            found = state = self.start()
+        except IndexUnavailable:
+            found, state = None, State(serving=self.make())
+        if not self._opens(state.serving):
+            state = evolve(state, serving=self.make())
+        if state.next is not None and not self._opens(state.next):
+            state = evolve(state, next=None, cursor=None)
+        if state != found:
+            self.write(state)
+        return state
+
+    def _opens(self, name: str) -> bool:
+        try:
+            self.open(name)
+        except IndexUnavailable:
+            return False
+        return True
 
     def start(self) -> State:
         """Return the state; make the folder and a first, empty generation if there is none."""
@@ -137,8 +170,7 @@ class Folder:
             return Generation(self.path / name, make=False)
         except (OSError, ValueError) as error:
             raise IndexUnavailable(
-                f"{self.path / name}: cannot be opened ({error}). If files are missing, remove "
-                f"{self.path} and run `asyncevents reindex`"
+                f"{self.path / name}: cannot be opened ({error}). {_ANEW}"
             ) from error
 
     def tidy(self, state: State) -> None:
@@ -188,9 +220,9 @@ class Generations:
             return self._get(state.serving), following
 
     def begin(self) -> None:
-        """Begin a generation, unless there is one."""
+        """Begin a generation, unless there is one. What is damaged is given up."""
         with self._lock:
-            state = self.folder.start()
+            state = self.folder.mend()
             if state.next is None:
                 self.folder.tidy(state)
                 self.folder.write(evolve(state, next=self.folder.make(), cursor=None))

@@ -187,7 +187,10 @@ class EmbeddedIndexer(Indexer):
         try:
             log_ids, total = _page(generation, searcher, hits, limit, before, count)
         except (ValueError, OSError) as error:
-            raise IndexUnavailable(f"{generation.path}: cannot be searched: {error}") from error
+            raise IndexUnavailable(
+                f"{generation.path}: cannot be searched ({error}). If it is damaged, `asyncevents "
+                "reindex` makes it anew"
+            ) from error
         if total is None:
             return Found(log_ids=log_ids, total=None)
         return Found(log_ids=log_ids, total=min(total, COUNTED), exact=total <= COUNTED)
