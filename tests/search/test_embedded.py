@@ -62,7 +62,7 @@ def test_a_folder_of_another_layout_says_what_to_do(indexer, config):
 
 
 @pytest.mark.parametrize(
-    "state", ["{", "[]", "{}", '{"layout": 2, "serving": 5}', '{"layout": 2, "serving": "../g"}']
+    "state", ["{", "[]", "{}", '{"layout": 3, "serving": 5}', '{"layout": 3, "serving": "../g"}']
 )
 def test_a_damaged_state_says_where_and_what_to_do(indexer, tmp_path, state):
     indexer.upsert(DOCUMENTS)

@@ -138,6 +138,8 @@ class Lexer:
     def _word(self, pattern: re.Pattern[str], expected: str) -> Token:
         found = pattern.match(self._text, self._at)
         if found is None:
+            if self._text[self._at :] == "\\":
+                expected = "a character after the backslash"
             raise self._wrong(expected)
         return self._take("TERM", Word(found[0]), found.end())
 
