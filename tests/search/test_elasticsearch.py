@@ -15,6 +15,7 @@ from asyncevents_core.adapters.elasticsearch import (
     ElasticsearchConfig,
     ElasticsearchIndexerType,
 )
+from asyncevents_core.adapters.elasticsearch.documents import LAYOUT
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, RegexQuery
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
@@ -199,7 +200,8 @@ def test_what_a_kill_while_switching_left_behind_is_removed(indexer, config, clu
     rebuild = indexer.rebuild()
     rebuild.fill(documents(2), cursor=2)
     rebuild.finish()
-    cluster(f"/{old}", method="PUT", body={"mappings": {"_meta": {"layout": 1, "rollover": 10}}})
+    meta = {"layout": LAYOUT, "rollover": 10}
+    cluster(f"/{old}", method="PUT", body={"mappings": {"_meta": meta}})
     assert hits(indexer) == [2]
     indexer.upsert(documents(3))
     indexer.rebuild().abandon()

@@ -62,6 +62,8 @@ WRONG: Final[Mapping[str, tuple[int, str]]] = {
     "/[a/": (1, "“]”"),
     "/*a/": (1, "something to repeat"),
     "/a{3,2}/": (2, "counts in order"),
+    "/(a{0,200}){0,11}/": (1, "at most 2,000 characters with its counts written out"),
+    "/((a?){200}){100}/": (1, "at most 2,000 characters with its counts written out"),
     "/a{x}/": (2, "a count"),
     "/[z-a]/": (4, "a range in order"),
     "two\\ words~1": (0, "a single word"),
