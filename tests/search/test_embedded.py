@@ -194,7 +194,7 @@ def test_what_cannot_be_split_is_refused_with_a_reason(indexer):
     indexer.upsert(DOCUMENTS)
     query = parse_query(f"data.name:{'東' * 900}*")
     assert isinstance(query, WildcardQuery)
-    with pytest.raises(InvalidQuery, match="^expected a shorter pattern") as caught:
+    with pytest.raises(InvalidQuery, match=r"^expected a shorter pattern") as caught:
         indexer.search(query, limit=1)
     assert "\n" not in str(caught.value)
 

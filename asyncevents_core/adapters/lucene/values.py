@@ -11,7 +11,7 @@ from attrs import evolve
 
 from asyncevents_core.adapters.lucene.names import Wrong
 from asyncevents_core.domain.query.dates import Span, is_math, math, written
-from asyncevents_core.domain.query.fields import FIELDS, FieldKind
+from asyncevents_core.domain.query.fields import FIELDS, STATUSES, FieldKind
 from asyncevents_core.domain.query.nodes import (
     Bound,
     ExistsQuery,
@@ -26,6 +26,7 @@ from asyncevents_core.domain.query.nodes import (
     WildcardQuery,
 )
 from asyncevents_core.domain.query.readings import span_of, truth_of
+from asyncevents_core.domain.query.words import words
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _EPOCH_MILLIS: Final = re.compile(r"-?[0-9]{5,15}")
@@ -87,6 +88,9 @@ class Values:
     def _typed(self, field: Field, text: str, position: int) -> Query | None:
         kind = _kind(field)
         if kind is FieldKind.TEXT:
+            if field == "status" and not any(set(words(text)) <= set(words(s)) for s in STATUSES):
+                # `logs` lists outcomes, of which some have other names.
+                self._wrong(position, " or ".join(STATUSES), f"“{text}”")
             return None
         if kind is FieldKind.DATE:
             return _within(field, self._span(text, position, of_the_attempt=True))

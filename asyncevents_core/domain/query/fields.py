@@ -37,6 +37,9 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
 )
 """The attempt's own fields. Everything else starts with ``data.``, the CloudEvent."""
 
+STATUSES: Final = ("delivered", "retrying", "dead_lettered", "abandoned")
+"""What `status` holds: one of these."""
+
 EVENT: Final = "data"
 PAYLOAD: Final = "data.data"
 DEFAULT_FIELDS: Final = ("event_name", "uuid", PAYLOAD)
