@@ -209,6 +209,15 @@ def test_what_a_kill_while_switching_left_behind_is_removed(indexer, config, clu
     assert hits(indexer) == [3, 2]
 
 
+def test_a_cluster_that_is_not_there_is_one_line():
+    gone = ElasticsearchConfig(urls=["http://127.0.0.1:1"])
+    with (
+        ElasticsearchIndexerType().open(gone) as opened,
+        pytest.raises(IndexUnavailable, match=r"^Elasticsearch cannot be reached: HTTPConnection"),
+    ):
+        opened.search(MatchAll(), limit=1)
+
+
 def test_what_upsert_returned_for_survives_a_kill_of_the_server(indexer, config, elasticsearch):
     if os.environ.get(ELASTICSEARCH_URL):
         pytest.skip(f"{ELASTICSEARCH_URL} names a server that is not ours to kill")
@@ -292,6 +301,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
     ("values", "problem"),
     [
         ({"urls": []}, "one URL at least"),
+        ({"urls": "http://localhost:9200"}, "urls: expected a list, got str"),
         ({"urls": ["localhost:9200"]}, "is no URL such as https://es1.example:9200"),
         ({"urls": ["https://me:secret@es1"]}, "credentials belong into username and password"),
         ({"index": "Shop"}, "lower-case letters"),
