@@ -163,7 +163,7 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
             requested_by=who,
             progress=lambda batch: progress.advance(task, batch),
         )
-    _tell(done, "attempts of others or of deliveries under way")
+    _tell(done, "further attempts of the same, or of deliveries under way")
 
 
 def _tell(done: Replayed, passed_over: str) -> None:
