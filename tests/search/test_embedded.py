@@ -107,6 +107,35 @@ def test_a_damaged_index_says_what_to_do_and_is_built_anew(config, tmp_path, har
     assert len(list((tmp_path / "index").glob("g-*"))) == 1
 
 
+def test_an_index_that_vanishes_while_it_is_open_is_unavailable(indexer, config, tmp_path):
+    indexer.upsert(DOCUMENTS)
+    assert indexer.count() == len(DOCUMENTS)
+    path = tmp_path / "index" / state_of(config)["serving"]
+    path.rename(tmp_path / "elsewhere")
+    for ask in (indexer.count, lambda: indexer.search(MatchAll(), limit=1)):
+        with pytest.raises(IndexUnavailable, match="`asyncevents reindex`"):
+            ask()
+    (tmp_path / "elsewhere").rename(path)
+    assert indexer.count() == len(DOCUMENTS)
+
+
+def test_a_folder_that_cannot_be_written_says_who_has_to(indexer, monkeypatch, tmp_path):
+    indexer.upsert(DOCUMENTS)
+    next(tmp_path.glob("index/g-*/meta.json")).unlink()
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(IndexUnavailable, match="who searches has to be able to write to it"):
+        indexer.search(MatchAll(), limit=1)
+
+
+def test_a_search_meanwhile_finds_what_another_process_has_switched_to(config):
+    with EmbeddedIndexerType().open(config) as one, EmbeddedIndexerType().open(config) as other:
+        one.upsert(DOCUMENTS[:5])
+        assert other.count() == 5
+        one.rebuild().fill(DOCUMENTS, cursor=1)
+        one.rebuild().finish()
+        assert other.count() == len(DOCUMENTS)
+
+
 def test_a_rebuild_goes_on_although_the_index_that_served_was_damaged(config, tmp_path):
     with EmbeddedIndexerType().open(config) as first:
         first.upsert(DOCUMENTS)

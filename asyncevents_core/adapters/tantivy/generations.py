@@ -46,6 +46,15 @@ class State:
     layout: int = LAYOUT
 
 
+def unreadable(path: Path, error: Exception) -> IndexUnavailable:
+    """Return the error for a generation that cannot be read, which says what to do."""
+    if path.exists() and not os.access(path, os.W_OK):
+        what = "who searches has to be able to write to it, too: tantivy locks what it reads"
+    else:
+        what = f"if files are missing or damaged, {_ANEW}"
+    return IndexUnavailable(f"{path}: cannot be read ({error}); {what}")
+
+
 class Generation:
     """One tantivy index. Reading is thread-safe; writing is for one thread."""
 
@@ -63,10 +72,16 @@ class Generation:
         self._lock = threading.Lock()
 
     def searcher(self) -> tantivy.Searcher:
-        """Return a view of all that is committed, by whichever process."""
+        """Return a view of all that is committed, by whichever process.
+
+        Raises `IndexUnavailable` where its files are gone.
+        """
         with self._lock:
-            self._index.reload()
-            return self._index.searcher()
+            try:
+                self._index.reload()
+                return self._index.searcher()
+            except (OSError, ValueError) as error:
+                raise unreadable(self.path, error) from error
 
     def writer(self, memory_mb: int) -> tantivy.IndexWriter:
         """Return the writer. Raises `IndexUnavailable` while another process has it."""
@@ -169,9 +184,7 @@ class Folder:
         try:
             return Generation(self.path / name, make=False)
         except (OSError, ValueError) as error:
-            raise IndexUnavailable(
-                f"{self.path / name}: cannot be opened ({error}). {_ANEW}"
-            ) from error
+            raise unreadable(self.path / name, error) from error
 
     def tidy(self, state: State) -> None:
         """Remove generations that nobody needs any more: what a kill left behind."""
@@ -197,20 +210,20 @@ class Generations:
         self._open: dict[str, Generation] = {}
         self._lock = threading.Lock()
 
-    def serving(self) -> Generation | None:
-        """Return the generation that serves; None where nothing was indexed yet."""
+    def serving(self) -> tuple[Generation, tantivy.Searcher] | None:
+        """Return the generation that serves and a view of it; None where nothing was indexed."""
         with self._lock:
             state = self.folder.read()
             if state is None:
                 return None
             try:
-                return self._get(state.serving)
+                return self._view(state.serving)
             except IndexUnavailable:
                 # Another process may have switched over and removed it since.
                 again = self.folder.read()
                 if again is None or again == state:
                     raise
-                return self._get(again.serving)
+                return self._view(again.serving)
 
     def writable(self) -> tuple[Generation, Generation | None]:
         """Return the generation that serves, and the one being built."""
@@ -250,6 +263,15 @@ class Generations:
             for generation in self._open.values():
                 generation.forget_writer()
             self._open.clear()
+
+    def _view(self, name: str) -> tuple[Generation, tantivy.Searcher]:
+        generation = self._get(name)
+        try:
+            return generation, generation.searcher()
+        except IndexUnavailable:
+            # Its files may be put back: then it is opened anew.
+            self._open.pop(name).forget_writer()
+            raise
 
     def _get(self, name: str) -> Generation:
         found = self._open.get(name)
