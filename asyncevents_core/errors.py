@@ -231,7 +231,8 @@ class BrokerUnavailable(BrokerError):
 class InvalidQuery(AsyncEventsError):
     """The query cannot be understood; the text shows where, and what was expected there.
 
-    `position` counts characters of `query` from 0; at its end it is the query's length.
+    `position` counts characters of `query` from 0; at its end it is the query's length. An
+    engine that cannot do what the query means gives no text, and what it needs as `expected`.
     """
 
     _SHOWN = 60
@@ -242,6 +243,9 @@ class InvalidQuery(AsyncEventsError):
         self.expected = expected
         self.found = found
         instead = f", found {found}" if found else ""
+        if not query.strip():
+            super().__init__(f"expected {expected}{instead}")
+            return
         start = max(0, position - self._SHOWN)
         shown = query[start : position + self._SHOWN]
         printable = "".join(char if char.isprintable() else " " for char in shown)

@@ -16,12 +16,15 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "
 def configure_logging(form: Format, level: str) -> None:
     """Write the log to stderr in this form, from `level` ("debug", "info", …) on.
 
-    Replaces handlers that were set before; other libraries are logged from WARNING on.
+    Replaces handlers that were set before; other libraries are logged from WARNING on, the client
+    of Elasticsearch from ERROR on.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("asyncevents").setLevel(level.upper())
+    # Whatever it warns of, with a traceback for each try, is raised and told by who called it.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
 
 
 class TextFormatter(logging.Formatter):

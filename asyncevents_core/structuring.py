@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -82,7 +82,8 @@ def _strict_converter() -> Converter:
         converter.register_structure_hook(kind, _exactly)
     converter.register_structure_hook_func(lambda wanted: wanted is object, lambda value, _: value)
     converter.register_structure_hook_func(
-        lambda wanted: getattr(wanted, "__origin__", None) is tuple, _tuple_hook(converter)
+        lambda wanted: getattr(wanted, "__origin__", None) in {tuple, Sequence},
+        _tuple_hook(converter),
     )
     converter.register_structure_hook_factory(
         lambda wanted: getattr(wanted, "__origin__", None) is Mapping,

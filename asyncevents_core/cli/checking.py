@@ -12,11 +12,14 @@ from attrs import asdict, frozen
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.health import sink_health
-from asyncevents_core.cli.render import JSON_OPTION, console, json_lines
+from asyncevents_core.cli.logs import INCOMPLETE
+from asyncevents_core.cli.render import JSON_OPTION, console, counted, json_lines
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
 from asyncevents_core.configuration import configured
 from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.reindexing import is_reindexing
+from asyncevents_core.engine.searching import holds_first
 from asyncevents_core.engine.sweep import alive
 from asyncevents_core.engine.trial import try_target
 from asyncevents_core.errors import AsyncEventsError, LedgerError
@@ -138,14 +141,29 @@ def _search(runtime: Runtime) -> Iterator[Finding]:
         yield Finding(what="search", state="ok", detail=f"off: {why_off(runtime.settings)}")
         return
 
-    def opened() -> str:
-        with runtime.open_indexer() as indexer:
-            count = indexer.count()
-        backlog = runtime.ledger.read(lambda queries: queries.index_backlog())
-        default = " (INDEXER is not set)" if runtime.settings.indexer is None else ""
-        return f"{name}{default}: {count:,} attempts indexed, {backlog.waiting:,} wait"
+    try:
+        yield from _index(runtime, name)
+    except AsyncEventsError as error:
+        yield Finding(what="search", state="error", detail=str(error))
 
-    yield _tried("search", opened)
+
+def _index(runtime: Runtime, name: str) -> Iterator[Finding]:
+    backlog = runtime.ledger.read(lambda queries: queries.index_backlog())
+    with runtime.open_indexer() as indexer:
+        count, begun = indexer.count(), indexer.is_rebuilding()
+        complete = holds_first(
+            runtime.ledger, indexer, backlog, timeout=runtime.settings.search_timeout
+        )
+    default = " (INDEXER is not set)" if runtime.settings.indexer is None else ""
+    detail = f"{name}{default}: {counted(count, 'attempt')} indexed, {backlog.waiting:,} wait"
+    yield Finding(what="search", state="ok", detail=detail)
+    if is_reindexing(runtime.ledger):
+        yield Finding(what="search", state="ok", detail="the index is being built anew")
+    elif begun:
+        detail = "a reindex was interrupted: `asyncevents reindex` goes on with it"
+        yield Finding(what="search", state="warning", detail=detail)
+    elif not complete:
+        yield Finding(what="search", state="warning", detail=INCOMPLETE)
 
 
 def _ledger(runtime: Runtime) -> Iterator[Finding]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.parameters import row_id
-from asyncevents_core.cli.reading import LIMIT_OPTION, attempt_fields, short
+from asyncevents_core.cli.reading import SHOWN, attempt_fields, short
 from asyncevents_core.cli.render import (
     JSON_OPTION,
+    counted,
     errors,
     json_lines,
     local,
@@ -29,20 +30,28 @@ from asyncevents_core.engine.searching import SearchPage
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.index_queue import IndexBacklog
 
+INCOMPLETE: Final = (
+    "The index lacks attempts that the ledger has: `asyncevents reindex` builds it anew"
+)
+
 
 @click.command()
 @click.argument("query", required=False)
 @click.option(
     "--subscription", type=row_id, metavar="ID", help="Attempts of one subscription only."
 )
-@LIMIT_OPTION
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    help="By default 50; with QUERY and --csv or --json, all.",
+)
 @click.option("--before", type=row_id, metavar="LOG_ID", help="Page on: the last log id shown.")
 @click.option(
     "--csv",
     "csv_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Write all that QUERY finds into a file.",
+    help="Write all that QUERY finds into a file; - is stdout.",
 )
 @JSON_OPTION
 @pass_cli
@@ -50,15 +59,16 @@ def logs(
     context: CliContext,
     query: str | None,
     subscription: int | None,
-    limit: int,
+    limit: int | None,
     before: int | None,
     csv_path: Path | None,
     as_json: bool,
 ) -> None:
     """List attempts, newest first, or those that QUERY finds, in Lucene's syntax.
 
+    Fields are event_name, success, created, status and more, and the payload as data.data.x.
     Searching needs an index, which workers keep (extra `search`). With QUERY, --json and --csv
-    are not limited: they stream every hit. `asyncevents trace UUID` shows one delivery in full.
+    stream every hit. `asyncevents trace UUID` shows one delivery in full.
 
     \b
     Examples:
@@ -66,25 +76,34 @@ def logs(
       asyncevents logs 'customer.* AND success: false'
       asyncevents logs 'data.data.increment_id: CK*' --csv found.csv
     """
+    if csv_path is not None and as_json:
+        raise click.UsageError("--csv or --json, not both")
     if query is None:
         if csv_path is not None:
             raise click.UsageError("--csv goes with a QUERY; *:* finds everything")
         wanted = LogFilter(subscription_id=subscription)
         found = context.ledger.read(
-            lambda queries: page_of_log(queries, wanted, limit=limit, before=before)
+            lambda queries: page_of_log(queries, wanted, limit=limit or SHOWN, before=before)
         )
         _show(found, as_json=as_json)
         return
     if subscription is not None:
         raise click.UsageError(f"say it in the query: … AND subscription_id:{subscription}")
-    if csv_path is not None:
-        _export(context, query, csv_path)
-    elif as_json:
-        json_lines(_plain(one) for rows in context.runtime.search.pages(query) for one in rows)
-    else:
-        page = context.runtime.search.page(query, limit=limit, before=before)
+    search = context.runtime.search
+    if csv_path is None and not as_json:
+        page = search.page(query, limit=limit or SHOWN, before=before)
         _show(page.rows, as_json=False)
         errors().print(_told(page), markup=False)
+        return
+    # A wrong query is told before a file is replaced.
+    page = search.page(query, limit=1, before=before)
+    pages = search.pages(query, limit=limit, before=before)
+    if csv_path is None:
+        json_lines(_plain(one) for rows in pages for one in rows)
+    else:
+        total = page.total if page.exact and before is None else None
+        _export(pages, csv_path, total=limit if total is None else min(total, limit or total))
+    errors().print(behind(page.behind, complete=page.complete), markup=False)
 
 
 def _show(rows: Iterable[LogRow], *, as_json: bool) -> None:
@@ -110,21 +129,23 @@ def _show(rows: Iterable[LogRow], *, as_json: bool) -> None:
     )
 
 
-def _export(context: CliContext, query: str, path: Path) -> None:
-    search = context.runtime.search
-    counted = search.page(query, limit=1)
+def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None) -> None:
     written = 0
     try:
-        with path.open("wb") as file, progress_bar() as progress:
-            task = progress.add_task("writing", total=counted.total if counted.exact else None)
+        with click.open_file(str(path), "wb") as file, progress_bar() as progress:
+            task = progress.add_task("writing", total=total)
             file.write(logcsv.header())
-            for rows in search.pages(query):
+            for rows in pages:
                 file.write(logcsv.lines(rows))
                 written += len(rows)
                 progress.advance(task, len(rows))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise AsyncEventsError(f"{path}: {error.strerror}") from error
-    click.echo(f"{written} attempts written to {path}")
+    to_stdout = str(path) == "-"
+    where = "" if to_stdout else f" to {path}"
+    click.echo(f"{counted(written, 'attempt')} written{where}", err=to_stdout)
 
 
 def _plain(one: LogRow) -> dict[str, Any]:
@@ -143,16 +164,18 @@ def _told(page: SearchPage) -> str:
     total = f"{page.total:,}" if page.exact else f"more than {page.total:,}"
     more = f"; more: --before {page.next}" if page.next is not None else ""
     off = "" if page.indexing else " Indexing is switched off (INDEXING_ENABLED)."
-    return f"{total} found{more}. {behind(page.behind)}{off}"
+    return f"{total} found{more}. {behind(page.behind, complete=page.complete)}{off}"
 
 
-def behind(backlog: IndexBacklog) -> str:
-    """Say how far behind an index is, in words."""
-    aside = f"; {backlog.set_aside} were refused by it" if backlog.set_aside else ""
+def behind(backlog: IndexBacklog, *, complete: bool) -> str:
+    """Say in words what an index does not hold."""
+    aside = f"; {backlog.set_aside:,} were refused by it" if backlog.set_aside else ""
+    if not complete:
+        return f"{INCOMPLETE}{aside}."
     if not backlog.waiting:
         return f"The index is up to date{aside}."
     age = ""
     if backlog.oldest is not None:
         late = datetime.now(UTC).timestamp() - backlog.oldest / 1e6
         age = f", the oldest made {max(0, round(late))} s ago"
-    return f"The index is behind by {backlog.waiting:,} attempts{age}{aside}."
+    return f"The index is behind by {counted(backlog.waiting, 'attempt')}{age}{aside}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import click
@@ -27,8 +27,11 @@ from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 
 _LONGEST_CELL = 120
+SHOWN: Final = 50
+"""How many rows are listed unless one says otherwise."""
+
 LIMIT_OPTION = click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000)
+    "--limit", default=SHOWN, show_default=True, type=click.IntRange(1, 10_000)
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.render import errors, progress_bar
+from asyncevents_core.cli.render import counted, errors, progress_bar
 from asyncevents_core.engine.reindexing import Reindex, ReindexProgress
 
 
@@ -32,13 +32,17 @@ def reindex(context: CliContext, abandon: bool) -> None:
                 click.echo("removed" if found else "there is nothing to remove")
                 return
             done = _run(run)
-    again = " (gone on with)" if done.resumed else ""
-    click.echo(f"{done.added} attempts indexed{again}, {done.refused} refused")
+    more = " more, after those of the run that was interrupted" if done.resumed else ""
+    click.echo(f"{counted(done.added, 'attempt')} indexed{more}, {done.refused:,} refused")
 
 
 def _run(run: Reindex) -> ReindexProgress:
-    with progress_bar() as progress:
-        task = progress.add_task("indexing", total=None)
-        return run.run(
-            lambda state: progress.update(task, completed=state.log_id, total=state.newest)
-        )
+    try:
+        with progress_bar() as progress:
+            task = progress.add_task("indexing", total=None)
+            return run.run(
+                lambda state: progress.update(task, completed=state.log_id, total=state.newest)
+            )
+    except KeyboardInterrupt:
+        message = "interrupted: `asyncevents reindex` goes on here, `--abandon` removes it"
+        raise click.ClickException(message) from None

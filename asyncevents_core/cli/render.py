@@ -68,6 +68,11 @@ def seconds(duration: float) -> str:
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.2f} s"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with what it counts: ``1 attempt``, ``2,000 attempts``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def progress_bar() -> Progress:
     """Return a progress bar on stderr; it shows on terminals only."""
     return Progress(
@@ -77,4 +82,6 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         console=errors(),
         transient=True,
+        # Elsewhere it would leave an empty line.
+        disable=not errors().is_terminal,
     )

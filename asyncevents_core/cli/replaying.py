@@ -15,6 +15,7 @@ from asyncevents_core.cli.logs import behind
 from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import (
     JSON_OPTION,
+    counted,
     errors,
     iso,
     json_lines,
@@ -126,7 +127,7 @@ def replay(
         click.echo(f"there are none: {wanted}")
         return
     if not yes:
-        click.confirm(f"Replay {count} dead letters ({wanted})?", abort=True)
+        click.confirm(f"Replay {counted(count, 'dead letter')} ({wanted})?", abort=True)
     with progress_bar() as progress:
         task = progress.add_task("replaying", total=count)
         done = replay_dead(
@@ -143,12 +144,14 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
     wanted = found_filter(context.ledger, query)
     count = count_found(context.ledger, search, wanted)
     backlog = context.ledger.read(lambda queries: queries.index_backlog())
-    errors().print(behind(backlog), markup=False)
+    told = behind(backlog, complete=search.is_complete(backlog))
+    errors().print(told, markup=False)
     if not count.deliveries and count.exact:
         click.echo(f"there are none: {wanted}")
         return
     if ask:
-        number = f"{count.deliveries} deliveries" + ("" if count.exact else " and more")
+        noun = "delivery" if count.deliveries == 1 else "deliveries"
+        number = f"{count.deliveries:,} {noun}" + ("" if count.exact else " and more")
         click.confirm(f"Replay {number} ({wanted})?", abort=True)
     total, exact = search.count(wanted)
     with progress_bar() as progress:
@@ -160,7 +163,7 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
             requested_by=who,
             progress=lambda batch: progress.advance(task, batch),
         )
-    _tell(done, "attempts of others or of deliveries under way")
+    _tell(done, "further attempts of the same, or of deliveries under way")
 
 
 def _tell(done: Replayed, passed_over: str) -> None:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.query.narrowing import narrowed
-from asyncevents_core.domain.query.nodes import Query
+from asyncevents_core.domain.query.nodes import Query, TermQuery
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogRow
 from asyncevents_core.engine.overrides import overrides_of
@@ -34,7 +34,8 @@ class SearchPage:
 
     `total` counts all hits: exactly, or at least so many if not `exact`. `next` is the `before`
     of the next page, None after the last one. `behind` tells what the index does not hold yet;
-    while `indexing` is switched off, it will not catch up.
+    while `indexing` is switched off, it will not catch up. If it is not `complete`, it was lost
+    or begun without what there was, and a reindex fills it.
     """
 
     rows: Sequence[LogRow]
@@ -43,6 +44,7 @@ class SearchPage:
     next: int | None
     behind: IndexBacklog
     indexing: bool
+    complete: bool
 
 
 class LogSearch:
@@ -82,31 +84,40 @@ class LogSearch:
         found = self._search(query, limit=limit + 1, before=before)
         ids = found.log_ids[:limit]
 
-        def read(queries: LedgerQueries) -> SearchPage:
-            return SearchPage(
-                rows=queries.logs_of(ids, tenant=wanted.tenant),
-                total=found.total or 0,
-                exact=found.exact,
-                next=ids[-1] if len(found.log_ids) > limit else None,
-                behind=queries.index_backlog(),
-                indexing=bool(overrides_of(queries).get("INDEXING_ENABLED", self._enabled)),
-            )
+        def read(queries: LedgerQueries) -> tuple[Sequence[LogRow], IndexBacklog, bool]:
+            enabled = overrides_of(queries).get("INDEXING_ENABLED", self._enabled)
+            rows = queries.logs_of(ids, tenant=wanted.tenant)
+            return rows, queries.index_backlog(), bool(enabled)
 
-        return self._ledger.read(read)
+        rows, backlog, enabled = self._ledger.read(read)
+        return SearchPage(
+            rows=rows,
+            total=found.total or 0,
+            exact=found.exact,
+            next=ids[-1] if len(found.log_ids) > limit else None,
+            behind=backlog,
+            indexing=enabled,
+            complete=self.is_complete(backlog),
+        )
 
     def pages(
         self,
         text: str,
         wanted: LogFilter = LogFilter(),  # noqa: B008 - frozen
+        *,
+        limit: int | None = None,
+        before: int | None = None,
     ) -> Iterator[Sequence[LogRow]]:
         """Yield everything that is found, newest first, a page at a time: in constant memory."""
-        query, before = self._query(text, wanted), None
-        while True:
-            found = self._search(query, limit=PAGE, before=before, count=False)
+        query, left = self._query(text, wanted), limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            found = self._search(query, limit=size, before=before, count=False)
             if not found.log_ids:
                 return
             yield self._rows(found.log_ids, wanted.tenant)
             before = found.log_ids[-1]
+            left = None if left is None else left - len(found.log_ids)
 
     def count(self, wanted: FoundFilter) -> tuple[int, bool]:
         """Return how many attempts are found, and whether there are not more."""
@@ -117,6 +128,13 @@ class LogSearch:
         """Return the log ids of the first few attempts that are found, newest first."""
         query = self._found(wanted)
         return self._search(query, limit=limit, before=wanted.before, count=False).log_ids
+
+    def is_complete(self, backlog: IndexBacklog) -> bool:
+        """Tell whether the index has the first of all attempts, or will have it.
+
+        If not, it was lost, or begun without what there was: a reindex fills it.
+        """
+        return holds_first(self._ledger, self._indexer, backlog, timeout=self._timeout)
 
     def close(self) -> None:
         """Close the index. Called once."""
@@ -143,3 +161,20 @@ class LogSearch:
 
     def _rows(self, log_ids: Sequence[int], tenant: str | None) -> Sequence[LogRow]:
         return self._ledger.read(lambda queries: queries.logs_of(log_ids, tenant=tenant))
+
+
+def holds_first(ledger: Ledger, indexer: Indexer, backlog: IndexBacklog, *, timeout: float) -> bool:
+    """Tell whether an index has the `first` attempt of a backlog that was read before.
+
+    Raises as `LogSearch`. Cheap, where counting all attempts would not be; it tells apart an
+    index that is behind from one that was lost, is another one than workers feed, or was begun
+    later than the ledger.
+    """
+    first = backlog.first
+    if first is None:
+        return True
+    query = TermQuery(field="log_id", text=str(first))
+    if indexer.search(query, limit=1, timeout=timeout, count=False).log_ids:
+        return True
+    # The clean-up may have deleted it in between.
+    return ledger.read(lambda queries: queries.index_backlog()).first != first

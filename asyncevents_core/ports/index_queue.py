@@ -31,11 +31,14 @@ class IndexBacklog:
 
     `waiting` attempts are queued, counted up to `COUNTED_UP_TO` of them; the oldest was made at
     `oldest` (microseconds), None where nothing waits. `set_aside` were refused by the index.
+    `first` is the lowest log_id of all attempts, unless that one waits or is set aside: then, and
+    without attempts, None. An index without `first` was lost, or begun without what there was.
     """
 
     waiting: int
     oldest: int | None
     set_aside: int
+    first: int | None
 
 
 COUNTED_UP_TO = 100_000

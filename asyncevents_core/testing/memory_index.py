@@ -86,4 +86,10 @@ def backlog(tables: Tables) -> IndexBacklog:
         waiting=len(waiting),
         oldest=times[0] if times else None,
         set_aside=sum(version < 0 for _, version in tables.index_queue.items()),
+        first=_first(tables),
     )
+
+
+def _first(tables: Tables) -> int | None:
+    lowest = min((row.log_id for _, row in tables.attempts.items()), default=None)
+    return None if lowest is None or tables.index_queue.get(lowest) is not None else lowest

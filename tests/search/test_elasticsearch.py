@@ -14,6 +14,7 @@ from asyncevents_core.adapters.elasticsearch import (
     ElasticsearchConfig,
     ElasticsearchIndexerType,
 )
+from asyncevents_core.adapters.elasticsearch.documents import LAYOUT
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, RegexQuery
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
@@ -197,12 +198,22 @@ def test_what_a_kill_while_switching_left_behind_is_removed(indexer, config, clu
     rebuild = indexer.rebuild()
     rebuild.fill(documents(2), cursor=2)
     rebuild.finish()
-    cluster(f"/{old}", method="PUT", body={"mappings": {"_meta": {"layout": 1, "rollover": 10}}})
+    meta = {"layout": LAYOUT, "rollover": 10}
+    cluster(f"/{old}", method="PUT", body={"mappings": {"_meta": meta}})
     assert hits(indexer) == [2]
     indexer.upsert(documents(3))
     indexer.rebuild().abandon()
     assert old not in cluster(f"/{config.index}.*/_alias")
     assert hits(indexer) == [3, 2]
+
+
+def test_a_cluster_that_is_not_there_is_one_line():
+    gone = ElasticsearchConfig(urls=["http://127.0.0.1:1"])
+    with (
+        ElasticsearchIndexerType().open(gone) as opened,
+        pytest.raises(IndexUnavailable, match=r"^Elasticsearch cannot be reached: HTTPConnection"),
+    ):
+        opened.search(MatchAll(), limit=1)
 
 
 def test_what_upsert_returned_for_survives_a_kill_of_the_server(indexer, config, elasticsearch):
@@ -286,6 +297,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
     ("values", "problem"),
     [
         ({"urls": []}, "one URL at least"),
+        ({"urls": "http://localhost:9200"}, "urls: expected a list, got str"),
         ({"urls": ["localhost:9200"]}, "is no URL such as https://es1.example:9200"),
         ({"urls": ["https://me:secret@es1"]}, "credentials belong into username and password"),
         ({"index": "Shop"}, "lower-case letters"),

@@ -7,8 +7,10 @@ import subprocess
 import time
 
 import pytest
+from click.testing import CliRunner
 
 from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.cli.app import cli
 from asyncevents_core.engine.indexing import BATCH, IndexFeed, index_lease
 from asyncevents_core.engine.reindexing import Reindex, is_reindexing
 from asyncevents_core.engine.searching import LogSearch
@@ -167,10 +169,30 @@ def test_a_killed_command_goes_on(project):
     command.wait()
     done = asyncevents("reindex")
     assert done.returncode == 0, done.stderr
-    told = re.match(r"(\d+) attempts indexed", done.stdout)
+    told = re.match(r"(\d+) attempts? indexed", done.stdout)
     assert told is not None
     assert found(project.runtime.ledger, indexer_of(project)) == all_of(project.runtime.ledger)
     assert asyncevents("reindex", "--abandon").stdout == "there is nothing to remove\n"
+
+
+def test_an_interrupted_command_says_how_to_go_on(project, monkeypatch):
+    def interrupted(run, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reindex, "run", interrupted)
+    monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "search_settings")
+    done = CliRunner().invoke(cli, ["reindex"])
+    assert done.exit_code == 1
+    assert "interrupted: `asyncevents reindex` goes on here, `--abandon` removes it" in done.stderr
+
+
+def test_check_warns_of_one_that_was_interrupted(project):
+    with indexer_of(project) as indexer:
+        indexer.rebuild()
+    told = "a reindex was interrupted: `asyncevents reindex` goes on with it"
+    assert told in asyncevents("check").stdout
+    assert asyncevents("reindex", "--abandon").stdout == "removed\n"
+    assert told not in asyncevents("check").stdout
 
 
 def wait_for(condition, *, seconds=60.0):

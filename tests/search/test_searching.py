@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +16,15 @@ import time
 import pytest
 
 from asyncevents_core import Settings
+from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.engine.indexing import IndexFeed, index_lease
 from asyncevents_core.engine.overrides import set_overrides
+from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing.conformance import ledger_base as make
+from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
 from tests.search.steps import asyncevents, attempts, everything
 from tests.unit.harness import OPERATOR
 
@@ -216,3 +221,60 @@ def test_check_says_which_index_is_used(project, tmp_path, lines, told):
     findings = [json.loads(line) for line in asyncevents("check", "--json").stdout.splitlines()]
     (found,) = [one for one in findings if one["what"] == "search"]
     assert (found["state"], found["detail"]) == ("ok", told)
+
+
+def test_an_index_that_was_lost_is_told(ledger, indexer, search):
+    attempts(ledger, 2)
+    IndexFeed(ledger, indexer).step()
+    assert search.page("*:*", limit=1).complete
+    lost = LogSearch(ledger, MemoryIndexerType().open(MemoryIndexConfig()), parse_query)
+    page = lost.page("*:*", limit=1)
+    assert (page.total, page.behind.waiting, page.complete) == (0, 0, False)
+    attempts(ledger, 1)
+    IndexFeed(ledger, indexer).step()
+    assert not lost.page("*:*", limit=1).complete
+
+
+def test_an_index_that_waits_for_its_first_attempts_is_complete(ledger, search):
+    assert search.page("*:*", limit=1).complete
+    attempts(ledger, 1)
+    assert search.page("*:*", limit=1).complete
+
+
+def test_commands_say_that_the_index_was_lost(project, tmp_path):
+    project.publish("order.created", {"id": 1})
+    assert asyncevents("worker", "--drain").returncode == 0
+    shutil.rmtree(tmp_path / "index")
+    told = "The index lacks attempts that the ledger has: `asyncevents reindex` builds it anew."
+    assert told in asyncevents("logs", "*:*").stderr
+    assert told in asyncevents("logs", "*:*", "--json").stderr
+    assert told in asyncevents("replay", "--query", "*:*", "--yes").stderr
+    findings = [json.loads(line) for line in asyncevents("check", "--json").stdout.splitlines()]
+    assert {"what": "search", "state": "warning", "detail": told.removesuffix(".")} in findings
+    assert asyncevents("reindex").stdout == "1 attempt indexed, 0 refused\n"
+    done = asyncevents("logs", "*:*")
+    assert "1 found. The index is up to date." in done.stderr
+
+
+def test_exports_can_be_limited_and_paged(project, tmp_path):
+    for number in range(4):
+        project.publish("order.created", {"id": number})
+    assert asyncevents("worker", "--drain").returncode == 0
+
+    def ids(*arguments):
+        done = asyncevents("logs", "*:*", "--json", *arguments)
+        return [json.loads(line)["log_id"] for line in done.stdout.splitlines()]
+
+    assert ids() == [4, 3, 2, 1]
+    assert ids("--limit", "2") == [4, 3]
+    assert ids("--before", "3", "--limit", "1") == [2]
+    done = asyncevents("logs", "*:*", "--csv", "-", "--before", "3")
+    assert [row["log_id"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["2", "1"]
+    assert "2 attempts written\n" in done.stderr
+    assert not (tmp_path / "-").exists()
+    assert asyncevents("logs", "*:*", "--csv", "found.csv", "--json").returncode == 2
+    done = asyncevents("logs", "*:*", "--csv", "missing/found.csv")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: missing/found.csv: No such file or directory\n",
+    )

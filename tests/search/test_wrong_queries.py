@@ -34,3 +34,12 @@ def test_a_long_query_is_shown_around_the_place():
     _, query, caret = str(caught.value).splitlines()
     assert len(query) < 130
     assert query[caret.index("^") :].startswith("nowhere:x")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("[a b]", "TO"), ("[a]", "TO"), ("[a TO b", "“]” or “}”")]
+)
+def test_of_a_range_only_what_comes_next_is_expected(text, expected):
+    with pytest.raises(InvalidQuery) as caught:
+        parse_query(text)
+    assert caught.value.expected == expected

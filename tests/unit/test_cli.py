@@ -267,7 +267,7 @@ def test_dead_letters_are_chosen(ready, failed, chosen, meant):
 def test_events_whose_service_failed_are_replayed(ready, failed):
     assert "there are none" in ready("replay", "--dead", "--reason", "poison").output
     one = ready("replay", "--dead", "--event", "example.newsletter.sent", stdin="y\n").output
-    assert "Replay 1 dead letters" in one
+    assert "Replay 1 dead letter (" in one
     assert "1 replayed, 0 refused; request" in one
     assert "3 replayed, 0 refused" in ready("replay", "--dead", "--yes").output
     assert ready.rows("dead-letters") == []

@@ -43,6 +43,7 @@ def test_the_payload_is_searched(api, client):
         "waiting_since": None,
         "set_aside": 0,
         "indexing": True,
+        "complete": True,
     }
     assert search(client, "coffee")["found"]["total"] == 0
     assert client.get("/logs").json()["found"] is None

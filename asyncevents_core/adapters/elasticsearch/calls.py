@@ -66,9 +66,15 @@ def reaching() -> Iterator[None]:
     except ApiError as error:
         raise IndexUnavailable(_refused(error)) from error
     except ConnectionError as error:
-        raise IndexUnavailable(f"Elasticsearch cannot be reached: {error}") from error
+        raise IndexUnavailable(f"Elasticsearch cannot be reached: {_cause_of(error)}") from error
     except TransportError as error:
         raise IndexUnavailable(f"Elasticsearch: {error}") from error
+
+
+def _cause_of(error: Exception) -> Exception:
+    """Return what the client has wrapped, once or several times."""
+    errors = getattr(error, "errors", ())
+    return _cause_of(errors[0]) if errors else error
 
 
 def _refused(error: ApiError) -> str:

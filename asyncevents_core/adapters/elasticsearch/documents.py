@@ -24,7 +24,7 @@ from asyncevents_core.search.leaves import (
     whole_characters,
 )
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
 
 DELETED: Final = "deleted"

@@ -99,7 +99,7 @@ class Builder:
             name = self._unescaped(item)
         else:
             self._wrong(item.pos, "the name of a field")
-        return ExistsQuery(field=named_field(name, item.pos, self._wrong))
+        return ExistsQuery(field=named_field(name, item.pos, self._wrong, exists=True))
 
     def _leaf(self, item: Any, field: Field) -> Query:
         match item:

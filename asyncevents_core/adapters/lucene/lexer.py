@@ -71,6 +71,8 @@ class Lexer:
     def __init__(self, text: str) -> None:
         self.last: Token | None = None
         """The token read last: where the grammar fails, it is the one that does not fit."""
+        self.has_to = False
+        """Whether the range that was begun last has its TO: there is just one."""
         self._text = text
         self._at = 0
         self._depth = 0
@@ -97,7 +99,7 @@ class Lexer:
         if before in {"GREATERTHAN", "LESSTHAN"} and char != '"':
             return self._word(_COMPARED, "a value to compare with")
         if char in "[{":
-            self._in_range = True
+            self._in_range, self.has_to = True, False
             return self._mark("LBRACKET", char)
         if char in '"/':
             return self._enclosed(char)
@@ -131,13 +133,16 @@ class Lexer:
         if char == '"':
             return self._enclosed(char)
         word = self._word(_BOUND, "a value or “*”")
-        if word.value.value == "TO":
+        if word.value.value == "TO" and not self.has_to:
+            self.has_to = True
             return self._placed(Token("TO", TokenValue("TO"), word.lexpos), 2)
         return word
 
     def _word(self, pattern: re.Pattern[str], expected: str) -> Token:
         found = pattern.match(self._text, self._at)
         if found is None:
+            if self._text[self._at :] == "\\":
+                expected = "a character after the backslash"
             raise self._wrong(expected)
         return self._take("TERM", Word(found[0]), found.end())
 

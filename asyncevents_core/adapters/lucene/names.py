@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
-from asyncevents_core.domain.query.fields import EVENT, FIELDS, canonical, is_known
+from asyncevents_core.domain.query.fields import (
+    EVENT,
+    FIELDS,
+    FieldKind,
+    canonical,
+    canonical_pattern,
+    is_known,
+    matches,
+)
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.errors import suggestion
+
+_COVERED: Final = frozenset({FieldKind.TEXT, FieldKind.BOOLEAN})
 
 
 class Wrong(Protocol):
@@ -15,16 +25,28 @@ class Wrong(Protocol):
     def __call__(self, position: int, expected: str, found: str = "") -> NoReturn: ...
 
 
-def named_field(name: str | Pattern, position: int, wrong: Wrong) -> str | Pattern:
-    """Return the field that a name stands for, or complain."""
+def named_field(
+    name: str | Pattern, position: int, wrong: Wrong, *, exists: bool = False
+) -> str | Pattern:
+    """Return the field that a name stands for, or complain.
+
+    A name with wildcards covers the values of texts and flags; with `exists`, which asks for no
+    value, all of them.
+    """
     if isinstance(name, str):
         path = canonical(name)
         if not is_known(path):
             wrong(position, _known(name), f"“{name}”")
         return path
-    start = name.parts[0]
-    if isinstance(start, str) and not _leads_somewhere(start):
+    covered = [field for field in FIELDS if matches(name, field)]
+    start = name.parts[0] if isinstance(name.parts[0], str) else ""
+    event = f"{EVENT}."
+    if start.startswith(event) or event.startswith(start):
+        return canonical_pattern(name)
+    if not covered:
         wrong(position, _known(start), f"“{start}…”")
+    if not exists and not any(FIELDS[field] in _COVERED for field in covered):
+        wrong(position, f"{' or '.join(covered)}, written out", f"“{start}…”")
     return name
 
 
@@ -32,10 +54,3 @@ def _known(name: str) -> str:
     close = suggestion(name, FIELDS)
     payload = f"{EVENT}.{EVENT}.{name}"
     return f"a field: {', '.join(FIELDS)}, or {payload} for the payload{close}"
-
-
-def _leads_somewhere(start: str) -> bool:
-    event = f"{EVENT}."
-    if start.startswith(event) or event.startswith(start):
-        return True
-    return any(name.startswith(start) for name in FIELDS)

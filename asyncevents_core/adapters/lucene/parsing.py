@@ -63,9 +63,11 @@ def _tree(text: str, lexer: Any) -> Any:
 def _explained(text: str, lexer: Any, possible: set[str]) -> InvalidQuery:
     last = lexer.last
     anything = "LPAREN" in possible
-    expected = [
-        words for kind, words in _EXPECTED if kind in possible and not (kind == "TO" and anything)
-    ]
+    # The grammar's tables allow for either behind a bound.
+    impossible = {"RBRACKET" if "TO" in possible and not lexer.has_to else "TO"}
+    if anything:
+        impossible.add("TO")
+    expected = [words for kind, words in _EXPECTED if kind in possible - impossible]
     if not anything and possible & {"TERM", "PHRASE"}:
         expected.insert(0, "a value")
     if "$end" in possible and last is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from attrs import evolve
 
 from asyncevents_core.adapters.lucene.names import Wrong
 from asyncevents_core.domain.query.dates import Span, is_math, math, written
-from asyncevents_core.domain.query.fields import FIELDS, FieldKind
+from asyncevents_core.domain.query.fields import FIELDS, STATUSES, FieldKind
 from asyncevents_core.domain.query.nodes import (
     Bound,
     ExistsQuery,
@@ -24,12 +26,20 @@ from asyncevents_core.domain.query.nodes import (
     WildcardQuery,
 )
 from asyncevents_core.domain.query.readings import span_of, truth_of
+from asyncevents_core.domain.query.words import words
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _EPOCH_MILLIS: Final = re.compile(r"-?[0-9]{5,15}")
 _LAST: Final = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z"""
 _DATES: Final = "a date: 2026-11-23, 2026-11, “2026-11-23 10:00:00”, now-1d"
+_WRITTEN: Final[Mapping[FieldKind, str]] = MappingProxyType(
+    {
+        FieldKind.INTEGER: "a whole number of up to 18 digits",
+        FieldKind.BOOLEAN: "true or false",
+        FieldKind.DATE: "a date",
+    }
+)
 
 
 class Values:
@@ -41,7 +51,8 @@ class Values:
 
     def term(self, field: Field, text: str, position: int) -> Query:
         """Return the query for a value without quotes."""
-        return self._typed(field, text, position) or TermQuery(field=field, text=text)
+        typed = self._typed(field, text, position) or self._moment(field, text)
+        return typed or TermQuery(field=field, text=text)
 
     def phrase(self, field: Field, text: str, slop: int, position: int) -> Query:
         """Return the query for a value in quotes."""
@@ -60,7 +71,7 @@ class Values:
         """Return `query`, unless the field holds something else than text."""
         kind = _kind(field)
         if kind is not FieldKind.TEXT:
-            self._wrong(position, f"a whole {kind.value}; {field} holds no text")
+            self._wrong(position, f"{_WRITTEN[kind]}, written out; {field} is no text")
         return query
 
     def range(self, field: Field, lower: Bound | None, upper: Bound | None, position: int) -> Query:
@@ -77,24 +88,31 @@ class Values:
     def _typed(self, field: Field, text: str, position: int) -> Query | None:
         kind = _kind(field)
         if kind is FieldKind.TEXT:
+            if field == "status" and not any(set(words(text)) <= set(words(s)) for s in STATUSES):
+                # `logs` lists outcomes, of which some have other names.
+                self._wrong(position, " or ".join(STATUSES), f"“{text}”")
             return None
         if kind is FieldKind.DATE:
-            span = self._span(text, position, of_the_attempt=True)
-            return RangeQuery(
-                field=field,
-                lower=Bound(text=_shown(span.start), inclusive=True),
-                upper=Bound(text=_shown(span.end), inclusive=False),
-            )
+            return _within(field, self._span(text, position, of_the_attempt=True))
         if kind is FieldKind.BOOLEAN:
             truth = truth_of(text)
             if truth is None:
-                self._wrong(position, "true or false", f"“{text}”")
+                self._wrong(position, _WRITTEN[FieldKind.BOOLEAN], f"“{text}”")
             return TermQuery(field=field, text="true" if truth else "false")
         return TermQuery(field=field, text=self._integer(text, position))
 
+    def _moment(self, field: Field, text: str) -> Query | None:
+        """Return the query for date math; None for what is none, such as the word “now”."""
+        if text == "now" or not is_math(text):
+            return None
+        try:
+            return _within(field, math(text, now=self._now))
+        except ValueError:
+            return None
+
     def _integer(self, text: str, position: int) -> str:
         if _INTEGER.fullmatch(text) is None:
-            self._wrong(position, "a whole number", f"“{text}”")
+            self._wrong(position, _WRITTEN[FieldKind.INTEGER], f"“{text}”")
         return str(int(text))
 
     def _bound(
@@ -134,6 +152,14 @@ def rounded(bound: Bound, span: Span, *, is_lower: bool) -> Bound:
     if is_lower:
         return Bound(text=_shown(span.start if bound.inclusive else span.end), inclusive=True)
     return Bound(text=_shown(span.end if bound.inclusive else span.start), inclusive=False)
+
+
+def _within(field: Field, span: Span) -> Query:
+    return RangeQuery(
+        field=field,
+        lower=Bound(text=_shown(span.start), inclusive=True),
+        upper=Bound(text=_shown(span.end), inclusive=False),
+    )
 
 
 def _shown(when: int) -> str:

@@ -136,10 +136,18 @@ def backlog(connection: Connection) -> IndexBacklog:
         .limit(1)
     )
     aside = select(func.count()).select_from(index_queue).where(index_queue.c.version < 0)
+    lowest = (
+        select(attempt.c.id, index_queue.c.version)
+        .join(index_queue, index_queue.c.attempt_id == attempt.c.id, isouter=True)
+        .order_by(attempt.c.id)
+        .limit(1)
+    )
+    first = connection.execute(lowest).one_or_none()
     return IndexBacklog(
         waiting=connection.execute(select(func.count()).select_from(some)).scalar_one(),
         oldest=connection.execute(oldest).scalar_one_or_none(),
         set_aside=connection.execute(aside).scalar_one(),
+        first=first.id if first is not None and first.version is None else None,
     )
 
 

@@ -21,23 +21,38 @@ from typing import Final
 from uuid import uuid4
 
 import tantivy
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, field, frozen
+from attrs.validators import instance_of, matches_re, optional
 
 from asyncevents_core.adapters.tantivy.documents import LAYOUT, make_schema, register_tokenizer
 from asyncevents_core.errors import IndexUnavailable
 
 _STATE: Final = "state.json"
 _PREFIX: Final = "g-"
+_ANEW: Final = "`asyncevents reindex` makes the index anew"
+
+
+_NAME: Final = matches_re(rf"{_PREFIX}[\w-]+")
+_NAME_IF_ANY: Final = optional(_NAME)
 
 
 @frozen(kw_only=True)
 class State:
     """What `state.json` says: the generation that serves, and the one being built."""
 
-    serving: str
-    next: str | None = None
-    cursor: int | None = None
+    serving: str = field(validator=_NAME)
+    next: str | None = field(default=None, validator=_NAME_IF_ANY)
+    cursor: int | None = field(default=None, validator=optional(instance_of(int)))
     layout: int = LAYOUT
+
+
+def unreadable(path: Path, error: Exception) -> IndexUnavailable:
+    """Return the error for a generation that cannot be read, which says what to do."""
+    if path.exists() and not os.access(path, os.W_OK):
+        what = "who searches has to be able to write to it, too: tantivy locks what it reads"
+    else:
+        what = f"if files are missing or damaged, {_ANEW}"
+    return IndexUnavailable(f"{path}: cannot be read ({error}); {what}")
 
 
 class Generation:
@@ -57,10 +72,16 @@ class Generation:
         self._lock = threading.Lock()
 
     def searcher(self) -> tantivy.Searcher:
-        """Return a view of all that is committed, by whichever process."""
+        """Return a view of all that is committed, by whichever process.
+
+        Raises `IndexUnavailable` where its files are gone.
+        """
         with self._lock:
-            self._index.reload()
-            return self._index.searcher()
+            try:
+                self._index.reload()
+                return self._index.searcher()
+            except (OSError, ValueError) as error:
+                raise unreadable(self.path, error) from error
 
     def writer(self, memory_mb: int) -> tantivy.IndexWriter:
         """Return the writer. Raises `IndexUnavailable` while another process has it."""
@@ -88,18 +109,21 @@ class Folder:
     def read(self) -> State | None:
         """Return the state; None where there is no index yet."""
         try:
-            values = json.loads((self.path / _STATE).read_bytes())
-            layout = values["layout"]
+            text = (self.path / _STATE).read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IndexUnavailable(f"{self.path}: cannot be read: {error!r}") from error
-        if layout != LAYOUT:
+        except OSError as error:
+            raise IndexUnavailable(f"{self.path}: cannot be read: {error}") from error
+        try:
+            state = State(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise IndexUnavailable(f"{self.path}: {_STATE} is damaged. {_ANEW}") from error
+        if state.layout != LAYOUT:
             raise IndexUnavailable(
-                f"{self.path}: made by another version of asyncevents (layout {layout}, not "
-                f"{LAYOUT}). Remove the folder and run `asyncevents reindex`"
+                f"{self.path}: made by another version of asyncevents (layout {state.layout}, not "
+                f"{LAYOUT}). {_ANEW}"
             )
-        return State(**values)
+        return state
 
     def write(self, state: State) -> None:
         """Replace the state, durably."""
@@ -113,6 +137,30 @@ class Folder:
             self._sync()
         except OSError as error:
             raise IndexUnavailable(f"{self.path}: cannot be written: {error}") from error
+
+    def mend(self) -> State:
+        """Return a state whose generations open: the one that serves is empty if it was damaged.
+
+        A damaged one that was being built is given up.
+        """
+        try:
+            found = state = self.start()
+        except IndexUnavailable:
+            found, state = None, State(serving=self.make())
+        if not self._opens(state.serving):
+            state = evolve(state, serving=self.make())
+        if state.next is not None and not self._opens(state.next):
+            state = evolve(state, next=None, cursor=None)
+        if state != found:
+            self.write(state)
+        return state
+
+    def _opens(self, name: str) -> bool:
+        try:
+            self.open(name)
+        except IndexUnavailable:
+            return False
+        return True
 
     def start(self) -> State:
         """Return the state; make the folder and a first, empty generation if there is none."""
@@ -136,10 +184,7 @@ class Folder:
         try:
             return Generation(self.path / name, make=False)
         except (OSError, ValueError) as error:
-            raise IndexUnavailable(
-                f"{self.path / name}: cannot be opened ({error}). If files are missing, remove "
-                f"{self.path} and run `asyncevents reindex`"
-            ) from error
+            raise unreadable(self.path / name, error) from error
 
     def tidy(self, state: State) -> None:
         """Remove generations that nobody needs any more: what a kill left behind."""
@@ -165,20 +210,20 @@ class Generations:
         self._open: dict[str, Generation] = {}
         self._lock = threading.Lock()
 
-    def serving(self) -> Generation | None:
-        """Return the generation that serves; None where nothing was indexed yet."""
+    def serving(self) -> tuple[Generation, tantivy.Searcher] | None:
+        """Return the generation that serves and a view of it; None where nothing was indexed."""
         with self._lock:
             state = self.folder.read()
             if state is None:
                 return None
             try:
-                return self._get(state.serving)
+                return self._view(state.serving)
             except IndexUnavailable:
                 # Another process may have switched over and removed it since.
                 again = self.folder.read()
                 if again is None or again == state:
                     raise
-                return self._get(again.serving)
+                return self._view(again.serving)
 
     def writable(self) -> tuple[Generation, Generation | None]:
         """Return the generation that serves, and the one being built."""
@@ -188,9 +233,9 @@ class Generations:
             return self._get(state.serving), following
 
     def begin(self) -> None:
-        """Begin a generation, unless there is one."""
+        """Begin a generation, unless there is one. What is damaged is given up."""
         with self._lock:
-            state = self.folder.start()
+            state = self.folder.mend()
             if state.next is None:
                 self.folder.tidy(state)
                 self.folder.write(evolve(state, next=self.folder.make(), cursor=None))
@@ -218,6 +263,15 @@ class Generations:
             for generation in self._open.values():
                 generation.forget_writer()
             self._open.clear()
+
+    def _view(self, name: str) -> tuple[Generation, tantivy.Searcher]:
+        generation = self._get(name)
+        try:
+            return generation, generation.searcher()
+        except IndexUnavailable:
+            # Its files may be put back: then it is opened anew.
+            self._open.pop(name).forget_writer()
+            raise
 
     def _get(self, name: str) -> Generation:
         found = self._open.get(name)

@@ -11,7 +11,12 @@ import tantivy
 from asyncevents_core.adapters.tantivy.config import EmbeddedConfig
 from asyncevents_core.adapters.tantivy.deadline import Deadline
 from asyncevents_core.adapters.tantivy.documents import DELETED, DocumentMaker, tombstone
-from asyncevents_core.adapters.tantivy.generations import Folder, Generation, Generations
+from asyncevents_core.adapters.tantivy.generations import (
+    Folder,
+    Generation,
+    Generations,
+    unreadable,
+)
 from asyncevents_core.adapters.tantivy.making import TantivyMaker
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
@@ -77,10 +82,10 @@ class EmbeddedIndexer(Indexer):
 
     def count(self) -> int:
         """See `Indexer`."""
-        generation = self._generations.serving()
-        if generation is None:
+        serving = self._generations.serving()
+        if serving is None:
             return 0
-        searcher = generation.searcher()
+        generation, searcher = serving
         return _counted(searcher, _visible(generation, searcher, tantivy.Query.all_query()))
 
     def rebuild(self) -> Rebuild:
@@ -178,16 +183,16 @@ class EmbeddedIndexer(Indexer):
             raise IndexUnavailable(f"{generation.path}: cannot be written: {error}") from error
 
     def _search(self, query: Query, limit: int, before: int | None, count: bool) -> Found:
-        generation = self._generations.serving()
-        if generation is None:
+        serving = self._generations.serving()
+        if serving is None:
             return Found(log_ids=(), total=0 if count else None)
-        searcher = generation.searcher()
+        generation, searcher = serving
         translated = Translator(TantivyMaker(generation.schema, searcher)).translate(query)
         hits = _visible(generation, searcher, translated)
         try:
             log_ids, total = _page(generation, searcher, hits, limit, before, count)
         except (ValueError, OSError) as error:
-            raise IndexUnavailable(f"{generation.path}: cannot be searched: {error}") from error
+            raise unreadable(generation.path, error) from error
         if total is None:
             return Found(log_ids=log_ids, total=None)
         return Found(log_ids=log_ids, total=min(total, COUNTED), exact=total <= COUNTED)

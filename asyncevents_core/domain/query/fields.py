@@ -37,6 +37,9 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
 )
 """The attempt's own fields. Everything else starts with ``data.``, the CloudEvent."""
 
+STATUSES: Final = ("delivered", "retrying", "dead_lettered", "abandoned")
+"""What `status` holds: one of these."""
+
 EVENT: Final = "data"
 PAYLOAD: Final = "data.data"
 DEFAULT_FIELDS: Final = ("event_name", "uuid", PAYLOAD)
@@ -70,6 +73,27 @@ def canonical(name: str) -> str:
     if first == EVENT and dot and rest.partition(".")[0] not in ATTRIBUTES:
         return f"{PAYLOAD}.{rest}"
     return name
+
+
+def canonical_pattern(pattern: Pattern) -> Pattern:
+    """Return the pattern of paths that a name with wildcards stands for.
+
+    As `canonical`, unless what stands before the first wildcard may begin an attribute's name:
+    then the pattern is taken as it is.
+
+    >>> canonical_pattern(Pattern(("data.items.", Wild.ANY))).parts[0]
+    'data.data.items.'
+    >>> canonical_pattern(Pattern(("data.t", Wild.ANY))).parts[0]
+    'data.t'
+    """
+    start, *others = pattern.parts
+    if not isinstance(start, str) or not start.startswith(f"{EVENT}."):
+        return pattern
+    rest = start.removeprefix(f"{EVENT}.")
+    first, dot, _ = rest.partition(".")
+    if first in ATTRIBUTES if dot else any(one.startswith(first) for one in ATTRIBUTES):
+        return pattern
+    return Pattern((f"{PAYLOAD}.{rest}", *others))
 
 
 def is_known(name: str) -> bool:

@@ -16,6 +16,8 @@ from attrs import frozen
 
 MAX_LENGTH: Final = 1000
 MAX_REPEAT: Final = 200
+MAX_SIZE: Final = 2000
+"""Characters of an expression with its counts written out: `(a{20}){20}` has 400."""
 _MAX_DEPTH: Final = 20
 
 Ranges = tuple[tuple[str, str], ...]
@@ -83,7 +85,23 @@ def parse(text: str) -> Node:
     node = reader.choice(0)
     if reader.position < len(text):
         raise RegexError("“(” before this “)”", reader.position)
+    if size(node) > MAX_SIZE:
+        expected = f"an expression of at most {MAX_SIZE:,} characters with its counts written out"
+        raise RegexError(expected, 0)
     return node
+
+
+def size(node: Node) -> int:
+    """Return how many characters an expression has with its counts written out."""
+    match node:
+        case Chars():
+            return 1
+        case Sequence():
+            return sum(map(size, node.parts))
+        case Choice():
+            return sum(map(size, node.options))
+        case Repeat():
+            return size(node.node) * max(node.least, node.most or 1)
 
 
 def literal(text: str) -> Sequence:

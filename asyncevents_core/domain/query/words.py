@@ -13,17 +13,21 @@ MAX_WORD: Final = 100
 
 _ASCII: Final = re.compile(r"[a-z0-9]+")
 # Written without spaces between words: each character is one, so that a phrase finds any part.
-_SINGLE: Final = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SINGLE: Final = (
+    "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    # Emoji, without what only changes their colour.
+    "\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
+)
 
 
 def words(text: str) -> list[str]:
     """Return the words of a text: runs of letters, marks and digits, in lower case.
 
     Everything else separates. Compatibility forms are made equal (NFKC), case is folded; Chinese
-    and Hiragana characters are words of their own.
+    and Hiragana characters and emoji are words of their own.
 
-    >>> words("Veronica@Example.com"), words("GRÖSSE größe")
-    (['veronica', 'example', 'com'], ['grösse', 'grösse'])
+    >>> words("Veronica@Example.com"), words("GRÖSSE größe"), words("tea 🫖🫖")
+    (['veronica', 'example', 'com'], ['grösse', 'grösse'], ['tea', '🫖', '🫖'])
     """
     found = _ASCII.findall(text.lower()) if text.isascii() else _unicode().findall(fold(text))
     if len(text) > MAX_WORD:
@@ -46,4 +50,5 @@ def _unicode() -> re.Pattern[str]:
         for char in map(chr, range(0x300, sys.maxunicode + 1))
         if unicodedata.category(char)[0] == "M"
     )
-    return re.compile(rf"[{_SINGLE}]|(?:[^\W_{_SINGLE}]|[{marks}])+")
+    letter = rf"[^\W_{_SINGLE}]"
+    return re.compile(rf"[{_SINGLE}]|{letter}(?:{letter}|[{marks}])*")

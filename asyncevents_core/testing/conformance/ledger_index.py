@@ -154,6 +154,23 @@ class IndexQueueRows(LedgerFixtures):
         assert (behind.waiting, behind.set_aside) == (3, 0)
         assert behind.oldest == _all(ledger)[0].attempt.started_at
 
+    def test_which_attempt_an_index_has_if_it_has_all(self, ledger: Ledger) -> None:
+        def first() -> int | None:
+            return ledger.read(lambda queries: queries.index_backlog()).first
+
+        assert first() is None
+        _made(ledger, 2)
+        assert first() is None
+
+        one, other = _queued(ledger)
+        ledger.run(lambda tx: tx.set_aside({one.log_id: one.version}))
+        ledger.run(lambda tx: tx.unqueue({other.log_id: other.version}))
+        assert first() is None
+        ledger.run(lambda tx: tx.queue_set_aside())
+        ledger.run(lambda tx: tx.unqueue({one.log_id: one.version + 1}))
+
+        assert first() == one.log_id
+
     def test_attempts_are_read_in_pages_and_by_log_id(self, ledger: Ledger) -> None:
         _made(ledger, 5)
         everything = _all(ledger)

@@ -46,7 +46,8 @@ class Found:
 
     `total` is exact up to 10,000; else there are more. `waiting` attempts are not indexed yet,
     the oldest is of `waiting_since`; `set_aside` were refused by the index. While `indexing` is
-    false it is switched off, and what waits goes on waiting.
+    false it is switched off, and what waits goes on waiting. If it is not `complete`, older
+    attempts are missing until the index is built anew.
     """
 
     total: int
@@ -55,6 +56,7 @@ class Found:
     waiting_since: datetime | None
     set_aside: int
     indexing: bool
+    complete: bool
 
 
 @frozen(kw_only=True)
@@ -141,6 +143,7 @@ def found_page(page: SearchPage) -> LogPage:
             waiting_since=None if behind.oldest is None else to_datetime(behind.oldest),
             set_aside=behind.set_aside,
             indexing=page.indexing,
+            complete=page.complete,
         ),
     )
 

@@ -258,8 +258,8 @@ def _rebuild(context: Context) -> Rebuilt:
                 time.sleep(_LOOK_EVERY)
             seconds = time.monotonic() - begun
             told = workers.logs[0].read_text(errors="replace")
-        done = re.search(r"(\d+) attempts indexed, 0 refused", told)
-        if done is None or int(done[1]) < count:
+        done = re.search(r"([\d,]+) attempts indexed, 0 refused", told)
+        if done is None or int(done[1].replace(",", "")) < count:
             raise RuntimeError(f"the reindex failed:\n{told[-3000:]}")
     return Rebuilt(seconds=seconds, resident=[one for one in resident if one])
 

@@ -195,6 +195,8 @@ DATES: Final[Mapping[str, set[int]]] = {
     "created:>now-3d": {24, 25, 26},
     "created:now/M": set(range(16, 27)),
     "created:[2026-11-23||+1d TO 2026-11-23||+2d}": {5, 6, 7},
+    "data.placed_at:2026-11-22||+1d/d": {5},
+    'data.placed_at:"2026-11-22||+1d/d"': set(),
     "created:[now-1M/M TO now/M}": {13, 14, 15},
     "created:(2026-11-23 OR 2026-12-01)": {1, 2, 3, 4, 9},
     "data.time:2026-11-23": {1, 2, 3, 4},
