@@ -111,7 +111,10 @@ def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
 
 def _exactly(value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError("it is too large") from None
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {value!r}")
     return value

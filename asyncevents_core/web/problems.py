@@ -111,20 +111,24 @@ def _of_error(error: Exception) -> Problem | None:
     return None
 
 
-def _field(one: Mapping[str, Any]) -> str:
-    """Return the name of a field that Litestar complains about; it calls the body ``data``."""
-    key = str(one.get("key", ""))
-    return "body" if key == "data" else key
+_NAMES: Final = {"data": "body", "idempotency_key": "Idempotency-Key"}
+"""What Litestar calls by the names of parameters, as clients know it."""
+
+
+def _field_error(one: Mapping[str, Any]) -> FieldError:
+    """Return what Litestar complains about; of what is missing it says the name only."""
+    key, message = str(one.get("key", "")), str(one.get("message", ""))
+    reason = "it is missing" if message == repr(key) else message
+    return FieldError(field=_NAMES.get(key, key), reason=reason)
 
 
 def _of_http(error: HTTPException) -> Problem:
     fields: tuple[FieldError, ...] = ()
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        fields = tuple(
-            FieldError(field=_field(one), reason=str(one.get("message", ""))) for one in error.extra
-        )
-        detail = "; ".join(f"{one.field}: {one.reason}" for one in fields) or detail
+        fields = tuple(_field_error(one) for one in error.extra)
+        if fields:
+            return invalid(*fields)
     headers = dict(error.headers or {})
     if _RESET in headers:
         headers["Retry-After"] = headers[_RESET]

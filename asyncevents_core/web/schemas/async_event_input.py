@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
@@ -27,7 +26,9 @@ LONGEST_SECRET: Final = 4096
 _LARGEST: Final = 2**31 - 1
 _LONGEST_DELAY: Final = 36_500 * 86_400.0
 _READ_ONLY: Final = frozenset({"subscription_id", "subscribed_at"})
+# As PHP casts them.
 _FLAGS: Final[Mapping[object, bool]] = {0: False, 1: True, "0": False, "1": True}
+_DIGITS: Final = re.compile("[0-9]{1,10}")
 
 
 @frozen(kw_only=True)
@@ -83,17 +84,12 @@ class AsyncEventBody:
     @classmethod
     def read(cls, value: object) -> Self:
         """See `Readable`."""
-        if not isinstance(value, dict) or not {WRAPPER, "async_event"} & set(value):
-            raise invalid(FieldError(field=WRAPPER, reason="it is missing"))
-        if unknown := sorted(set(value) - {WRAPPER, "async_event"}):
-            raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
-        inner = value.get(WRAPPER, value.get("async_event"))
-        if not isinstance(inner, dict):
-            raise invalid(FieldError(field=WRAPPER, reason="it is no object"))
-        plain = {_snake(name): one for name, one in inner.items()}
-        status = plain.get("status")
+        plain = _named(_unwrapped(value))
+        status, store = plain.get("status"), plain.get("store_id")
         if isinstance(status, int | str) and status in _FLAGS:
             plain["status"] = _FLAGS[status]
+        if isinstance(store, str) and _DIGITS.fullmatch(store):
+            plain["store_id"] = int(store)
         found = read_object(AsyncEventInput, plain, WRAPPER)
         _check(found)
         return cls(found, frozenset(plain) - _READ_ONLY)
@@ -182,6 +178,32 @@ _NEVER_NULL: Final = {
 }
 
 
+def _unwrapped(value: object) -> dict[str, object]:
+    """Return what stands in the wrapper. Raises a `Problem`."""
+    names = {WRAPPER, "async_event"}
+    if not isinstance(value, dict) or not names & set(value):
+        raise invalid(FieldError(field=WRAPPER, reason="it is missing"))
+    if unknown := sorted(set(value) - names):
+        raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
+    if len(value) > 1:
+        raise invalid(FieldError(field=WRAPPER, reason="it is there twice, as async_event too"))
+    (inner,) = value.values()
+    if not isinstance(inner, dict):
+        raise invalid(FieldError(field=WRAPPER, reason="it is no object"))
+    return inner
+
+
+def _named(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return fields by their names in snake_case. Raises a `Problem` for two of one name."""
+    named: dict[str, object] = {}
+    for name, value in fields.items():
+        if _snake(name) in named:
+            reason = "it is there twice, in two spellings"
+            raise invalid(FieldError(field=f"{WRAPPER}.{_snake(name)}", reason=reason))
+        named[_snake(name)] = value
+    return named
+
+
 def _unmasked(sent: Mapping[str, object], old: Mapping[str, object]) -> dict[str, object]:
     """Return options with the old value where a client sent back what it was shown masked."""
     return {name: old.get(name) if value == DOTS else value for name, value in sent.items()}
@@ -225,6 +247,7 @@ def _check(sent: AsyncEventInput) -> None:
 
 
 def _check_number(name: str, value: float | None, lowest: float, highest: float) -> None:
-    if value is not None and not (math.isfinite(value) and lowest <= value <= highest):
+    # No number is NaN or infinite here: of these the comparisons are false.
+    if value is not None and not lowest <= value <= highest:
         reason = f"it is a number from {lowest:g} to {highest:.0f}"
         raise invalid(FieldError(field=f"{WRAPPER}.{name}", reason=reason))
