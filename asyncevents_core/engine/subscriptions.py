@@ -18,7 +18,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.engine.once import do_once
-from asyncevents_core.errors import AccessDenied, NotFound
+from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -43,7 +43,7 @@ def subscribe(
     `AccessDenied`, `IdempotencyConflict`.
     """
     subscription = _checked(definitions, subscription, check)
-    _allow(definitions, [subscription.event_name], by)
+    require_resources(definitions, [subscription.event_name], by)
     _allow_tenant(subscription.tenant, by)
     entry_id = uuid7()
     # Without a key one of our own: a commit whose fate is unknown is run again.
@@ -68,7 +68,13 @@ def subscribe(
 
     def work(tx: LedgerTransaction) -> Subscription:
         made = int(do_once(tx, request, lambda: insert(tx)))
-        return _found(tx.lock_subscription(made), made, by)
+        try:
+            return _found(tx.lock_subscription(made), made, by)
+        except NotFound:
+            raise IdempotencyConflict(
+                f"this idempotency key made subscription {made}, which was deleted since: "
+                "send a new key to make another one"
+            ) from None
 
     return ledger.run(work)
 
@@ -99,7 +105,7 @@ def change(
             return found
         if evolve(new, status=old.status) != old:
             new = _checked(definitions, new, check)
-        _allow(definitions, [old.event_name, new.event_name], by)
+        require_resources(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
         tx.update_subscription(subscription_id, new)
         tx.write_audit(
@@ -139,7 +145,7 @@ def set_status(
     def work(tx: LedgerTransaction) -> None:
         found = [_found(tx.lock_subscription(one), one, by) for one in wanted]
         if definitions is not None:
-            _allow(definitions, [one.event_name for one in found], by)
+            require_resources(definitions, [one.event_name for one in found], by)
         changed = [one for one in found if one.status is not status]
         if not changed:
             return
@@ -191,7 +197,7 @@ def _checked(
     return check(subscription)
 
 
-def _allow(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
+def require_resources(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
     """Raise `AccessDenied` unless `by` has all resources of these events.
 
     An event that is defined no more has none: its subscriptions can be cleared away.

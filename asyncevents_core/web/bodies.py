@@ -113,11 +113,11 @@ def _loaded(body: bytes) -> object:
 
 
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _wrong(f"an object has {ascii(twice)} twice")
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _wrong(f"an object has {name!a} twice")
+        found[name] = value
     return found
 
 

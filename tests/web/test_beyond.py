@@ -358,3 +358,18 @@ def test_every_change_is_audited(api, client):
     assert "hidden" not in answer.text
     page = client.get("/audit", params={"limit": 2}).json()
     assert page["next"] == page["items"][-1]["id"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1970-01-03", "1970-01-03 00:00", "1970-01-03T01:00:00+01:00", "19700103T000000Z"]
+)
+def test_a_time_is_any_of_iso_8601(api, client, text):
+    number = api.subscribe()
+    day = 86_400 * 1_000_000
+    before, after = (api.deliver(number, started_at=days * day) for days in (1, 2))
+    for path in ("/logs", "/logs/export"):
+        since = client.get(path, params={"since": text}).text
+        until = client.get(path, params={"until": text}).text
+        assert (str(before) in since, str(after) in since) == (False, True)
+        assert (str(before) in until, str(after) in until) == (True, False)
+    assert client.get("/dead_letters", params={"since": text, "until": text}).status_code == 200

@@ -136,7 +136,7 @@ def test_a_tenant_that_is_no_number_has_no_store(client, tenant):
         ({"recipient_url": "http://127.0.0.1/x"}, "recipient_url", "127.0.0.1"),
         ({"recipient_url": "x" * 2049}, "recipient_url", "2048"),
         ({"recipient_url": "https://e.com/\x00"}, "recipient_url", "printed"),
-        ({"recipient_url": "https://e.com/\ud800"}, "recipient_url", "printed"),
+        ({"recipient_url": "https://e.com/\u200b"}, "recipient_url", "printed"),
         ({"verification_token": "whsec_***"}, "verification_token", "base64"),
         ({"verification_token": 7}, "verification_token", "expected str"),
         ({"metadata": "htp"}, "metadata", "'http'"),

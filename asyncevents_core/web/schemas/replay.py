@@ -76,8 +76,8 @@ class ReplayBody:
             event_name=sent.event_name,
             subscription_id=sent.subscription_id,
             reason=_reason(sent.reason),
-            since=_time("replay.since", sent.since),
-            until=_time("replay.until", sent.until),
+            since=instant("replay.since", sent.since),
+            until=instant("replay.until", sent.until),
             replayed=sent.replayed,
             tenant=sent.tenant,
             delivered=sent.delivered,
@@ -165,12 +165,3 @@ def _reason(text: str | None) -> DeadReason | None:
         raise invalid(
             FieldError(field="replay.reason", reason=f"{text!r} is none of {known}")
         ) from None
-
-
-def _time(field: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return instant(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise invalid(FieldError(field=field, reason=f"{text!r} is no ISO 8601 time")) from None
