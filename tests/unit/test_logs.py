@@ -55,3 +55,11 @@ def test_levels_are_for_asyncevents_and_other_libraries_stay_quiet(capsys):
     assert "mine" in text
     assert "not mine" not in text
     assert "important" in text
+
+
+def test_text_is_one_line_whatever_a_client_sent(capsys):
+    configure_logging("text", "info")
+    log = logging.getLogger("asyncevents.test")
+    log.info("request\x1b[2J", extra={"path": "/a\n12:00 INFO  forged\u2028", "at": 'C:\\ü "x"'})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith('request\\x1b[2J  path=/a\\n12:00 INFO  forged\\u2028  at=C:\\ü "x"')
