@@ -63,7 +63,7 @@ def instant(field: str, text: str | None) -> int | None:
     try:
         at = datetime.fromisoformat(text)
         aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-        return round(aware.timestamp() * 1_000_000)
+        return round(aware.astimezone(UTC).timestamp() * 1_000_000)
     except (ValueError, OverflowError):
         reason = f"{text!r} is no ISO 8601 time: 2026-11-25, or 2026-11-25T13:45:00Z"
         raise invalid(FieldError(field=field, reason=reason)) from None

@@ -246,13 +246,15 @@ def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
 
 def test_the_log_as_csv(api, client):
     number = api.subscribe()
-    ids = [api.deliver(number, response=text) for text in ("=1+1", 'a "quote",\nand more', "ž")]
+    ids = [
+        api.deliver(number, response=text) for text in ("=1+1", 'a "quote",\nand more', "ž", "\n@x")
+    ]
     answer = client.get("/logs/export")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert "attachment" in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
     assert [one["uuid"] for one in rows] == [str(one) for one in reversed(ids)]
-    assert [one["response"] for one in rows] == ["ž", 'a "quote",\nand more', "'=1+1"]
+    assert [one["response"] for one in rows] == ["'\n@x", "ž", 'a "quote",\nand more', "'=1+1"]
     assert {one["success"] for one in rows} == {"1"}
     none = client.get("/logs/export", params={"event_name": "nothing"}).text
     assert none.startswith("log_id,uuid,")

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.job import ReplayJob
-from asyncevents_core.domain.replay import DeadFilter, FoundFilter
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.web.bodies import check_text, read_object
 from asyncevents_core.web.parameters import LARGEST_ID, instant
 from asyncevents_core.web.problems import FieldError, invalid
@@ -136,7 +136,7 @@ def replay_item(job: ReplayJob) -> ReplayItem:
     return ReplayItem(
         uuid=job.id,
         requested_by=job.requested_by,
-        what=_what(job.wanted),
+        what=str(job.wanted),
         rate=job.rate,
         state=job.state.value,
         total=job.total,
@@ -147,12 +147,6 @@ def replay_item(job: ReplayJob) -> ReplayItem:
         created_at=to_datetime(job.created_at),
         finished_at=None if job.finished_at is None else to_datetime(job.finished_at),
     )
-
-
-def _what(wanted: DeadFilter | FoundFilter) -> str:
-    if isinstance(wanted, FoundFilter):
-        return str(wanted)
-    return str(evolve(wanted, since=None, until=None))
 
 
 def _reason(text: str | None) -> DeadReason | None:
