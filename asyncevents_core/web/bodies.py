@@ -105,8 +105,10 @@ def _loaded(body: bytes) -> object:
         half = "\\u" in text and _HALF.search(json.dumps(plain, ensure_ascii=False))
     except RecursionError:
         raise _wrong("it is nested too deeply") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise _wrong(f"it is no JSON: {error}") from None
+    except ValueError:
+        raise _wrong("it has a number of too many digits") from None
     if half:
         raise _wrong(f"it has half of a surrogate pair, {ascii(half[0])[1:-1]}: no character")
     return plain
@@ -126,7 +128,7 @@ def _wrong(reason: str) -> Problem:
 
 
 def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+    raise _wrong(f"it is no JSON: {name} is no number")
 
 
 def _field_error(text: str) -> FieldError:

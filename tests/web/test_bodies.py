@@ -92,8 +92,20 @@ def test_what_is_said_twice_is_refused(client, text):
         (gzip.compress(json.dumps(wrapped()).encode()), "UTF-8"),
         (b"asyncEvent[event_name]=order.created", "it is no JSON: "),
         (b'{"asyncEvent": {', "line 1 column"),
+        (b'{"asyncEvent": {"jitter": NaN}}', "NaN is no number"),
+        (b'{"asyncEvent": {"store_id": ' + b"9" * 5000 + b"}}", "too many digits"),
+        (b"[" * 100_000, "nested too deeply"),
     ],
-    ids=["nothing", "another encoding", "compressed", "a form", "the half of it"],
+    ids=[
+        "nothing",
+        "another encoding",
+        "compressed",
+        "a form",
+        "the half of it",
+        "no number",
+        "a number that has no end",
+        "lists that have no end",
+    ],
 )
 def test_what_is_no_json(client, content, reason):
     (error,) = check(client.post("/async_event", content=content), 400)["errors"]
