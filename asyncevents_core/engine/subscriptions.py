@@ -17,8 +17,9 @@ from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
 )
+from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.engine.once import do_once
-from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound
+from asyncevents_core.errors import AccessDenied, IdempotencyConflict, InvalidValue, NotFound
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -39,8 +40,8 @@ def subscribe(
 ) -> Subscription:
     """Insert a subscription and return it; with `once`, or the one that was made before.
 
-    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
-    `AccessDenied`, `IdempotencyConflict`.
+    Raises `UnknownEvent`, `UnknownName`, `InvalidValue` for the tenant, `InvalidTarget`,
+    `InvalidOptions`, `InvalidSecret`, `AccessDenied`, `IdempotencyConflict`.
     """
     subscription = _checked(definitions, subscription, check)
     require_resources(definitions, [subscription.event_name], by)
@@ -192,6 +193,8 @@ def _checked(
     definitions: Definitions, subscription: NewSubscription, check: Check
 ) -> NewSubscription:
     definitions.get(subscription.event_name)
+    if mistake := tenant_mistake(subscription.tenant):
+        raise InvalidValue(mistake, field="tenant")
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
     return check(subscription)

@@ -9,9 +9,9 @@ from uuid import UUID
 from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.domain.token import (
     LONGEST_NAME,
-    LONGEST_TENANT,
     ApiToken,
     new_token,
     read_token,
@@ -94,12 +94,11 @@ def authenticate(ledger: Ledger, text: str) -> Actor | None:
 
 
 def _check(name: str, resources: Sequence[str], tenant: str | None, known: Collection[str]) -> None:
-    if not _is_name(name, LONGEST_NAME):
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         reason = f"a token's name has 1 to {LONGEST_NAME} characters that can be printed"
         raise InvalidValue(reason, field="name")
-    if tenant is not None and not _is_name(tenant, LONGEST_TENANT):
-        reason = f"a tenant has 1 to {LONGEST_TENANT} characters that can be printed"
-        raise InvalidValue(reason, field="tenant")
+    if mistake := tenant_mistake(tenant):
+        raise InvalidValue(mistake, field="tenant")
     if not resources:
         raise InvalidValue("a token needs at least one resource", field="resources")
     own = [one.value for one in Resource]
@@ -111,10 +110,6 @@ def _check(name: str, resources: Sequence[str], tenant: str | None, known: Colle
                 f"{', '.join([*own, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
                 field="resources",
             )
-
-
-def _is_name(text: str, longest: int) -> bool:
-    return 0 < len(text) <= longest and text.isprintable()
 
 
 def _entry(

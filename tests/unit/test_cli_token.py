@@ -54,6 +54,7 @@ def test_a_token_that_expires_and_is_bound(ready):
         (["x", "--resource", "view", "--tenant", ""], 1, "tenant"),
         (["a\nb", "--resource", "view"], 1, "that can be printed"),
         (["x", "--resource", "view", "--tenant", "a\tb"], 1, "that can be printed"),
+        (["x", "--resource", "view", "--tenant", "acme "], 1, "begin or end with a space"),
     ],
 )
 def test_tokens_are_checked(ready, arguments, code, text):

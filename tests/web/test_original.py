@@ -140,6 +140,8 @@ def test_a_tenant_that_is_no_number_has_no_store(client, tenant):
         ({"verification_token": "whsec_***"}, "verification_token", "base64"),
         ({"verification_token": 7}, "verification_token", "expected str"),
         ({"metadata": "htp"}, "metadata", "'http'"),
+        ({"tenant": "acme "}, "tenant", "begin or end with a space"),
+        ({"tenant": ""}, "tenant", "1 to 255"),
         ({"status": "perhaps"}, "status", "expected bool"),
         ({"store_id": -1}, "store_id", "0"),
         ({"store_id": "x"}, "store_id", "expected int"),
@@ -245,7 +247,7 @@ def test_a_list_without_criteria_is_everything(client):
     [
         ("searchCriteria[filter_groups][0][filters][0][field]", "nonsense"),
         ("searchCriteria[nonsense]", "1"),
-        ("searchCriteria[pageSize]", "0"),
+        ("searchCriteria[pageSize]", "-1"),
         ("searchCriteria[pageSize", "1"),
         ("searchCriteria[sortOrders][0][direction]", "UP"),
     ],

@@ -13,6 +13,7 @@ from asyncevents_core.domain.subscription import (
     RetryPolicy,
     SubscriptionStatus,
 )
+from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.structuring import DOTS
 from asyncevents_core.web.bodies import check_text, read_object
 from asyncevents_core.web.problems import FieldError, invalid
@@ -21,7 +22,6 @@ from asyncevents_core.web.schemas.stores import LARGEST_STORE, tenant_of
 WRAPPER: Final = "asyncEvent"
 DEFAULT_SINK: Final = "http"
 LONGEST_TARGET: Final = 2048
-LONGEST_TENANT: Final = 255
 LONGEST_SECRET: Final = 4096
 _LARGEST: Final = 2**31 - 1
 _LONGEST_DELAY: Final = 36_500 * 86_400.0
@@ -231,9 +231,10 @@ def _check(sent: AsyncEventInput) -> None:
         ("recipient_url", LONGEST_TARGET),
         ("verification_token", LONGEST_SECRET),
         ("metadata", 64),
-        ("tenant", LONGEST_TENANT),
     ):
         check_text(f"{WRAPPER}.{name}", getattr(sent, name), longest)
+    if mistake := tenant_mistake(sent.tenant):
+        raise invalid(FieldError(field=f"{WRAPPER}.tenant", reason=mistake))
     _check_number("store_id", sent.store_id, 0, LARGEST_STORE)
     _check_number("maximum_deaths", sent.maximum_deaths, 0, _LARGEST)
     _check_number("jitter", sent.jitter, 0, 1)
