@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -116,8 +117,15 @@ def _exactly(value: Any, kind: type) -> Any:
         except OverflowError:
             raise ValueError("it is too large") from None
     if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {value!r}")
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {_shown(value)}")
     return value
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, but of what is long or deep the beginning and the end."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxlong = short.maxother = 100
+    return short.repr(value)
 
 
 def _explain(error: Exception, path: str) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.errors import InvalidPayload
 from tests.web.serving import TARGET
 
 
@@ -375,3 +377,38 @@ def test_a_time_is_any_of_iso_8601(api, client, text):
         assert (str(before) in since, str(after) in since) == (False, True)
         assert (str(before) in until, str(after) in until) == (True, False)
     assert client.get("/dead_letters", params={"since": text, "until": text}).status_code == 200
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def text(levels):
+    return "[" * levels + "1" + "]" * levels
+
+
+def test_a_payload_as_deep_as_can_be_published_is_shown(api, client):
+    number = api.subscribe()
+    for levels in range(960, 1000, 4):
+        data = {"x": nested(levels)}
+        # A thread of its own: how deep it may be depends on how deep the caller is in calls.
+        with ThreadPoolExecutor() as thread:
+            publishing = thread.submit(api.events.publish, "order.created", data)
+        try:
+            published = publishing.result()
+        except InvalidPayload:
+            break
+        listed = client.get("/events", params={"limit": 1})
+        assert listed.status_code == 200, levels
+        assert f'"data":{{"x":{text(levels)}}}' in listed.text
+        assert client.get(f"/events/{published}").status_code == 200
+        data = f'{{"x":{text(levels - 60)}}}'
+        sent = client.post(f"/async_event/{number}/test", content=f'{{"data":{data}}}')
+        shown = client.get(f"/traces/{sent.json()['uuid']}")
+        assert shown.status_code == 200, levels
+        assert data in shown.text
+    else:
+        pytest.fail("nothing was too deep")

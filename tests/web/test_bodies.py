@@ -128,8 +128,22 @@ def test_a_store_may_be_a_text_of_digits(client):
         assert refused["errors"][0]["field"] == "asyncEvent.store_id"
 
 
+def test_what_is_wrong_is_quoted_in_part(client):
+    refused = client.post("/async_event", json=wrapped(status="x" * 100_000))
+    assert "expected bool, got str: 'xxx" in check(refused, 400)["detail"]
+    assert len(refused.content) < 2_000
+
+
 def test_every_mistake_of_a_configuration_is_named(client):
     wrong = {"MAXIMUM_DEATHS": -1, "NONSENSE": None, "INDEXING_ENABLED": None, "LOG_LIFETIME": 1}
     problem = check(client.patch("/configuration", json=wrong), 400)
     fields = [one["field"] for one in problem["errors"]]
     assert fields == ["MAXIMUM_DEATHS", "NONSENSE", "LOG_LIFETIME"]
+
+
+def test_lists_as_deep_as_can_be_read_are_refused_where_none_is_wanted(client):
+    for levels in range(900, 1000):
+        deep = "[" * levels + "]" * levels
+        body = f'{{"asyncEvent": {{"schedule": [{deep}], "status": {deep}}}}}'
+        check(client.post("/async_event", content=body), 400)
+        check(client.patch("/configuration", content=f'{{"MAXIMUM_DEATHS": {deep}}}'), 400)
