@@ -34,7 +34,8 @@ class TextFormatter(logging.Formatter):
         """Return one record as a line, followed by its traceback if it has one."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
         fields = "".join(f"  {name}={value}" for name, value in _fields(record).items())
-        line = f"{at} {record.levelname:<7} {record.name}  {record.getMessage()}{fields}"
+        text = _on_one_line(f"{record.getMessage()}{fields}")
+        line = f"{at} {record.levelname:<7} {record.name}  {text}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
@@ -55,6 +56,13 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str)
+
+
+def _on_one_line(text: str) -> str:
+    """Escape what cannot be printed: what clients send must not look like a line of its own."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

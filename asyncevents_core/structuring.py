@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -112,10 +113,20 @@ def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
 
 def _exactly(value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError("it is too large") from None
     if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {value!r}")
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {_shown(value)}")
     return value
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, but of what is long or deep the beginning and the end."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxlong = short.maxother = 100
+    return short.repr(value)
 
 
 def _explain(error: Exception, path: str) -> list[str]:

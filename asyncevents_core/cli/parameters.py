@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from typing import Any, Final
 
@@ -19,6 +20,15 @@ def row_id(text: Any) -> int:
     if abs(found) > _LARGEST_ID:
         raise click.BadParameter(f"{text} is no id")
     return found
+
+
+def network(text: Any) -> str:
+    """Check an address, or a network such as 10.0.0.0/8."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no address and no network") from None
+    return str(text)
 
 
 class Number(click.FloatRange):

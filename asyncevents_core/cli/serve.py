@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.parameters import network
 from asyncevents_core.errors import MissingExtra
 from asyncevents_core.logs import Format, configure_logging
 
@@ -19,7 +20,9 @@ from asyncevents_core.logs import Format, configure_logging
     "--trusted-proxy",
     "proxies",
     multiple=True,
-    help="Address of a reverse proxy whose X-Forwarded-… headers count; may be repeated.",
+    type=network,
+    metavar="ADDRESS",
+    help="Address, or network, of reverse proxies whose X-Forwarded-… headers count; repeat it.",
 )
 @click.option("--log-format", default="text", type=click.Choice(["text", "json"]))
 @click.option(

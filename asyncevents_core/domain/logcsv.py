@@ -15,6 +15,9 @@ COLUMNS: Final = (
     "http_status", "recipient_url", "created", "duration", "response",
 )  # fmt: skip
 
+_BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+"""What begins a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
+
 
 def header() -> bytes:
     """Return the line of names."""
@@ -46,7 +49,7 @@ def _row(one: LogRow) -> Sequence[object]:
 
 def _harmless(text: str) -> str:
     """Keep spreadsheets from taking what a recipient answered for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(_BEGINNINGS) else text
 
 
 def _lines(rows: Sequence[Sequence[object]]) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 from attrs import field, frozen
 
 from asyncevents_core.domain.delivery import DeadReason
+from asyncevents_core.domain.envelope import to_datetime
 
 
 @frozen(kw_only=True)
@@ -53,13 +54,15 @@ class DeadFilter:
             "event": self.event_name,
             "subscription": self.subscription_id,
             "reason": self.reason,
-            "since": self.since,
-            "until": self.until,
             "tenant": self.tenant,
         }
-        words = [f"{name} {value}" for name, value in given.items() if value is not None]
         kind = "all deliveries, those that arrived too," if self.delivered else "all dead letters"
-        return kind + (f" of {', '.join(words)}" if words else "")
+        if words := [f"{name} {value}" for name, value in given.items() if value is not None]:
+            kind += f" of {', '.join(words)}"
+        for name, bound in (("since", self.since), ("until", self.until)):
+            if bound is not None:
+                kind += f", {name} {to_datetime(bound):%Y-%m-%d %H:%M:%S} UTC"
+        return kind
 
 
 @frozen(kw_only=True)

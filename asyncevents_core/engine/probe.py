@@ -16,7 +16,9 @@ from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.engine.publish import PublishRules
+from asyncevents_core.engine.subscriptions import require_resources
 from asyncevents_core.errors import NotFound, PayloadTooLarge, ReplayRefused
+from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 
@@ -27,13 +29,15 @@ def send_test_event(
     *,
     rules: PublishRules,
     by: Actor,
+    definitions: Definitions,
     once: Once | None = None,
 ) -> UUID:
     """Send `data` to one subscription as its event; return the id of the delivery, to trace.
 
     A worker delivers it, within a second or so. Nobody else receives it, and no service is
-    called. Raises `NotFound`, `ReplayRefused` where the subscription is disabled,
-    `InvalidPayload`, `PayloadTooLarge`.
+    called. `definitions` say which resources of the event `by` needs. Raises `NotFound`,
+    `AccessDenied`, `ReplayRefused` where the subscription is disabled, `InvalidPayload`,
+    `PayloadTooLarge`.
     """
     content = to_json(data)
     if len(content) > rules.max_payload_bytes:
@@ -45,6 +49,7 @@ def send_test_event(
     def insert(tx: LedgerTransaction) -> str:
         found = tx.lock_subscription(subscription_id)
         subscription = _usable(found, subscription_id, by)
+        require_resources(definitions, [subscription.event_name], by)
         event = _event(event_id, subscription, content, rules.source, tx.now())
         tx.insert_events([event], due_in=0.0)
         tx.lock_events([event_id])

@@ -16,6 +16,7 @@ from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
@@ -120,8 +121,8 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
             f"{rules.max_payload_bytes:,} (MAX_PAYLOAD_BYTES). Publish an id and let a service "
             "load the rest"
         )
-    if request.tenant is not None and not 0 < len(request.tenant) <= LONGEST_EVENT_ID:
-        raise InvalidPayload(f"{request.name}: tenant must have 1 to 255 characters")
+    if mistake := tenant_mistake(request.tenant):
+        raise InvalidPayload(f"{request.name}: {mistake}")
     event_id, occurred_at = uuid7(), time.time_ns() // 1000
     body: bytes | None = None
     if definition.service is None:

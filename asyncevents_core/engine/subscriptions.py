@@ -17,8 +17,9 @@ from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
 )
+from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.engine.once import do_once
-from asyncevents_core.errors import AccessDenied, NotFound
+from asyncevents_core.errors import AccessDenied, IdempotencyConflict, InvalidValue, NotFound
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -39,11 +40,11 @@ def subscribe(
 ) -> Subscription:
     """Insert a subscription and return it; with `once`, or the one that was made before.
 
-    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
-    `AccessDenied`, `IdempotencyConflict`.
+    Raises `UnknownEvent`, `UnknownName`, `InvalidValue` for the tenant, `InvalidTarget`,
+    `InvalidOptions`, `InvalidSecret`, `AccessDenied`, `IdempotencyConflict`.
     """
     subscription = _checked(definitions, subscription, check)
-    _allow(definitions, [subscription.event_name], by)
+    require_resources(definitions, [subscription.event_name], by)
     _allow_tenant(subscription.tenant, by)
     entry_id = uuid7()
     # Without a key one of our own: a commit whose fate is unknown is run again.
@@ -68,7 +69,13 @@ def subscribe(
 
     def work(tx: LedgerTransaction) -> Subscription:
         made = int(do_once(tx, request, lambda: insert(tx)))
-        return _found(tx.lock_subscription(made), made, by)
+        try:
+            return _found(tx.lock_subscription(made), made, by)
+        except NotFound:
+            raise IdempotencyConflict(
+                f"this idempotency key made subscription {made}, which was deleted since: "
+                "send a new key to make another one"
+            ) from None
 
     return ledger.run(work)
 
@@ -99,7 +106,7 @@ def change(
             return found
         if evolve(new, status=old.status) != old:
             new = _checked(definitions, new, check)
-        _allow(definitions, [old.event_name, new.event_name], by)
+        require_resources(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
         tx.update_subscription(subscription_id, new)
         tx.write_audit(
@@ -139,7 +146,7 @@ def set_status(
     def work(tx: LedgerTransaction) -> None:
         found = [_found(tx.lock_subscription(one), one, by) for one in wanted]
         if definitions is not None:
-            _allow(definitions, [one.event_name for one in found], by)
+            require_resources(definitions, [one.event_name for one in found], by)
         changed = [one for one in found if one.status is not status]
         if not changed:
             return
@@ -186,12 +193,14 @@ def _checked(
     definitions: Definitions, subscription: NewSubscription, check: Check
 ) -> NewSubscription:
     definitions.get(subscription.event_name)
+    if mistake := tenant_mistake(subscription.tenant):
+        raise InvalidValue(mistake, field="tenant")
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
     return check(subscription)
 
 
-def _allow(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
+def require_resources(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
     """Raise `AccessDenied` unless `by` has all resources of these events.
 
     An event that is defined no more has none: its subscriptions can be cleared away.

@@ -9,7 +9,13 @@ from uuid import UUID
 from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.token import LONGEST_NAME, ApiToken, new_token, read_token
+from asyncevents_core.domain.tenant import tenant_mistake
+from asyncevents_core.domain.token import (
+    LONGEST_NAME,
+    ApiToken,
+    new_token,
+    read_token,
+)
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.errors import InvalidValue, NotFound, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -88,10 +94,11 @@ def authenticate(ledger: Ledger, text: str) -> Actor | None:
 
 
 def _check(name: str, resources: Sequence[str], tenant: str | None, known: Collection[str]) -> None:
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InvalidValue(f"a token's name has 1 to {LONGEST_NAME} characters", field="name")
-    if tenant is not None and not 0 < len(tenant) <= 255:
-        raise InvalidValue("a tenant has 1 to 255 characters", field="tenant")
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        reason = f"a token's name has 1 to {LONGEST_NAME} characters that can be printed"
+        raise InvalidValue(reason, field="name")
+    if mistake := tenant_mistake(tenant):
+        raise InvalidValue(mistake, field="tenant")
     if not resources:
         raise InvalidValue("a token needs at least one resource", field="resources")
     own = [one.value for one in Resource]

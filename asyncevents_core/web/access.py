@@ -30,7 +30,12 @@ def needs(resource: Resource, *, unbound: bool = False) -> dict[str, object]:
 
 
 async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Let the request pass, or raise a `Problem` (401, 403). Sets the actor in its state."""
+    """Let the request pass, or raise a `Problem` (401, 403). Sets the actor in its state.
+
+    OPTIONS, which tells the methods of a route, passes.
+    """
+    if connection.scope.get("method") == "OPTIONS":
+        return
     resource = handler.opt.get(RESOURCE)
     if resource == PUBLIC:
         return

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from litestar import Litestar, Router, get
+from litestar import Litestar, Router, get, head
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.routes import HTTPRoute
 from litestar.stores.memory import MemoryStore
 from litestar.types import Message, Scope
 
@@ -64,6 +65,7 @@ def create_app(runtime: Runtime) -> Litestar:
     return Litestar(
         route_handlers=[
             health,
+            health_head,
             *documentation.HANDLERS,
             Router(
                 BASE,
@@ -109,6 +111,16 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@head(
+    "/health",
+    opt={RESOURCE: PUBLIC, _UNLIMITED: True},
+    include_in_schema=False,
+    sync_to_thread=False,
+)
+def health_head() -> None:
+    """Tell the same to those that ask for no more."""
+
+
 def _backend(state: State) -> Backend:
     found: Backend = state.backend
     return found
@@ -141,7 +153,14 @@ def _cors(settings: Settings) -> CORSConfig | None:
     return CORSConfig(
         allow_origins=list(settings.web_cors_origins),
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
-        expose_headers=["X-Request-ID"],
+        expose_headers=[
+            "X-Request-ID",
+            "Retry-After",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
+            "Content-Disposition",
+        ],
     )
 
 
@@ -153,4 +172,15 @@ async def _before_send(message: Message, scope: Scope) -> None:
         headers.setdefault(name, value)
     if scope["path"].startswith(documentation.PATH):
         headers["Content-Security-Policy"] = documentation.POLICY
+    if scope.get("method") == "OPTIONS" and "allow" in headers:
+        headers["Allow"] = ", ".join(_methods(scope))
     headers["X-Request-ID"] = id_of(scope)
+
+
+def _methods(scope: Scope) -> list[str]:
+    """Return all methods of a path; Litestar tells those of the first of its handlers only."""
+    template = scope["path_template"]
+    routes = [one for one in scope["litestar_app"].routes if isinstance(one, HTTPRoute)]
+    return sorted(
+        {method for one in routes if one.path_format == template for method in one.methods}
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+import re
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
 
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
@@ -12,9 +13,11 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from asyncevents_core.structuring import structure
-from asyncevents_core.web.problems import FieldError, invalid
+from asyncevents_core.web.problems import FieldError, Problem, invalid
 
 T = TypeVar("T")
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Readable(Protocol):
@@ -36,13 +39,7 @@ class StrictBody(AbstractDTO[R]):
 
     def decode_bytes(self, value: bytes) -> R:
         """Read the bytes of a request's body. Raises a `Problem`."""
-        try:
-            plain = json.loads(value, parse_constant=_no_constant)
-        except RecursionError:
-            raise invalid(FieldError(field="body", reason="it is nested too deeply")) from None
-        except ValueError as error:
-            raise invalid(FieldError(field="body", reason=f"it is no JSON: {error}")) from None
-        read: R = self.model_type.read(plain)
+        read: R = self.model_type.read(_loaded(value))
         return read
 
     @classmethod
@@ -97,8 +94,41 @@ def check_text(field: str, text: str | None, longest: int) -> None:
         raise invalid(FieldError(field=field, reason="it has characters that cannot be printed"))
 
 
+def _loaded(body: bytes) -> object:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _wrong("it is no UTF-8: send JSON, not compressed") from None
+    try:
+        plain = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
+        # Half of a pair comes as an escape only, which the text itself does not show.
+        half = "\\u" in text and _HALF.search(json.dumps(plain, ensure_ascii=False))
+    except RecursionError:
+        raise _wrong("it is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise _wrong(f"it is no JSON: {error}") from None
+    except ValueError:
+        raise _wrong("it has a number of too many digits") from None
+    if half:
+        raise _wrong(f"it has half of a surrogate pair, {ascii(half[0])[1:-1]}: no character")
+    return plain
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _wrong(f"an object has {name!a} twice")
+        found[name] = value
+    return found
+
+
+def _wrong(reason: str) -> Problem:
+    return invalid(FieldError(field="body", reason=reason))
+
+
 def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+    raise _wrong(f"it is no JSON: {name} is no number")
 
 
 def _field_error(text: str) -> FieldError:

@@ -35,6 +35,16 @@ class PagePlugin(OpenAPIRenderPlugin):
         return page.replace(b'"docs/', b'"') if asked.endswith(b"/") else page
 
 
+class DocumentPlugin(JsonRenderPlugin):
+    """Renders the document; where the API is mounted, it says where."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """Return the document."""
+        root = request.scope.get("root_path", "").rstrip("/")
+        servers = [{"url": root or "/"}]
+        return super().render(request, {**openapi_schema, "servers": servers})
+
+
 class DescribedSchemas(AttrsSchemaPlugin):
     """Describes classes by their docstrings, and by the ``EXAMPLE`` of those that have one."""
 
@@ -73,7 +83,7 @@ def openapi() -> OpenAPIConfig:
         use_handler_docstrings=True,
         description="Subscriptions to events, their deliveries, and what became of them.",
         path=PATH,
-        render_plugins=[PagePlugin(path="/"), JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[PagePlugin(path="/"), DocumentPlugin(path="/openapi.json")],
         components=Components(
             security_schemes={
                 "token": SecurityScheme(

@@ -31,6 +31,6 @@ def provide_log_filter(
         event_name=checked_name("event_name", event_name),
         tenant=actor.tenant,
         delivered=success,
-        since=instant(since),
-        until=instant(until),
+        since=instant("since", since),
+        until=instant("until", until),
     )

@@ -13,6 +13,7 @@ from asyncevents_core.domain.once import Once
 from asyncevents_core.errors import NotFound
 from asyncevents_core.web.access import actor_of
 from asyncevents_core.web.bodies import check_text
+from asyncevents_core.web.problems import FieldError, invalid
 
 LARGEST_ID: Final = 2**63 - 1
 LONGEST_PAGE: Final = 500
@@ -24,7 +25,10 @@ Flag = FromQuery[bool]
 BeforeUuid = FromQuery[UUID | None]
 Id = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID)]
 Name = Annotated[str | None, QueryParameter(min_length=1, max_length=255)]
-Time = Annotated[datetime | None, QueryParameter(description="ISO 8601; by default UTC.")]
+Time = Annotated[
+    str | None,
+    QueryParameter(description="A date, or a date and a time, in ISO 8601; by default UTC."),
+]
 Key = Annotated[
     str | None,
     HeaderParameter(
@@ -52,12 +56,17 @@ def row_id(number: int, what: str) -> int:
     return number
 
 
-def instant(at: datetime | None) -> int | None:
-    """Return a time in microseconds since the epoch."""
-    if at is None:
+def instant(field: str, text: str | None) -> int | None:
+    """Return a time in microseconds since the epoch. Raises a `Problem`."""
+    if text is None:
         return None
-    aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1_000_000)
+    try:
+        at = datetime.fromisoformat(text)
+        aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        return round(aware.astimezone(UTC).timestamp() * 1_000_000)
+    except (ValueError, OverflowError):
+        reason = f"{text!r} is no ISO 8601 time: 2026-11-25, or 2026-11-25T13:45:00Z"
+        raise invalid(FieldError(field=field, reason=reason)) from None
 
 
 def checked_name(field: str, text: str | None) -> str | None:

@@ -15,12 +15,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from asyncevents_core import errors
-from asyncevents_core.web.request_ids import id_of
+from asyncevents_core.web.request_ids import id_of, log_unrouted
 from asyncevents_core.web.search_criteria import CriteriaError
 
 logger = logging.getLogger("asyncevents.web")
 
 MEDIA_TYPE: Final = "application/problem+json"
+_LIMIT: Final = "RateLimit-Limit"
 _RESET: Final = "RateLimit-Reset"
 _URN: Final = "urn:asyncevents:problem:"
 
@@ -111,24 +112,45 @@ def _of_error(error: Exception) -> Problem | None:
     return None
 
 
-def _field(one: Mapping[str, Any]) -> str:
-    """Return the name of a field that Litestar complains about; it calls the body ``data``."""
-    key = str(one.get("key", ""))
-    return "body" if key == "data" else key
+_NAMES: Final = {"data": "body", "idempotency_key": "Idempotency-Key"}
+"""What Litestar calls by the names of parameters, as clients know it."""
 
 
-def _of_http(error: HTTPException) -> Problem:
-    fields: tuple[FieldError, ...] = ()
-    detail = error.detail
+def _field_error(one: Mapping[str, Any]) -> FieldError:
+    """Return what Litestar complains about; of what is missing it says the name only."""
+    key, message = str(one.get("key", "")), str(one.get("message", ""))
+    reason = "it is missing" if message == repr(key) else message
+    return FieldError(field=_NAMES.get(key, key), reason=reason)
+
+
+def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Problem:
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        fields = tuple(
-            FieldError(field=_field(one), reason=str(one.get("message", ""))) for one in error.extra
-        )
-        detail = "; ".join(f"{one.field}: {one.reason}" for one in fields) or detail
+        fields = tuple(_field_error(one) for one in error.extra)
+        if fields:
+            return invalid(*fields)
     headers = dict(error.headers or {})
     if _RESET in headers:
         headers["Retry-After"] = headers[_RESET]
-    return Problem(error.status_code, detail, fields=fields, headers=headers)
+    return Problem(error.status_code, _explained(request, error, headers), headers=headers)
+
+
+def _explained(
+    request: Request[Any, Any, Any], error: HTTPException, headers: Mapping[str, str]
+) -> str:
+    """Return what Litestar's error means here, and what to do."""
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return "there is no such route: /rest/docs shows them all"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"not with this method, but with {headers.get('allow')}"
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            most = request.app.request_max_body_size
+            return f"the body has more than {most} bytes, which WEB_MAX_BODY_BYTES allows"
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            allowed, wait = headers.get(_LIMIT), headers.get(_RESET)
+            requests = "request" if allowed == "1" else "requests"
+            return f"more than {allowed} {requests} a minute from this address: wait {wait} seconds"
+    return error.detail
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -136,13 +158,14 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     if isinstance(error, Problem):
         problem = error
     elif isinstance(error, HTTPException):
-        problem = _of_http(error)
+        problem = _of_http(request, error)
     else:
         found = _of_error(error)
         if found is None:
             logger.error("a request failed", exc_info=error)
             found = Problem(500, "something went wrong here; the log says what")
         problem = found
+    log_unrouted(request.scope, problem.status)
     return _response(request, problem)
 
 

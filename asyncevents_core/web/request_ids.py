@@ -18,6 +18,7 @@ logger = logging.getLogger("asyncevents.web.requests")
 
 HEADER: Final = b"x-request-id"
 _STATE: Final = "request_id"
+_ROUTED: Final = "request_is_routed"
 _SHAPE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _current: ContextVar[str | None] = ContextVar("asyncevents_request_id", default=None)
 
@@ -41,6 +42,7 @@ class RequestIds(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on."""
         id_of(scope)
+        scope["state"][_ROUTED] = True
         begun = time.monotonic()
         status = 0
 
@@ -53,17 +55,27 @@ class RequestIds(ASGIMiddleware):
         try:
             await next_app(scope, receive, note)
         finally:
-            actor = scope["state"].get("actor")
-            logger.info(
-                "request",
-                extra={
-                    "method": scope.get("method"),
-                    "path": scope["path"],
-                    "status": status,
-                    "seconds": round(time.monotonic() - begun, 4),
-                    "who": None if actor is None else actor.who,
-                },
-            )
+            _log(scope, status, time.monotonic() - begun)
+
+
+def log_unrouted(scope: Scope, status: int) -> None:
+    """Log a request that no route took: it never came to `RequestIds`."""
+    if _ROUTED not in scope["state"]:
+        _log(scope, status, 0.0)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    actor = scope["state"].get("actor")
+    logger.info(
+        "request",
+        extra={
+            "method": scope.get("method"),
+            "path": scope["path"],
+            "status": status,
+            "seconds": round(seconds, 4),
+            "who": None if actor is None else actor.who,
+        },
+    )
 
 
 class RequestIdFilter(logging.Filter):

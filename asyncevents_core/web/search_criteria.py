@@ -21,7 +21,7 @@ CONDITIONS: Final = (
 MOST_FILTERS: Final = 100
 LARGEST: Final = 2**31 - 1
 
-_KEY: Final = re.compile(r"([A-Za-z_]+)((?:\[[^\[\]]*\])*)")
+_KEY: Final = re.compile(r"[A-Za-z_]+((?:\[[^\[\]]*\])*)")
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -101,7 +101,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> SearchCriteria:
     for key, value in pairs:
         path = _path(key)
         match path:
-            case None | []:  # nothing of ours, or `searchCriteria=all`
+            case None | [] | [""]:  # nothing of ours, `searchCriteria=all`, `searchCriteria[]`
                 continue
             case ["filter_groups", group, "filters", number, "field" | "value" | "condition_type"]:
                 place = (_index(group, key), _index(number, key))
@@ -109,7 +109,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> SearchCriteria:
             case ["sort_orders", number, "field" | "direction"]:
                 orders.setdefault(_index(number, key), {"key": _stem(key)})[path[-1]] = value
             case ["page_size" | "current_page"]:
-                numbers[path[0]] = _positive(value, key)
+                numbers[path[0]] = _count(value, key)
             case _:
                 raise CriteriaError(key, "there is no such search criterion")
     if len(filters) > MOST_FILTERS:
@@ -117,19 +117,23 @@ def parse(pairs: Iterable[tuple[str, str]]) -> SearchCriteria:
     return SearchCriteria(
         groups=_groups(filters),
         sort_orders=tuple(_order(orders[number]) for number in sorted(orders)),
-        page_size=numbers.get("page_size"),
+        # As in Magento 0 is no limit.
+        page_size=numbers.get("page_size") or None,
         current_page=numbers.get("current_page"),
     )
 
 
 def _path(key: str) -> list[str] | None:
     """Return the parts in brackets, in snake_case; None if the key is not of search criteria."""
-    found = _KEY.fullmatch(key)
-    if found is None or _snake(found[1]) != PREFIX:
-        if _snake(key.partition("[")[0]) == PREFIX:
-            raise CriteriaError(key, "its brackets do not match")
+    name = key.partition("[")[0]
+    if _snake(name) != PREFIX:
+        if name.replace("_", "").lower() == PREFIX.replace("_", ""):
+            raise CriteriaError(key, "write it searchCriteria or search_criteria")
         return None
-    return [_snake(part) for part in _PART.findall(found[2])]
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise CriteriaError(key, "its brackets do not match")
+    return [_snake(part) for part in _PART.findall(found[1])]
 
 
 def _snake(text: str) -> str:
@@ -142,10 +146,10 @@ def _index(text: str, key: str) -> int:
     return int(text)
 
 
-def _positive(text: str, key: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= LARGEST:
+def _count(text: str, key: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST:
         return int(text)
-    raise CriteriaError(key, f"{text!r} is no whole number from 1 to {LARGEST}")
+    raise CriteriaError(key, f"{text!r} is no whole number from 0 to {LARGEST}")
 
 
 def _stem(key: str) -> str:

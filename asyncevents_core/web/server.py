@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -21,6 +22,17 @@ _GRACE: Final = 30
 
 class _Server(uvicorn.Server):
     """Ends with exit code 0 when it is told to: uvicorn's own raises the signal once more."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at a second Ctrl-C at once."""
+        told = self.should_exit
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            logger.warning("stopping at once: requests under way are cut off")
+            # What it says of them is no news then.
+            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+        elif not told:
+            logger.info("stopping", extra={"grace_seconds": _GRACE})
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -37,8 +49,9 @@ class _Server(uvicorn.Server):
 def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = ()) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may finish within 30 seconds.
 
-    Port 0 stands for a free one; the log says which. `proxies` are addresses whose
-    ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed. Raises `OSError`.
+    A second SIGINT cuts them off. Port 0 stands for a free one; the log says which. `proxies`
+    are addresses and networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed.
+    Raises `OSError`.
     """
     for handler in logging.getLogger().handlers:
         handler.addFilter(RequestIdFilter())

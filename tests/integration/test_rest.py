@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -196,3 +197,27 @@ def test_sigterm_ends_it(served):
     requests = [json.loads(line) for line in served.lines]
     assert "/rest/V1/async_events" in [one.get("path") for one in requests]
     assert not [line for line in served.lines if served.token in line]
+
+
+def test_a_second_ctrl_c_ends_it_at_once(served):
+    port = int(served.address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        # A request whose body never comes: it is under way until the grace is over.
+        client.sendall(
+            b"POST /rest/V1/async_event HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+            b"Authorization: Bearer " + served.token.encode() + b"\r\n\r\n{"
+        )
+        served.ask("GET", "/async_events")
+        served.process.send_signal(signal.SIGINT)
+        eventually(lambda: any('"stopping"' in one for one in served.lines), what="the first")
+        assert served.process.poll() is None
+        served.process.send_signal(signal.SIGINT)
+        assert served.process.wait(PATIENCE) == 0
+    eventually(lambda: any("stopped" in one for one in served.lines), what="the end of the log")
+    told = [json.loads(line)["message"] for line in served.lines]
+    assert [one for one in told if one != "request"] == [
+        "stopping",
+        "stopping at once: requests under way are cut off",
+        "stopped",
+    ]
+    assert "Traceback" not in "".join(served.lines)

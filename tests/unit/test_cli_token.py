@@ -52,6 +52,9 @@ def test_a_token_that_expires_and_is_bound(ready):
         (["", "--resource", "view"], 1, "name"),
         (["x", "--resource", "view", "--days", "0"], 2, "--days"),
         (["x", "--resource", "view", "--tenant", ""], 1, "tenant"),
+        (["a\nb", "--resource", "view"], 1, "that can be printed"),
+        (["x", "--resource", "view", "--tenant", "a\tb"], 1, "that can be printed"),
+        (["x", "--resource", "view", "--tenant", "acme "], 1, "begin or end with a space"),
     ],
 )
 def test_tokens_are_checked(ready, arguments, code, text):
@@ -97,3 +100,9 @@ def test_serve_names_an_address_that_is_taken(ready):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port}" in ready("serve", "--port", str(port), code=1).output
+
+
+@pytest.mark.parametrize("proxy", ["proxy.internal", "*", "10.0.0.1/8", "10.0.0", ""])
+def test_serve_wants_addresses_of_proxies(ready, proxy):
+    output = ready("serve", "--trusted-proxy", proxy, code=2).output
+    assert "is no address and no network" in output

@@ -62,3 +62,11 @@ def test_what_the_client_of_elasticsearch_warns_of_is_left_to_who_called_it(caps
     configure_logging("text", "info")
     logging.getLogger("elastic_transport.transport").warning("retrying after failure")
     assert capsys.readouterr().err == ""
+
+
+def test_text_is_one_line_whatever_a_client_sent(capsys):
+    configure_logging("text", "info")
+    log = logging.getLogger("asyncevents.test")
+    log.info("request\x1b[2J", extra={"path": "/a\n12:00 INFO  forged\u2028", "at": 'C:\\ü "x"'})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith('request\\x1b[2J  path=/a\\n12:00 INFO  forged\\u2028  at=C:\\ü "x"')

@@ -59,7 +59,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
     ("GET", "/tokens"): ({"manage", ALL}, None, 200, 403),
     ("DELETE", "/tokens/{token_id:uuid}"): ({"manage", ALL}, None, 204, 403),
 }
-PUBLIC = {("GET", "/health")}
+PUBLIC = {("GET", "/health"), ("HEAD", "/health")}
 RESOURCES = [*map(str, Resource), ALL, "sales"]
 
 
@@ -216,9 +216,11 @@ def test_who_changes_a_subscription_needs_them_too(api):
         client.patch(f"/async_event/{number}", json=away),
         client.delete(f"/async_event/{number}"),
         client.post("/async_events/status", json={"subscription_ids": [number], "status": False}),
+        client.post(f"/async_event/{number}/test", json={}),
     ):
         assert answer.status_code == 403, answer.text
         assert "finance" in answer.json()["message"]
+    assert not client.get("/events").json()["items"]
     assert [one.event_name for one in api.events.subscriptions()] == [
         "order.secret",
         "order.created",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.errors import InvalidPayload
 from tests.web.serving import TARGET
 
 
@@ -246,13 +248,15 @@ def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
 
 def test_the_log_as_csv(api, client):
     number = api.subscribe()
-    ids = [api.deliver(number, response=text) for text in ("=1+1", 'a "quote",\nand more', "ž")]
+    ids = [
+        api.deliver(number, response=text) for text in ("=1+1", 'a "quote",\nand more', "ž", "\n@x")
+    ]
     answer = client.get("/logs/export")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert "attachment" in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
     assert [one["uuid"] for one in rows] == [str(one) for one in reversed(ids)]
-    assert [one["response"] for one in rows] == ["ž", 'a "quote",\nand more', "'=1+1"]
+    assert [one["response"] for one in rows] == ["'\n@x", "ž", 'a "quote",\nand more', "'=1+1"]
     assert {one["success"] for one in rows} == {"1"}
     none = client.get("/logs/export", params={"event_name": "nothing"}).text
     assert none.startswith("log_id,uuid,")
@@ -358,3 +362,53 @@ def test_every_change_is_audited(api, client):
     assert "hidden" not in answer.text
     page = client.get("/audit", params={"limit": 2}).json()
     assert page["next"] == page["items"][-1]["id"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1970-01-03", "1970-01-03 00:00", "1970-01-03T01:00:00+01:00", "19700103T000000Z"]
+)
+def test_a_time_is_any_of_iso_8601(api, client, text):
+    number = api.subscribe()
+    day = 86_400 * 1_000_000
+    before, after = (api.deliver(number, started_at=days * day) for days in (1, 2))
+    for path in ("/logs", "/logs/export"):
+        since = client.get(path, params={"since": text}).text
+        until = client.get(path, params={"until": text}).text
+        assert (str(before) in since, str(after) in since) == (False, True)
+        assert (str(before) in until, str(after) in until) == (True, False)
+    assert client.get("/dead_letters", params={"since": text, "until": text}).status_code == 200
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def text(levels):
+    return "[" * levels + "1" + "]" * levels
+
+
+def test_a_payload_as_deep_as_can_be_published_is_shown(api, client):
+    number = api.subscribe()
+    for levels in range(960, 1000, 4):
+        data = {"x": nested(levels)}
+        # A thread of its own: how deep it may be depends on how deep the caller is in calls.
+        with ThreadPoolExecutor() as thread:
+            publishing = thread.submit(api.events.publish, "order.created", data)
+        try:
+            published = publishing.result()
+        except InvalidPayload:
+            break
+        listed = client.get("/events", params={"limit": 1})
+        assert listed.status_code == 200, levels
+        assert f'"data":{{"x":{text(levels)}}}' in listed.text
+        assert client.get(f"/events/{published}").status_code == 200
+        data = f'{{"x":{text(levels - 60)}}}'
+        sent = client.post(f"/async_event/{number}/test", content=f'{{"data":{data}}}')
+        shown = client.get(f"/traces/{sent.json()['uuid']}")
+        assert shown.status_code == 200, levels
+        assert data in shown.text
+    else:
+        pytest.fail("nothing was too deep")

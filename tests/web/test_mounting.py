@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -60,6 +61,10 @@ def test_an_example(example):
         assert missing.headers["content-type"] == "application/problem+json"
         assert httpx.get(f"{base}/events").status_code == 401
         assert httpx.get(f"{address}/events/health").json() == {"status": "ok"}
+        document = httpx.get(f"{address}/events/rest/docs/openapi.json").json()
+        (server,) = document["servers"]
+        listed = urljoin(address, server["url"]) + "/rest/V1/events"
+        assert httpx.get(listed, headers=headers).json()["items"] == [published]
 
 
 def test_without_the_extra(monkeypatch):

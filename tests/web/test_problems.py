@@ -48,6 +48,9 @@ def test_every_error_is_a_problem(api):
         ("/logs", "event_name", "a\x00b"),
         ("/logs", "success", "perhaps"),
         ("/logs", "since", "yesterday"),
+        ("/logs", "until", "2026-13-01"),
+        ("/dead_letters", "since", "\ud7ff"),
+        ("/dead_letters", "until", "10000-01-01"),
         ("/events", "before", "x"),
         ("/dead_letters", "reason", "tired"),
     ],
@@ -196,3 +199,76 @@ def test_a_refused_request_does_not_use_its_key_up(api):
     assert (
         client.post("/async_event", json={"asyncEvent": fields}, headers=keyed).status_code == 200
     )
+
+
+# -- what there is not ------------------------------------------------------------------------
+
+
+def test_a_path_that_leads_nowhere_says_where_the_routes_are(api):
+    problem = check(api.client("manage").get("/nothing"), 404)
+    assert "/rest/docs" in problem["detail"]
+
+
+def test_another_method_says_which_are_taken(api):
+    answer = api.client("manage").put("/async_events", json={})
+    assert "GET" in check(answer, 405)["detail"]
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS"}
+
+
+def test_options_tell_the_methods_to_everybody(api):
+    for client in (api.client(), api.client("view")):
+        answer = client.options("/async_event/1")
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert set(answer.headers["allow"].split(", ")) == {
+            "GET", "PUT", "PATCH", "DELETE", "OPTIONS",
+        }  # fmt: skip
+
+
+def test_a_load_balancer_may_ask_for_the_head_only(api):
+    answer = api.client().head(f"{api.address}/health")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_limits_are_told(serve):
+    api = serve(WEB_MAX_BODY_BYTES=1000, WEB_RATE_LIMIT=1)
+    client = api.client("manage")
+    assert "1000 bytes" in check(client.post("/async_event", content=b"x" * 1001), 413)["detail"]
+    refused = client.get("/logs")
+    wait = refused.headers["retry-after"]
+    problem = check(refused, 429)
+    assert problem["detail"] == (
+        f"more than 1 request a minute from this address: wait {wait} seconds"
+    )
+
+
+def test_every_request_is_logged_whatever_its_path(api, caplog):
+    with caplog.at_level(logging.INFO, logger="asyncevents.web"):
+        client = api.client("manage")
+        client.get("/logs")
+        client.get("/nothing")
+        client.post("/logs")
+    logged = [one for one in caplog.records if one.getMessage() == "request"]
+    assert [(one.method, one.path, one.status) for one in logged] == [
+        ("GET", "/rest/V1/logs", 200),
+        ("GET", "/rest/V1/nothing", 404),
+        ("POST", "/rest/V1/logs", 405),
+    ]
+
+
+def test_the_key_that_is_no_key_is_named_as_it_was_sent(api):
+    client = api.client("manage")
+    for key in ("", "k" * 256):
+        refused = client.post("/replays", json={}, headers={"Idempotency-Key": key})
+        assert [one["field"] for one in check(refused, 400)["errors"]] == ["Idempotency-Key"]
+
+
+def test_a_key_whose_subscription_was_deleted_since(api):
+    client = api.client("manage")
+    body = {"asyncEvent": {"event_name": "order.created", "recipient_url": TARGET}}
+    keyed = {"Idempotency-Key": "k"}
+    number = client.post("/async_event", json=body, headers=keyed).json()["subscription_id"]
+    client.delete(f"/async_event/{number}")
+    problem = check(client.post("/async_event", json=body, headers=keyed), 422)
+    assert f"subscription {number}" in problem["detail"]
+    assert "deleted" in problem["detail"]
+    assert client.get("/async_events").json()["total_count"] == 0

@@ -94,6 +94,18 @@ def test_refused_ones_are_counted(api, client):
     assert (done["made"], done["refused"]) == (0, 1)
 
 
+def test_what_is_meant_is_said_in_words(api, client):
+    times = {"since": "2025-11-25", "until": "2025-11-26T01:00+01:00"}
+    wanted = {"event_name": "order.created", "tenant": "7", **times}
+    what = client.post("/replays", json=wanted).json()["what"]
+    assert what == (
+        "all dead letters of event order.created, tenant 7, "
+        "since 2025-11-25 00:00:00 UTC, until 2025-11-26 00:00:00 UTC"
+    )
+    (audited,) = [one for one in client.get("/audit").json()["items"] if one["action"] == "replay"]
+    assert audited["details"] == {"what": what}
+
+
 def test_failed_events_are_opened_again(api, client):
     event = api.events.publish("order.created", {})
     api.ledger.run(lambda tx: tx.fail_event(event, deaths=1, reason="no"))
@@ -138,6 +150,8 @@ def test_replays_in_pages(api, client):
         ({"rate": 1e9}, "replay.rate"),
         ({"reason": "tired"}, "replay.reason"),
         ({"since": "yesterday"}, "replay.since"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "replay.since"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "replay.until"),
         ({"event_name": "\x00"}, "replay.event_name"),
         ({"subscription_id": 0}, "replay.subscription_id"),
         ({"subscription_id": 2**63}, "replay.subscription_id"),

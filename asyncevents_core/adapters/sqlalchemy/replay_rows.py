@@ -41,15 +41,30 @@ class ReplayRows(Statements):
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[Delivery]:
-        statement = (
+        meant = (
             dead_letters.dead_deliveries(select(delivery), wanted)
             .order_by(delivery.c.id)
             .limit(limit)
         )
-        if after is not None:
-            statement = statement.where(delivery.c.id > after)
-        locked = self._connection.execute(self._dialect.lock_waiting(statement))
-        return [rows.to_delivery(row) for row in locked]
+        while True:
+            statement = meant if after is None else meant.where(delivery.c.id > after)
+            found = self._connection.execute(self._dialect.lock_waiting(statement))
+            locked = [rows.to_delivery(row) for row in found]
+            if wanted.replayed or not locked:
+                return locked
+            # Another request may have sent some again while this one waited for their locks:
+            # the statement that waited saw what there was when it began.
+            replayed = self._replayed([one.id for one in locked])
+            if left := [one for one in locked if one.id not in replayed]:
+                return left
+            after = locked[-1].id
+
+    def _replayed(self, ids: Collection[UUID]) -> set[UUID]:
+        found: set[UUID] = set()
+        for some in chunked(sorted(ids)):
+            statement = select(delivery.c.replay_of).where(delivery.c.replay_of.in_(some))
+            found.update(self._connection.execute(statement).scalars())
+        return found
 
     def lock_logged(self, log_ids: Collection[int], *, tenant: str | None) -> Sequence[Delivery]:
         found: dict[UUID, Delivery] = {}

@@ -144,6 +144,43 @@ class ReplayRows(LedgerFixtures):
             assert reopening.result(PATIENCE) == 2
             assert looking.result(PATIENCE) == []
 
+    def test_what_another_request_sends_again_is_not_met_again(self, ledger: Ledger) -> None:
+        names = _dead_letters(ledger)
+        locked, looked = threading.Event(), threading.Event()
+
+        def two(tx: LedgerTransaction) -> list[Delivery]:
+            return list(tx.lock_dead(DeadFilter(), after=None, limit=2))
+
+        def send_again(tx: LedgerTransaction) -> None:
+            found = two(tx)
+            locked.set()
+            assert not looked.wait(GLANCE)
+            again = ended(DeliveryState.DELIVERED)
+            tx.insert_deliveries(
+                [
+                    evolve(
+                        again,
+                        id=uuid7(),
+                        event_id=one.event_id,
+                        subscription_id=one.subscription_id,
+                        chain=uuid7(),
+                        replay_of=one.id,
+                    )
+                    for one in found
+                ]
+            )
+
+        def other() -> list[str]:
+            assert locked.wait(PATIENCE)
+            found = ledger.run(two)
+            looked.set()
+            return [names[one.id] for one in found]
+
+        with ThreadPoolExecutor(2) as pool:
+            sending, looking = pool.submit(ledger.run, send_again), pool.submit(other)
+            sending.result(PATIENCE)
+            assert looking.result(PATIENCE) == ["c"]
+
     def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)
         ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))

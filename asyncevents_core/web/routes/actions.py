@@ -68,6 +68,7 @@ async def send_test(
         dict(data.data),
         rules=backend.runtime.publish_rules,
         by=actor,
+        definitions=backend.runtime.catalog,
         once=once,
     )
     return Accepted(uuid=made)

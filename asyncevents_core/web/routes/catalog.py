@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from litestar import get
@@ -17,6 +16,7 @@ from asyncevents_core.web.json_schema import schema_of
 from asyncevents_core.web.keyset import page
 from asyncevents_core.web.parameters import BeforeUuid, Limit, Name, Uuid, checked_name
 from asyncevents_core.web.problems import documented
+from asyncevents_core.web.schemas.as_it_is import as_it_is
 from asyncevents_core.web.schemas.catalog import (
     EventDefinitionItem,
     EventDefinitionList,
@@ -130,5 +130,5 @@ def _published(one: Event) -> PublishedEvent:
         tenant=one.tenant,
         event_id=one.external_id,
         published_at=to_datetime(one.created_at),
-        data=json.loads(one.published),
+        data=as_it_is(one.published),
     )

@@ -143,8 +143,8 @@ async def dead_letters(
         event_name=checked_name("event_name", event_name),
         subscription_id=subscription_id,
         reason=reason,
-        since=instant(since),
-        until=instant(until),
+        since=instant("since", since),
+        until=instant("until", until),
         replayed=replayed,
         tenant=actor.tenant,
     )

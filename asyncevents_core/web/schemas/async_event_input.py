@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
@@ -14,6 +13,7 @@ from asyncevents_core.domain.subscription import (
     RetryPolicy,
     SubscriptionStatus,
 )
+from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.structuring import DOTS
 from asyncevents_core.web.bodies import check_text, read_object
 from asyncevents_core.web.problems import FieldError, invalid
@@ -22,12 +22,13 @@ from asyncevents_core.web.schemas.stores import LARGEST_STORE, tenant_of
 WRAPPER: Final = "asyncEvent"
 DEFAULT_SINK: Final = "http"
 LONGEST_TARGET: Final = 2048
-LONGEST_TENANT: Final = 255
 LONGEST_SECRET: Final = 4096
 _LARGEST: Final = 2**31 - 1
 _LONGEST_DELAY: Final = 36_500 * 86_400.0
 _READ_ONLY: Final = frozenset({"subscription_id", "subscribed_at"})
+# As PHP casts them.
 _FLAGS: Final[Mapping[object, bool]] = {0: False, 1: True, "0": False, "1": True}
+_DIGITS: Final = re.compile("[0-9]{1,10}")
 
 
 @frozen(kw_only=True)
@@ -83,17 +84,12 @@ class AsyncEventBody:
     @classmethod
     def read(cls, value: object) -> Self:
         """See `Readable`."""
-        if not isinstance(value, dict) or not {WRAPPER, "async_event"} & set(value):
-            raise invalid(FieldError(field=WRAPPER, reason="it is missing"))
-        if unknown := sorted(set(value) - {WRAPPER, "async_event"}):
-            raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
-        inner = value.get(WRAPPER, value.get("async_event"))
-        if not isinstance(inner, dict):
-            raise invalid(FieldError(field=WRAPPER, reason="it is no object"))
-        plain = {_snake(name): one for name, one in inner.items()}
-        status = plain.get("status")
+        plain = _named(_unwrapped(value))
+        status, store = plain.get("status"), plain.get("store_id")
         if isinstance(status, int | str) and status in _FLAGS:
             plain["status"] = _FLAGS[status]
+        if isinstance(store, str) and _DIGITS.fullmatch(store):
+            plain["store_id"] = int(store)
         found = read_object(AsyncEventInput, plain, WRAPPER)
         _check(found)
         return cls(found, frozenset(plain) - _READ_ONLY)
@@ -182,6 +178,32 @@ _NEVER_NULL: Final = {
 }
 
 
+def _unwrapped(value: object) -> dict[str, object]:
+    """Return what stands in the wrapper. Raises a `Problem`."""
+    names = {WRAPPER, "async_event"}
+    if not isinstance(value, dict) or not names & set(value):
+        raise invalid(FieldError(field=WRAPPER, reason="it is missing"))
+    if unknown := sorted(set(value) - names):
+        raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
+    if len(value) > 1:
+        raise invalid(FieldError(field=WRAPPER, reason="it is there twice, as async_event too"))
+    (inner,) = value.values()
+    if not isinstance(inner, dict):
+        raise invalid(FieldError(field=WRAPPER, reason="it is no object"))
+    return inner
+
+
+def _named(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return fields by their names in snake_case. Raises a `Problem` for two of one name."""
+    named: dict[str, object] = {}
+    for name, value in fields.items():
+        if _snake(name) in named:
+            reason = "it is there twice, in two spellings"
+            raise invalid(FieldError(field=f"{WRAPPER}.{_snake(name)}", reason=reason))
+        named[_snake(name)] = value
+    return named
+
+
 def _unmasked(sent: Mapping[str, object], old: Mapping[str, object]) -> dict[str, object]:
     """Return options with the old value where a client sent back what it was shown masked."""
     return {name: old.get(name) if value == DOTS else value for name, value in sent.items()}
@@ -209,9 +231,10 @@ def _check(sent: AsyncEventInput) -> None:
         ("recipient_url", LONGEST_TARGET),
         ("verification_token", LONGEST_SECRET),
         ("metadata", 64),
-        ("tenant", LONGEST_TENANT),
     ):
         check_text(f"{WRAPPER}.{name}", getattr(sent, name), longest)
+    if mistake := tenant_mistake(sent.tenant):
+        raise invalid(FieldError(field=f"{WRAPPER}.tenant", reason=mistake))
     _check_number("store_id", sent.store_id, 0, LARGEST_STORE)
     _check_number("maximum_deaths", sent.maximum_deaths, 0, _LARGEST)
     _check_number("jitter", sent.jitter, 0, 1)
@@ -225,6 +248,7 @@ def _check(sent: AsyncEventInput) -> None:
 
 
 def _check_number(name: str, value: float | None, lowest: float, highest: float) -> None:
-    if value is not None and not (math.isfinite(value) and lowest <= value <= highest):
+    # No number is NaN or infinite here: of these the comparisons are false.
+    if value is not None and not lowest <= value <= highest:
         reason = f"it is a number from {lowest:g} to {highest:.0f}"
         raise invalid(FieldError(field=f"{WRAPPER}.{name}", reason=reason))

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final, Self
 
 from attrs import field, frozen
 
+from asyncevents_core.engine.overrides import CHANGEABLE, check_value
+from asyncevents_core.errors import InvalidValue
 from asyncevents_core.web.bodies import read_object
 from asyncevents_core.web.parameters import LARGEST_ID
 from asyncevents_core.web.problems import FieldError, invalid
@@ -78,7 +80,20 @@ class ConfigurationBody:
 
     @classmethod
     def read(cls, value: object) -> Self:
-        """See `Readable`; the values are checked where they are set."""
+        """See `Readable`."""
         if not isinstance(value, dict):
             raise invalid(FieldError(field="body", reason="it is no object"))
+        mistakes = [one for one in (_mistake(*pair) for pair in value.items()) if one is not None]
+        if mistakes:
+            raise invalid(*mistakes)
         return cls(value)
+
+
+def _mistake(name: str, value: object) -> FieldError | None:
+    if value is None and name in CHANGEABLE:
+        return None
+    try:
+        check_value(name, value)
+    except InvalidValue as error:
+        return FieldError(field=error.field, reason=str(error))
+    return None

@@ -9,9 +9,10 @@ from uuid import UUID
 from attrs import frozen
 
 from asyncevents_core.domain.delivery import Attempt
-from asyncevents_core.domain.envelope import parse_envelope, to_datetime
+from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.trace import DeadLetter, LogRow, Trace
 from asyncevents_core.engine.searching import SearchPage
+from asyncevents_core.web.schemas.as_it_is import as_it_is
 
 
 @frozen(kw_only=True)
@@ -180,7 +181,7 @@ def trace_item(one: Trace) -> TraceItem:
         requested_by=None if request is None else request.requested_by,
         requested_at=None if request is None else to_datetime(request.requested_at),
         attempts=[attempt_item(attempt) for attempt in one.attempts],
-        payload=None if event.body is None else dict(parse_envelope(event.body)),
+        payload=None if event.body is None else as_it_is(event.body),
     )
 
 

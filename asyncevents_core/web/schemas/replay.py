@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.job import ReplayJob
-from asyncevents_core.domain.replay import DeadFilter, FoundFilter
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.web.bodies import check_text, read_object
 from asyncevents_core.web.parameters import LARGEST_ID, instant
 from asyncevents_core.web.problems import FieldError, invalid
@@ -76,8 +76,8 @@ class ReplayBody:
             event_name=sent.event_name,
             subscription_id=sent.subscription_id,
             reason=_reason(sent.reason),
-            since=_time("replay.since", sent.since),
-            until=_time("replay.until", sent.until),
+            since=instant("replay.since", sent.since),
+            until=instant("replay.until", sent.until),
             replayed=sent.replayed,
             tenant=sent.tenant,
             delivered=sent.delivered,
@@ -136,7 +136,7 @@ def replay_item(job: ReplayJob) -> ReplayItem:
     return ReplayItem(
         uuid=job.id,
         requested_by=job.requested_by,
-        what=_what(job.wanted),
+        what=str(job.wanted),
         rate=job.rate,
         state=job.state.value,
         total=job.total,
@@ -149,12 +149,6 @@ def replay_item(job: ReplayJob) -> ReplayItem:
     )
 
 
-def _what(wanted: DeadFilter | FoundFilter) -> str:
-    if isinstance(wanted, FoundFilter):
-        return str(wanted)
-    return str(evolve(wanted, since=None, until=None))
-
-
 def _reason(text: str | None) -> DeadReason | None:
     if text is None:
         return None
@@ -165,12 +159,3 @@ def _reason(text: str | None) -> DeadReason | None:
         raise invalid(
             FieldError(field="replay.reason", reason=f"{text!r} is none of {known}")
         ) from None
-
-
-def _time(field: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return instant(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise invalid(FieldError(field=field, reason=f"{text!r} is no ISO 8601 time")) from None
