@@ -31,20 +31,29 @@ def page_of_log(
     return queries.logs(wanted, limit=limit, before=position)
 
 
-def pages_of_log(ledger: Ledger, wanted: LogFilter) -> Iterator[Sequence[LogRow]]:
+def pages_of_log(
+    ledger: Ledger, wanted: LogFilter, *, limit: int | None = None, before: int | None = None
+) -> Iterator[Sequence[LogRow]]:
     """Yield all attempts that a filter means, newest first, in constant memory.
 
-    What is added meanwhile is left out.
+    What is added meanwhile is left out. `limit` and `before` are as for `page_of_log`, which
+    says what is raised.
     """
-    position: LogPosition | None = None
-    while True:
-        rows = _read(ledger, wanted, position)
-        if rows:
-            yield rows
-        if len(rows) < PAGE:
+    left = limit
+    size = PAGE if left is None else min(PAGE, left)
+    rows = _first(ledger, wanted, size, before)
+    while rows:
+        yield rows
+        left = None if left is None else left - len(rows)
+        if len(rows) < size or left == 0:
             return
-        position = rows[-1].position
+        size = PAGE if left is None else min(PAGE, left)
+        rows = _next(ledger, wanted, size, rows[-1].position)
 
 
-def _read(ledger: Ledger, wanted: LogFilter, before: LogPosition | None) -> Sequence[LogRow]:
-    return ledger.read(lambda queries: queries.logs(wanted, limit=PAGE, before=before))
+def _first(ledger: Ledger, wanted: LogFilter, limit: int, before: int | None) -> Sequence[LogRow]:
+    return ledger.read(lambda queries: page_of_log(queries, wanted, limit=limit, before=before))
+
+
+def _next(ledger: Ledger, wanted: LogFilter, limit: int, before: LogPosition) -> Sequence[LogRow]:
+    return ledger.read(lambda queries: queries.logs(wanted, limit=limit, before=before))
