@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 
+import psutil
 import pytest
 
 from tests.integration.project import eventually
@@ -44,6 +45,20 @@ def test_the_demo_ends_well(project):
     assert "0 invalid signatures" in done.stdout
     assert "all well" in done.stdout
     assert not list(project.folder.glob("*demo*"))
+
+
+def test_a_demo_that_is_stopped_says_so(project):
+    process = project.start("demo", "--events", "1000")
+    output = Output(process)
+    eventually(lambda: connected(process.pid), what="the first delivery")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0, output.text
+    output.wait_for("stopped before the end")
+    assert "Traceback" not in output.text
+
+
+def connected(pid):
+    return any(one.status == "ESTABLISHED" for one in psutil.Process(pid).net_connections())
 
 
 def test_dev_delivers_and_starts_anew_when_code_changes(project, port):
