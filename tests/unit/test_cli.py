@@ -107,6 +107,7 @@ def test_warnings_alone_are_no_mistake(ready):
     ("changed", "what", "text"),
     [
         ({"LEDGER_URL": "sqlite:////no/such/folder/x.db"}, "ledger", "/no/such/folder"),
+        ({"LEDGER_URL": "oracle://u:s3cret@h/d"}, "ledger", "postgresql"),
         ({"BROKER_URL": "amqp://u:s3cret@127.0.0.1:1//"}, "broker", "refused"),
         ({"RETRY_MANAGER": "nonsense"}, "retry manager", "nonsense"),
         ({"SERVICE_RESOLVER": "nonsense"}, "service resolver", "nonsense"),
@@ -120,6 +121,27 @@ def test_check_names_what_does_not_work(ready, settings, changed, what, text):
     assert findings[what]["state"] == "error"
     assert text in findings[what]["detail"]
     assert "s3cret" not in str(findings)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"BROKER_URL": "nonsense://x"},
+        {"RETRY_MANAGER": "nonsense"},
+        {"SERVICE_RESOLVER": "nonsense"},
+        {"INDEXER": "nonsense"},
+        {"EVENT_MODULES": "nonsense"},
+    ],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_worker_does_not_start_with_a_mistake_that_is_there_to_stay(
+    ready, settings, changed, processes
+):
+    settings(**changed)
+    output = ready("worker", "--processes", processes, code=1).output
+    assert "nonsense" in output
+    assert "started" not in output
 
 
 # -- what there is -------------------------------------------------------------------------------
