@@ -54,10 +54,11 @@ def logs(
     csv_path: Path | None,
     as_json: bool,
 ) -> None:
-    """List attempts, newest first, or those that QUERY finds, in Lucene's syntax.
+    """List attempts, newest first, or search them.
 
-    Searching needs an index, which workers keep (extra `search`). With QUERY, --json and --csv
-    are not limited: they stream every hit. `asyncevents trace UUID` shows one delivery in full.
+    QUERY is in Lucene's syntax. Searching needs an index, which workers keep (extra `search`). With
+    QUERY, --json and --csv are not limited: they stream every hit. `asyncevents trace UUID` shows
+    one delivery in full.
 
     \b
     Examples:

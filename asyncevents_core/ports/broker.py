@@ -92,6 +92,7 @@ class Broker(ABC):
     def consumer(self, *, prefetch: int) -> Consumer:
         """Return a new consumer with a connection of its own, `prefetch` messages ahead."""
 
+    @abstractmethod
     def validate(self) -> None:
         """Raise `BrokerError` or `MissingExtra` where no connection could ever be made.
 

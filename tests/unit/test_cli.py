@@ -163,6 +163,12 @@ def test_every_command_explains_itself(folder, run, path):
     assert len(text.splitlines()) > 3
 
 
+@pytest.mark.parametrize(("path", "command"), list(commands()), ids=lambda one: str(one)[:20])
+def test_lists_of_commands_cut_nothing_off_at_80_columns(path, command):
+    room = 80 - 2 - 6 - len("subscriptions")
+    assert not command.get_short_help_str(room).endswith("...")
+
+
 def test_help_lists_commands_in_the_order_of_need(run):
     text = run("--help").output
     assert text.index("init") < text.index("worker") < text.index("dead-letters")
@@ -171,7 +177,7 @@ def test_help_lists_commands_in_the_order_of_need(run):
 
 def test_version_and_unknown_commands(run):
     assert run("--version").output.startswith("asyncevents, version 0.")
-    assert "No such command" in run("wroker", code=2).output
+    assert "no such command 'wroker' (did you mean 'worker'?)" in run("wroker", code=2).output
 
 
 def test_plugins_and_events(ready, settings):
@@ -305,7 +311,10 @@ def test_status_counts(ready):
     assert (found["events_open"], found["workers_alive"], found["dead_letters"]) == (1, 0, 0)
     assert found["trigger_consumers"] == 0
     assert found["oldest_due_at"]
-    assert "events open  1" in ready("status").output
+    output = ready("status").output
+    assert "events open  1" in output
+    assert "nobody takes the open events: asyncevents worker" in output
+    assert "dead-letters" not in output
 
 
 def test_cleanup_asks_first_and_counts(ready):

@@ -43,7 +43,7 @@ _TARGETS: Final = {
 @click.option("--rate", default=10.0, show_default=True, type=click.FloatRange(min=0.1))
 @click.option("--exit", "ends", is_flag=True, help="End when all are delivered; 0 if all are well.")
 def demo(count: int, rate: float, ends: bool) -> None:
-    """Watch a small shop publish events and subscribers receive them.
+    """Watch a small shop publish, and subscribers receive.
 
     Everything is real and on this machine: SQLite, a worker, a receiver that verifies
     signatures and fails now and then, so that retries are seen. Nothing is left behind.

@@ -29,10 +29,11 @@ _GRACE: Final = 5.0
 )
 @click.option("--reload/--no-reload", default=True, help="Start anew when a .py file here changes.")
 def dev(port: int, subscribe: bool, reload: bool) -> None:
-    """Run a worker and a receiver while you develop, and see each delivery arrive.
+    """Run a worker and a receiver while you develop.
 
-    Makes or upgrades the ledger first, and subscribes the receiver to every event that is
-    defined. The settings must allow recipients on this machine: `asyncevents init --dev`.
+    Shows each delivery that arrives. Makes or upgrades the ledger first, and subscribes the
+    receiver to every event that is defined. The settings must allow recipients on this machine:
+    `asyncevents init --dev`.
 
     \b
     Example:
