@@ -148,7 +148,7 @@ def _show(one: Trace) -> None:
     if one.event.body is not None:
         pretty = json.dumps(json.loads(one.event.body), indent=2, ensure_ascii=False)
         out.print("payload", style="italic")
-        out.print(Syntax(pretty, "json", word_wrap=True, background_color="default"))
+        out.print(Syntax(pretty, "json", theme="ansi_dark", word_wrap=True))
 
 
 def _request(one: Trace) -> str | None:

@@ -1,9 +1,9 @@
 """Pages that one types in: their commands and files, in order, in an empty folder.
 
-A `console` block holds commands after a dollar, and below each what it must print; a block without a
-dollar goes on with what was printed. "…" stands for anything, and so do ids and times; an id that a
-command printed is put into later commands. A block whose first line is a comment with a path is that
-file. What listens does so in the background.
+A `console` block holds commands after a dollar, and below each what it must print; a block without
+a dollar goes on with what was printed. "…" stands for anything, and so do ids and times; an id that
+a command printed is put into later commands. A block whose first line is a comment with a path is
+that file. What listens does so in the background.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VARYING = re.compile(
-    rf"…|{UUID.pattern}|\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}}|\d\d:\d\d:\d\d\.\d{{3}}|\d+ ms|pid=\d+"
+    rf"…|{UUID.pattern}|(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{{3}}|\d+ ms|pid=\d+"
 )
 PORT = re.compile(r"\b(?:9000|8080)\b")
 MARK = "@@ exit code"
