@@ -75,7 +75,6 @@ class Terminal:
     """A shell in a folder; it knows the ids that it was shown, by those that the page shows."""
 
     def __init__(self, folder: Path, port: int, environment: dict[str, str]) -> None:
-        self._folder = folder
         self._port = str(port)
         self._ids: dict[str, str] = {}
         self._bash = subprocess.Popen(
@@ -90,9 +89,8 @@ class Terminal:
 
     def follow(self, step: Step) -> None:
         if step.path is not None:
-            path = self._folder / step.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(step.text)
+            # Where the shell is by now.
+            self._send(f"cat > {step.path} <<'END OF FILE'\n{step.text}\nEND OF FILE")
             return
         printed = self._type(step.text)
         for line in step.expected:
@@ -110,7 +108,7 @@ class Terminal:
             self._send(f"{command.removesuffix('&')} &\nuntil {probe}; do sleep 0.05; done")
         else:
             self._send(command)
-        self._send(f"echo; echo '{MARK}' $?")
+        self._send(f"printf '\\n%s %s\\n' '{MARK}' $?")
         printed = list(self._lines())
         assert printed.pop() == f"{MARK} 0", (command, printed)
         return printed
