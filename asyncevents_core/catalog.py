@@ -73,7 +73,9 @@ def _all(settings: Settings, plugins: PluginSet, problems: list[str]) -> Iterato
         try:
             module = importlib.import_module(module_name)
         except Exception as error:
-            problems.append(f"EVENT_MODULES: {module_name} cannot be imported: {error!r}")
+            problems.append(
+                f"EVENT_MODULES: {module_name} cannot be imported: {type(error).__name__}: {error}"
+            )
             continue
         yield from _marked(module, problems)
     for registered in plugins.events:

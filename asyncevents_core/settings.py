@@ -260,7 +260,9 @@ def _module_values(name: str) -> dict[str, object]:
             origin="the environment",
         ) from error
     except Exception as error:
-        raise SettingsError([f"it fails at import: {error!r}"], origin=name) from error
+        raise SettingsError(
+            [f"it fails at import: {type(error).__name__}: {error}"], origin=name
+        ) from error
     return {key: value for key, value in vars(module).items() if key.isupper() and key[0] != "_"}
 
 

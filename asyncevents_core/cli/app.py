@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.errors import AsyncEventsError, suggestion
 from asyncevents_core.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -121,6 +121,16 @@ class CommandGroup(click.Group):
         for problem in plugins.problems:
             click.echo(f"warning: {problem}", err=True)
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which one may be."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = suggestion(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"no such command {args[0]!r}{close}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what it raises on purpose becomes one message and exit code 1."""

@@ -58,9 +58,9 @@ def check(
     event_name: str,
     as_json: bool,
 ) -> None:
-    """Validate the settings, connect to everything, warn of what is unsafe.
+    """Validate the settings and connect to everything.
 
-    Exits with 1 if anything is wrong; warnings alone exit with 0.
+    Warns of what is unsafe. Exits with 1 if anything is wrong; warnings alone exit with 0.
 
     With --sink and --target it makes one real delivery of a test event instead, as a worker would,
     and prints what it came to; it exits with 1 unless it was delivered. Nothing is recorded.

@@ -20,7 +20,9 @@ from asyncevents_core.settings import load_settings
 @JSON_OPTION
 @pass_cli
 def plugins(context: CliContext, as_json: bool) -> None:
-    """List what plugins register and whether it works; exits with 1 if something does not.
+    """List what plugins register and whether it works.
+
+    Exits with 1 if something does not.
 
     A sink is well if its entry in SINKS fits and it opens: what it needs is installed. Nothing is
     connected; `asyncevents check` does that. Without a settings module the defaults are taken.
@@ -57,7 +59,7 @@ def plugins(context: CliContext, as_json: bool) -> None:
 @JSON_OPTION
 @pass_cli
 def events(context: CliContext, as_json: bool) -> None:
-    """List the event definitions: what can be published and subscribed to."""
+    """List the event definitions: what can be published."""
     catalog = context.runtime.catalog
     if as_json:
         json_lines(

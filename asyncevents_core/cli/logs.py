@@ -64,7 +64,7 @@ def logs(
     csv_path: Path | None,
     as_json: bool,
 ) -> None:
-    """List attempts, newest first, or those that QUERY finds, in Lucene's syntax.
+    """List attempts, newest first, or search them.
 
     Fields are event_name, success, created, status and more, and the payload as data.data.x.
     Searching needs an index, which workers keep (extra `search`). With QUERY, --json and --csv

@@ -30,7 +30,7 @@ _OURS: Final = frozenset({CORE, "asyncevents-http", "asyncevents-aws", "asynceve
 def new_plugin(
     kind: str, name: str, blocking: bool, batching: bool, directory: Path | None, force: bool
 ) -> None:
-    """Begin a plugin: a distribution of its own, with tests that pass at once.
+    """Begin a plugin: a distribution with tests that pass.
 
     NAME is what it will be called in settings and subscriptions, such as `telegraph`: the folder
     and the distribution are then asyncevents-telegraph, the package asyncevents_telegraph.

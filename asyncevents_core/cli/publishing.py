@@ -12,7 +12,7 @@ import click
 from rich.progress import Progress
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.render import progress_bar
+from asyncevents_core.cli.render import interruptible, progress_bar
 from asyncevents_core.engine.publish import PublishRequest
 from asyncevents_core.errors import PublishError
 
@@ -37,10 +37,10 @@ def publish(
     tenant: str | None,
     event_id: str | None,
 ) -> None:
-    """Publish one event and print its id, or publish every line of a file.
+    """Publish one event, or every line of a file.
 
-    Bad lines of a file are reported by number, the good ones are published; the exit code is 1
-    then. A line may have "tenant" and "event_id" too.
+    Prints the id of the one event. Bad lines of a file are reported by number, the good ones are
+    published; the exit code is 1 then. A line may have "tenant" and "event_id" too.
 
     \b
     Examples:
@@ -66,8 +66,16 @@ def publish(
 
 
 def _publish_file(context: CliContext, path: str) -> None:
-    published = bad = 0
+    published = bad = done = 0
+
+    def state() -> str:
+        return (
+            f"the first {done} lines are done ({published} published, {bad} refused), of the next "
+            f"{BATCH} perhaps some; a line with an event_id may be published again"
+        )
+
     with ExitStack() as stack:
+        stack.enter_context(interruptible(state))
         try:
             lines = stack.enter_context(_open(path))
         except OSError as error:
@@ -79,6 +87,7 @@ def _publish_file(context: CliContext, path: str) -> None:
             good, refused = _publish_batch(context, batch, progress)
             published += good
             bad += refused
+            done += len(batch)
             progress.advance(task, len(batch))
     context.events.flush()
     click.echo(f"{published} published, {bad} refused", err=True)

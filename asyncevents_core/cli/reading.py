@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import click
-from rich.panel import Panel
 from rich.syntax import Syntax
 
 from asyncevents_core.cli.app import CliContext, pass_cli
@@ -84,7 +83,7 @@ def published(
 @JSON_OPTION
 @pass_cli
 def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
-    """Show a delivery with every attempt, or all deliveries of an event.
+    """Show a delivery, or all of an event, with attempts.
 
     UUID is a delivery's id (the header `asyncevents-delivery`) or an event's (`webhook-id`).
     """
@@ -151,8 +150,8 @@ def _show(one: Trace) -> None:
     )
     if one.event.body is not None:
         pretty = json.dumps(json.loads(one.event.body), indent=2, ensure_ascii=False)
-        payload = Syntax(pretty, "json", word_wrap=True, background_color="default")
-        out.print(Panel(payload, title="payload", title_align="left", border_style="dim"))
+        out.print("payload", style="italic")
+        out.print(Syntax(pretty, "json", theme="ansi_dark", word_wrap=True))
 
 
 def _request(one: Trace) -> str | None:

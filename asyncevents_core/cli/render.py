@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +17,7 @@ from rich.table import Table
 
 from asyncevents_core.domain.envelope import to_datetime
 
+_GAP: Final = 2
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 
 
@@ -30,18 +33,48 @@ def errors() -> Console:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; cells are plain text. Says so where it is empty."""
+    """Print a table; cells are plain text. Says so where it is empty.
+
+    Where a terminal is too narrow, a row takes several lines, so that ids stay in one piece.
+    """
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    out = console()
+    if not texts:
+        out.print(f"{title}: none")
+        return
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *texts, strict=True)]
+    if out.is_terminal and sum(widths) + _GAP * (len(widths) - 1) > out.width:
+        _print_stacked(out, title, [columns, *texts], widths)
+        return
     made = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
-    count = 0
-    for row in rows:
-        count += 1
-        made.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    if count:
-        console().print(made)
-    else:
-        console().print(f"{title}: none")
+    for row in texts:
+        made.add_row(*map(escape, row))
+    out.print(made)
+
+
+def _print_stacked(
+    out: Console, title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]
+) -> None:
+    """Print rows, the first of them headings, each over as many lines as all columns need."""
+    lines: list[list[int]] = [[]]
+    room = out.width
+    for column, width in enumerate(widths):
+        if lines[-1] and width > room:
+            lines.append([])
+            room = out.width - _GAP
+        lines[-1].append(column)
+        room -= width + _GAP
+    out.print(title, style="italic")
+    for number, row in enumerate(rows):
+        for depth, line in enumerate(lines):
+            cells = (row[one] + " " * (widths[one] - cell_len(row[one])) for one in line)
+            text = (" " * _GAP).join(cells).rstrip()
+            if text:
+                indent = " " * _GAP if depth else ""
+                style = None if number else "bold"
+                out.print(indent + text, style=style, markup=False, soft_wrap=True)
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -85,3 +118,12 @@ def progress_bar() -> Progress:
         # Elsewhere it would leave an empty line.
         disable=not errors().is_terminal,
     )
+
+
+@contextmanager
+def interruptible(state: Callable[[], str]) -> Iterator[None]:
+    """Say how things stand where Ctrl-C ends the block; the exit code is 1 then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.ClickException(f"interrupted: {state()}") from None

@@ -17,6 +17,7 @@ from asyncevents_core.cli.render import (
     JSON_OPTION,
     counted,
     errors,
+    interruptible,
     iso,
     json_lines,
     local,
@@ -89,13 +90,14 @@ def replay(
     by: str | None,
     yes: bool,
 ) -> None:
-    """Send a delivery's stored bytes again, as a new delivery; print the id to trace.
+    """Send a delivery's stored bytes again.
 
-    UUID is a delivery's id, or the id of an event whose service failed. Refused, saying so,
-    where the subscription is disabled or deleted. With --dead all dead letters are meant, or
-    those that the options say: they are counted first. Events whose service failed are among
-    them, unless a subscription or a reason is given: those have none. With --query deliveries
-    are meant that `asyncevents logs QUERY` finds an attempt of, also those that arrived.
+    It is a new delivery; its id, printed, can be traced. UUID is a delivery's id, or the id of an
+    event whose service failed. Refused, saying so, where the subscription is disabled or deleted.
+    With --dead all dead letters are meant, or those that the options say: they are counted first.
+    Events whose service failed are among them, unless a subscription or a reason is given: those
+    have none. With --query deliveries are meant that `asyncevents logs QUERY` finds an attempt of,
+    also those that arrived.
 
     \b
     Examples:
@@ -128,7 +130,7 @@ def replay(
         return
     if not yes:
         click.confirm(f"Replay {counted(count, 'dead letter')} ({wanted})?", abort=True)
-    with progress_bar() as progress:
+    with interruptible(_half_done), progress_bar() as progress:
         task = progress.add_task("replaying", total=count)
         done = replay_dead(
             context.ledger,
@@ -154,7 +156,7 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
         number = f"{count.deliveries:,} {noun}" + ("" if count.exact else " and more")
         click.confirm(f"Replay {number} ({wanted})?", abort=True)
     total, exact = search.count(wanted)
-    with progress_bar() as progress:
+    with interruptible(_half_way), progress_bar() as progress:
         task = progress.add_task("replaying", total=total if exact else None)
         done = replay_found(
             context.ledger,
@@ -164,6 +166,14 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
             progress=lambda batch: progress.advance(task, batch),
         )
     _tell(done, "further attempts of the same, or of deliveries under way")
+
+
+def _half_done() -> str:
+    return "what was replayed stays so; the same command goes on with the rest, without --again"
+
+
+def _half_way() -> str:
+    return "what was replayed stays so, and the same command would replay it again"
 
 
 def _tell(done: Replayed, passed_over: str) -> None:
@@ -199,10 +209,11 @@ def dead_letters(
     before: UUID | None,
     as_json: bool,
 ) -> None:
-    """List what could not be delivered, and events whose service failed; newest first.
+    """List what could not be delivered, newest first.
 
-    With --pending, what `asyncevents replay --dead` would replay. Events whose service failed
-    have no subscription and no reason of the list: those options leave them out.
+    Events whose service failed are among it. With --pending, what `asyncevents replay --dead` would
+    replay. Events whose service failed have no subscription and no reason of the list: those
+    options leave them out.
     """
     wanted = _filter(
         event_name=event_name,

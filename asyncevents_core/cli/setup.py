@@ -74,7 +74,7 @@ _NO_ALLOW = """\
 @click.option("--dev", is_flag=True, help="Allow recipients on this machine.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 def init(name: str, dev: bool, force: bool) -> None:
-    """Write a settings module into the current folder, with a fresh secret key.
+    """Write a settings module with a fresh secret key.
 
     \b
     Example:

@@ -132,9 +132,10 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
     if as_json:
         json_lines([_plain(context, found)])
         return
-    for name, value in _plain(context, found).items():
-        console().print(f"{name:>15}  {'' if value is None else value}", markup=False)
-    console().print(f"{'created':>15}  {local(found.created_at)}")
+    shown = {**_plain(context, found), "created_at": local(found.created_at)}
+    for name, value in shown.items():
+        label = name.replace("_", " ")
+        console().print(f"{label:>15}  {'-' if value is None else value}", markup=False)
 
 
 @subscriptions.command()
@@ -143,7 +144,7 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
 @JSON_OPTION
 @pass_cli
 def test(context: CliContext, subscription_id: int, event_name: str, as_json: bool) -> None:
-    """Send a test event to one subscription now, and print what it came to.
+    """Send a test event now, and print what it came to.
 
     One real attempt with its target, options and secret, from this process; a subscription that
     is disabled gets it too. It is not recorded and not retried. Exits with 1 unless it was
@@ -158,7 +159,7 @@ def test(context: CliContext, subscription_id: int, event_name: str, as_json: bo
 @click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def enable(context: CliContext, subscription_id: int) -> None:
-    """Deliver again; what was held meanwhile goes out, in batches."""
+    """Deliver again, what was held in batches."""
     set_status(context.ledger, [subscription_id], SubscriptionStatus.ENABLED, by=local_actor())
     click.echo(f"subscription {subscription_id} is enabled")
 
@@ -167,7 +168,7 @@ def enable(context: CliContext, subscription_id: int) -> None:
 @click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def disable(context: CliContext, subscription_id: int) -> None:
-    """Hold open deliveries and make no new ones until it is enabled."""
+    """Hold open deliveries and make no new ones."""
     set_status(context.ledger, [subscription_id], SubscriptionStatus.DISABLED, by=local_actor())
     click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
 
@@ -177,7 +178,10 @@ def disable(context: CliContext, subscription_id: int) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
 def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
-    """Delete a subscription: open deliveries are cancelled, the log stays."""
+    """Delete a subscription for good; its log stays.
+
+    Its open deliveries are cancelled.
+    """
     if not yes:
         click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)
     set_status(context.ledger, [subscription_id], SubscriptionStatus.DELETED, by=local_actor())

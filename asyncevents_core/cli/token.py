@@ -37,10 +37,11 @@ def create(
     days: float | None,
     as_json: bool,
 ) -> None:
-    """Make a token and print it: once, for the ledger keeps a hash of it only.
+    """Make a token and print it, once.
 
-    Resources are view, get, create, save, logs (or logs.list, logs.trace, logs.replay), manage
-    (all of these, and the configuration), those of the event definitions, and all.
+    The ledger keeps a hash of it only. Resources are view, get, create, save, logs (or logs.list,
+    logs.trace, logs.replay), manage (all of these, and the configuration), those of the event
+    definitions, and all.
 
     \b
     Example:

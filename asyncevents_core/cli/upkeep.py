@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -24,7 +25,10 @@ from asyncevents_core.ports.queries import LedgerQueries
 @JSON_OPTION
 @pass_cli
 def status(context: CliContext, as_json: bool) -> None:
-    """Show the backlog, the age of the oldest due row, the workers, dead letters, the index."""
+    """Show the backlog, the workers and the dead letters.
+
+    Also how old the oldest due row is, and how far the search index.
+    """
 
     def read(queries: LedgerQueries) -> dict[str, Any]:
         found = _plain(queries.backlog(), list(queries.workers()), queries.now())
@@ -37,6 +41,8 @@ def status(context: CliContext, as_json: bool) -> None:
         return
     for name, value in found.items():
         console().print(f"{name.replace('_', ' '):>22}  {'-' if value is None else value}")
+    for line in _advice(found):
+        console().print(f"[yellow]{line}[/]", soft_wrap=True)
 
 
 @click.command()
@@ -44,10 +50,10 @@ def status(context: CliContext, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
 def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
-    """Delete events that are over and old, with their deliveries and attempts. For cron.
+    """Delete events that are over and old. For cron.
 
-    What waits, is under way or is held is kept, however old. LOG_CLEANUP_ENABLED lets the
-    workers do the same on LOG_CLEANUP_SCHEDULE.
+    Their deliveries and attempts go with them. What waits, is under way or is held is kept, however
+    old. LOG_CLEANUP_ENABLED lets the workers do the same on LOG_CLEANUP_SCHEDULE.
     """
     days = log_lifetime_days(context.settings, context.ledger) if days is None else days
     if not yes:
@@ -69,6 +75,17 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
     )
     context.ledger.run(lambda tx: tx.write_audit([entry]))
     click.echo(f"{done.events} events deleted, {done.rows} rows in all")
+
+
+def _advice(found: dict[str, Any]) -> Iterator[str]:
+    """Say what to do next, where anything is to be done."""
+    if found["events_open"] and not found[f"{Role.TRIGGER}_consumers"]:
+        yield "nobody takes the open events: asyncevents worker"
+    waiting = found["deliveries_due"] or found["retries_scheduled"] or found["parked"]
+    if waiting and not found[f"{Role.RETRY}_consumers"]:
+        yield "nobody makes the deliveries that wait: asyncevents worker"
+    if found["dead_letters"] or found["events_failed"]:
+        yield "what could not be delivered: asyncevents dead-letters, asyncevents replay --dead"
 
 
 def _plain(backlog: Backlog, workers: list[WorkerRow], now: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.logs import Format, configure_logging
 from asyncevents_core.worker.parts import WorkerOptions
-from asyncevents_core.worker.process import EXIT_STUCK, Worker, patiently
+from asyncevents_core.worker.process import EXIT_STUCK, Worker, patiently, preflight
 from asyncevents_core.worker.supervisor import Supervisor
 
 # The names of mageos-async-events' consumers.
@@ -60,6 +60,7 @@ def worker(
     roles = _roles(consumers)
     configure_logging(log_format, log_level)
     if processes > 1:
+        preflight(context.runtime, roles)
         patiently(context.ledger.check)
         context.events.close()
         command = [sys.executable, "-m", "asyncevents_core"]

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from asyncevents_core.errors import BrokerError
+from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.broker import MOST_IDS, Broker, Producer
 
 logger = logging.getLogger("asyncevents.handoff")
@@ -138,7 +138,7 @@ class HandOffThread:
         try:
             producer.send(ids)
         except Exception as error:
-            expected = isinstance(error, BrokerError)
+            expected = isinstance(error, AsyncEventsError)
             if pause < _SHORTEST_PAUSE:
                 logger.warning(
                     "the broker does not answer; workers find the events in the ledger",

@@ -93,6 +93,14 @@ class Broker(ABC):
         """Return a new consumer with a connection of its own, `prefetch` messages ahead."""
 
     @abstractmethod
+    def validate(self) -> None:
+        """Raise `BrokerError` or `MissingExtra` where no connection could ever be made.
+
+        A package is missing, or the URL means nothing. Connects to nothing; a worker calls it
+        before it starts.
+        """
+
+    @abstractmethod
     def check(self) -> str:
         """Connect once and return a line for people. Raises `BrokerUnavailable`."""
 

@@ -46,6 +46,10 @@ class MemoryBroker(Broker):
     def consumer(self, *, prefetch: int) -> Consumer:
         return _MemoryConsumer(self, prefetch)
 
+    def validate(self) -> None:
+        # There is nothing that could be missing.
+        return
+
     def check(self) -> str:
         with self._arrived:
             self._connect()

@@ -7,9 +7,10 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
+from asyncevents_core.domain.worker import Role
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.parts import Parts, WorkerOptions
@@ -56,6 +57,7 @@ class Worker:
     async def _main(self) -> int:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        preflight(self._runtime, self._options.roles)
         parts = Parts(self._runtime, self._options, self._loop)
         # Before there are handlers: until something is claimed, a signal may just end it.
         patiently(parts.sign_on)
@@ -98,6 +100,20 @@ class Worker:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def preflight(runtime: Runtime, roles: Collection[Role]) -> None:
+    """Find mistakes in the settings that no waiting mends, before anything is started.
+
+    Connects to nothing. Raises `AsyncEventsError`.
+    """
+    len(runtime.catalog)
+    runtime.resolver  # noqa: B018 - made here, as the worker makes it
+    runtime.retry_manager  # noqa: B018 - the same
+    if Role.TRIGGER in roles:
+        runtime.broker.validate()
+    if Role.INDEX in roles and runtime.indexer is not None:
+        runtime.plugins.indexers.get(runtime.indexer)
 
 
 def patiently(step: Callable[[], object]) -> None:

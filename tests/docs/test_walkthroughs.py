@@ -1,64 +1,146 @@
 """Pages that one types in: their commands and files, in order, in an empty folder.
 
-A `console` block holds commands after a dollar, and below each what it must print, "…" standing for
-anything. A block whose first line is a comment with a path is that file.
+A `console` block holds commands after a dollar, and below each what it must print; a block without
+a dollar goes on with what was printed. "…" stands for anything, and so do ids and times; an id that
+a command printed is put into later commands. A block whose first line is a comment with a path is
+that file. What listens does so in the background.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attrs import field, frozen
 
-from tests.installing.installing import Installed, build_wheel, run
+from tests.installing.installing import Installed, build_wheel
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
+    "docs/tutorials/first-delivery.md",
     "docs/tutorials/write-a-sink.md",
+    "docs/how-to/find-an-event.md",
+    "docs/how-to/run-in-production.md",
     "docs/how-to/write-a-resolver.md",
     "docs/how-to/write-a-retry-manager.md",
     "docs/how-to/write-an-indexer.md",
 )
+# Pages that mean servers are typed in beside SQLite, their other settings as they are.
+SQLITE = {
+    "ASYNCEVENTS_LEDGER_URL": "sqlite:///asyncevents.db",
+    "ASYNCEVENTS_BROKER_URL": "sqla+sqlite:///asyncevents-broker.db",
+}
+SERVERS = {"docs/how-to/run-in-production.md"}
+
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
-MARK = "@@ command"
-PORT = "9000"
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+VARYING = re.compile(
+    rf"…|{UUID.pattern}|(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{{3}}|\d+ ms|pid=\d+"
+)
+PORT = re.compile(r"\b(?:9000|8080)\b")
+MARK = "@@ exit code"
 
 
-class Session:
-    """A page as a shell script, and what each of its commands must print."""
+@frozen
+class Step:
+    """A file to write, or a command to type and what it must print."""
 
-    def __init__(self, page: Path, port: int) -> None:
-        self.lines = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
-        self.expected: list[list[str]] = []
-        self._port = port
-        for language, text in BLOCK.findall(page.read_text()):
-            if language == "console":
-                self._commands(text)
-            elif found := FILE.match(text):
-                self.lines += [f"cat > {found[1]} <<'END OF FILE'", text, "END OF FILE"]
-
-    def _commands(self, text: str) -> None:
-        for line in text.splitlines():
-            if not line.startswith("$ "):
-                self.expected[-1].append(line)
-                continue
-            self.lines += [f"echo '{MARK}'", line[2:].replace(PORT, str(self._port))]
-            self.expected.append([])
-            if line.endswith("&"):
-                probe = f"(exec 3<>/dev/tcp/127.0.0.1/{self._port}) 2>/dev/null"
-                self.lines.append(f"until {probe}; do sleep 0.05; done")
+    text: str
+    path: str | None = None
+    expected: list[str] = field(factory=list)
 
 
-def matches(expected: str, printed: list[str]) -> bool:
-    """Tell whether a line is among what was printed, or part of it where "…" leaves it open."""
-    pattern = r"\s*" + r".*".join(
-        re.escape(part).replace(r"\ ", r"\s+") for part in expected.strip().split("…")
-    )
-    return any(re.fullmatch(pattern + r"\s*", line) for line in printed)
+def steps_of(page: Path) -> list[Step]:
+    steps: list[Step] = []
+    for language, text in BLOCK.findall(page.read_text()):
+        if language == "console":
+            for line in text.splitlines():
+                if line.startswith("$ "):
+                    steps.append(Step(line[2:]))
+                else:
+                    steps[-1].expected.append(line)
+        elif found := FILE.match(text):
+            steps.append(Step(text, found[1]))
+    return steps
+
+
+class Terminal:
+    """A shell in a folder; it knows the ids that it was shown, by those that the page shows."""
+
+    def __init__(self, folder: Path, port: int, environment: dict[str, str]) -> None:
+        self._port = str(port)
+        self._ids: dict[str, str] = {}
+        self._bash = subprocess.Popen(
+            ["bash"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def follow(self, step: Step) -> None:
+        if step.path is not None:
+            # Where the shell is by now.
+            self._send(f"cat > {step.path} <<'END OF FILE'\n{step.text}\nEND OF FILE")
+            return
+        printed = self._type(step.text)
+        for line in step.expected:
+            self._look_for(line, printed)
+
+    def close(self) -> None:
+        self._send("kill $(jobs -p) 2>/dev/null; wait; exit")
+        self._bash.communicate(timeout=30)
+
+    def _type(self, command: str) -> list[str]:
+        command = UUID.sub(lambda found: self._ids[found[0]], self._here(command))
+        listens = command.startswith("asyncevents listen") or command.endswith("&")
+        if listens:
+            probe = f"(exec 3<>/dev/tcp/127.0.0.1/{self._port}) 2>/dev/null"
+            self._send(f"{command.removesuffix('&')} &\nuntil {probe}; do sleep 0.05; done")
+        else:
+            self._send(command)
+        self._send(f"printf '\\n%s %s\\n' '{MARK}' $?")
+        printed = list(self._lines())
+        assert printed.pop() == f"{MARK} 0", (command, printed)
+        return printed
+
+    def _look_for(self, expected: str, printed: list[str]) -> None:
+        """Find a line among what was printed, and learn the ids in it."""
+        expected = self._here(expected).strip()
+        pattern, end = r"\s*", 0
+        for found in VARYING.finditer(expected):
+            pattern += re.escape(expected[end : found.start()]) + "(.*?)"
+            end = found.end()
+        pattern = re.sub(r"(\\ )+", r"\\s+", pattern + re.escape(expected[end:])) + r"\s*"
+        line = next(filter(None, (re.fullmatch(pattern, one) for one in printed)), None)
+        assert line is not None, (expected, printed)
+        for shown, actual in zip(VARYING.findall(expected), line.groups(), strict=True):
+            if UUID.fullmatch(shown):
+                self._ids.setdefault(shown, actual)
+
+    def _here(self, text: str) -> str:
+        return PORT.sub(self._port, text)
+
+    def _send(self, text: str) -> None:
+        assert self._bash.stdin is not None
+        self._bash.stdin.write(text + "\n")
+        self._bash.stdin.flush()
+
+    def _lines(self) -> Iterator[str]:
+        assert self._bash.stdout is not None
+        for line in self._bash.stdout:
+            yield line.rstrip("\n")
+            if line.startswith(MARK):
+                return
 
 
 def free_port() -> int:
@@ -71,24 +153,35 @@ def free_port() -> int:
 def wheels(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheels")
     build_wheel(ROOT, folder)
+    build_wheel(ROOT / "plugins/asyncevents-http", folder)
     return folder
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_works_as_it_is_written(page, wheels, tmp_path):
-    port = free_port()
-    session = Session(ROOT / page, port)
+    steps = steps_of(ROOT / page)
+    assert any(step.expected for step in steps)
     installed = Installed(tmp_path, wheels)
     installed.install("asyncevents-core")
     home = tmp_path / "home"
     home.mkdir()
-    script = tmp_path / "page.sh"
-    script.write_text("\n".join(session.lines))
-    path = f"{installed.python.parent}:{Path(sys.executable).parent}:/usr/bin:/bin"
-    output = run("bash", script, cwd=home, PATH=path, PIP_FIND_LINKS=str(wheels), COLUMNS="200")
-    printed = [part.splitlines() for part in output.split(MARK)[1:]]
-    assert len(printed) == len(session.expected)
-    assert any(session.expected)
-    for expected, lines in zip(session.expected, printed, strict=True):
-        for one in expected:
-            assert matches(one.replace(PORT, str(port)), lines), (one, lines)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ASYNCEVENTS_", "PYTHON", "VIRTUAL_ENV"))
+    }
+    environment = {
+        **kept,
+        **(SQLITE if page in SERVERS else {}),
+        "PATH": f"{installed.python.parent}:{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PIP_FIND_LINKS": str(wheels),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "200",
+    }
+    terminal = Terminal(home, free_port(), environment)
+    try:
+        for step in steps:
+            terminal.follow(step)
+    finally:
+        terminal.close()

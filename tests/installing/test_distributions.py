@@ -99,3 +99,12 @@ def test_core_works_alone_then_plugins_are_found_when_installed(core):
     assert json.loads(line)["id"] == number
     (trace,) = core.rows("trace", number)
     assert trace["summary"] == "Delivered"
+
+
+def test_the_demo_needs_nothing_but_the_sink_http(tmp_path, wheels):
+    installed = Installed(tmp_path, wheels)
+    installed.install("asyncevents-http")
+    before = sorted(tmp_path.iterdir())
+    printed = installed.asyncevents("demo", "--events", "5", "--exit")
+    assert printed.endswith("all well\n")
+    assert sorted(tmp_path.iterdir()) == before

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 
+import psutil
 import pytest
 
 from tests.integration.project import eventually
@@ -46,11 +47,26 @@ def test_the_demo_ends_well(project):
     assert not list(project.folder.glob("*demo*"))
 
 
+def test_a_demo_that_is_stopped_says_so(project):
+    process = project.start("demo", "--events", "1000")
+    output = Output(process)
+    eventually(lambda: connected(process.pid), what="the first delivery")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0, output.text
+    output.wait_for("stopped before the end")
+    assert "Traceback" not in output.text
+
+
+def connected(pid):
+    return any(one.status == "ESTABLISHED" for one in psutil.Process(pid).net_connections())
+
+
 def test_dev_delivers_and_starts_anew_when_code_changes(project, port):
     process = project.start("dev", "--port", str(port), ASYNCEVENTS_EVENT_MODULES="shop_events")
     output = Output(process)
     # A mistake is told, and mended by the next change.
     output.wait_for("No module named 'shop_events'")
+    output.wait_for("waiting for a .py file to change")
     module = project.folder / "shop_events.py"
     module.write_text('from asyncevents_core import event\n\n@event("a.b")\ndef f(id: int): ...\n')
     output.wait_for(f"a.b → http://127.0.0.1:{port}/a.b")
@@ -64,6 +80,18 @@ def test_dev_delivers_and_starts_anew_when_code_changes(project, port):
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0, output.text
     assert "Traceback" not in output.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_dev_ends_quietly_while_it_still_starts(project, port, number):
+    process = project.start("dev", "--port", str(port))
+    output = Output(process)
+    eventually(lambda: psutil.Process(process.pid).children(), what="the process that works")
+    (child,) = psutil.Process(process.pid).children()
+    process.send_signal(number)
+    assert process.wait(30) == 0, output.text
+    assert not child.is_running()
+    assert output.text == ""
 
 
 def test_listen_fails_first_and_then_shows_valid_signatures(project, port):

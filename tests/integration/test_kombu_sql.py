@@ -53,9 +53,10 @@ def test_consumed_messages_are_deleted(url, path):
     [
         ("sqla+sqlite:///:memory:", BrokerUnavailable, "needs a file"),
         ("sqla+sqlite:////no/such/folder/b.db", BrokerUnavailable, "/no/such/folder does not"),
-        ("nonsense://x", BrokerUnavailable, "unknown transport"),
+        ("nonsense://x", BrokerUnavailable, "x/: No such transport: nonsense; amqp://, redis://"),
         ("amqp://user:s3cret@127.0.0.1:1//", BrokerUnavailable, r"user:\*\*@127.0.0.1"),
         ("sqla+nonsense://u:s3cret@h/d", BrokerUnavailable, "nonsense"),
+        ("confluentkafka://u:s3cret@h", BrokerUnavailable, "BROKER_URL confluentkafka://"),
     ],
 )
 def test_a_broker_that_cannot_be_reached_says_why_without_the_password(wrong, error, text):
@@ -70,5 +71,18 @@ def test_a_missing_driver_is_named_with_its_extra(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MissingExtra, match=r"asyncevents-core\[postgresql\]"):
-        KombuBroker(BrokerConfig(url="sqla+postgresql+psycopg://u:p@127.0.0.1:1/d")).check()
+    broker = KombuBroker(BrokerConfig(url="sqla+postgresql+psycopg://u:p@127.0.0.1:1/d"))
+    for connects in (broker.check, broker.validate):
+        with pytest.raises(MissingExtra, match=r"asyncevents-core\[postgresql\]"):
+            connects()
+
+
+@pytest.mark.parametrize("wrong", ["nonsense://x", "sqla+nonsense://x/d", "confluentkafka://x"])
+def test_a_url_that_can_never_work_is_found_without_connecting(wrong):
+    with pytest.raises(BrokerUnavailable):
+        KombuBroker(BrokerConfig(url=wrong)).validate()
+
+
+@pytest.mark.parametrize("right", ["amqp://127.0.0.1:1//", "redis://127.0.0.1:1/0"])
+def test_one_that_may_answer_later_is_none(right):
+    KombuBroker(BrokerConfig(url=right)).validate()

@@ -183,7 +183,7 @@ def test_an_interrupted_command_says_how_to_go_on(project, monkeypatch):
     monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "search_settings")
     done = CliRunner().invoke(cli, ["reindex"])
     assert done.exit_code == 1
-    assert "interrupted: `asyncevents reindex` goes on here, `--abandon` removes it" in done.stderr
+    assert "interrupted: `asyncevents reindex` goes on where this was" in done.stderr
 
 
 def test_check_warns_of_one_that_was_interrupted(project):

@@ -107,6 +107,7 @@ def test_warnings_alone_are_no_mistake(ready):
     ("changed", "what", "text"),
     [
         ({"LEDGER_URL": "sqlite:////no/such/folder/x.db"}, "ledger", "/no/such/folder"),
+        ({"LEDGER_URL": "oracle://u:s3cret@h/d"}, "ledger", "postgresql"),
         ({"BROKER_URL": "amqp://u:s3cret@127.0.0.1:1//"}, "broker", "refused"),
         ({"RETRY_MANAGER": "nonsense"}, "retry manager", "nonsense"),
         ({"SERVICE_RESOLVER": "nonsense"}, "service resolver", "nonsense"),
@@ -120,6 +121,27 @@ def test_check_names_what_does_not_work(ready, settings, changed, what, text):
     assert findings[what]["state"] == "error"
     assert text in findings[what]["detail"]
     assert "s3cret" not in str(findings)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"BROKER_URL": "nonsense://x"},
+        {"RETRY_MANAGER": "nonsense"},
+        {"SERVICE_RESOLVER": "nonsense"},
+        {"INDEXER": "nonsense"},
+        {"EVENT_MODULES": "nonsense"},
+    ],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_worker_does_not_start_with_a_mistake_that_is_there_to_stay(
+    ready, settings, changed, processes
+):
+    settings(**changed)
+    output = ready("worker", "--processes", processes, code=1).output
+    assert "nonsense" in output
+    assert "started" not in output
 
 
 # -- what there is -------------------------------------------------------------------------------
@@ -141,6 +163,12 @@ def test_every_command_explains_itself(folder, run, path):
     assert len(text.splitlines()) > 3
 
 
+@pytest.mark.parametrize(("path", "command"), list(commands()), ids=lambda one: str(one)[:20])
+def test_lists_of_commands_cut_nothing_off_at_80_columns(path, command):
+    room = 80 - 2 - 6 - len("subscriptions")
+    assert not command.get_short_help_str(room).endswith("...")
+
+
 def test_help_lists_commands_in_the_order_of_need(run):
     text = run("--help").output
     assert text.index("init") < text.index("worker") < text.index("dead-letters")
@@ -149,7 +177,7 @@ def test_help_lists_commands_in_the_order_of_need(run):
 
 def test_version_and_unknown_commands(run):
     assert run("--version").output.startswith("asyncevents, version 0.")
-    assert "No such command" in run("wroker", code=2).output
+    assert "no such command 'wroker' (did you mean 'worker'?)" in run("wroker", code=2).output
 
 
 def test_plugins_and_events(ready, settings):
@@ -283,7 +311,10 @@ def test_status_counts(ready):
     assert (found["events_open"], found["workers_alive"], found["dead_letters"]) == (1, 0, 0)
     assert found["trigger_consumers"] == 0
     assert found["oldest_due_at"]
-    assert "events open  1" in ready("status").output
+    output = ready("status").output
+    assert "events open  1" in output
+    assert "nobody takes the open events: asyncevents worker" in output
+    assert "dead-letters" not in output
 
 
 def test_cleanup_asks_first_and_counts(ready):

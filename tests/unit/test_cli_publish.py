@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from asyncevents_core import AsyncEvents
+
 
 def test_publish_prints_the_id(ready):
     made = ready.id_of("publish", "example.created", '{"id": 1}')
@@ -42,6 +44,22 @@ def test_an_event_id_is_published_once(ready):
     assert "mine" in ready(*arguments, code=1).output
     (row,) = ready.rows("published")
     assert (row["event_id"], row["data"]) == ("mine", {"id": 1})
+
+
+def test_a_file_that_is_interrupted_says_how_far_it_came(ready, folder, monkeypatch):
+    line = '{"event_name": "example.created", "data": 1}\n'
+    (folder / "events.jsonl").write_text("nonsense\n" + line * 700)
+    publish_many = AsyncEvents.publish_many
+
+    def interrupted(events, requests):
+        if len(requests) < 499:
+            raise KeyboardInterrupt
+        return publish_many(events, requests)
+
+    monkeypatch.setattr(AsyncEvents, "publish_many", interrupted)
+    output = ready("publish", "--file", "events.jsonl", code=1).output
+    assert "interrupted: the first 500 lines are done (499 published, 1 refused)" in output
+    assert len(ready.rows("published", "--limit", "1000")) == 499
 
 
 LINES = [

@@ -11,6 +11,7 @@ import pytest
 
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.engine.handoff import HandOffThread
+from asyncevents_core.errors import MissingExtra
 from asyncevents_core.testing import MemoryBroker
 
 
@@ -88,6 +89,20 @@ def test_an_outage_is_logged_once_and_its_end_too(broker, caplog):
         "the broker answers again",
     ]
     assert "told to fail" in caplog.records[0].error
+
+
+def test_a_client_that_is_missing_is_a_line_and_no_traceback(caplog):
+    class Bare(MemoryBroker):
+        def _send(self, ids):
+            raise MissingExtra("BROKER_URL redis://h", extra="redis")
+
+    thread = HandOffThread(Bare())
+    thread.submit(ids(1))
+    assert thread.flush(10)
+    thread.close()
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert "pip install 'asyncevents-core[redis]'" in record.error
 
 
 def test_an_error_of_another_kind_is_logged_with_its_traceback(caplog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import pytest
 from attrs import field, frozen
@@ -249,3 +250,12 @@ def test_mistakes_in_the_options_of_an_indexer_have_their_path():
         indexer_config(settings, EmbeddedIndexerType())
     assert len(caught.value.problems) == 2
     assert all(one.startswith("INDEXERS['embedded']") for one in caught.value.problems)
+
+
+def test_a_module_that_is_no_python_is_named_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "mistyped_settings.py").write_text('SOURCE = "/shop"\nLEDGER_URL = \n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    with pytest.raises(SettingsError) as raised:
+        load_settings("mistyped_settings")
+    assert "SyntaxError: invalid syntax (mistyped_settings.py, line 2)" in str(raised.value)

@@ -7,6 +7,7 @@ from asyncevents_core.adapters.kombu.connecting import (
     masked,
     new_connection,
     open_transport,
+    validate,
 )
 from asyncevents_core.adapters.kombu.consuming import IdConsumer
 from asyncevents_core.adapters.kombu.housekeeping import release
@@ -34,6 +35,9 @@ class KombuBroker(Broker):
             quarantine=hand_off_queue(self._config, QUARANTINE),
             prefetch=prefetch,
         )
+
+    def validate(self) -> None:
+        validate(self._config.url)
 
     def check(self) -> str:
         url = self._config.url

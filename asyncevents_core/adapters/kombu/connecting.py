@@ -48,6 +48,18 @@ def new_connection(url: str) -> Connection:
         )
 
 
+def validate(url: str) -> None:
+    """Look for the transport and its driver; connect to nothing.
+
+    Raises `BrokerUnavailable`, `MissingExtra`.
+    """
+    with failures(url):
+        new_connection(url).release()
+        prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), None)
+        if prefix is not None:
+            make_url(url.removeprefix(prefix)).get_dialect().import_dbapi()
+
+
 def open_transport(connection: Connection) -> None:
     """Connect now, and poll often where the transport polls."""
     connection.connect()
@@ -68,10 +80,12 @@ def failures(url: str) -> Iterator[None]:
         if extra is None:
             raise BrokerUnavailable(f"BROKER_URL {masked(url)}: {error}") from error
         raise MissingExtra(f"BROKER_URL {masked(url)}", extra=extra) from error
-    except AttributeError as error:
-        # kombu imports redis only to find it missing when it connects.
+    except (AttributeError, NameError) as error:
+        # kombu goes on without a client library, until it uses what is not there.
         if url.startswith("redis"):
             raise MissingExtra(f"BROKER_URL {masked(url)}", extra="redis") from error
+        if isinstance(error, NameError):
+            raise BrokerUnavailable(f"BROKER_URL {masked(url)}: {error}") from error
         raise
     except (KombuError, SQLAlchemyError, OSError, KeyError) as error:
         raise BrokerUnavailable(f"{masked(url)}: {_what(error)}") from error
@@ -84,7 +98,7 @@ def failures(url: str) -> Iterator[None]:
 
 def _what(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"unknown transport {error}; amqp://, redis:// and sqla+… are known"
+        return f"{error.args[0]}; amqp://, redis:// and sqla+… are known"
     original = getattr(error, "orig", None) or error
     return f"{type(original).__name__}: {original}"
 

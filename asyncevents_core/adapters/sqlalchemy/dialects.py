@@ -96,6 +96,10 @@ def open_engine(url: str, *, isolation_level: str | None = None) -> Engine:
         if parsed.drivername in {"mysql", "mariadb"}:
             parsed = parsed.set(drivername=f"{parsed.drivername}+pymysql")
         backend = parsed.get_backend_name()
+        if backend not in CLOCKS:
+            raise LedgerUnavailable(
+                f"LEDGER_URL: the ledger can be on {', '.join(CLOCKS)}, not on {backend}"
+            )
         options: dict[str, Any] = {"pool_pre_ping": False, "pool_size": 5, "max_overflow": 20}
         if backend == "sqlite":
             return _sqlite_engine(parsed)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 from rich.console import Console
-from watchfiles import PythonFilter, run_process
+from watchfiles import PythonFilter, watch
 
 from asyncevents_core import AsyncEvents, AsyncEventsError, EventDefinition, NewSubscription
 from asyncevents_http.background import running
 from asyncevents_http.listen import Printer
 from asyncevents_http.receiver import Receiver
+
+_LOOK_EVERY: Final = 500  # milliseconds
+_GRACE: Final = 5.0
 
 
 @click.command()
@@ -23,10 +29,11 @@ from asyncevents_http.receiver import Receiver
 )
 @click.option("--reload/--no-reload", default=True, help="Start anew when a .py file here changes.")
 def dev(port: int, subscribe: bool, reload: bool) -> None:
-    """Run a worker and a receiver while you develop, and see each delivery arrive.
+    """Run a worker and a receiver while you develop.
 
-    Makes or upgrades the ledger first, and subscribes the receiver to every event that is
-    defined. The settings must allow recipients on this machine: `asyncevents init --dev`.
+    Shows each delivery that arrives. Makes or upgrades the ledger first, and subscribes the
+    receiver to every event that is defined. The settings must allow recipients on this machine:
+    `asyncevents init --dev`.
 
     \b
     Example:
@@ -37,15 +44,51 @@ def dev(port: int, subscribe: bool, reload: bool) -> None:
     settings = click.get_current_context().find_root().params.get("settings_module")
     if not reload:
         sys.exit(serve(settings, port, subscribe))
-    run_process(
-        ".",
-        target=serve,
-        args=(settings, port, subscribe),
-        watch_filter=PythonFilter(),
-        callback=lambda changes: Console(stderr=True).print(
-            f"[yellow]{len(changes)} file(s) changed: starting anew[/]"
-        ),
-    )
+    command = [sys.executable, "-m", "asyncevents_core"]
+    command += [] if settings is None else ["--settings", settings]
+    command += ["dev", "--no-reload", "--port", str(port)]
+    sys.exit(_run_anew([*command, "--subscribe" if subscribe else "--no-subscribe"]))
+
+
+def _run_anew(command: Sequence[str]) -> int:
+    """Run a command, anew when a Python file changes, until Ctrl-C or a signal."""
+    out = Console(stderr=True, soft_wrap=True, highlight=False)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    child = _start(command)
+    told = False
+    try:
+        for changes in watch(
+            ".", watch_filter=PythonFilter(), yield_on_timeout=True, rust_timeout=_LOOK_EVERY
+        ):
+            if changes:
+                out.print(f"[yellow]{len(changes)} file(s) changed: starting anew[/]")
+                _end(child)
+                child = _start(command)
+                told = False
+            elif child.poll() is not None and not told:
+                out.print("[yellow]waiting for a .py file to change; Ctrl-C ends this[/]")
+                told = True
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _end(child)
+    return 0
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    # In a process group of its own, so that Ctrl-C reaches it through `_end` only: while it still
+    # imports, it would answer with a traceback.
+    return subprocess.Popen(command, process_group=0)  # noqa: S603 - this command itself
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_GRACE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.kill()
+        child.wait()
 
 
 def serve(settings: str | None, port: int, subscribe: bool) -> int:
@@ -66,7 +109,6 @@ def serve(settings: str | None, port: int, subscribe: bool) -> int:
                         out.print(line)
                 return events.run_worker()
     except AsyncEventsError as error:
-        # With --reload the next change may mend it: say what is wrong and wait for it.
         out.print(f"[red]{error}[/]")
         return 1
     except OSError as error:

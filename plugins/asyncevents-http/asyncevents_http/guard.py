@@ -58,8 +58,9 @@ class Guard:
             return list(addresses)
         allowed = [one for one in addresses if self._allows(ipaddress.ip_address(_bare(one)))]
         if not allowed:
+            found = ", ".join(one for one in addresses if one != host)
             raise AddressRefused(
-                f"{host} is {', '.join(addresses) or 'nothing'}, an address that is not public. "
+                f"{host} is {f'{found}, ' if found else ''}an address that is not public. "
                 "If it is meant, add the host or its network to SINKS['http']['allow']"
             )
         return allowed

@@ -44,7 +44,7 @@ def listen(
     count: int,
     as_json: bool,
 ) -> None:
-    """Receive webhooks on this machine, verify their signatures, print what arrives.
+    """Receive webhooks, verify and print them.
 
     Exits with 1 if a signature was not valid. Stop it with Ctrl-C.
 

@@ -1,8 +1,8 @@
-"""The settings module of the shop: ASYNCEVENTS_SETTINGS_MODULE=shop.settings."""
+"""The settings module of the shop: ASYNCEVENTS_SETTINGS_MODULE=asyncevents_http.shop.settings."""
 
 import os
 
-from shop.models import database_url
+from asyncevents_http.shop.models import database_url
 
 # The shop's own database is the ledger, so that orders and events commit together.
 LEDGER_URL = database_url()
@@ -11,13 +11,13 @@ SOURCE = "/shop"
 
 EVENTS = {
     "sales.order.created": {
-        "service": "shop.orders:OrderRepository.get",
+        "service": "asyncevents_http.shop.orders:OrderRepository.get",
         "resources": ["sales"],
         "title": "An order was placed",
     },
     "sales.order.cancelled": {"resources": ["sales"], "title": "An order was cancelled"},
 }
-EVENT_MODULES = ["shop.customers"]
+EVENT_MODULES = ["asyncevents_http.shop.customers"]
 
 # A key for trying things out. Your own comes from the environment: ASYNCEVENTS_SECRET_KEYS.
 SECRET_KEYS = ["ZXhhbXBsZS1rZXktb25seS1mb3ItdGhpcy1kZW1vISE="]

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from asyncevents_core import AsyncEvents
-from shop.models import ItemRow, OrderRow, open_database
+from asyncevents_http.shop.models import ItemRow, OrderRow, open_database
 
 
 @frozen(kw_only=True)
