@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.parameters import row_id
+from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.cli.reading import SHOWN, attempt_fields, short
 from asyncevents_core.cli.render import (
     JSON_OPTION,
@@ -25,7 +25,7 @@ from asyncevents_core.cli.render import (
 from asyncevents_core.domain import logcsv
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.trace import LogRow
-from asyncevents_core.engine.log_pages import page_of_log
+from asyncevents_core.engine.log_pages import pages_of_log
 from asyncevents_core.engine.searching import SearchPage
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.index_queue import IndexBacklog
@@ -37,13 +37,18 @@ INCOMPLETE: Final = (
 
 @click.command()
 @click.argument("query", required=False)
+@click.option("--event", "event_name", metavar="NAME", help="Of events of this name.")
+@click.option("--subscription", type=row_id, metavar="ID", help="Of one subscription.")
+@click.option("--delivered/--failed", default=None, help="Those that succeeded, or did not.")
 @click.option(
-    "--subscription", type=row_id, metavar="ID", help="Attempts of one subscription only."
+    "--since",
+    type=instant,
+    metavar="TIME",
+    help="Begun then or later, in local time, such as 2026-11-24.",
 )
+@click.option("--until", type=instant, metavar="TIME", help="Begun before then.")
 @click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    help="By default 50; with QUERY and --csv or --json, all.",
+    "--limit", type=click.IntRange(1, 10_000), help="By default 50; with --csv or --json, all."
 )
 @click.option("--before", type=row_id, metavar="LOG_ID", help="Page on: the last log id shown.")
 @click.option(
@@ -51,14 +56,18 @@ INCOMPLETE: Final = (
     "csv_path",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Write all that QUERY finds into a file; - is stdout.",
+    help="Write them into a file; - is stdout.",
 )
 @JSON_OPTION
 @pass_cli
 def logs(
     context: CliContext,
     query: str | None,
+    event_name: str | None,
     subscription: int | None,
+    delivered: bool | None,
+    since: int | None,
+    until: int | None,
     limit: int | None,
     before: int | None,
     csv_path: Path | None,
@@ -66,50 +75,62 @@ def logs(
 ) -> None:
     """List attempts, newest first, or search them.
 
-    Fields are event_name, success, created, status and more, and the payload as data.data.x.
-    Searching needs an index, which workers keep (extra `search`). With QUERY, --json and --csv
-    stream every hit. `asyncevents trace UUID` shows one delivery in full.
+    Options narrow the list without an index. A QUERY in Lucene's syntax looks into the payload,
+    too (data.data.x), and needs the index that workers keep (extra `search`). --csv and --json
+    stream all there is. `asyncevents trace UUID` shows one delivery in full.
 
     \b
     Examples:
-      asyncevents logs
+      asyncevents logs --failed --since 2026-11-24
       asyncevents logs 'customer.* AND success: false'
       asyncevents logs 'data.data.increment_id: CK*' --csv found.csv
     """
     if csv_path is not None and as_json:
         raise click.UsageError("--csv or --json, not both")
+    wanted = LogFilter(
+        subscription_id=subscription,
+        event_name=event_name,
+        delivered=delivered,
+        since=since,
+        until=until,
+    )
+    streams = as_json or csv_path is not None
     if query is None:
-        if csv_path is not None:
-            raise click.UsageError("--csv goes with a QUERY; *:* finds everything")
-        wanted = LogFilter(subscription_id=subscription)
-        found = context.ledger.read(
-            lambda queries: page_of_log(queries, wanted, limit=limit or SHOWN, before=before)
-        )
-        _show(found, as_json=as_json)
+        most = limit if streams else limit or SHOWN
+        found = pages_of_log(context.ledger, wanted, limit=most, before=before)
+        if streams:
+            _stream(found, csv_path, total=limit)
+            return
+        rows = [one for some in found for one in some]
+        _show(rows)
+        if len(rows) == most:
+            errors().print(f"more: --before {rows[-1].log_id}", markup=False)
         return
-    if subscription is not None:
-        raise click.UsageError(f"say it in the query: … AND subscription_id:{subscription}")
     search = context.runtime.search
-    if csv_path is None and not as_json:
-        page = search.page(query, limit=limit or SHOWN, before=before)
-        _show(page.rows, as_json=False)
+    if not streams:
+        page = search.page(query, wanted, limit=limit or SHOWN, before=before)
+        _show(page.rows)
         errors().print(_told(page), markup=False)
         return
     # A wrong query is told before a file is replaced.
-    page = search.page(query, limit=1, before=before)
-    pages = search.pages(query, limit=limit, before=before)
-    if csv_path is None:
-        json_lines(_plain(one) for rows in pages for one in rows)
-    else:
-        total = page.total if page.exact and before is None else None
-        _export(pages, csv_path, total=limit if total is None else min(total, limit or total))
+    page = search.page(query, wanted, limit=1, before=before)
+    total = page.total if page.exact and before is None else None
+    _stream(
+        search.pages(query, wanted, limit=limit, before=before),
+        csv_path,
+        total=limit if total is None else min(total, limit or total),
+    )
     errors().print(behind(page.behind, complete=page.complete), markup=False)
 
 
-def _show(rows: Iterable[LogRow], *, as_json: bool) -> None:
-    if as_json:
-        json_lines(_plain(one) for one in rows)
-        return
+def _stream(pages: Iterable[Sequence[LogRow]], path: Path | None, *, total: int | None) -> None:
+    if path is None:
+        json_lines(_plain(one) for rows in pages for one in rows)
+    else:
+        _export(pages, path, total=total)
+
+
+def _show(rows: Iterable[LogRow]) -> None:
     table(
         "Attempts",
         ["log id", "started", "uuid", "event", "sub.", "outcome", "detail", "took"],

@@ -31,6 +31,15 @@ def network(text: Any) -> str:
     return str(text)
 
 
+def instant(text: Any) -> int:
+    """Convert a time in the shell's zone to microseconds since 1970."""
+    at = click.DateTime().convert(text, None, None)
+    try:
+        return round(at.astimezone().timestamp() * 1_000_000)
+    except (ValueError, OverflowError, OSError) as error:
+        raise click.BadParameter(f"{text}: {error}") from error
+
+
 class Number(click.FloatRange):
     """A finite number: neither nan nor inf."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -12,7 +11,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.local import user_name
 from asyncevents_core.cli.logs import behind
-from asyncevents_core.cli.parameters import row_id
+from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.cli.render import (
     JSON_OPTION,
     counted,
@@ -36,8 +35,12 @@ _FILTER: Final = (
     click.option("--event", "event_name", metavar="NAME", help="Those of events of this name."),
     click.option("--subscription", type=row_id, metavar="ID", help="Those of one subscription."),
     click.option("--reason", type=click.Choice([one.value for one in DeadReason])),
-    click.option("--since", type=click.DateTime(), help="Those made since then, in local time."),
-    click.option("--until", type=click.DateTime(), help="Those made before then, in local time."),
+    click.option(
+        "--since", type=instant, metavar="TIME", help="Those made since then, in local time."
+    ),
+    click.option(
+        "--until", type=instant, metavar="TIME", help="Those made before then, in local time."
+    ),
 )
 
 
@@ -53,16 +56,16 @@ def _filter(
     event_name: str | None,
     subscription: int | None,
     reason: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: int | None,
+    until: int | None,
     replayed: bool,
 ) -> DeadFilter:
     return DeadFilter(
         event_name=event_name,
         subscription_id=subscription,
         reason=None if reason is None else DeadReason(reason),
-        since=_instant(since),
-        until=_instant(until),
+        since=since,
+        until=until,
         replayed=replayed,
     )
 
@@ -84,8 +87,8 @@ def replay(
     event_name: str | None,
     subscription: int | None,
     reason: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: int | None,
+    until: int | None,
     again: bool,
     by: str | None,
     yes: bool,
@@ -181,15 +184,6 @@ def _tell(done: Replayed, passed_over: str) -> None:
     click.echo(f"{done.made} replayed, {done.refused} refused{others}; request {done.request}")
 
 
-def _instant(at: datetime | None) -> int | None:
-    if at is None:
-        return None
-    try:
-        return round(at.astimezone().timestamp() * 1_000_000)
-    except (ValueError, OverflowError, OSError) as error:
-        raise click.BadParameter(f"{at}: {error}", param_hint="--since/--until") from error
-
-
 @click.command("dead-letters")
 @_filter_options
 @click.option("--pending", is_flag=True, help="Only those that were not replayed yet.")
@@ -202,8 +196,8 @@ def dead_letters(
     event_name: str | None,
     subscription: int | None,
     reason: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: int | None,
+    until: int | None,
     pending: bool,
     limit: int,
     before: UUID | None,

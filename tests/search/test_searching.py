@@ -148,11 +148,11 @@ def test_without_an_indexer_the_command_says_so(project, tmp_path):
 
 def test_a_worker_drains_although_its_index_cannot_be_opened(project, tmp_path):
     with (tmp_path / "search_settings.py").open("a") as file:
-        file.write("\nINDEXER = 'nobody'\n")
+        file.write("\nINDEXERS = {'embedded': {'path': 'search_settings.py/index'}}\n")
     project.publish("order.created", {"id": 1})
     done = asyncevents("worker", "--drain")
     assert done.returncode == 0, done.stderr
-    assert "unknown indexer 'nobody'" in done.stderr
+    assert "search_settings.py" in done.stderr
     assert "Traceback" not in done.stderr
     assert project.runtime.search.page("*:*", limit=1).behind.waiting == 1
 

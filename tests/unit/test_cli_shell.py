@@ -104,6 +104,21 @@ def test_logs(failed):
     assert run.rows("logs", "--subscription", "1") == [row]
     assert run.rows("logs", "--subscription", "2") == []
     assert run.rows("logs", "--before", str(row["log_id"])) == []
+    meant = ["--event", "example.created", "--failed", "--since", "2026-01-01"]
+    assert run.rows("logs", *meant, "--limit", "1") == [row]
+    assert f"more: --before {row['log_id']}\n" in run("logs", *meant, "--limit", "1").stderr
+    assert "more" not in run("logs", *meant).stderr
+    for other in (["--event", "a.b"], ["--delivered"], ["--until", "2026-01-01 12:00:00"]):
+        assert run.rows("logs", *other) == []
+    (_, line) = run("logs", *meant, "--csv", "-").stdout.splitlines()
+    assert delivery in line
+
+
+def test_a_log_id_to_page_on_from_that_is_not_there_is_named(failed):
+    run, _, _ = failed
+    assert (
+        "no attempt 99; it may have been cleaned up" in run("logs", "--before", "99", code=1).stderr
+    )
 
 
 def test_traces_of_a_delivery_and_of_its_event(failed):
