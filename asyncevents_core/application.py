@@ -22,7 +22,7 @@ from asyncevents_core.engine.handoff import HandOffThread
 from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.resolve import ServiceCaller
 from asyncevents_core.engine.subscriptions import change, subscribe
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
 from asyncevents_core.worker.parts import WorkerOptions
@@ -191,12 +191,7 @@ class AsyncEvents:
 
     def traces(self, event_id: UUID) -> list[Trace]:
         """Return the traces of an event's deliveries, oldest first; empty before its fan-out."""
-
-        def query(queries: LedgerQueries) -> list[Trace]:
-            found = (queries.trace(one.id) for one in queries.deliveries_of_event(event_id))
-            return [trace for trace in found if trace is not None]
-
-        return self.runtime.ledger.read(query)
+        return list(traces_of_event(self.runtime.ledger, event_id))
 
     # -- working ----------------------------------------------------------------------------
 

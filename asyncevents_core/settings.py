@@ -135,6 +135,7 @@ class Settings:
     web_rate_limit: int = field(default=1200, validator=validators.ge(0))
     web_max_body_bytes: int = field(default=1_048_576, validator=validators.gt(0))
     web_cors_origins: tuple[str, ...] = ()
+    cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
 
     @classmethod

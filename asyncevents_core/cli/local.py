@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 
-from asyncevents_core.domain.access import LONGEST_WHO, Actor
+from asyncevents_core.domain.access import LONGEST_WHO, Actor, Resource
+from asyncevents_core.settings import Settings
 
 
 def user_name() -> str:
@@ -16,6 +17,10 @@ def user_name() -> str:
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
-def local_actor() -> Actor:
-    """Return the shell's user as an actor that may do everything; audited as ``cli:NAME``."""
-    return Actor.trusted(f"cli:{user_name()}"[:LONGEST_WHO])
+def local_actor(settings: Settings) -> Actor:
+    """Return the shell's user as an actor; audited as ``cli:NAME``.
+
+    It may do everything but what takes an event's own resources: of these it has CLI_RESOURCES.
+    """
+    resources = frozenset({Resource.MANAGE.value, *settings.cli_resources})
+    return Actor(who=f"cli:{user_name()}"[:LONGEST_WHO], resources=resources)

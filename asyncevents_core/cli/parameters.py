@@ -40,6 +40,19 @@ def instant(text: Any) -> int:
         raise click.BadParameter(f"{text}: {error}") from error
 
 
+def delays(text: Any) -> tuple[float, ...]:
+    """Convert seconds with commas between them."""
+    if isinstance(text, tuple):
+        return text
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}") from error
+    if not all(delay <= SECONDS for delay in found):
+        raise click.BadParameter(f"{text!r}: a delay is at most {SECONDS:.0f} seconds")
+    return found
+
+
 class Number(click.FloatRange):
     """A finite number: neither nan nor inf."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,8 +22,9 @@ from asyncevents_core.cli.render import (
 )
 from asyncevents_core.domain.delivery import Attempt
 from asyncevents_core.domain.trace import Trace
+from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.errors import NotFound
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger
 
 _LONGEST_CELL = 120
 SHOWN: Final = 50
@@ -87,7 +88,7 @@ def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
 
     UUID is a delivery's id (the header `asyncevents-delivery`) or an event's (`webhook-id`).
     """
-    found = context.ledger.read(lambda queries: _traces(queries, identifier))
+    found = _traces(context.ledger, identifier)
     if as_json:
         json_lines(_plain(one) for one in found)
         return
@@ -95,22 +96,23 @@ def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
         _show(one)
 
 
-def _traces(queries: LedgerQueries, identifier: UUID) -> Sequence[Trace]:
-    one = queries.trace(identifier)
+def _traces(ledger: Ledger, identifier: UUID) -> Iterator[Trace]:
+    one = ledger.read(lambda queries: queries.trace(identifier))
     if one is not None:
-        return [one]
-    event = queries.event(identifier)
+        yield one
+        return
+    event = ledger.read(lambda queries: queries.event(identifier))
     if event is None:
         raise NotFound(f"no delivery and no event {identifier}: `asyncevents logs` lists them")
-    deliveries = queries.deliveries_of_event(identifier)
-    traces = [queries.trace(delivery.id) for delivery in deliveries]
-    found = [one for one in traces if one is not None]
+    found = 0
+    for one in traces_of_event(ledger, identifier):
+        yield one
+        found += 1
     if not found:
         reason = f" ({event.reason})" if event.reason else ""
         raise NotFound(
             f"event {identifier} ({event.name}) has no deliveries; it is {event.state}{reason}"
         )
-    return found
 
 
 def _show(one: Trace) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.changing import change
 from asyncevents_core.cli.local import local_actor
-from asyncevents_core.cli.parameters import LARGEST_COUNT, SECONDS, Number, row_id
+from asyncevents_core.cli.parameters import LARGEST_COUNT, Number, delays, row_id
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, local, table
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
 from asyncevents_core.domain.secret import receiver_secret
@@ -36,7 +37,9 @@ from asyncevents_core.structuring import masked
     type=click.IntRange(0, LARGEST_COUNT),
     help="Retries after the first attempt.",
 )
-@click.option("--schedule", metavar="S,S,…", help="Seconds before each retry, e.g. 1,30,300.")
+@click.option(
+    "--schedule", type=delays, metavar="S,S,…", help="Seconds before each retry, e.g. 1,30,300."
+)
 @click.option("--jitter", default=0.0, type=Number(0, 1), help="Fraction of the delay.")
 @click.option(
     "--rate-limit",
@@ -55,7 +58,7 @@ def subscribe(
     secret: str | None,
     tenant: str | None,
     max_deaths: int | None,
-    schedule: str | None,
+    schedule: tuple[float, ...] | None,
     jitter: float,
     rate_limit: float | None,
     options: tuple[str, ...],
@@ -71,7 +74,7 @@ def subscribe(
       asyncevents subscribe sales.order.created https://example.com/orders --sink http
     """
     try:
-        retry = RetryPolicy(maximum_deaths=max_deaths, schedule=_schedule(schedule), jitter=jitter)
+        retry = RetryPolicy(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter)
     except ValueError as error:
         raise SubscriptionError(str(error)) from error
     made = context.events.subscribe(
@@ -86,7 +89,7 @@ def subscribe(
             options=read_options(context.runtime, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
         ),
-        by=local_actor(),
+        by=local_actor(context.settings),
     )
     shown = None if made.secret is None else receiver_secret(made.secret)
     if as_json:
@@ -101,7 +104,7 @@ def subscribe(
 
 @click.group()
 def subscriptions() -> None:
-    """List, show, test, enable, disable and delete subscriptions."""
+    """List, show, test, change, enable, disable and delete subscriptions."""
 
 
 @subscriptions.command("list")
@@ -160,7 +163,7 @@ def test(context: CliContext, subscription_id: int, event_name: str, as_json: bo
 @pass_cli
 def enable(context: CliContext, subscription_id: int) -> None:
     """Deliver again, what was held in batches."""
-    set_status(context.ledger, [subscription_id], SubscriptionStatus.ENABLED, by=local_actor())
+    _set_status(context, subscription_id, SubscriptionStatus.ENABLED)
     click.echo(f"subscription {subscription_id} is enabled")
 
 
@@ -169,7 +172,7 @@ def enable(context: CliContext, subscription_id: int) -> None:
 @pass_cli
 def disable(context: CliContext, subscription_id: int) -> None:
     """Hold open deliveries and make no new ones."""
-    set_status(context.ledger, [subscription_id], SubscriptionStatus.DISABLED, by=local_actor())
+    _set_status(context, subscription_id, SubscriptionStatus.DISABLED)
     click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
 
 
@@ -184,8 +187,21 @@ def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
     """
     if not yes:
         click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)
-    set_status(context.ledger, [subscription_id], SubscriptionStatus.DELETED, by=local_actor())
+    _set_status(context, subscription_id, SubscriptionStatus.DELETED)
     click.echo(f"subscription {subscription_id} is deleted; its log stays")
+
+
+subscriptions.add_command(change)
+
+
+def _set_status(context: CliContext, subscription_id: int, status: SubscriptionStatus) -> None:
+    set_status(
+        context.ledger,
+        [subscription_id],
+        status,
+        by=local_actor(context.settings),
+        definitions=context.runtime.catalog,
+    )
 
 
 def _plain(context: CliContext, one: Subscription) -> dict[str, Any]:
@@ -204,20 +220,6 @@ def _plain(context: CliContext, one: Subscription) -> dict[str, Any]:
         "signed": one.secret is not None,
         "created_at": iso(one.created_at),
     }
-
-
-def _schedule(text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        delays = tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r}: {error}", param_hint="--schedule") from error
-    if not all(delay <= SECONDS for delay in delays):
-        raise click.BadParameter(
-            f"{text!r}: a delay is at most {SECONDS:.0f} seconds", param_hint="--schedule"
-        )
-    return delays
 
 
 def _shown_options(context: CliContext, one: Subscription) -> dict[str, object]:

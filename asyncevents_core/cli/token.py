@@ -55,7 +55,7 @@ def create(
         tenant=tenant,
         days=days,
         known={one for definition in catalog for one in definition.resources},
-        by=local_actor(),
+        by=local_actor(context.settings),
     )
     if as_json:
         json_lines([{**_plain(made, made.created_at), "token": text}])
@@ -100,7 +100,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 @pass_cli
 def revoke(context: CliContext, token_id: UUID) -> None:
     """Revoke a token: it is refused from now on."""
-    revoke_token(context.ledger, token_id, by=local_actor())
+    revoke_token(context.ledger, token_id, by=local_actor(context.settings))
     click.echo(f"token {token_id} is revoked")
 
 

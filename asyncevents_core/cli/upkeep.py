@@ -68,7 +68,7 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
         )
     entry = AuditEntry(
         id=uuid7(),
-        who=local_actor().who,
+        who=local_actor(context.settings).who,
         action="cleanup",
         subject="",
         details={"days": days, "events": done.events, "rows": done.rows},

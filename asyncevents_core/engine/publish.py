@@ -184,6 +184,9 @@ def _checked_event_id(request: PublishRequest) -> str | None:
     event_id = request.event_id
     if event_id is not None and not 0 < len(event_id) <= LONGEST_EVENT_ID:
         raise InvalidPayload(f"{request.name}: event_id must have 1 to 255 characters")
+    if event_id is not None and event_id != event_id.strip():
+        # MariaDB and MySQL would take it for the one without: see `tenant_mistake`.
+        raise InvalidPayload(f"{request.name}: event_id must not begin or end with a space")
     return event_id
 
 

@@ -37,9 +37,10 @@ def create_token(
     """Make a token; return its row, and the text that is shown once and kept nowhere.
 
     It expires after `days`; None: never. `known` are the resources of the event definitions.
-    Raises `InvalidValue`.
+    Raises `InvalidValue`, and `AccessDenied` for a resource that `by` does not have.
     """
     _check(name, resources, tenant, known)
+    by.require(resources, to="make such a token")
     text = new_token()
     entry_id = uuid7()
     kept = tuple(dict.fromkeys(resources))

@@ -24,8 +24,20 @@ class LedgerQueries(IndexQueries):
     """Reads for people. Each list is ordered newest first unless it says otherwise."""
 
     @abstractmethod
-    def trace(self, delivery_id: UUID) -> Trace | None:
-        """Return the trace of a delivery, its attempts in order of their claims."""
+    def trace(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
+        """Return the trace of a delivery, its attempts in order of their claims.
+
+        With `tenant` only if its subscription belongs to that tenant.
+        """
+
+    @abstractmethod
+    def traces_of_event(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[Trace]:
+        """Return the traces of an event's deliveries, oldest first, `tenant` as for `trace`.
+
+        Page on with `after` = the id of the last delivery.
+        """
 
     @abstractmethod
     def event(self, event_id: UUID) -> Event | None:

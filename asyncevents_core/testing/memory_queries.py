@@ -49,13 +49,13 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     def now(self) -> int:
         return self._clock()
 
-    def trace(self, delivery_id: UUID) -> Trace | None:
+    def trace(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
         delivery = self._tables.deliveries.get(delivery_id)
         if delivery is None:
             return None
         event = self.event(delivery.event_id)
         subscription = self.subscription(delivery.subscription_id)
-        if event is None or subscription is None:
+        if event is None or subscription is None or tenant not in (None, subscription.tenant):
             return None
         attempts = [
             row.attempt for row in self._tables.attempts if row.attempt.delivery_id == delivery_id
@@ -70,6 +70,13 @@ class MemoryQueries(AccessQueries, LedgerQueries):
             replays=tuple(sorted(replays)),
             request=self._tables.replays.get(delivery.chain),
         )
+
+    def traces_of_event(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[Trace]:
+        ids = [one.id for one in self.deliveries_of_event(event_id)]
+        traces = (self.trace(one, tenant=tenant) for one in ids if after is None or one > after)
+        return [one for one in traces if one is not None][:limit]
 
     def event(self, event_id: UUID) -> Event | None:
         row = self._tables.events.get(event_id)

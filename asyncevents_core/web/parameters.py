@@ -22,6 +22,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST_PAGE, description="Rows o
 RowId = FromPath[int]
 Uuid = FromPath[UUID]
 Flag = FromQuery[bool]
+AfterUuid = FromQuery[UUID | None]
 BeforeUuid = FromQuery[UUID | None]
 Id = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID)]
 Name = Annotated[str | None, QueryParameter(min_length=1, max_length=255)]

@@ -98,3 +98,62 @@ def test_recipients_on_this_machine_are_for_development(run, settings):
 def test_subscriptions_that_are_not_there(ready, command):
     arguments = ["--yes"] if command == "delete" else []
     assert "no subscription 99" in ready("subscriptions", command, "99", *arguments, code=1).output
+
+
+def test_a_change_keeps_what_it_does_not_name(ready):
+    ready("subscribe", "example.created", BASE, "--secret", "supersecret", "--max-deaths", "3")
+    (old,) = ready.rows("subscriptions", "show", "1")
+    output = ready("subscriptions", "change", "1", "--target", f"{BASE}/2", "--rate-limit", "5")
+    assert "whsec_" not in output.output
+    (new,) = ready.rows("subscriptions", "show", "1")
+    assert new == {**old, "target": f"{BASE}/2", "rate_limit": 5.0}
+    ready("subscriptions", "change", "1", "--unset", "rate-limit", "--unset", "max-deaths")
+    (bare,) = ready.rows("subscriptions", "show", "1")
+    assert bare == {**new, "rate_limit": None, "maximum_deaths": None}
+
+
+def test_a_secret_is_changed_and_shown_once(ready):
+    ready("subscribe", "example.created", BASE, "--secret", "supersecret")
+    given = ready("subscriptions", "change", "1", "--secret", "another secret").output
+    assert "whsec_YW5vdGhlciBzZWNyZXQ=" in given
+    made = ready("subscriptions", "change", "1", "--new-secret").output
+    assert "whsec_" in made
+    assert "whsec_YW5v" not in made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["1"], 2, "nothing to change"),
+        (["1", "--secret", "x", "--new-secret"], 2, "not both"),
+        (["1", "--target", "nonsense"], 1, "nonsense"),
+        (["1", "--event", "example.craeted"], 1, "example.created"),
+        (["1", "--schedule", "-1"], 1, "schedule"),
+        (["1", "--option", "colour=red"], 1, "colour"),
+        (["2", "--target", BASE], 1, "no subscription 2"),
+    ],
+)
+def test_change_refuses(ready, arguments, code, text):
+    ready("subscribe", "example.created", BASE)
+    (old,) = ready.rows("subscriptions", "show", "1")
+    assert text in ready("subscriptions", "change", *arguments, code=code).output
+    assert ready.rows("subscriptions", "show", "1") == [old]
+
+
+def test_resources_of_events_can_be_kept_from_the_command_line(ready, settings):
+    settings(EVENTS='{"example.created": {}, "guarded": {"resources": ["sales"]}}')
+    ready("subscribe", "guarded", BASE)
+    settings(CLI_RESOURCES='["stock"]')
+    ready("subscribe", "example.created", BASE)
+    for command in (
+        ["subscribe", "guarded", BASE],
+        ["subscriptions", "change", "1", "--target", f"{BASE}/2"],
+        ["subscriptions", "change", "2", "--event", "guarded"],
+        ["subscriptions", "disable", "1"],
+        ["subscriptions", "delete", "1", "--yes"],
+        ["token", "create", "shop", "--resource", "sales"],
+        ["token", "create", "shop", "--resource", "all"],
+    ):
+        assert "need the resource" in ready(*command, code=1).output
+    ready("subscriptions", "disable", "2")
+    ready("token", "create", "shop", "--resource", "manage", "--resource", "logs")

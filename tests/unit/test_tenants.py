@@ -33,6 +33,12 @@ def test_no_tenants(events, tenant, text):
     assert not events.subscriptions()
 
 
+@pytest.mark.parametrize("event_id", ["", "1 ", "\n1", "x" * 256])
+def test_no_event_ids(events, event_id):
+    with pytest.raises(InvalidPayload, match="event_id must"):
+        events.publish("example.created", {}, event_id=event_id)
+
+
 @pytest.fixture
 def events(tmp_path):
     settings = {"LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db", "EVENTS": {"example.created": {}}}

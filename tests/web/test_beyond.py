@@ -246,6 +246,20 @@ def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
     assert client.get(f"/traces/{UUID(int=7)}").status_code == 404
 
 
+def test_traces_of_an_event_come_in_pages(api, client):
+    first = str(api.deliver(api.subscribe()))
+    (trace,) = client.get(f"/traces/{first}").json()
+    second = client.post(f"/traces/{first}/replay").json()["uuid"]
+
+    def page(**parameters):
+        found = client.get(f"/traces/{trace['event_id']}", params={"limit": 1, **parameters})
+        return [one["uuid"] for one in found.json()]
+
+    assert page() == [first]
+    assert page(after=first) == [second]
+    assert page(after=second) == []
+
+
 def test_the_log_as_csv(api, client):
     number = api.subscribe()
     ids = [

@@ -9,14 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import dead_letters, index_rows, rows
+from asyncevents_core.adapters.sqlalchemy import dead_letters, index_rows, rows, trace_rows
 from asyncevents_core.adapters.sqlalchemy.access_queries import AccessQueries
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
     event,
-    replay,
     subscription,
     task,
     worker,
@@ -24,10 +23,9 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
 from asyncevents_core.adapters.sqlalchemy.statements import chunked
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, EventState
-from asyncevents_core.domain.identifiers import NIL
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
@@ -76,40 +74,15 @@ class SqlQueries(AccessQueries, LedgerQueries):
     def now(self) -> int:
         return int(self._scalar(select(self._dialect.now()))) + self._offset()
 
-    def trace(self, delivery_id: UUID) -> Trace | None:
-        statement = (
-            select(delivery, subscription.c.sink, subscription.c.target)
-            .join(subscription, subscription.c.id == delivery.c.subscription_id)
-            .where(delivery.c.id == delivery_id)
-        )
-        row = self._connection.execute(statement).one_or_none()
-        if row is None:
-            return None
-        found = self.event(row.event_id)
-        if found is None:
-            return None
-        attempts = self._connection.execute(
-            select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.claim_no)
-        )
-        replays = self._connection.execute(
-            select(delivery.c.id).where(delivery.c.replay_of == delivery_id).order_by(delivery.c.id)
-        )
-        return Trace(
-            delivery=rows.to_delivery(row),
-            event=found,
-            sink=row.sink,
-            target=row.target,
-            attempts=tuple(rows.to_attempt(one) for one in attempts),
-            replays=tuple(replays.scalars()),
-            request=self._request(row.chain),
-        )
+    def trace(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
+        return trace_rows.of_delivery(self._connection, delivery_id, tenant)
 
-    def _request(self, chain: UUID) -> ReplayRequest | None:
-        if chain == NIL:
-            return None
-        statement = select(replay).where(replay.c.id == chain)
-        row = self._connection.execute(statement).one_or_none()
-        return None if row is None else rows.to_replay(row)
+    def traces_of_event(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[Trace]:
+        return trace_rows.of_event(
+            self._connection, event_id, limit=limit, after=after, tenant=tenant
+        )
 
     def event(self, event_id: UUID) -> Event | None:
         row = self._connection.execute(select(event).where(event.c.id == event_id)).one_or_none()

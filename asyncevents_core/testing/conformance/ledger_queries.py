@@ -12,7 +12,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.clock import ManualClock
@@ -78,6 +78,34 @@ class Queries(LedgerFixtures):
     def test_trace_of_nothing(self, ledger: Ledger) -> None:
         assert ledger.read(lambda queries: queries.trace(uuid7())) is None
         assert ledger.read(lambda queries: queries.event(uuid7())) is None
+
+    def test_traces_of_an_event_oldest_first_in_pages(self, ledger: Ledger) -> None:
+        free = subscribe(ledger)
+        bound = subscribe(ledger, make_subscription(tenant="t"))
+        mine, other = publish(ledger, make_event(), make_event())
+        ids = sorted_ids(4)
+        for one, number in zip(reversed(ids), (free, bound, free, bound), strict=True):
+            insert(ledger, evolve(waiting(subscription_id=number), id=one, event_id=mine))
+        insert(ledger, evolve(waiting(subscription_id=free), event_id=other))
+        _record(ledger, make_attempt(delivery_id=ids[1]))
+
+        def traces(after: UUID | None = None, tenant: str | None = None) -> list[UUID]:
+            found = ledger.read(
+                lambda queries: queries.traces_of_event(mine, limit=3, after=after, tenant=tenant)
+            )
+            assert found == [trace(one.delivery.id) for one in found]
+            return [one.delivery.id for one in found]
+
+        def trace(delivery_id: UUID, tenant: str | None = None) -> Trace | None:
+            return ledger.read(lambda queries: queries.trace(delivery_id, tenant=tenant))
+
+        assert traces() == ids[:3]
+        assert traces(after=ids[2]) == ids[3:]
+        assert traces(after=ids[3]) == []
+        assert traces(tenant="t") == ids[::2]
+        assert traces(tenant="u") == []
+        assert trace(ids[0], "t") is not None
+        assert trace(ids[1], "t") is None
 
     def test_deliveries_of_an_event_oldest_first(self, ledger: Ledger) -> None:
         event_id = uuid7()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
 from litestar import get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 from litestar.response import Stream
 
-from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Trace
@@ -23,6 +23,7 @@ from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenLogFilt
 from asyncevents_core.web.keyset import page
 from asyncevents_core.web.log_filters import Search
 from asyncevents_core.web.parameters import (
+    AfterUuid,
     BeforeUuid,
     Flag,
     Id,
@@ -106,12 +107,28 @@ async def export(
     opt=needs(Resource.LOGS_TRACE),
     responses=documented(404),
     tags=TAG,
-    summary="Trace a delivery, or all deliveries of an event",
+    summary="Trace a delivery, or the deliveries of an event",
 )
-async def trace(identifier: Uuid, backend: GivenBackend, actor: GivenActor) -> list[TraceItem]:
-    """Return a delivery with its attempts and its payload, or all deliveries of an event."""
-    found = await backend.read(lambda queries: traces_of(queries, identifier, actor))
-    if not found:
+async def trace(
+    identifier: Uuid,
+    backend: GivenBackend,
+    actor: GivenActor,
+    limit: Limit = 50,
+    after: AfterUuid = None,
+) -> list[TraceItem]:
+    """Return a delivery with its attempts and its payload, or deliveries of an event.
+
+    Of an event `limit` at most, oldest first; page on with `after` = the `uuid` of the last one.
+    """
+
+    def query(queries: LedgerQueries) -> Sequence[Trace]:
+        one = queries.trace(identifier, tenant=actor.tenant)
+        if one is not None:
+            return [one]
+        return queries.traces_of_event(identifier, limit=limit, after=after, tenant=actor.tenant)
+
+    found = await backend.read(query)
+    if not found and after is None:
         raise NotFound(f"no delivery and no event with deliveries {identifier}")
     return [trace_item(one) for one in found]
 
@@ -156,22 +173,3 @@ async def dead_letters(
 
 
 HANDLERS: Final = [list_, export, trace, dead_letters]
-
-
-def traces_of(queries: LedgerQueries, identifier: UUID, actor: Actor) -> list[Trace]:
-    """Return the traces of a delivery, or of an event's deliveries, that an actor may see."""
-    one = queries.trace(identifier)
-    if one is not None:
-        found = [one]
-    else:
-        deliveries = queries.deliveries_of_event(identifier)
-        traces = [queries.trace(delivery.id) for delivery in deliveries]
-        found = [trace for trace in traces if trace is not None]
-    return [trace for trace in found if _sees(queries, trace, actor)]
-
-
-def _sees(queries: LedgerQueries, trace: Trace, actor: Actor) -> bool:
-    if actor.tenant is None:
-        return True
-    subscription = queries.subscription(trace.delivery.subscription_id)
-    return subscription is not None and actor.sees(subscription.tenant)

@@ -23,7 +23,6 @@ from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenOnce
 from asyncevents_core.web.keyset import page
 from asyncevents_core.web.parameters import BeforeUuid, Limit, Uuid
 from asyncevents_core.web.problems import documented
-from asyncevents_core.web.routes.logs import traces_of
 from asyncevents_core.web.schemas.pages import Accepted
 from asyncevents_core.web.schemas.replay import (
     ReplayBody,
@@ -185,7 +184,12 @@ def _own(wanted: DeadFilter, actor: Actor) -> DeadFilter:
 
 
 def _may_see(queries: LedgerQueries, identifier: UUID, actor: Actor) -> bool:
-    if actor.tenant is None or traces_of(queries, identifier, actor):
+    tenant = actor.tenant
+    if (
+        tenant is None
+        or queries.trace(identifier, tenant=tenant) is not None
+        or queries.traces_of_event(identifier, limit=1, tenant=tenant)
+    ):
         return True
     event = queries.event(identifier)
     return event is not None and actor.sees(event.tenant)
