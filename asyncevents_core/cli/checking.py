@@ -28,7 +28,7 @@ from asyncevents_core.settings import why_off
 
 State = Literal["ok", "warning", "error"]
 _STATES: Final[Mapping[str, State]] = MappingProxyType(
-    {"ok": "ok", "not configured": "warning", "error": "error"}
+    {"ok": "ok", "not configured": "warning", "not in use": "ok", "error": "error"}
 )
 
 
@@ -143,6 +143,8 @@ def _search(runtime: Runtime) -> Iterator[Finding]:
 
     try:
         yield from _index(runtime, name)
+    except LedgerError:
+        return  # said above
     except AsyncEventsError as error:
         yield Finding(what="search", state="error", detail=str(error))
 

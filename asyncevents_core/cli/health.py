@@ -14,7 +14,7 @@ from asyncevents_core.ports.sink import AnySinkType, Sink
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import sink_config
 
-State = Literal["ok", "not configured", "error"]
+State = Literal["ok", "not configured", "not in use", "error"]
 
 
 @frozen(kw_only=True)
@@ -43,13 +43,15 @@ class Part:
 
 
 _OK: Final = Health(state="ok")
+_UNUSED: Final = Health(state="not in use")
 
 
 def parts(runtime: Runtime) -> Iterator[Part]:
     """Return everything that plugins register, with its health.
 
     Sinks are opened and closed with their settings; service resolvers are opened, and the retry
-    manager that the settings name. What else there is has shown by loading that it is well.
+    manager and the indexer that the settings name. What else there is has shown by loading that
+    it is well.
     """
     plugins = runtime.plugins
     registries: Mapping[str, Registry[Any]] = {
@@ -87,15 +89,23 @@ def _health(runtime: Runtime, kind: str, registry: Registry[Any], entry: Registe
             return sink_health(runtime, entry.value)
         if kind == "service resolver":
             entry.value.open(runtime.plugins.build_service)
-        # Others may be for another broker than this one.
-        if kind == "retry manager" and entry.name == runtime.settings.retry_manager:
+        # Others may be for another broker than this one, or lack what is optional.
+        if kind == "retry manager":
+            if entry.name != runtime.settings.retry_manager:
+                return _UNUSED
             entry.value.open(runtime.broker_config).close()
+        if kind == "indexer":
+            if entry.name != runtime.indexer:
+                return _UNUSED
+            runtime.open_indexer().close()
     except Exception as error:
         return _error(error)
     return _OK
 
 
 def _error(error: Exception) -> Health:
+    if isinstance(error, SettingsError):
+        return Health(state="error", reason="; ".join(error.problems))
     known = isinstance(error, AsyncEventsError)
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     return Health(state="error", reason=reason)

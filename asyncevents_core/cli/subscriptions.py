@@ -104,7 +104,7 @@ def subscribe(
 
 @click.group()
 def subscriptions() -> None:
-    """List, show, test, change, enable, disable and delete subscriptions."""
+    """List, test, change, switch and delete subscriptions."""
 
 
 @subscriptions.command("list")

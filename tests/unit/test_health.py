@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from attrs import field, frozen
 
@@ -117,9 +119,23 @@ def test_a_name_that_is_registered_twice():
     assert found["good"] == "ok"
 
 
+def test_only_the_indexer_in_use_is_opened(monkeypatch):
+    assert health(INDEXER="embedded")["embedded"] == "ok"
+    assert health(INDEXER=None)["embedded"] == "not in use"
+    monkeypatch.setitem(sys.modules, "elasticsearch", None)
+    monkeypatch.delitem(
+        sys.modules, "asyncevents_core.adapters.elasticsearch.indexer", raising=False
+    )
+    assert health(INDEXER="embedded")["elasticsearch"] == "not in use"
+    in_use = health(INDEXER="elasticsearch")["elasticsearch"]
+    assert in_use.startswith("error: the indexer elasticsearch needs")
+    mistaken = health(INDEXER="embedded", INDEXERS={"embedded": {"path": ""}})["embedded"]
+    assert mistaken.startswith("error: INDEXERS['embedded'].path")
+
+
 def test_resolvers_are_opened_and_only_the_retry_manager_in_use():
     assert health(Plugin())["broken"] == "error: RuntimeError: on purpose"
-    assert health(Plugin())["choosy"] == "ok"
+    assert health(Plugin())["choosy"] == "not in use"
     in_use = health(Plugin(), RETRY_MANAGER="choosy")["choosy"]
     assert in_use == "error: needs another broker"
     rabbitmq = health(RETRY_MANAGER="rabbitmq")["rabbitmq"]
