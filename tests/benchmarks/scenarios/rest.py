@@ -134,7 +134,7 @@ _QUERIES: Final[Mapping[str, _Query]] = {
         "subscription_id": str(source.randrange(1, reading.SUBSCRIPTIONS)),
     },
     "50 that failed": lambda source, rows: {"success": "false"},
-    "50 of a day": lambda source, rows: _day(source.randrange(5, history.DAYS)),
+    "50 of a day": lambda source, rows: _day(source.randrange(10, history.DAYS)),
 }
 
 
