@@ -170,17 +170,23 @@ def test_words_below_long_paths_are_found_as_others(indexer):
         assert hits(indexer, parse_query(missing)) == [], missing
 
 
-def test_indices_of_another_layout_say_what_to_do(indexer, config, cluster):
+def test_indices_of_another_layout_are_made_anew_by_a_reindex(indexer, config, cluster):
     indexer.upsert(documents(1))
     meta = {"_meta": {"layout": 0, "rollover": 10}}
     cluster(f"/{config.index}/_mapping", method="PUT", body=meta)
-    with pytest.raises(IndexUnavailable, match=r"Delete the indices .* and run `asyncevents"):
+    with pytest.raises(IndexUnavailable, match="`asyncevents reindex` makes the index anew"):
         indexer.upsert(documents(2))
     with (
         ElasticsearchIndexerType().open(config) as other,
         pytest.raises(IndexUnavailable, match="made by another version of asyncevents"),
     ):
         other.search(MatchAll(), limit=1)
+    rebuild = indexer.rebuild()
+    indexer.upsert(documents(2))
+    assert hits(indexer) == [2]
+    rebuild.fill(documents(1), cursor=1)
+    rebuild.finish()
+    assert hits(indexer) == [2, 1]
 
 
 def test_an_index_that_was_deleted_by_hand_is_made_again(indexer, config, cluster):

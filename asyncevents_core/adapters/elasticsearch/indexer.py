@@ -116,6 +116,7 @@ class ElasticsearchIndexer(Indexer):
     def rebuild(self) -> Rebuild:
         """See `Indexer`."""
         with self._writing:
+            self._indices.give_up_others()
             state = self._indices.read()
             if state.next is None:
                 self._indices.remove(state.leftovers)

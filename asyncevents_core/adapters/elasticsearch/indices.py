@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from attrs import evolve
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
@@ -15,6 +15,7 @@ from asyncevents_core.adapters.elasticsearch.names import (
     Generation,
     State,
     new_generation,
+    of_another_layout,
     state_of,
 )
 
@@ -37,14 +38,11 @@ class Indices:
 
     def read(self) -> State:
         """Return the state, which is all in names and aliases."""
-        with reaching():
-            found = self._client.indices.get(
-                index=f"{self.alias}.*",
-                allow_no_indices=True,
-                ignore_unavailable=True,
-                filter_path=["*.aliases", "*.mappings._meta"],
-            )
-        return state_of(self.alias, found.body)
+        return state_of(self.alias, self._found())
+
+    def give_up_others(self) -> None:
+        """Delete the indices that another version of this indexer made."""
+        self.remove(of_another_layout(self.alias, self._found()))
 
     def fresh(self) -> Generation:
         """Return a generation that is not there yet."""
@@ -106,6 +104,17 @@ class Indices:
         for index in indices:
             with reaching():
                 self._client.indices.delete(index=index, ignore_unavailable=True)
+
+    def _found(self) -> Mapping[str, Any]:
+        with reaching():
+            found = self._client.indices.get(
+                index=f"{self.alias}.*",
+                allow_no_indices=True,
+                ignore_unavailable=True,
+                filter_path=["*.aliases", "*.mappings._meta"],
+            )
+        body: Mapping[str, Any] = found.body
+        return body
 
     def _make(self, generation: Generation, index: str, aliases: Collection[str]) -> None:
         self._put_template()

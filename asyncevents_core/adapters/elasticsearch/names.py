@@ -77,7 +77,7 @@ def state_of(prefix: str, found: Mapping[str, Any]) -> State:
 
     Raises `IndexUnavailable` for indices of another layout.
     """
-    pattern = re.compile(rf"{re.escape(prefix)}\.([0-9a-f]{{8}})\.([0-9]{{6,}}|{_REBUILD})")
+    pattern = _pattern(prefix)
     numbers: dict[str, set[int]] = {}
     rollovers: dict[str, int] = {}
     serving, building = set[str](), set[str]()
@@ -114,16 +114,34 @@ def state_of(prefix: str, found: Mapping[str, Any]) -> State:
     )
 
 
+def of_another_layout(prefix: str, found: Mapping[str, Any]) -> list[str]:
+    """Return the indices that another version of this indexer made."""
+    pattern = _pattern(prefix)
+    return [
+        index
+        for index, about in found.items()
+        if pattern.fullmatch(index) and _meta(about).get("layout") != LAYOUT
+    ]
+
+
+def _pattern(prefix: str) -> re.Pattern[str]:
+    return re.compile(rf"{re.escape(prefix)}\.([0-9a-f]{{8}})\.([0-9]{{6,}}|{_REBUILD})")
+
+
+def _meta(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    meta: Mapping[str, Any] = about.get("mappings", {}).get("_meta", {})
+    return meta
+
+
 def _first(names: set[str]) -> str | None:
     return min(names, default=None)
 
 
 def _rollover(index: str, about: Mapping[str, Any]) -> int:
-    meta = about.get("mappings", {}).get("_meta", {})
+    meta = _meta(about)
     if meta.get("layout") != LAYOUT:
         raise IndexUnavailable(
             f"{index}: made by another version of asyncevents (layout {meta.get('layout')}, not "
-            f"{LAYOUT}). Delete the indices {index.rpartition('.')[0]}.* and run `asyncevents "
-            "reindex`"
+            f"{LAYOUT}). `asyncevents reindex` makes the index anew"
         )
     return int(meta["rollover"])
