@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -404,6 +405,16 @@ def text(levels):
     return "[" * levels + "1" + "]" * levels
 
 
+@pytest.fixture
+def usual_recursion():
+    """Let calls be nested as deep as Python does by itself, whatever other tests have set."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("usual_recursion")
 def test_a_payload_as_deep_as_can_be_published_is_shown(api, client):
     number = api.subscribe()
     for levels in range(960, 1000, 4):

@@ -85,7 +85,8 @@ class Queries(LedgerFixtures):
         mine, other = publish(ledger, make_event(), make_event())
         ids = sorted_ids(4)
         for one, number in zip(reversed(ids), (free, bound, free, bound), strict=True):
-            insert(ledger, evolve(waiting(subscription_id=number), id=one, event_id=mine))
+            row = evolve(waiting(subscription_id=number), id=one, event_id=mine, chain=one)
+            insert(ledger, row)
         insert(ledger, evolve(waiting(subscription_id=free), event_id=other))
         _record(ledger, make_attempt(delivery_id=ids[1]))
 

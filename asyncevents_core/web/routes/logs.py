@@ -105,7 +105,7 @@ async def export(
 @get(
     "/traces/{identifier:uuid}",
     opt=needs(Resource.LOGS_TRACE),
-    responses=documented(404),
+    responses=documented(400, 404),
     tags=TAG,
     summary="Trace a delivery, or the deliveries of an event",
 )
