@@ -10,7 +10,7 @@ from attrs import evolve
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.parameters import LARGEST_COUNT, Number, delays, row_id
-from asyncevents_core.cli.render import console
+from asyncevents_core.cli.render import console, tell_secret
 from asyncevents_core.cli.trying import read_options
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import NewSubscription
@@ -95,10 +95,7 @@ def change(
         f"subscription {changed.id}: {changed.event_name} to {changed.target}", markup=False
     )
     if changed.secret is not None and (secret is not None or new_secret):
-        shown = receiver_secret(changed.secret)
-        console().print(
-            f"the receiver verifies with this secret, shown only now: {shown}", markup=False
-        )
+        tell_secret(receiver_secret(changed.secret))
 
 
 def _given(**values: object) -> dict[str, Any]:

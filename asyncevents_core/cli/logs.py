@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,7 +113,6 @@ def logs(
         _show(page.rows)
         errors().print(_told(page), markup=False)
         return
-    # A wrong query is told before a file is replaced.
     page = search.page(query, wanted, limit=1, before=before)
     total = page.total if page.exact and before is None else None
     _stream(
@@ -152,11 +152,13 @@ def _show(rows: Iterable[LogRow]) -> None:
 
 def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None) -> None:
     written = 0
+    rest = iter(pages)
+    first = next(rest, ())  # what is wrong is told before a file is replaced
     try:
         with click.open_file(str(path), "wb") as file, progress_bar() as progress:
             task = progress.add_task("writing", total=total)
             file.write(logcsv.header())
-            for rows in pages:
+            for rows in chain([first], rest):
                 file.write(logcsv.lines(rows))
                 written += len(rows)
                 progress.advance(task, len(rows))

@@ -42,8 +42,6 @@ def instant(text: Any) -> int:
 
 def delays(text: Any) -> tuple[float, ...]:
     """Convert seconds with commas between them."""
-    if isinstance(text, tuple):
-        return text
     try:
         found = tuple(float(part) for part in text.split(","))
     except ValueError as error:

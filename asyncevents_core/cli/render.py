@@ -101,6 +101,12 @@ def seconds(duration: float) -> str:
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.2f} s"
 
 
+def tell_secret(secret: str) -> None:
+    """Print the receiver's form of a secret, which nothing shows again."""
+    text = f"the receiver verifies with this secret, shown only now: {secret}"
+    console().print(text, markup=False)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with what it counts: ``1 attempt``, ``2,000 attempts``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

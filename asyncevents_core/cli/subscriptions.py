@@ -10,7 +10,15 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.changing import change
 from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.parameters import LARGEST_COUNT, Number, delays, row_id
-from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, local, table
+from asyncevents_core.cli.render import (
+    JSON_OPTION,
+    console,
+    iso,
+    json_lines,
+    local,
+    table,
+    tell_secret,
+)
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
@@ -97,9 +105,7 @@ def subscribe(
         return
     console().print(f"subscription {made.id}: {made.event_name} to {made.target}", markup=False)
     if shown is not None:
-        console().print(
-            f"the receiver verifies with this secret, shown only now: {shown}", markup=False
-        )
+        tell_secret(shown)
 
 
 @click.group()

@@ -114,8 +114,12 @@ def test_logs(failed):
     assert delivery in line
 
 
-def test_a_log_id_to_page_on_from_that_is_not_there_is_named(failed):
+def test_a_log_id_to_page_on_from_that_is_not_there_is_named(failed, tmp_path):
     run, _, _ = failed
+    kept = tmp_path / "kept.csv"
+    kept.write_text("kept")
+    run("logs", "--before", "99", "--csv", str(kept), code=1)
+    assert kept.read_text() == "kept"
     assert (
         "no attempt 99; it may have been cleaned up" in run("logs", "--before", "99", code=1).stderr
     )

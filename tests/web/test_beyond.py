@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 
-from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.errors import InvalidPayload
 from tests.web.serving import TARGET
 
 
@@ -211,93 +205,6 @@ def test_published_events_in_pages(api, client):
     assert client.get(f"/events/{UUID(int=7)}").status_code == 404
 
 
-# -- the log ----------------------------------------------------------------------------------
-
-
-def test_the_log_by_filter_and_in_pages(api, client):
-    number, other = api.subscribe(), api.subscribe()
-    made = [api.deliver(number, started_at=(index + 1) * 1_000_000) for index in range(3)]
-    dead = api.deliver(other, state=DeliveryState.DEAD, started_at=4_000_000)
-
-    def uuids(**params):
-        answer = client.get("/logs", params=params)
-        assert answer.status_code == 200, answer.text
-        return [UUID(one["uuid"]) for one in answer.json()["items"]]
-
-    assert uuids() == [dead, *reversed(made)]
-    assert uuids(subscription_id=other) == uuids(success=False) == [dead]
-    assert uuids(success=True, limit=2) == [made[2], made[1]]
-    assert uuids(since="1970-01-01T00:00:02Z", until="1970-01-01T00:00:04") == [made[2], made[1]]
-    assert uuids(event_name="nothing") == []
-    first = client.get("/logs", params={"limit": 3}).json()
-    assert first["next"] == first["items"][-1]["log_id"]
-    assert uuids(before=first["next"]) == [made[0]]
-    shown = first["items"][0]
-    assert shown["attempt"]["http_status"] == 400
-    assert (shown["attempt"]["success"], shown["delivery_state"]) == (False, "dead")
-
-
-def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
-    delivery = api.deliver(api.subscribe())
-    (trace,) = client.get(f"/traces/{delivery}").json()
-    assert trace["summary"] == "Delivered"
-    assert trace["payload"]["data"] == {"id": 42}
-    assert trace["attempts"][0]["response"] == "thanks"
-    assert client.get(f"/traces/{trace['event_id']}").json() == [trace]
-    assert client.get(f"/traces/{UUID(int=7)}").status_code == 404
-
-
-def test_traces_of_an_event_come_in_pages(api, client):
-    first = str(api.deliver(api.subscribe()))
-    (trace,) = client.get(f"/traces/{first}").json()
-    second = client.post(f"/traces/{first}/replay").json()["uuid"]
-
-    def page(**parameters):
-        found = client.get(f"/traces/{trace['event_id']}", params={"limit": 1, **parameters})
-        return [one["uuid"] for one in found.json()]
-
-    assert page() == [first]
-    assert page(after=first) == [second]
-    assert page(after=second) == []
-
-
-def test_the_log_as_csv(api, client):
-    number = api.subscribe()
-    ids = [
-        api.deliver(number, response=text) for text in ("=1+1", 'a "quote",\nand more', "ž", "\n@x")
-    ]
-    answer = client.get("/logs/export")
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert "attachment" in answer.headers["content-disposition"]
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
-    assert [one["uuid"] for one in rows] == [str(one) for one in reversed(ids)]
-    assert [one["response"] for one in rows] == ["'\n@x", "ž", 'a "quote",\nand more', "'=1+1"]
-    assert {one["success"] for one in rows} == {"1"}
-    none = client.get("/logs/export", params={"event_name": "nothing"}).text
-    assert none.startswith("log_id,uuid,")
-    assert none.count("\n") == 1
-
-
-def test_an_export_has_no_limit(api, client, monkeypatch):
-    monkeypatch.setattr("asyncevents_core.engine.log_pages.PAGE", 2)
-    number = api.subscribe()
-    ids = [str(api.deliver(number)) for _ in range(5)]
-    rows = list(csv.DictReader(io.StringIO(client.get("/logs/export").text)))
-    assert [one["uuid"] for one in rows] == ids[::-1]
-
-
-def test_dead_letters(api, client):
-    number = api.subscribe()
-    dead = [api.deliver(number, state=DeliveryState.DEAD) for _ in range(2)]
-    first = client.get("/dead_letters", params={"limit": 1}).json()
-    assert [one["uuid"] for one in first["items"]] == [str(dead[1])]
-    assert first["items"][0]["recipient_url"] == TARGET
-    second = client.get("/dead_letters", params={"limit": 1, "before": first["next"]}).json()
-    assert [one["uuid"] for one in second["items"]] == [str(dead[0])]
-    by_reason = client.get("/dead_letters", params={"reason": "poison"}).json()
-    assert by_reason == {"items": [], "next": None}
-
-
 # -- operations -------------------------------------------------------------------------------
 
 
@@ -392,48 +299,3 @@ def test_a_time_is_any_of_iso_8601(api, client, text):
         assert (str(before) in since, str(after) in since) == (False, True)
         assert (str(before) in until, str(after) in until) == (True, False)
     assert client.get("/dead_letters", params={"since": text, "until": text}).status_code == 200
-
-
-def nested(levels):
-    value = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-def text(levels):
-    return "[" * levels + "1" + "]" * levels
-
-
-@pytest.fixture
-def usual_recursion():
-    """Let calls be nested as deep as Python does by itself, whatever other tests have set."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(1000)
-    yield
-    sys.setrecursionlimit(before)
-
-
-@pytest.mark.usefixtures("usual_recursion")
-def test_a_payload_as_deep_as_can_be_published_is_shown(api, client):
-    number = api.subscribe()
-    for levels in range(960, 1000, 4):
-        data = {"x": nested(levels)}
-        # A thread of its own: how deep it may be depends on how deep the caller is in calls.
-        with ThreadPoolExecutor() as thread:
-            publishing = thread.submit(api.events.publish, "order.created", data)
-        try:
-            published = publishing.result()
-        except InvalidPayload:
-            break
-        listed = client.get("/events", params={"limit": 1})
-        assert listed.status_code == 200, levels
-        assert f'"data":{{"x":{text(levels)}}}' in listed.text
-        assert client.get(f"/events/{published}").status_code == 200
-        data = f'{{"x":{text(levels - 60)}}}'
-        sent = client.post(f"/async_event/{number}/test", content=f'{{"data":{data}}}')
-        shown = client.get(f"/traces/{sent.json()['uuid']}")
-        assert shown.status_code == 200, levels
-        assert data in shown.text
-    else:
-        pytest.fail("nothing was too deep")
