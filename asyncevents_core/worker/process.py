@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import threading
 import time
 from collections.abc import Callable, Collection
 from typing import Final
@@ -21,6 +20,9 @@ EXIT_OK: Final = 0
 EXIT_STUCK: Final = 3
 """Threads hang in services or sinks: the process has drained, and wants to be started anew."""
 
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+"""What ends a worker gracefully, also while it starts."""
+
 START_PATIENCE: Final = 60.0
 """Seconds for which a worker that starts waits for its ledger."""
 
@@ -35,7 +37,8 @@ class Worker:
     def __init__(self, runtime: Runtime, options: WorkerOptions) -> None:
         self._runtime = runtime
         self._options = options
-        self._stop_requested = threading.Event()
+        # Not an Event: its lock could be held by what the signal interrupts.
+        self._stop_requested = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
 
@@ -49,7 +52,7 @@ class Worker:
 
     def stop(self) -> None:
         """Stop claiming, finish what is under way within SHUTDOWN_GRACE, return. Thread-safe."""
-        self._stop_requested.set()
+        self._stop_requested = True
         loop, wake = self._loop, self._wake
         if loop is not None and wake is not None and not loop.is_closed():
             loop.call_soon_threadsafe(wake.set)
@@ -59,10 +62,14 @@ class Worker:
         self._wake = asyncio.Event()
         preflight(self._runtime, self._options.roles)
         parts = Parts(self._runtime, self._options, self._loop)
-        # Before there are handlers: until something is claimed, a signal may just end it.
-        patiently(parts.sign_on)
         if self._options.handle_signals:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            # The loop's handlers run between steps of the loop; signing on is one long step.
+            for number in SIGNALS:
+                signal.signal(number, lambda *_: self.stop())
+        if not patiently(parts.sign_on, unless=lambda: self._stop_requested):
+            return EXIT_OK
+        if self._options.handle_signals:
+            for number in SIGNALS:
                 self._loop.add_signal_handler(number, self.stop)
         parts.start()
         logger.info(
@@ -75,7 +82,7 @@ class Worker:
         )
         watch = self._loop.create_task(parts.watch())
         try:
-            while not self._stop_requested.is_set():
+            while not self._stop_requested:
                 if parts.stuck > _MOST_STUCK:
                     logger.error(
                         "threads hang in services or sinks whose time is over; draining",
@@ -116,10 +123,11 @@ def preflight(runtime: Runtime, roles: Collection[Role]) -> None:
         runtime.plugins.indexers.get(runtime.indexer)
 
 
-def patiently(step: Callable[[], object]) -> None:
+def patiently(step: Callable[[], object], *, unless: Callable[[], bool] = lambda: False) -> bool:
     """Do a first step on the ledger, waiting for a database that is just starting.
 
-    Raises `LedgerUnavailable` after `START_PATIENCE` seconds, other errors at once.
+    Returns whether it was done: waiting ends, too, when `unless` holds. Raises
+    `LedgerUnavailable` after `START_PATIENCE` seconds, other errors at once.
     """
     until = time.monotonic() + START_PATIENCE
     warned = False
@@ -127,6 +135,8 @@ def patiently(step: Callable[[], object]) -> None:
         try:
             step()
         except LedgerUnavailable as error:
+            if unless():
+                return False
             if time.monotonic() > until:
                 raise
             if not warned:
@@ -136,7 +146,7 @@ def patiently(step: Callable[[], object]) -> None:
             warned = True
             time.sleep(_START_AGAIN)
         else:
-            return
+            return True
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

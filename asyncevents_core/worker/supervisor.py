@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -13,7 +12,7 @@ from typing import Final
 
 from attrs import define
 
-from asyncevents_core.worker.process import EXIT_OK, EXIT_STUCK
+from asyncevents_core.worker.process import EXIT_OK, EXIT_STUCK, SIGNALS
 
 logger = logging.getLogger("asyncevents.supervisor")
 
@@ -21,6 +20,8 @@ _LOOK_EVERY: Final = 0.2
 _EXTRA_GRACE: Final = 10.0
 _LONGEST_PAUSE: Final = 30.0
 _STEADY: Final = 60.0
+_ENDED: Final = (EXIT_OK, -signal.SIGTERM)
+"""How a child may end that was told to stop: one that has no handlers yet just ends."""
 
 
 @define
@@ -44,18 +45,20 @@ class Supervisor:
     def __init__(self, commands: Sequence[Sequence[str]], *, grace: float) -> None:
         self._commands = commands
         self._grace = grace
-        self._stop = threading.Event()
+        # Not an Event: the signal could come while this thread holds its lock.
+        self._stop = False
 
     def run(self) -> int:
         """Supervise until all children are done or a signal comes; return the exit code.
 
         To be called on the main thread, which gets the signal handlers.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, self._on_signal)
         children = [self._start(command) for command in self._commands]
         logger.info("supervisor started", extra={"processes": len(children)})
-        while not self._stop.wait(_LOOK_EVERY):
+        while not self._stop:
+            time.sleep(_LOOK_EVERY)
             for child in children:
                 self._look_after(child)
             if all(child.done for child in children):
@@ -63,7 +66,7 @@ class Supervisor:
         return self._stop_all(children)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self._stop.set()
+        self._stop = True
 
     def _start(self, command: Sequence[str]) -> _Child:
         # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
@@ -109,4 +112,4 @@ class Supervisor:
                 logger.error("a worker did not stop in time; killed", extra={"pid": process.pid})
                 process.kill()
                 codes.append(process.wait())
-        return next((code if code > 0 else 1 for code in codes if code != EXIT_OK), EXIT_OK)
+        return next((code if code > 0 else 1 for code in codes if code not in _ENDED), EXIT_OK)

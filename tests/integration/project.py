@@ -109,6 +109,15 @@ class Project:
         """Return an application object on this project's settings."""
         return AsyncEvents(self.settings)
 
+    def await_workers(self, count: int) -> None:
+        """Wait until so many workers have signed on: from then on they heed signals."""
+        with self.events() as events:
+            ledger = events.runtime.ledger
+            eventually(
+                lambda: len(ledger.read(lambda queries: list(queries.workers()))) == count,
+                what=f"{count} workers have started",
+            )
+
     def end(self) -> None:
         for process in self.running:
             # Its children too: each holds the pipes open.

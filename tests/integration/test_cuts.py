@@ -47,6 +47,7 @@ def workers(project, inbox):
     with project.events() as events:
         first = events.publish("order.created", {"first": True})
         eventually(lambda: inbox.accepted, what="the workers work")
+    project.await_workers(2)
     yield running
     codes = []
     for worker in running:
@@ -167,6 +168,7 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(project, make_inbox, server
     time.sleep(2)
     counts = Counter((one.event_id, one.status) for one in inbox.arrivals)
     assert set(counts.values()) == {1}
+    project.await_workers(len(running))
     for worker in running:
         worker.terminate()
         assert worker.wait(30) == 0

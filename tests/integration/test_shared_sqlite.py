@@ -28,6 +28,7 @@ def test_workers_and_publishers_on_one_file(project, make_inbox):
         assert publisher.returncode == 0, errors
     for inbox in inboxes:
         eventually(lambda inbox=inbox: len(inbox.accepted) == EVENTS, what="all arrive")
+    project.await_workers(len(workers))
     for worker in workers:
         worker.terminate()
         _, log = worker.communicate(timeout=60)

@@ -80,6 +80,26 @@ def test_a_supervisor_starts_a_dead_child_again_and_stops_them_together(project,
     assert "a worker process died" in errors
 
 
+def test_a_worker_that_waits_for_its_ledger_can_be_stopped(make_project):
+    project = make_project()
+    project.settings["LEDGER_URL"] = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    project.write_settings()
+    worker = project.start("worker")
+    assert "waiting for it" in worker.stderr.readline()
+    worker.send_signal(signal.SIGTERM)
+    _, errors = worker.communicate(timeout=30)
+    assert (worker.returncode, errors) == (0, "")
+
+
+def test_a_supervisor_can_be_stopped_while_its_workers_start(project):
+    supervisor = project.start("worker", "--processes", "2")
+    assert "supervisor started" in supervisor.stderr.readline()
+    supervisor.send_signal(signal.SIGTERM)
+    _, errors = supervisor.communicate(timeout=30)
+    assert supervisor.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
 def test_roles(project, make_inbox):
     inbox = make_inbox(fail_first=1)
     subscribe(project, inbox)
@@ -153,6 +173,7 @@ def test_many_writers_on_one_sqlite_file_never_find_it_locked(make_project, inbo
         for n in range(200):
             events.publish("order.created", {"n": n})
     eventually(lambda: len(inbox.valid_events) == 200, what="200 events")
+    project.await_workers(processes)
     for one in workers:
         one.send_signal(signal.SIGTERM)
     for one in workers:
