@@ -152,7 +152,7 @@ class AsyncEvents:
 
         `by` is who asks for it, and may be refused; None: the application itself. Raises
         `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
-        `InvalidSecret`, `AccessDenied`.
+        `InvalidSecret`, `InvalidValue`, `SecretKeysError`, `AccessDenied`, `LedgerError`.
         """
         runtime = self.runtime
         return subscribe(
@@ -231,7 +231,7 @@ class AsyncEvents:
         """The parts that the settings name, made at first use. Raises `SettingsError`."""
         with self._lock:
             if self._runtime is None:
-                self._runtime = Runtime.from_settings(load_settings(self._source))
+                self._runtime = Runtime(load_settings(self._source))
             return self._runtime
 
     def open_publisher(self) -> Publisher:

@@ -17,7 +17,8 @@
     ├── SubscriptionError        a subscription that cannot be made or changed
     │   ├── InvalidTarget        the sink refuses the target
     │   ├── InvalidOptions       the sink refuses the options
-    │   └── InvalidSecret        the secret cannot be used or decrypted
+    │   └── InvalidSecret        the secret is malformed
+    ├── SecretKeysError          SECRET_KEYS cannot encrypt, or decrypt what the ledger holds
     ├── AccessDenied             who asks may not do this
     ├── InvalidValue             a value that is given at run time
     ├── IdempotencyConflict      the key was used for another request
@@ -76,6 +77,7 @@ __all__ = [
     "ReplayRefused",
     "SearchOff",
     "SearchTimeout",
+    "SecretKeysError",
     "ServiceArguments",
     "ServiceError",
     "ServiceNotFound",
@@ -165,7 +167,11 @@ class InvalidOptions(SubscriptionError):
 
 
 class InvalidSecret(SubscriptionError):
-    """The secret is malformed, or none of SECRET_KEYS decrypts it."""
+    """The secret is malformed."""
+
+
+class SecretKeysError(AsyncEventsError):
+    """SECRET_KEYS is empty, or holds no key for what the ledger keeps encrypted."""
 
 
 class AccessDenied(AsyncEventsError):

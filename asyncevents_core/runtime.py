@@ -61,12 +61,10 @@ class Runtime:
         self.plugins: PluginSet = plugins or load_plugins([builtins])
         self._ledger = ledger
         self._broker = broker
-        self._lock = threading.Lock()
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Runtime:
-        """Return a runtime on the ledger and the broker that the settings name."""
-        return cls(settings)
+        self._retry_manager: RetryManager | None = None
+        self._search: LogSearch | None = None
+        # What is closed again is made once, under the lock; values may be made twice.
+        self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -81,16 +79,16 @@ class Runtime:
 
     def close(self) -> None:
         """Close connections. Idempotent."""
-        if "retry_manager" in self.__dict__:
-            self.retry_manager.close()
-        if "search" in self.__dict__:
-            self.search.close()
+        if self._retry_manager is not None:
+            self._retry_manager.close()
+        if self._search is not None:
+            self._search.close()
         if self._ledger is not None:
             self._ledger.close()
 
     def after_fork(self) -> None:
         """Leave locks and connections to the parent. To be called in the child of a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self._ledger is not None:
             self._ledger.after_fork()
 
@@ -148,11 +146,14 @@ class Runtime:
         kind = self.plugins.service_resolvers.get(self.settings.service_resolver)
         return kind.open(self.plugins.build_service)
 
-    @cached_property
+    @property
     def retry_manager(self) -> RetryManager:
         """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
-        kind = self.plugins.retry_managers.get(self.settings.retry_manager)
-        return kind.open(self.broker_config)
+        with self._lock:
+            if self._retry_manager is None:
+                kind = self.plugins.retry_managers.get(self.settings.retry_manager)
+                self._retry_manager = kind.open(self.broker_config)
+            return self._retry_manager
 
     @cached_property
     def indexer(self) -> str | None:
@@ -169,16 +170,19 @@ class Runtime:
         kind = self.plugins.indexers.get(self.indexer)
         return kind.open(indexer_config(self.settings, kind))
 
-    @cached_property
+    @property
     def search(self) -> LogSearch:
         """The search over the log. Closed with the runtime. Raises as `open_indexer`."""
-        return LogSearch(
-            self.ledger,
-            self.open_indexer(),
-            parse_query,
-            timeout=self.settings.search_timeout,
-            enabled=self.settings.indexing_enabled,
-        )
+        with self._lock:
+            if self._search is None:
+                self._search = LogSearch(
+                    self.ledger,
+                    self.open_indexer(),
+                    parse_query,
+                    timeout=self.settings.search_timeout,
+                    enabled=self.settings.indexing_enabled,
+                )
+            return self._search
 
     def open_sink(self, name: str) -> Sink:
         """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from asyncevents_core.errors import InvalidSecret
+from asyncevents_core.errors import SecretKeysError
 
 
 class Cipher:
@@ -22,22 +22,22 @@ class Cipher:
         return "Cipher(…)"
 
     def encrypt(self, text: str) -> str:
-        """Return a token that `decrypt` reads. Raises `InvalidSecret` without a key."""
+        """Return a token that `decrypt` reads. Raises `SecretKeysError` without a key."""
         if self._fernet is None:
-            raise InvalidSecret(
-                "SECRET_KEYS is empty: secrets are kept encrypted only. `asyncevents init` makes "
-                "a key, or: python -c 'from cryptography.fernet import Fernet; "
+            raise SecretKeysError(
+                "SECRET_KEYS is empty: secrets and options are kept encrypted only. "
+                "`asyncevents init` makes a key, or: python -c 'from cryptography.fernet import Fernet; "
                 "print(Fernet.generate_key().decode())'"
             )
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, token: str) -> str:
-        """Return the text again. Raises `InvalidSecret` if no key fits."""
+        """Return the text again. Raises `SecretKeysError` if no key fits."""
         if self._fernet is None:
-            raise InvalidSecret("SECRET_KEYS is empty, but the ledger holds encrypted secrets")
+            raise SecretKeysError("SECRET_KEYS is empty, but the ledger holds encrypted secrets")
         try:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken as error:
-            raise InvalidSecret(
+            raise SecretKeysError(
                 "none of SECRET_KEYS decrypts a secret in the ledger: add the key it was made with"
             ) from error

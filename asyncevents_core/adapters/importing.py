@@ -46,7 +46,7 @@ class ImportResolver(ServiceResolver):
         path = definition.service or ""
         function = self._find(path)
         call = _Call(function, path, self._converter)
-        return Service(call=call, is_async=inspect.iscoroutinefunction(inspect.unwrap(function)))
+        return Service(call=call)
 
     def _find(self, path: str) -> Callable[..., object]:
         module_name, _, attributes = path.partition(":")

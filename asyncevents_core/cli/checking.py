@@ -73,7 +73,7 @@ def check(
     if (sink is None) != (target is None):
         raise click.UsageError("--sink and --target belong together")
     if sink is not None and target is not None:
-        runtime = Runtime.from_settings(context.settings_or_defaults)
+        runtime = Runtime(context.settings_or_defaults)
         wanted = NewSubscription(
             event_name=event_name,
             sink=sink,

@@ -41,7 +41,7 @@ def subscribe(
     """Insert a subscription and return it; with `once`, or the one that was made before.
 
     Raises `UnknownEvent`, `UnknownName`, `InvalidValue` for the tenant, `InvalidTarget`,
-    `InvalidOptions`, `InvalidSecret`, `AccessDenied`, `IdempotencyConflict`.
+    `InvalidOptions`, `InvalidSecret`, `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
     """
     subscription = _checked(definitions, subscription, check)
     require_resources(definitions, [subscription.event_name], by)

@@ -144,8 +144,8 @@ class Indexer(ABC):
     """An open index.
 
     `search` and `count` may be called from any thread and any process at any time, also while
-    another one writes. All the other methods write: they are called from one thread at a time
-    and, where `IndexerType.single_writer`, in one process at a time.
+    another one writes. All the other methods write: they are called from one thread at a time,
+    in one process at a time. A lease in the ledger sees to it.
     """
 
     @abstractmethod
@@ -211,14 +211,12 @@ class IndexerType(ABC, Generic[Config]):
     """What a plugin registers: a kind of indexer, chosen by INDEXER. Stateless.
 
     `config_class` is an attrs class, made from ``INDEXERS[name]``; fields with
-    ``metadata={SECRET: True}`` are masked. `single_writer` tells that one process at a time may
-    write; a lease in the ledger sees to it.
+    ``metadata={SECRET: True}`` are masked.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     config_class: type[Config]
-    single_writer: ClassVar[bool] = True
 
     @abstractmethod
     def open(self, config: Config) -> Indexer:

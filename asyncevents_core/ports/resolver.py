@@ -24,13 +24,12 @@ class Service:
     """A service ready to be called.
 
     `call` takes the published arguments (JSON values by name) and returns the event's data
-    as JSON values (dict, list, str, int, float, bool, None), or an awaitable of them where
-    `is_async`. It raises `ServiceArguments` where the arguments do not fit, and lets the
-    service's own exceptions through. It is called from several threads at once.
+    as JSON values (dict, list, str, int, float, bool, None), or an awaitable of them. It raises
+    `ServiceArguments` where the arguments do not fit, and lets the service's own exceptions
+    through. It is called from several threads at once.
     """
 
     call: Callable[[Mapping[str, object]], object | Awaitable[object]]
-    is_async: bool
 
 
 class ServiceResolver(ABC):

@@ -152,7 +152,6 @@ class MemoryIndexerType(IndexerType[MemoryIndexConfig]):
     name = "memory"
     title = "An index in memory, for tests"
     config_class = MemoryIndexConfig
-    single_writer = False
 
     def __init__(self) -> None:
         self._store = _Store()

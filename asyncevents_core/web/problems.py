@@ -78,6 +78,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (errors.InvalidTarget, 400, "asyncEvent.recipient_url"),
     (errors.InvalidOptions, 400, "asyncEvent.options"),
     (errors.InvalidSecret, 400, "asyncEvent.verification_token"),
+    (errors.MissingExtra, 409, None),
     (errors.PluginError, 400, "asyncEvent.metadata"),
     (errors.InvalidPayload, 400, "data"),
     (errors.PayloadTooLarge, 413, "data"),
@@ -87,14 +88,19 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (errors.IdempotencyConflict, 422, "Idempotency-Key"),
     (errors.InvalidQuery, 400, "search"),
     (errors.SearchOff, 409, "search"),
-    (errors.MissingExtra, 409, "search"),
     (errors.SearchTimeout, 503, "search"),
-    (errors.LedgerError, 503, None),
-    (errors.IndexUnavailable, 503, None),
 )
+"""The first that fits decides: what is special comes before what is general."""
+
+_OURS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (errors.LedgerError, "the ledger does not answer"),
+    (errors.IndexUnavailable, "the index does not answer"),
+    (errors.SecretKeysError, "secrets cannot be read or kept: SECRET_KEYS lacks a key"),
+)
+"""What the client cannot mend: 503. Their texts, which may tell too much, are logged."""
 
 
-def _of_error(error: Exception) -> Problem | None:
+def problem_of(error: Exception) -> Problem | None:
     """Return the problem that an error of asyncevents is; None for one that is a bug."""
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
     if isinstance(error, errors.InvalidValue):
@@ -103,12 +109,12 @@ def _of_error(error: Exception) -> Problem | None:
         return invalid(FieldError(field=error.field, reason=error.reason))
     for known, status, field in _STATUSES:
         if isinstance(error, known):
-            if isinstance(error, (errors.LedgerError, errors.IndexUnavailable)):
-                what = "ledger" if isinstance(error, errors.LedgerError) else "index"
-                logger.error(f"the {what} does not answer", extra={"error": str(error)})
-                return Problem(503, f"the {what} does not answer", kind=kind)
             fields = () if field is None else (FieldError(field=field, reason=str(error)),)
             return Problem(status, str(error), kind=kind, fields=fields)
+    for known, text in _OURS:
+        if isinstance(error, known):
+            logger.error(text, extra={"error": str(error)})
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, text, kind=kind)
     return None
 
 
@@ -160,7 +166,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     elif isinstance(error, HTTPException):
         problem = _of_http(request, error)
     else:
-        found = _of_error(error)
+        found = problem_of(error)
         if found is None:
             logger.error("a request failed", exc_info=error)
             found = Problem(500, "something went wrong here; the log says what")

@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.errors import InvalidSecret
+from asyncevents_core.errors import SecretKeysError
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
@@ -24,14 +24,14 @@ def test_the_text_is_not_in_the_token():
 
 def test_a_key_that_is_gone_is_named_as_the_reason():
     token = Cipher([OLD]).encrypt("s3cret")
-    with pytest.raises(InvalidSecret, match="add the key it was made with"):
+    with pytest.raises(SecretKeysError, match="add the key it was made with"):
         Cipher([NEW]).decrypt(token)
 
 
 def test_without_keys_nothing_is_kept_in_the_open():
-    with pytest.raises(InvalidSecret, match="SECRET_KEYS is empty"):
+    with pytest.raises(SecretKeysError, match="SECRET_KEYS is empty"):
         Cipher([]).encrypt("s3cret")
-    with pytest.raises(InvalidSecret, match="SECRET_KEYS is empty"):
+    with pytest.raises(SecretKeysError, match="SECRET_KEYS is empty"):
         Cipher([]).decrypt("token")
 
 

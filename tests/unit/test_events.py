@@ -178,7 +178,6 @@ def test_arguments_are_converted_to_their_annotated_types(shop):
 
 async def test_async_services_and_methods(shop):
     found = service("marked_shop:Repository.fetch")
-    assert found.is_async
     result = await found.call({"id": str(UUID(int=7)), "when": "2026-11-24"})
     assert result == {"id": UUID(int=7), "when": date(2026, 11, 24)}
     assert service("marked_shop:Repository.get").call({"id": 2})["self"] == "Repository"

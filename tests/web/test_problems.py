@@ -7,7 +7,18 @@ import logging
 import httpx
 import pytest
 
-from asyncevents_core.errors import LedgerUnavailable
+from asyncevents_core.errors import (
+    IndexUnavailable,
+    InvalidSecret,
+    LedgerNotMigrated,
+    LedgerUnavailable,
+    MissingExtra,
+    SearchOff,
+    SecretKeysError,
+    UnknownEvent,
+    UnknownName,
+)
+from asyncevents_core.web.problems import problem_of
 from asyncevents_core.web.request_ids import RequestIdFilter
 from tests.web.serving import TARGET
 
@@ -33,6 +44,27 @@ def test_every_error_is_a_problem(api):
     check(client.get("/logs", params={"limit": "x"}), 400)
     check(client.get("/traces/nonsense"), 404)
     check(client.get("/logs", params={"search": "success:"}), 400)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "fields"),
+    [
+        (UnknownEvent("a.b"), 400, ["asyncEvent.event_name"]),
+        (UnknownName("no sink 'x'"), 400, ["asyncEvent.metadata"]),
+        (MissingExtra("the indexer", extra="search"), 409, []),
+        (SearchOff("search is off"), 409, ["search"]),
+        (InvalidSecret("not base64"), 400, ["asyncEvent.verification_token"]),
+        (SecretKeysError("no key"), 503, []),
+        (LedgerNotMigrated("no table"), 503, []),
+        (IndexUnavailable("no node"), 503, []),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_each_error_has_its_status_and_field(error, status, fields):
+    problem = problem_of(error)
+    assert (problem.status, [one.field for one in problem.fields]) == (status, fields)
+    # What the client cannot mend says nothing of the server's insides.
+    assert (str(error) in problem.detail) == (status != 503)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ class ElasticsearchIndexerType(IndexerType[ElasticsearchConfig]):
     name = "elasticsearch"
     title = "An index on an Elasticsearch cluster, 8.x or 9.x"
     config_class = ElasticsearchConfig
-    single_writer = True
 
     def open(self, config: ElasticsearchConfig) -> Indexer:
         """See `IndexerType`."""

@@ -19,7 +19,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.errors import InvalidSecret
+from asyncevents_core.errors import SecretKeysError
 
 
 def event_values(event: NewEvent) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def subscription_values(new: NewSubscription, cipher: Cipher, now: int) -> dict[
 
 
 def to_subscription(row: Row[Any], cipher: Cipher) -> Subscription:
-    """Read a subscription. Raises `InvalidSecret` where no key decrypts it."""
+    """Read a subscription. Raises `SecretKeysError` where no key decrypts it."""
     values = row._mapping
     schedule, options, secret = values["schedule"], values["options"], values["secret"]
     try:
@@ -178,8 +178,8 @@ def to_subscription(row: Row[Any], cipher: Cipher) -> Subscription:
             status=SubscriptionStatus(values["status"]),
             created_at=values["created_at"],
         )
-    except InvalidSecret as error:
-        raise InvalidSecret(f"subscription {values['id']}: {error}") from error
+    except SecretKeysError as error:
+        raise SecretKeysError(f"subscription {values['id']}: {error}") from error
 
 
 def to_worker(row: Row[Any]) -> WorkerRow:

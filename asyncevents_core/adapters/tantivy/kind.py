@@ -13,7 +13,6 @@ class EmbeddedIndexerType(IndexerType[EmbeddedConfig]):
     name = "embedded"
     title = "An index in a folder, without a server (tantivy)"
     config_class = EmbeddedConfig
-    single_writer = True
 
     def open(self, config: EmbeddedConfig) -> Indexer:
         """See `IndexerType`."""

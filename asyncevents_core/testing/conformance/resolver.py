@@ -72,7 +72,6 @@ class ServiceResolverConformance:
         self, resolver: ServiceResolver, name_of: Callable[[Any], str], service: Any
     ) -> None:
         found = resolve(resolver, name_of(service))
-        assert found.is_async == inspect.iscoroutinefunction(service)
         assert await call(found, {"id": 42}) == ORDER
 
     def test_an_unknown_service_is_not_found(self, resolver: ServiceResolver, unknown: str) -> None:
