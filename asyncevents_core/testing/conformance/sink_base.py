@@ -16,7 +16,7 @@ from asyncevents_core.testing.builders import make_request
 from asyncevents_core.testing.driver import driven, opened
 from asyncevents_core.testing.secrets import SOME_SECRET, options_with_secret, with_secret
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds after which a test gives up waiting for what must come."""
 
 SHORT: Final = 0.5

@@ -60,7 +60,7 @@ def places(moto, proxy) -> Iterator[Places]:
 
 @pytest.fixture
 def settings(proxy) -> dict[str, object]:
-    return {"endpoint_url": proxy.url, "region": REGION, "timeout": 2.0, **KEYS}
+    return {"endpoint_url": proxy.url, "region": REGION, "timeout": 30.0, **KEYS}
 
 
 @pytest.fixture(scope="session")
