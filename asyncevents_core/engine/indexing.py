@@ -92,13 +92,14 @@ def gathered(
 
 
 def document_of(logged: LoggedAttempt) -> AttemptDocument:
-    """Return what is searched for an attempt."""
+    """Return what is searched for an attempt; where there was no answer, the reason is."""
     attempt, event = logged.attempt, logged.event
+    success = attempt.outcome is OutcomeKind.DELIVERED
     return AttemptDocument(
         log_id=logged.log_id,
         uuid=str(attempt.delivery_id),
         event_name=event.name,
-        success=attempt.outcome is OutcomeKind.DELIVERED,
+        success=success,
         created=attempt.started_at,
         status=logged.status,
         attempt=attempt.claim_no,
@@ -106,6 +107,6 @@ def document_of(logged: LoggedAttempt) -> AttemptDocument:
         sink=logged.sink,
         tenant=event.tenant,
         recipient_url=attempt.target,
-        response=attempt.response,
+        response=attempt.response if success else attempt.response or attempt.detail,
         body=event.body or b"{}",
     )

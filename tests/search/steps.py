@@ -13,7 +13,7 @@ from asyncevents_core.testing.builders import make_attempt, make_event, make_sub
 from asyncevents_core.testing.conformance import ledger_base as make
 
 
-def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}'):
+def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}', **attempt):
     """Make so many deliveries with one attempt each, queued for the index."""
     number = make.subscribe(ledger, make_subscription())
     for _ in range(count):
@@ -21,7 +21,8 @@ def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}'):
         ledger.run(lambda tx, one=event_id: tx.store_bodies({one: body}))
         row = evolve(make.waiting(subscription_id=number), event_id=event_id)
         make.insert(ledger, row)
-        ledger.run(lambda tx, row=row: tx.record_attempts([make_attempt(delivery_id=row.id)]))
+        made = make_attempt(delivery_id=row.id, **attempt)
+        ledger.run(lambda tx, made=made: tx.record_attempts([made]))
         ledger.run(lambda tx, row=row: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
 
 

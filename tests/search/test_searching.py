@@ -17,6 +17,7 @@ import pytest
 
 from asyncevents_core import Settings
 from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.indexing import IndexFeed, index_lease
 from asyncevents_core.engine.overrides import set_overrides
 from asyncevents_core.engine.searching import LogSearch
@@ -76,6 +77,24 @@ def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
     ledger.run(lambda tx: tx.delete_old(before=before, after=None, limit=100, indexed=True))
     assert IndexFeed(ledger, indexer).step() == 1
     assert indexer.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("response", "query", "found"),
+    [
+        ("", "response: refused", 1),
+        ("", 'response: "cannot connect"', 1),
+        ("the shop is closed", "response: closed", 1),
+        ("the shop is closed", "response: refused", 0),
+    ],
+)
+def test_what_had_no_answer_is_found_by_its_error(ledger, indexer, search, response, query, found):
+    feed = IndexFeed(ledger, indexer)
+    detail = "network: cannot connect to 127.0.0.1:1: connection refused"
+    failed = {"outcome": OutcomeKind.RETRYABLE, "detail": detail, "response": response}
+    attempts(ledger, 1, **failed)
+    feed.step()
+    assert len(everything(search, query)) == found
 
 
 def test_without_an_index_it_says_what_to_do(monkeypatch):
