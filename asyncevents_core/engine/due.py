@@ -1,4 +1,4 @@
-"""T3: take deliveries that are due: retries, replays, leftovers, and leases that ran out."""
+"""T3 (due): take deliveries that are due: retries, replays, leftovers, and leases that ran out."""
 
 from __future__ import annotations
 

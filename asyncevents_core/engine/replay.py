@@ -1,4 +1,4 @@
-"""T5: replay. A new delivery, in a chain of its own, sends the stored bytes again."""
+"""T5 (replay): a new delivery, in a chain of its own, sends the stored bytes again."""
 
 from __future__ import annotations
 

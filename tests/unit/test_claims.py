@@ -1,4 +1,4 @@
-"""Publishing, claiming, fanning out: T0 and T1."""
+"""Publishing, claiming, fanning out: T0 (publish) and T1 (claim)."""
 
 from __future__ import annotations
 
