@@ -255,7 +255,7 @@ def test_json_of_what_applications_have():
         ({"a": b"bytes"}, r"data\.a: bytes is not JSON"),
         ({"a": float("inf")}, r"data\.a: inf is not a JSON number"),
         ({1: float("nan")}, "keys must be texts"),
-        ({"a": "\ud800"}, "no valid Unicode"),
+        ({"a": "\ud800"}, "not valid Unicode"),
     ],
 )
 def test_what_json_cannot_hold(value, message):
