@@ -38,7 +38,7 @@ class DueDeliveries:
     ) -> bool:
         """Take up to `limit` due deliveries; `expired` leases too, if asked.
 
-        `idle` tells that nothing is under way in this process. Returns True if a delivery
+        `idle` says whether nothing is under way in this process. Returns True if a delivery
         wants to run alone and could not, so that the caller lets the process run empty.
         """
         rows = tx.lock_due_deliveries(limit=limit, expired=expired)

@@ -37,7 +37,7 @@ class Target:
 
 @frozen(kw_only=True)
 class Bus(Target):
-    """An event bus. `name` may be an ARN; `of_rule` tells that an ARN of a rule was given."""
+    """An event bus. `name` may be an ARN; `of_rule` says whether an ARN of a rule was given."""
 
     name: str
     of_rule: bool = False
