@@ -44,7 +44,7 @@ def collect_events(settings: Settings, plugins: PluginSet) -> EventCatalog:
     """Collect all definitions.
 
     Raises `SettingsError` where a name is defined in two places, an event module cannot be
-    imported or a marked name is no event name: all mistakes at once.
+    imported or a marked name is not an event name: all mistakes at once.
     """
     problems: list[str] = []
     found: dict[str, EventDefinition] = {}
@@ -116,4 +116,4 @@ def _definition(
             origin=service,
         )
     except ValueError as error:
-        problems.append(f"{service}: {value.event_name!r} is no event name: {error.args[0]}")
+        problems.append(f"{service}: {value.event_name!r} is not an event name: {error.args[0]}")

@@ -248,7 +248,7 @@ class _Loader:
                 values = list(implementation())
                 for value in values:
                     if not isinstance(value, kind):
-                        raise TypeError(f"{value!r} is no {kind.__name__}")
+                        raise TypeError(f"{value!r} is not an instance of {kind.__name__}")
                 collected += [
                     Registered(name=name_of(value), value=value, source=source) for value in values
                 ]

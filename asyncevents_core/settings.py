@@ -49,7 +49,7 @@ def _positive(kind: type = float) -> Any:
 
 def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     if not urlsplit(value).scheme:
-        raise ValueError(f"{value!r} is no URL: it has no scheme")
+        raise ValueError(f"{value!r} is not a URL: it has no scheme")
 
 
 def _fernet_keys(_: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
@@ -58,7 +58,7 @@ def _fernet_keys(_: object, attribute: attrs.Attribute[Any], value: tuple[str, .
             Fernet(key)
         except ValueError as error:
             raise ValueError(
-                f"[{number}] is no Fernet key (32 bytes in URL-safe base64). Make one: "
+                f"[{number}] is not a Fernet key (32 bytes in URL-safe base64). Make one: "
                 "python -c 'from cryptography.fernet import Fernet; "
                 "print(Fernet.generate_key().decode())'"
             ) from error
@@ -297,7 +297,7 @@ def _put(merged: dict[str, object], name: str, nested: list[str], text: str) -> 
         return
     outer = merged.get(name, {})
     if not isinstance(outer, Mapping):
-        raise ValueError(f"{name} is no mapping")
+        raise ValueError(f"{name} is not a mapping")
     root = inner = dict(outer)
     for part in nested[:-1]:
         key = _key(inner, part)

@@ -165,7 +165,7 @@ def read_text(kind: Any, text: str) -> object:
         try:
             return int(text) if wanted == "int" else float(text)
         except ValueError:
-            raise ValueError(f"{text!r} is no number") from None
+            raise ValueError(f"{text!r} is not a number") from None
     if wanted.startswith("tuple"):
         if text.lstrip().startswith("["):
             return json.loads(text)

@@ -82,7 +82,7 @@ class ImportResolver(ServiceResolver):
 
 def _callable(found: object, path: str) -> Callable[..., object]:
     if isinstance(found, MarkedMethod | MarkedService) or not callable(found):
-        raise ServiceNotFound(f"{path}: is no function")
+        raise ServiceNotFound(f"{path}: it is not a function")
     return found
 
 
@@ -120,7 +120,8 @@ class _Call:
         except (BaseValidationError, ValueError, TypeError, KeyError, ArithmeticError) as error:
             label = getattr(wanted, "__qualname__", str(wanted))
             raise ServiceArguments(
-                f"{self._path}: argument {name!r} is no {label}: {value!r} ({_cause(error)})"
+                f"{self._path}: argument {name!r} is not of type {label}: "
+                f"{value!r} ({_cause(error)})"
             ) from error
 
 

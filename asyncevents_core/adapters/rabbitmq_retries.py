@@ -14,7 +14,7 @@ class RabbitMqRetryManagerType(RetryManagerType):
     title = "Queues with a time-to-live on RabbitMQ"
 
     def open(self, broker: BrokerConfig) -> RetryManager:
-        """See `RetryManagerType`. Raises `BrokerError` where the broker is no RabbitMQ."""
+        """See `RetryManagerType`. Raises `BrokerError` where the broker is not RabbitMQ."""
         from asyncevents_core.adapters.kombu.connecting import masked
         from asyncevents_core.adapters.kombu.queues import is_rabbitmq
         from asyncevents_core.adapters.kombu.retries import RabbitMqRetryManager

@@ -75,13 +75,13 @@ def _checked(value: object, path: str) -> object:
     """Return plain JSON values, or say where one is that JSON cannot hold."""
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidPayload(f"{path}: {value} is no JSON number")
+            raise InvalidPayload(f"{path}: {value} is not a JSON number")
         return value
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise InvalidPayload(f"{path}: the text is no valid Unicode: {error}") from error
+            raise InvalidPayload(f"{path}: the text is not valid Unicode: {error}") from error
         return value
     if isinstance(value, _PLAIN):
         return value

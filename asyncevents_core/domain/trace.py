@@ -66,7 +66,7 @@ class LogRow:
 class LoggedAttempt:
     """One attempt with everything that can be searched for. `event.body` is what was sent.
 
-    `newest` tells that its delivery has no later attempt.
+    `newest` says whether its delivery has no later attempt.
     """
 
     log_id: int

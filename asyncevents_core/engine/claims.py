@@ -1,8 +1,8 @@
-"""T1: claim events, and fan them out to deliveries.
+"""T1 (claim): take events, and fan them out to deliveries.
 
 An event without a service is fanned out in the transaction that claims it. One with a
-service becomes `resolving`; its service is called outside of any transaction, and what it
-returned is fanned out in a second, fenced transaction.
+service becomes `resolving` (T1a); its service is called outside of any transaction, and what it
+returned is fanned out in a second, fenced transaction (T1b).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class EventClaims:
     def claim(
         self, tx: LedgerTransaction, events: Iterable[Event], plan: Plan, result: ClaimResult
     ) -> None:
-        """T1: claim events that this transaction has locked."""
+        """T1 (claim): take events that this transaction has locked."""
         to_resolve: dict[bool, list[Event]] = {False: [], True: []}
         arguments: dict[UUID, bytes] = {}
         bodies: dict[UUID, bytes] = {}
@@ -164,13 +164,13 @@ class EventClaims:
     def claim_due(
         self, tx: LedgerTransaction, *, limit: int, plan: Plan, result: ClaimResult
     ) -> None:
-        """T4: claim events that no hand-off brought, or whose worker vanished."""
+        """T4 (sweep): claim events that no hand-off brought, or whose worker vanished."""
         self.claim(tx, tx.lock_due_events(before=tx.now(), limit=limit), plan, result)
 
     def fan_out_resolved(
         self, tx: LedgerTransaction, resolved: Sequence[Resolved], plan: Plan, result: ClaimResult
     ) -> None:
-        """T1b: fan out what services returned, and book their failures; fenced."""
+        """T1b (fan-out): fan out what services returned, and book their failures; fenced."""
         claims = [one.resolving.claim for one in resolved]
         locked = {event.id: event for event in tx.lock_resolving(claims, owner=self._owner)}
         bodies: dict[UUID, bytes] = {}

@@ -1,4 +1,4 @@
-"""T6: delete what is over and old, in small transactions; one process at a time."""
+"""T6 (clean-up): delete old events that have ended, in small transactions, in one process."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def request_of(lease: Lease) -> DeliveryRequest:
 async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outcome:
     """Make one attempt. Never raises, except `asyncio.CancelledError`.
 
-    An exception of the sink, or a result that is no `Outcome`, is a bug of the sink: logged
+    An exception of the sink, or a result that is not an `Outcome`, is a bug of the sink: logged
     with its traceback, and retried.
     """
     try:

@@ -1,4 +1,4 @@
-"""T3: take deliveries that are due: retries, replays, leftovers, and leases that ran out."""
+"""T3 (due): take deliveries that are due: retries, replays, leftovers, and leases that ran out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DueDeliveries:
     ) -> bool:
         """Take up to `limit` due deliveries; `expired` leases too, if asked.
 
-        `idle` tells that nothing is under way in this process. Returns True if a delivery
+        `idle` says whether nothing is under way in this process. Returns True if a delivery
         wants to run alone and could not, so that the caller lets the process run empty.
         """
         rows = tx.lock_due_deliveries(limit=limit, expired=expired)

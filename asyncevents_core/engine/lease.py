@@ -58,7 +58,7 @@ class TaskLease:
 class Kept:
     """Renews leases from `start` to `stop`, however long steps take; then gives them up.
 
-    They were taken before. `lost` tells that another process has one of them. A context manager.
+    They were taken before. `lost` says whether another process has one of them. A context manager.
     """
 
     def __init__(self, *leases: TaskLease) -> None:

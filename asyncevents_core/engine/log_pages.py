@@ -18,7 +18,7 @@ PAGE: Final = 1000
 def page_of_log(
     queries: LedgerQueries, wanted: LogFilter, *, limit: int, before: int | None
 ) -> Sequence[LogRow]:
-    """Return the attempts that a filter means, newest first, after the one with this `log_id`.
+    """Return the attempts that a filter matches, newest first, after the one with this `log_id`.
 
     Raises `InvalidValue` where that one is not there, or not any more.
     """
@@ -34,7 +34,7 @@ def page_of_log(
 def pages_of_log(
     ledger: Ledger, wanted: LogFilter, *, limit: int | None = None, before: int | None = None
 ) -> Iterator[Sequence[LogRow]]:
-    """Yield all attempts that a filter means, newest first, in constant memory.
+    """Yield all attempts that a filter matches, newest first, in constant memory.
 
     What is added meanwhile is left out. `limit` and `before` are as for `page_of_log`, which
     says what is raised.

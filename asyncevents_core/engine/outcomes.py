@@ -1,4 +1,4 @@
-"""T2: write down what attempts came to, many in one transaction."""
+"""T2 (outcome): write down what attempts came to, many in one transaction."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def is_reindexing(ledger: Ledger) -> bool:
 class ReindexProgress:
     """How far it is: behind `log_id` of the `newest`; `added` attempts, `refused` by the index.
 
-    `resumed` tells that an earlier one, which was interrupted, goes on.
+    `resumed` says whether an earlier one, which was interrupted, goes on.
     """
 
     log_id: int

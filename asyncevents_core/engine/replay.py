@@ -1,4 +1,4 @@
-"""T5: replay. A new delivery, in a chain of its own, sends the stored bytes again."""
+"""T5 (replay): a new delivery, in a chain of its own, sends the stored bytes again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def replay_dead(
     requested_by: str,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
-    """Replay all dead letters that the filter means, a batch per transaction.
+    """Replay all dead letters that the filter matches, a batch per transaction.
 
     Failed events are opened again. Deliveries whose subscription is disabled or deleted, or
     whose body is no longer kept, are counted as refused. `progress` hears how many each batch

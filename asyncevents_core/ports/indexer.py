@@ -71,7 +71,7 @@ class AttemptDocument:
 def event_leaves(body: bytes) -> Iterator[Leaf]:
     """Yield every value of a CloudEvent, its path under ``data.``.
 
-    Raises `ValueError` if the body is no JSON object.
+    Raises `ValueError` if the body is not a JSON object.
     """
     try:
         event = json.loads(body)

@@ -315,7 +315,7 @@ class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperati
     def lock_dead(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[Delivery]:
-        """Lock dead deliveries that the filter means, by id, from behind `after` on.
+        """Lock dead deliveries that the filter matches, by id, from behind `after` on.
 
         Their events are locked too, so that the clean-up leaves them alone.
         """
@@ -331,7 +331,7 @@ class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperati
     def lock_failed_events(
         self, wanted: DeadFilter, *, after: UUID | None, limit: int
     ) -> Sequence[UUID]:
-        """Lock failed events that the filter means, by id, from behind `after` on."""
+        """Lock failed events that the filter matches, by id, from behind `after` on."""
 
 
 class Ledger(ABC):

@@ -60,7 +60,7 @@ class LedgerQueries(IndexQueries):
     def logs(
         self, wanted: LogFilter, *, limit: int, before: LogPosition | None
     ) -> Sequence[LogRow]:
-        """Return the attempts that a filter means, by position; page on with the last one's."""
+        """Return the attempts that a filter matches, by position; page on with the last one's."""
 
     @abstractmethod
     def log_position(self, log_id: int) -> LogPosition | None:
@@ -70,14 +70,14 @@ class LedgerQueries(IndexQueries):
     def dead_letters(
         self, wanted: DeadFilter, *, limit: int, before: UUID | None
     ) -> Sequence[DeadLetter]:
-        """Return the dead deliveries and failed events that a filter means, by id.
+        """Return the dead deliveries and failed events that a filter matches, by id.
 
         Page on with `before` = the last id.
         """
 
     @abstractmethod
     def count_dead(self, wanted: DeadFilter) -> int:
-        """Return how many dead deliveries and failed events a filter means."""
+        """Return how many dead deliveries and failed events a filter matches."""
 
     @abstractmethod
     def all_subscriptions(self) -> Sequence[Subscription]:

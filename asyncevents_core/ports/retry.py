@@ -25,7 +25,7 @@ class RetryManager(ABC):
     """Wakes deliveries up. The ledger's due time stays as the backstop of every manager.
 
     `backstop` is how many seconds after the retry's own time the ledger makes the row due, so
-    that a lost message costs a delay and never a delivery; `wakes` tells that `woken` works.
+    that a lost message costs a delay and never a delivery; `wakes` says whether `woken` works.
     Used by one thread at a time, `woken` apart: its consumers belong to who uses them.
     """
 

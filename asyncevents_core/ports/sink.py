@@ -137,7 +137,7 @@ class SinkType(ABC, Generic[Config]):
     `name` is what subscriptions and SINKS call it. `config_class` is an attrs class, made
     from ``SINKS[name]``; `options_class` one for the options of a subscription, which the ledger
     keeps encrypted. Fields with ``metadata={SECRET: True}`` are masked in logs, pages and reprs.
-    `concurrency` bounds the threads of a `BlockingSink`. `signs` tells that the sink uses a
+    `concurrency` bounds the threads of a `BlockingSink`. `signs` says whether the sink uses a
     subscription's secret, so that one is made where none is given.
     """
 

@@ -70,7 +70,7 @@ class Value:
 
 
 class Searchable:
-    """A document and what it says. Raises `ValueError` if its body is no JSON object."""
+    """A document and what it says. Raises `ValueError` if its body is not a JSON object."""
 
     def __init__(self, document: AttemptDocument) -> None:
         self.document = document

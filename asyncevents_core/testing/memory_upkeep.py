@@ -122,7 +122,7 @@ class UpkeepOperations(EventOperations, IndexOperations):
 
 
 def dead_deliveries(tables: Tables, wanted: DeadFilter) -> list[Delivery]:
-    """Return the dead deliveries that a filter means, by id."""
+    """Return the dead deliveries that a filter matches, by id."""
     replayed = replayed_deliveries(tables)
     states = (DeliveryState.DEAD, DeliveryState.DELIVERED)[: 1 + wanted.delivered]
     found = [
@@ -139,7 +139,7 @@ def dead_deliveries(tables: Tables, wanted: DeadFilter) -> list[Delivery]:
 
 
 def failed_events(tables: Tables, wanted: DeadFilter) -> list[Event]:
-    """Return the failed events that a filter means, by id."""
+    """Return the failed events that a filter matches, by id."""
     if not wanted.means_events:
         return []
     found = [

@@ -51,7 +51,7 @@ class MakeRequest(Protocol):
 def published_events(monkeypatch: pytest.MonkeyPatch) -> PublishedEvents:
     """Record what every `AsyncEvents` publishes during this test, instead of sending it.
 
-    Needs no database and no broker. Unknown names and data that is no JSON are refused as
+    Needs no database and no broker. Unknown names and data that is not JSON are refused as
     ever. Objects that have published before the test are made to record too.
     """
     from asyncevents_core.application import AsyncEvents

@@ -206,7 +206,7 @@ class BatchingRecordingSinkType(SinkType[RecordingConfig]):
 def check_target(target: str) -> None:
     """Raise `InvalidTarget` for what the recording sinks cannot deliver to."""
     if not target.startswith(PREFIX) or not target.removeprefix(PREFIX).strip():
-        raise InvalidTarget(f"{target!r} is no target of a recording sink: use {PREFIX}NAME")
+        raise InvalidTarget(f"{target!r} is not a target of a recording sink: use {PREFIX}NAME")
 
 
 class _RecordingSink(Sink):

@@ -76,7 +76,7 @@ class StrictBody(AbstractDTO[R]):
 def read_object(cls: type[T], value: object, path: str) -> T:
     """Read a JSON object as an attrs class. Raises a `Problem` that names all mistakes."""
     if not isinstance(value, dict):
-        raise invalid(FieldError(field=path, reason="it is no object"))
+        raise invalid(FieldError(field=path, reason="it is not an object"))
     problems: list[str] = []
     found = structure(cls, value, path, problems)
     if problems:
@@ -98,7 +98,7 @@ def _loaded(body: bytes) -> object:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _wrong("it is no UTF-8: send JSON, not compressed") from None
+        raise _wrong("it is not UTF-8: send JSON, not compressed") from None
     try:
         plain = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
         # Half of a pair comes as an escape only, which the text itself does not show.
@@ -106,7 +106,7 @@ def _loaded(body: bytes) -> object:
     except RecursionError:
         raise _wrong("it is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise _wrong(f"it is no JSON: {error}") from None
+        raise _wrong(f"it is not JSON: {error}") from None
     except ValueError:
         raise _wrong("it has a number of too many digits") from None
     if half:
@@ -128,7 +128,7 @@ def _wrong(reason: str) -> Problem:
 
 
 def _no_constant(name: str) -> object:
-    raise _wrong(f"it is no JSON: {name} is no number")
+    raise _wrong(f"it is not JSON: {name} is not a number")
 
 
 def _field_error(text: str) -> FieldError:

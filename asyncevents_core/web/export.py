@@ -22,7 +22,7 @@ async def csv_of(pages: Pages) -> AsyncIterator[bytes]:
 
 
 async def pages(backend: Backend, search: str | None, wanted: LogFilter) -> Pages:
-    """Return the attempts that a filter means and a search finds, newest first.
+    """Return the attempts that a filter matches and a search finds, newest first.
 
     The first page is read at once, so that what is wrong is told before anything is sent.
     Raises as `LogSearch` and the ledger.

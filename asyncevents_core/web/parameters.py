@@ -66,7 +66,7 @@ def instant(field: str, text: str | None) -> int | None:
         aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
         return round(aware.astimezone(UTC).timestamp() * 1_000_000)
     except (ValueError, OverflowError):
-        reason = f"{text!r} is no ISO 8601 time: 2026-11-25, or 2026-11-25T13:45:00Z"
+        reason = f"{text!r} is not an ISO 8601 time: 2026-11-25, or 2026-11-25T13:45:00Z"
         raise invalid(FieldError(field=field, reason=reason)) from None
 
 

@@ -142,14 +142,16 @@ def _snake(text: str) -> str:
 
 def _index(text: str, key: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise CriteriaError(key, f"{text!r} is no number: groups and filters are numbered from 0")
+        raise CriteriaError(
+            key, f"{text!r} is not a number: groups and filters are numbered from 0"
+        )
     return int(text)
 
 
 def _count(text: str, key: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST:
         return int(text)
-    raise CriteriaError(key, f"{text!r} is no whole number from 0 to {LARGEST}")
+    raise CriteriaError(key, f"{text!r} is not a whole number from 0 to {LARGEST}")
 
 
 def _stem(key: str) -> str:

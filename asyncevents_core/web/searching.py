@@ -172,9 +172,9 @@ def read_number(text: str) -> float | int:
     try:
         found = float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        raise ValueError(f"{text!r} is not a number") from None
     if found != found:
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return found
 
 
@@ -196,4 +196,4 @@ def read_time(text: str) -> int:
         moment = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
         return round(moment.timestamp() * 1_000_000)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no date: 2026-11-25, or 2026-11-25 13:45:00") from None
+        raise ValueError(f"{text!r} is not a date: 2026-11-25, or 2026-11-25 13:45:00") from None

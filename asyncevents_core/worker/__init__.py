@@ -7,4 +7,6 @@
                   └──── acks ────┘    └──────── permits, due times ───────────┘    │
                                  │                                                 │
                        ledger (T1, T3, T4)                              ledger (T2, beats)
+
+T1 (claim), T2 (outcome), T3 (due) and T4 (sweep) are transactions of `asyncevents_core.engine`.
 """

@@ -1,4 +1,4 @@
-"""The thread that writes outcomes (T2) in groups, and the worker's beats."""
+"""The thread that writes attempts in groups (T2, outcome), and the worker's beats."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ _LOOK_EVERY: Final = 30.0
 class Caretaker:
     """Looks every half minute whether the clean-up is due and nobody else runs it.
 
-    `enabled` and `days` are what the settings say; what is set at run time wins. `indexed` tells
-    that an index has to drop what is deleted.
+    `enabled` and `days` are what the settings say; what is set at run time wins. `indexed` says
+    whether an index has to drop what is deleted.
     """
 
     def __init__(

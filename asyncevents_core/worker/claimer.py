@@ -1,4 +1,4 @@
-"""The thread that claims: events from hand-offs (T1), due deliveries (T3), the sweep (T4)."""
+"""The thread that claims: T1 (claim) for hand-offs, T3 (due) for deliveries, T4 (sweep)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 A `console` block holds commands after a dollar, and below each what it must print; a block without
 a dollar goes on with what was printed. "…" stands for anything, and so do ids and times; an id that
 a command printed is put into later commands. A block whose first line is a comment with a path is
-that file. What listens does so in the background.
+that file. A command that ends in "&" runs in the background; so does the last one of a block that
+begins with "# in a second terminal".
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tests.installing.installing import Installed, build_wheel
 
@@ -44,6 +45,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VARYING = re.compile(
     rf"…|{UUID.pattern}|(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{{3}}|\d+ ms|pid=\d+"
 )
+SECOND_TERMINAL = "# in a second terminal"
 PORT = re.compile(r"\b(?:9000|8080)\b")
 MARK = "@@ exit code"
 
@@ -55,17 +57,22 @@ class Step:
     text: str
     path: str | None = None
     expected: list[str] = field(factory=list)
+    background: bool = False
 
 
 def steps_of(page: Path) -> list[Step]:
     steps: list[Step] = []
     for language, text in BLOCK.findall(page.read_text()):
         if language == "console":
-            for line in text.splitlines():
+            first, *rest = lines = text.splitlines()
+            second = first == SECOND_TERMINAL
+            for line in rest if second else lines:
                 if line.startswith("$ "):
-                    steps.append(Step(line[2:]))
+                    steps.append(Step(line[2:], background=line.endswith("&")))
                 else:
                     steps[-1].expected.append(line)
+            if second:
+                steps[-1] = evolve(steps[-1], background=True)
         elif found := FILE.match(text):
             steps.append(Step(text, found[1]))
     return steps
@@ -92,7 +99,7 @@ class Terminal:
             # Where the shell is by now.
             self._send(f"cat > {step.path} <<'END OF FILE'\n{step.text}\nEND OF FILE")
             return
-        printed = self._type(step.text)
+        printed = self._type(step)
         for line in step.expected:
             self._look_for(line, printed)
 
@@ -100,10 +107,9 @@ class Terminal:
         self._send("kill $(jobs -p) 2>/dev/null; wait; exit")
         self._bash.communicate(timeout=30)
 
-    def _type(self, command: str) -> list[str]:
-        command = UUID.sub(lambda found: self._ids[found[0]], self._here(command))
-        listens = command.startswith("asyncevents listen") or command.endswith("&")
-        if listens:
+    def _type(self, step: Step) -> list[str]:
+        command = UUID.sub(lambda found: self._ids[found[0]], self._here(step.text))
+        if step.background:
             probe = f"(exec 3<>/dev/tcp/127.0.0.1/{self._port}) 2>/dev/null"
             self._send(f"{command.removesuffix('&')} &\nuntil {probe}; do sleep 0.05; done")
         else:

@@ -304,7 +304,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
     [
         ({"urls": []}, "one URL at least"),
         ({"urls": "http://localhost:9200"}, "urls: expected a list, got str"),
-        ({"urls": ["localhost:9200"]}, "is no URL such as https://es1.example:9200"),
+        ({"urls": ["localhost:9200"]}, "is not a URL such as https://es1.example:9200"),
         ({"urls": ["https://me:secret@es1"]}, "credentials belong into username and password"),
         ({"index": "Shop"}, "lower-case letters"),
         ({"index": "shop.events"}, "lower-case letters"),

@@ -46,7 +46,7 @@ WRONG: Final[Mapping[str, tuple[int, str]]] = {
     "success:maybe": (8, "true or false"),
     "status:retryable": (7, "delivered or retrying or dead_lettered or abandoned"),
     "success:[a TO b]": (8, "true or false"),
-    "success:tr*": (8, "true or false, written out; success is no text"),
+    "success:tr*": (8, "true or false, written out; success is not a text field"),
     "log_id:x": (7, "a whole number"),
     "log_id:1.5": (7, "a whole number"),
     "log_id:[1 TO x]": (7, "a whole number"),

@@ -115,13 +115,13 @@ class Harness:
     # -- a worker ---------------------------------------------------------------------------
 
     def claim(self, *ids: UUID) -> ClaimResult:
-        """T1 for a hand-off."""
+        """T1 (claim) for a hand-off."""
         return self._run(
             lambda tx, plan, result: self._claims.claim(tx, tx.lock_events(ids), plan, result)
         )
 
     def sweep(self) -> ClaimResult:
-        """T4: events that are due."""
+        """T4 (sweep): events that are due."""
         return self._run(
             lambda tx, plan, result: self._claims.claim_due(tx, limit=500, plan=plan, result=result)
         )
@@ -140,13 +140,13 @@ class Harness:
         )
 
     def fan_out(self, *resolved: Resolved) -> ClaimResult:
-        """T1b for what services returned."""
+        """T1b (fan-out) for what services returned."""
         return self._run(
             lambda tx, plan, result: self._claims.fan_out_resolved(tx, resolved, plan, result)
         )
 
     def due(self, *, expired: bool = True, idle: bool = True) -> ClaimResult:
-        """T3: deliveries that are due."""
+        """T3 (due): deliveries that are due."""
 
         def work(tx, plan, result):
             self.wants_alone = self._due.claim_due(
@@ -172,7 +172,7 @@ class Harness:
         self.write(batch)
 
     def write(self, batch: Sequence[Finished | Returned]) -> None:
-        """T2."""
+        """T2 (outcome)."""
         booking = book(batch, policy=self.policy, clock=self.clock, owner=self.owner)
         self.ledger.run(booking.write)
         for one in batch:

@@ -1,4 +1,4 @@
-"""Publishing, claiming, fanning out: T0 and T1."""
+"""Publishing, claiming, fanning out: T0 (publish) and T1 (claim)."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_what_cannot_be_published_is_refused(harness):
         harness.publish("order.creatd")
     with pytest.raises(InvalidPayload, match=r"data\.when: object is not JSON"):
         harness.publish(data={"when": object()})
-    with pytest.raises(InvalidPayload, match="no JSON number"):
+    with pytest.raises(InvalidPayload, match="not a JSON number"):
         harness.publish(data={"x": float("nan")})
     with pytest.raises(InvalidPayload, match="named arguments"):
         harness.publish("order.loaded", [1, 2])

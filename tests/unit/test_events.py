@@ -190,9 +190,9 @@ async def test_async_services_and_methods(shop):
     [
         ({}, "missing a required argument: 'id'"),
         ({"id": 1, "other": 2}, "other"),
-        ({"id": "1"}, "argument 'id' is no int: '1'"),
-        ({"id": True}, "argument 'id' is no int"),
-        ({"id": None}, "argument 'id' is no int"),
+        ({"id": "1"}, "argument 'id' is not of type int: '1'"),
+        ({"id": True}, "argument 'id' is not of type int"),
+        ({"id": None}, "argument 'id' is not of type int"),
     ],
 )
 def test_arguments_that_do_not_fit(shop, arguments, message):
@@ -253,9 +253,9 @@ def test_json_of_what_applications_have():
     [
         ({"a": {"b": [1, object()]}}, r"data\.a\.b\[1\]: object is not JSON"),
         ({"a": b"bytes"}, r"data\.a: bytes is not JSON"),
-        ({"a": float("inf")}, r"data\.a: inf is no JSON number"),
+        ({"a": float("inf")}, r"data\.a: inf is not a JSON number"),
         ({1: float("nan")}, "keys must be texts"),
-        ({"a": "\ud800"}, "no valid Unicode"),
+        ({"a": "\ud800"}, "not valid Unicode"),
     ],
 )
 def test_what_json_cannot_hold(value, message):

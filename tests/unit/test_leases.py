@@ -1,4 +1,4 @@
-"""Leases, fences and workers that vanish: T2, T3, T4."""
+"""Leases, fences and workers that vanish: T2 (outcome), T3 (due), T4 (sweep)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_texts_are_read_as_the_fields_want_them():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ({"size": "x"}, "size: 'x' is no number"),
+        ({"size": "x"}, "size: 'x' is not a number"),
         ({"fast": "maybe"}, "fast: 'maybe' is neither true nor false"),
     ],
 )

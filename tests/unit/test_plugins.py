@@ -90,7 +90,7 @@ BROKEN = {
         def asyncevents_register_sinks():
             raise RuntimeError("on purpose")
     """,
-    "is no SinkType": """
+    "is not an instance of SinkType": """
         from asyncevents_core import hookimpl
         @hookimpl
         def asyncevents_register_sinks():

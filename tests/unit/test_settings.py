@@ -71,14 +71,14 @@ def test_all_mistakes_are_reported_together_with_their_paths():
     )
     text = "\n".join(found)
     assert "LEDGR_URL: no such setting (did you mean 'LEDGER_URL'" in text
-    assert "BROKER_URL: 'nonsense' is no URL" in text
+    assert "BROKER_URL: 'nonsense' is not a URL" in text
     assert "MAXIMUM_DEATHS: expected int, got str: '5'" in found
     assert "LOG_LIFETIME_DAYS:" in text
     assert "EAGER: expected bool, got int: 1" in found
     assert "EVENT_MODULES: expected a list, got str" in found
     assert "EVENTS['c'].servce: no such option (did you mean 'service'?)" in found
     assert "EVENTS['d'].resources" in text
-    assert "SECRET_KEYS[0] is no Fernet key" in text
+    assert "SECRET_KEYS[0] is not a Fernet key" in text
     assert "SINKS['http']" in text
 
 

@@ -196,5 +196,5 @@ def test_schedules_are_in_utc(schedule, after, expected):
 
 @pytest.mark.parametrize("schedule", ["", "nonsense", "0 1 * *", "61 * * * *"])
 def test_what_is_no_schedule(schedule):
-    with pytest.raises(ValueError, match="no cron schedule"):
+    with pytest.raises(ValueError, match="not a cron schedule"):
         next_run(schedule, 0)

@@ -201,7 +201,7 @@ class ShelfType(SinkType[NoOptions]):
 
     def validate_target(self, target: str, config: NoOptions) -> None:
         if not target.startswith("shelf:"):
-            raise InvalidTarget(f"{target!r} is no shelf")
+            raise InvalidTarget(f"{target!r} is not a shelf")
 
     def open(self, config: NoOptions) -> Sink:
         raise NotImplementedError

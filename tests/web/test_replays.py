@@ -1,4 +1,4 @@
-"""Replays over REST: of one, and of all that a filter means."""
+"""Replays over REST: of one, and of all that a filter matches."""
 
 from __future__ import annotations
 

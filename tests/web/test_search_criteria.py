@@ -185,9 +185,9 @@ def test_what_is_wrong_is_refused_by_name(key, value):
     ("field", "value", "condition", "text"),
     [
         ("nonsense", "1", None, "none of id, name"),
-        ("id", "x", None, "no number"),
-        ("id", "nan", None, "no number"),
-        ("id", "1,x", "in", "no number"),
+        ("id", "x", None, "not a number"),
+        ("id", "nan", None, "not a number"),
+        ("id", "1,x", "in", "not a number"),
         ("on", "2", None, "neither"),
     ],
 )
@@ -221,7 +221,7 @@ def test_times(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "10000-01-01"])
 def test_no_times(text):
-    with pytest.raises(ValueError, match="no date"):
+    with pytest.raises(ValueError, match="not a date"):
         read_time(text)
 
 

@@ -21,7 +21,7 @@ def _are_urls(_: Any, __: Any, urls: Sequence[str]) -> None:
     for url in urls:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{url!r} is no URL such as https://es1.example:9200")
+            raise ValueError(f"{url!r} is not a URL such as https://es1.example:9200")
         if parts.username is not None:
             raise ValueError("credentials belong into username and password, not into a URL")
 

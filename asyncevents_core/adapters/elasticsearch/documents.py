@@ -121,7 +121,7 @@ class DocumentMaker:
         )(lambda body: self._terms(event_leaves(body)))
 
     def make(self, document: AttemptDocument) -> bytes:
-        """Return what is written, as JSON. Raises `ValueError` if the body is no JSON object."""
+        """Return what is written, as JSON. Raises `ValueError` if the body is not a JSON object."""
         event = self._of_event(document.body)
         own = self._terms(document.attempt_leaves())
         terms = [

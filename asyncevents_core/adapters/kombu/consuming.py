@@ -97,7 +97,7 @@ class IdConsumer(Link, Consumer):
         """Put a message that nobody can read where people find it, and never see it again."""
         queue = self._quarantine_queue
         logger.warning(
-            "a message is no hand-off; it is put aside",
+            "a message is not a hand-off; it is set aside",
             extra={"queue": queue.name, "reason": reason},
         )
         queue(self._channel).declare()

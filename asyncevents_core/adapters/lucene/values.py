@@ -71,7 +71,7 @@ class Values:
         """Return `query`, unless the field holds something else than text."""
         kind = _kind(field)
         if kind is not FieldKind.TEXT:
-            self._wrong(position, f"{_WRITTEN[kind]}, written out; {field} is no text")
+            self._wrong(position, f"{_WRITTEN[kind]}, written out; {field} is not a text field")
         return query
 
     def range(self, field: Field, lower: Bound | None, upper: Bound | None, position: int) -> Query:

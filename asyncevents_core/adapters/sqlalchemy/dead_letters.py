@@ -19,7 +19,7 @@ _replayed = exists(select(_again.c.id).where(_again.c.replay_of == delivery.c.id
 
 
 def dead_deliveries(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
-    """Select from the dead deliveries that a filter means, joined with their events."""
+    """Select from the dead deliveries that a filter matches, joined with their events."""
     statement = (
         columns.select_from(delivery)
         .join(event, event.c.id == delivery.c.event_id)
@@ -39,7 +39,7 @@ def dead_deliveries(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
 
 
 def failed_events(columns: Select[Any], wanted: DeadFilter) -> Select[Any]:
-    """Select from the failed events that a filter means, which `means_events`."""
+    """Select from the failed events that a filter matches, which `means_events`."""
     statement = (
         columns.select_from(event)
         .where(event.c.state == EventState.FAILED.value)

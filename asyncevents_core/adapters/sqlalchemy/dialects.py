@@ -115,7 +115,7 @@ def open_engine(url: str, *, isolation_level: str | None = None) -> Engine:
             listen.listen(engine, "connect", speak_binary)
         return engine
     except (ArgumentError, NoSuchModuleError) as error:
-        raise LedgerUnavailable(f"LEDGER_URL is no database URL: {error}") from error
+        raise LedgerUnavailable(f"LEDGER_URL is not a database URL: {error}") from error
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(make_url(url).get_backend_name())
         if extra is None:

@@ -70,7 +70,7 @@ class DocumentMaker:
         )
 
     def make(self, document: AttemptDocument) -> tantivy.Document:
-        """Return what is written. Raises `ValueError` if the body is no JSON object."""
+        """Return what is written. Raises `ValueError` if the body is not a JSON object."""
         event = self._of_event(document.body)
         own = self._parts(document.attempt_leaves())
         made = tantivy.Document(

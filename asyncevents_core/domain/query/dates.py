@@ -48,7 +48,7 @@ def written(when: int) -> str:
 
 
 def span(text: str) -> Span | None:
-    """Return what a date covers, by its precision; None if it is no date.
+    """Return what a date covers, by its precision; None if it is not a date.
 
     >>> day = span("2026-11-23"); (day.end - day.start) // 3_600_000_000
     24
@@ -75,13 +75,15 @@ def math(text: str, *, now: int) -> Span:
     """
     found = _MATH.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no date math; it is written as now-1d or 2026-11-23||+1M/d")
+        raise ValueError(f"{text!r} is not date math; it is written as now-1d or 2026-11-23||+1M/d")
     moment, rounded = _anchor(found["anchor"], now), None
     position, steps = 0, found["steps"]
     while position < len(steps):
         step = _STEP.match(steps, position)
         if step is None:
-            raise ValueError(f"{steps[position:]!r} is no step of date math; one is +1d, -2h or /M")
+            raise ValueError(
+                f"{steps[position:]!r} is not a step of date math; one is +1d, -2h or /M"
+            )
         position = step.end()
         try:
             moment, rounded = _step(moment, step)
@@ -96,7 +98,7 @@ def _anchor(text: str, now: int) -> datetime:
         return to_datetime(now)
     found = span(text.removesuffix("||"))
     if found is None:
-        raise ValueError(f"{text.removesuffix('||')!r} is no date")
+        raise ValueError(f"{text.removesuffix('||')!r} is not a date")
     return to_datetime(found.start)
 
 

@@ -1,4 +1,4 @@
-"""Replays: of one delivery, and of all that a filter means."""
+"""Replays: of one delivery, and of all that a filter matches."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def count(
     return_dto=None,
     responses=documented(400, 409, 422),
     tags=TAG,
-    summary="Replay all that a filter means, or a search finds",
+    summary="Replay everything that a filter matches or a search finds",
 )
 async def start(
     data: JSONBody[ReplayBody],
@@ -105,7 +105,7 @@ async def start(
     actor: GivenActor,
     once: GivenOnce,
 ) -> ReplayItem:
-    """Replay all that a filter means, in the background; a crash does not end it."""
+    """Replay all that a filter matches, in the background; a crash does not end it."""
     own = _own(data.wanted, actor)
 
     def work() -> ReplayJob:

@@ -19,7 +19,7 @@ from asyncevents_core.web.schemas.stores import magento_time, store_id_of
 class AsyncEvent:
     """A subscription with the fields of the original; never its verification token.
 
-    `store_id` is 0 for no tenant, null for a tenant that is no number.
+    `store_id` is 0 for no tenant, null for a tenant that is not a number.
     """
 
     subscription_id: int

@@ -189,7 +189,7 @@ def _unwrapped(value: object) -> dict[str, object]:
         raise invalid(FieldError(field=WRAPPER, reason="it is there twice, as async_event too"))
     (inner,) = value.values()
     if not isinstance(inner, dict):
-        raise invalid(FieldError(field=WRAPPER, reason="it is no object"))
+        raise invalid(FieldError(field=WRAPPER, reason="it is not an object"))
     return inner
 
 

@@ -82,7 +82,7 @@ class ConfigurationBody:
     def read(cls, value: object) -> Self:
         """See `Readable`."""
         if not isinstance(value, dict):
-            raise invalid(FieldError(field="body", reason="it is no object"))
+            raise invalid(FieldError(field="body", reason="it is not an object"))
         mistakes = [one for one in (_mistake(*pair) for pair in value.items()) if one is not None]
         if mistakes:
             raise invalid(*mistakes)

@@ -71,7 +71,7 @@ class ReplayBody:
         check_text("replay.event_name", sent.event_name, 255)
         check_text("replay.tenant", sent.tenant, 255)
         if sent.subscription_id is not None and not 0 < sent.subscription_id <= LARGEST_ID:
-            raise invalid(FieldError(field="replay.subscription_id", reason="it is no id"))
+            raise invalid(FieldError(field="replay.subscription_id", reason="it is not an id"))
         wanted = DeadFilter(
             event_name=sent.event_name,
             subscription_id=sent.subscription_id,

@@ -15,7 +15,7 @@ def tenant_of(store_id: int) -> str | None:
 
 
 def store_id_of(tenant: str | None) -> int | None:
-    """Return a tenant's integer form: 0 for none, None for one that is no number."""
+    """Return a tenant's integer form: 0 for none, None for one that is not a number."""
     if tenant is None:
         return 0
     number = int(tenant) if tenant.isascii() and tenant.isdigit() and len(tenant) < 11 else -1

@@ -45,7 +45,7 @@ def check_path(text: str) -> None:
     """Raise ValueError unless this is a path into the payload, such as ``data.customer.id``."""
     if len(text) > _LONGEST_PATH or not _PATH.fullmatch(text):
         raise ValueError(
-            f"{text!r} is no path into the payload: write data.NAME or data.NAME.NAME, "
+            f"{text!r} is not a path into the payload: write data.NAME or data.NAME.NAME, "
             "with letters, digits, - and _ in names"
         )
 

@@ -37,7 +37,7 @@ class Target:
 
 @frozen(kw_only=True)
 class Bus(Target):
-    """An event bus. `name` may be an ARN; `of_rule` tells that an ARN of a rule was given."""
+    """An event bus. `name` may be an ARN; `of_rule` says whether an ARN of a rule was given."""
 
     name: str
     of_rule: bool = False
@@ -81,7 +81,7 @@ def read_bus(text: str) -> Bus:
     """Read NAME, arn:…:event-bus/NAME or arn:…:rule/NAME. Raises `InvalidTarget`.
 
     The last one is how mageos-async-events documents targets: NAME is the bus. The account of
-    an ARN is not checked; where it is no account, the bus is looked for in one's own.
+    an ARN is not checked; where it is not an account, the bus is looked for in one's own.
     """
     if not text.startswith("arn:"):
         return Bus(name=_matching(_BUS, text, "bus name", text), region=None)
@@ -92,7 +92,7 @@ def read_bus(text: str) -> Bus:
         bus = _matching(_BUS, name, "bus name", text)
         return Bus(name=bus, region=arn["region"], of_rule=True)
     if kind != "event-bus":
-        raise InvalidTarget(f"{text!r} is no event bus: its ARN ends in event-bus/NAME")
+        raise InvalidTarget(f"{text!r} is not an event bus: its ARN ends in event-bus/NAME")
     name = _matching(_BUS, rest, "bus name", text)
     whole = _ACCOUNT.fullmatch(arn["account"]) is not None
     return Bus(name=text if whole else name, region=arn["region"])
@@ -114,7 +114,7 @@ def read_queue(text: str, *, endpoint_url: str | None) -> Queue:
         parts = urlsplit(text)
         host = parts.netloc
     except ValueError as error:
-        raise InvalidTarget(f"{text!r} is no URL: {error}") from error
+        raise InvalidTarget(f"{text!r} is not a URL: {error}") from error
     if parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
         raise InvalidTarget(
             f"{text!r} is neither the URL nor the ARN of a queue "
@@ -131,7 +131,7 @@ def read_queue(text: str, *, endpoint_url: str | None) -> Queue:
         return queue
     if queue.region is None or parts.scheme != "https":
         raise InvalidTarget(
-            f"{text!r}: {host or 'nothing'} is no host of Amazon SQS, reached with https; "
+            f"{text!r}: {host or 'nothing'} is not a host of Amazon SQS, reached with https; "
             "for another server set SINKS['sqs']['endpoint_url'] to it"
         )
     _account(account, text)
@@ -154,7 +154,7 @@ def read_stream(text: str) -> Stream:
     _account(arn["account"], text)
     kind, _, name = arn["resource"].partition("/")
     if kind != "stream":
-        raise InvalidTarget(f"{text!r} is no stream: its ARN ends in stream/NAME")
+        raise InvalidTarget(f"{text!r} is not a stream: its ARN ends in stream/NAME")
     _matching(_STREAM, name, "stream name", text)
     return Stream(arn=text, region=arn["region"])
 
@@ -162,7 +162,7 @@ def read_stream(text: str) -> Stream:
 def _read_arn(text: str, service: str, form: str) -> dict[str, str]:
     found = _ARN.fullmatch(text)
     if found is None or found["service"] != service:
-        raise InvalidTarget(f"{text!r} has not the form {form}")
+        raise InvalidTarget(f"{text!r} does not have the form {form}")
     return found.groupdict()
 
 
@@ -172,7 +172,7 @@ def _account(account: str, text: str) -> str:
 
 def _matching(pattern: re.Pattern[str], part: str, what: str, text: str) -> str:
     if pattern.fullmatch(part) is None:
-        raise InvalidTarget(f"{text!r}: {part!r} is no {what}")
+        raise InvalidTarget(f"{text!r}: {part!r} is not a valid {what}")
     return part
 
 

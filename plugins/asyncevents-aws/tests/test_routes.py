@@ -136,7 +136,7 @@ def test_options_that_became_wrong_are_an_outcome(opened, options):
 def test_a_target_that_became_wrong_is_an_outcome(opened):
     outcome = opened(SqsSinkType()).deliver(make_request(target="http://127.0.0.1/x/y"), 15.0)
     assert outcome.kind is OutcomeKind.PERMANENT
-    assert "is no host of Amazon SQS" in outcome.detail
+    assert "is not a host of Amazon SQS" in outcome.detail
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda one: one.name)
@@ -247,7 +247,7 @@ def test_settings_that_do_not_fit_are_named(values, message):
         ({"access_key_id": "x"}, "access_key_id and secret_access_key are given together"),
         ({"region": "us-east-1"}, "'us-east-1', but the target is in 'eu-west-1'; leave it out"),
         ({"group_id": "customer"}, "options.group_id: 'customer' is neither a path"),
-        ({"attributes": ["x"]}, "options.attributes: 'x' is no path"),
+        ({"attributes": ["x"]}, "options.attributes: 'x' is not a path"),
         ({"attributes": [f"data.x{n}" for n in range(7)]}, "at most 6 paths"),
         ({"max_bytes": 2_000_000}, "options.max_bytes: "),
         ({"endpoint_url": "http://10.0.0.1"}, "options.endpoint_url: no such option"),

@@ -88,7 +88,7 @@ def _from_json(source: CredentialSet, text: str, origin: str) -> Identity:
         # Neither its text nor its cause: both may quote the key.
         name = type(error).__name__
         raise CredentialsUnusable(
-            f"{origin}: no valid {kind} credentials ({name}); download them again"
+            f"{origin}: not valid {kind} credentials ({name}); download them again"
         ) from None
     return Identity(credentials=credentials, project=source.project or _project_in(text))
 

@@ -33,14 +33,15 @@ def parse_target(target: str) -> Topic:
     full = _FULL.fullmatch(target)
     if full is None and "/" in target:
         raise InvalidTarget(
-            f"{target!r} is no topic: write projects/PROJECT/topics/TOPIC, or TOPIC"
+            f"{target!r} is not a topic: write projects/PROJECT/topics/TOPIC, or TOPIC"
         )
     project, name = full.groups() if full else (None, target)
     if project is not None:
         check_project(project)
     if not _NAME.fullmatch(name):
         raise InvalidTarget(
-            f"{name!r} is no name of a topic: 3 to 255 letters, digits and -._~+%, a letter first"
+            f"{name!r} is not the name of a topic: 3 to 255 letters, digits and -._~+%, "
+            "starting with a letter"
         )
     if name.startswith("goog"):
         raise InvalidTarget(f"{name!r}: the name of a topic does not begin with 'goog'")
@@ -50,4 +51,4 @@ def parse_target(target: str) -> Topic:
 def check_project(project: str) -> None:
     """Raise `InvalidTarget` unless this can be a project's id or number."""
     if not _PROJECT.fullmatch(project):
-        raise InvalidTarget(f"{project!r} is no id of a project")
+        raise InvalidTarget(f"{project!r} is not the id of a project")

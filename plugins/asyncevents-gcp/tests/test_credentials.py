@@ -144,7 +144,7 @@ async def test_bad_credentials_are_retried_with_a_clear_message(caplog):
     caplog.set_level("DEBUG")
     outcome = await outcome_with(credentials_json=BAD["bad key"])
     assert outcome.detail.startswith(
-        "credentials: credentials_json: no valid service_account credentials ("
+        "credentials: credentials_json: not valid service_account credentials ("
     )
     assert outcome.detail.endswith("download them again")
     assert outcome.kind == "retryable"

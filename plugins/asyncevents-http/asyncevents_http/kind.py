@@ -34,7 +34,7 @@ class HttpSinkType(SinkType[HttpConfig]):
             port = parts.port
             httpx.URL(target)
         except (ValueError, httpx.InvalidURL) as error:
-            raise InvalidTarget(f"{target!r} is no URL: {error}") from error
+            raise InvalidTarget(f"{target!r} is not a URL: {error}") from error
         if parts.scheme not in {"http", "https"}:
             raise InvalidTarget(f"{target!r}: the scheme must be http or https")
         if not parts.hostname or port == 0:

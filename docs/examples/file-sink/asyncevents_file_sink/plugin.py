@@ -73,7 +73,7 @@ class FileSink(BlockingSink):
 
 def _path(target: str, config: FileConfig) -> Path:
     if not target or "\0" in target or target.endswith("/"):
-        raise InvalidTarget(f"{target!r} is no path of a file")
+        raise InvalidTarget(f"{target!r} is not a path of a file")
     root = Path(config.root).resolve()
     path = (root / target).resolve()
     if path == root or not path.is_relative_to(root):
