@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
@@ -126,8 +126,8 @@ class AsyncEvents:
         wanted = _as_requests(requests)
         if session is None:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool(), self._publish, wanted, None)
-        return await session.run_sync(lambda sync: self._publish(wanted, sync))
+            return await loop.run_in_executor(self._pool(), self.publish_many, wanted)
+        return await session.run_sync(lambda sync: self.publish_many(wanted, session=sync))
 
     # -- subscriptions and traces -----------------------------------------------------------
 
@@ -287,9 +287,6 @@ class AsyncEvents:
             with self._lock:
                 publisher = self._publisher = self._publisher or self.open_publisher()
         return publisher
-
-    def _publish(self, requests: Sequence[PublishRequest], transaction: Any) -> list[UUID]:
-        return self.ready_publisher().publish_many(requests, transaction=transaction)
 
     def _deferred(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
         self._hand_off = HandOffThread(runtime.broker)
