@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from asyncevents_core.structuring import shown
+
 LARGEST_COUNT: Final = 2**31 - 1
 """Of an INTEGER column."""
 LARGEST_ID: Final = 2**63 - 1
@@ -27,8 +29,6 @@ LONGEST_DELAY: Final = LONGEST_DAYS * 86_400.0
 MOST_DELAYS: Final = 100
 HIGHEST_RATE: Final = 1_000_000_000.0
 """Deliveries a second."""
-
-_SHOWN: Final = 60
 
 
 def text_mistake(value: object, longest: int) -> str | None:
@@ -69,40 +69,35 @@ def deaths_mistake(value: object) -> str | None:
 def schedule_mistake(value: object) -> str | None:
     """Check the delays of a schedule, in seconds."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        return f"must be a tuple of delays, not {_shown(value)}"
+        return f"must be a tuple of delays, not {shown(value)}"
     if not 0 < len(value) <= MOST_DELAYS:
         return f"must have 1 to {MOST_DELAYS} delays, not {len(value)}"
     wrong = [one for one in value if not _within(one, 0, LONGEST_DELAY)]
     if wrong:
-        return f"must have delays from 0 to {LONGEST_DELAY:.0f} seconds, not {_shown(wrong[0])}"
+        return f"must have delays from 0 to {LONGEST_DELAY:.0f} seconds, not {shown(wrong[0])}"
     return None
 
 
 def jitter_mistake(value: object) -> str | None:
     """Check a fraction of the delay."""
-    return None if _within(value, 0, 1) else f"must be a number from 0 to 1, not {_shown(value)}"
+    return None if _within(value, 0, 1) else f"must be a number from 0 to 1, not {shown(value)}"
 
 
 def rate_mistake(value: object) -> str | None:
     """Check a rate, in deliveries a second."""
     if _within(value, 0, HIGHEST_RATE) and value != 0:
         return None
-    return f"must be a number above 0, up to {HIGHEST_RATE:.0f}, not {_shown(value)}"
+    return f"must be a number above 0, up to {HIGHEST_RATE:.0f}, not {shown(value)}"
 
 
 def count_mistake(value: object, lowest: int, highest: int) -> str | None:
     """Check a whole number."""
     if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
         return None
-    return f"must be a whole number from {lowest} to {highest}, not {_shown(value)}"
+    return f"must be a whole number from {lowest} to {highest}, not {shown(value)}"
 
 
 def _within(value: object, lowest: float, highest: float) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return not math.isnan(value) and lowest <= value <= highest
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncevents_core.domain.limits import LONGEST_NAME, text_mistake
+from asyncevents_core.structuring import shown
 
 
 def tenant_mistake(tenant: object) -> str | None:
@@ -17,5 +18,5 @@ def tenant_mistake(tenant: object) -> str | None:
     if mistake := text_mistake(tenant, LONGEST_NAME):
         return mistake
     if tenant != str(tenant).strip():
-        return f"must not begin or end with a space, as {tenant!r} does"
+        return f"must not begin or end with a space, as {shown(tenant)} does"
     return None

@@ -13,6 +13,7 @@ from asyncevents_core.engine.policy import LiveValues
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.structuring import shown
 
 _BOUNDS: Final[Mapping[str, tuple[int, int] | None]] = {
     "MAXIMUM_DEATHS": (0, LARGEST_COUNT),
@@ -33,7 +34,7 @@ def check_value(name: str, value: object) -> int | bool:
     if bounds is None:
         if isinstance(value, bool):
             return value
-        raise InvalidValue(f"{name} must be true or false, not {value!r}", field=name)
+        raise InvalidValue(f"{name} must be true or false, not {shown(value)}", field=name)
     if mistake := count_mistake(value, *bounds):
         raise InvalidValue(f"{name} {mistake}", field=name)
     assert isinstance(value, int)  # noqa: S101

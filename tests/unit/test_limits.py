@@ -25,6 +25,7 @@ PRINTABLE = "characters that can be printed"
     [
         ("maximum_deaths", -1, f"{WHOLE}, not -1"),
         ("maximum_deaths", 2**40, f"{WHOLE}, not 1099511627776"),
+        ("maximum_deaths", 10**5000, f"{WHOLE}, not .+"),
         ("maximum_deaths", 1.5, f"{WHOLE}, not 1.5"),
         ("maximum_deaths", True, f"{WHOLE}, not True"),
         ("schedule", (), "must have 1 to 100 delays, not 0"),
