@@ -25,7 +25,6 @@ PRINTABLE = "characters that can be printed"
     [
         ("maximum_deaths", -1, f"{WHOLE}, not -1"),
         ("maximum_deaths", 2**40, f"{WHOLE}, not 1099511627776"),
-        ("maximum_deaths", 10**5000, f"{WHOLE}, not .+"),
         ("maximum_deaths", 1.5, f"{WHOLE}, not 1.5"),
         ("maximum_deaths", True, f"{WHOLE}, not True"),
         ("schedule", (), "must have 1 to 100 delays, not 0"),
@@ -67,6 +66,11 @@ def test_a_subscription_refuses(field, value, text):
     with pytest.raises(InvalidValue, match=f"^{field} {text}$") as raised:
         evolve(GOOD, **{field: value})
     assert raised.value.field == field
+
+
+def test_a_number_that_python_does_not_write_is_refused_like_others():
+    with pytest.raises(InvalidValue, match=f"^maximum_deaths {WHOLE}, not "):
+        RetryPolicy(maximum_deaths=10**5000)
 
 
 @pytest.mark.parametrize("secret", [b"hidden", "hidden\n", "hidden" * 1000])
