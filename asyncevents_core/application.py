@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
@@ -82,7 +82,8 @@ class AsyncEvents:
         committed, it is delivered. Without them it is committed here.
 
         Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`, `EventConflict`,
-        `ForeignTransaction`, `LedgerUnavailable`, `LedgerNotMigrated`.
+        `ForeignTransaction`, `LedgerUnavailable`, `LedgerNotMigrated`; with EAGER = True also
+        `EagerDeliveryFailed`, and what the event's service raises.
         """
         request = PublishRequest(name=name, data=data, tenant=tenant, event_id=event_id)
         return self.publish_many([request], session=session, connection=connection)[0]
@@ -101,7 +102,7 @@ class AsyncEvents:
         if session is not None and connection is not None:
             raise TypeError("publish takes session= or connection=, not both")
         transaction = session if session is not None else connection
-        return self.ready_publisher().publish_many(_as_requests(requests), transaction=transaction)
+        return self._ready_publisher().publish_many(_as_requests(requests), transaction=transaction)
 
     async def apublish(
         self,
@@ -112,7 +113,10 @@ class AsyncEvents:
         event_id: str | None = None,
         session: AsyncSession | AsyncConnection | None = None,
     ) -> UUID:
-        """As `publish`, without blocking the event loop; `session` is an AsyncSession."""
+        """As `publish`, without blocking the event loop. Raises as `publish`.
+
+        `session` is an AsyncSession or an AsyncConnection.
+        """
         request = PublishRequest(name=name, data=data, tenant=tenant, event_id=event_id)
         return (await self.apublish_many([request], session=session))[0]
 
@@ -122,12 +126,12 @@ class AsyncEvents:
         *,
         session: AsyncSession | AsyncConnection | None = None,
     ) -> list[UUID]:
-        """As `publish_many`, without blocking the event loop."""
+        """As `publish_many`, without blocking the event loop. Raises as `publish`."""
         wanted = _as_requests(requests)
         if session is None:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool(), self._publish, wanted, None)
-        return await session.run_sync(lambda sync: self._publish(wanted, sync))
+            return await loop.run_in_executor(self._pool(), self.publish_many, wanted)
+        return await session.run_sync(lambda sync: self.publish_many(wanted, session=sync))
 
     # -- subscriptions and traces -----------------------------------------------------------
 
@@ -139,7 +143,10 @@ class AsyncEvents:
         return self.runtime.ledger.upgrade()
 
     def definitions(self) -> Sequence[EventDefinition]:
-        """Return the event definitions: what can be published and subscribed to, by name."""
+        """Return the event definitions: what can be published and subscribed to, by name.
+
+        Raises `SettingsError`.
+        """
         return list(self.runtime.catalog)
 
     def subscribe(
@@ -152,7 +159,7 @@ class AsyncEvents:
 
         `by` is who asks for it, and may be refused; None: the application itself. Raises
         `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
-        `InvalidSecret`, `InvalidValue`, `SecretKeysError`, `AccessDenied`, `LedgerError`.
+        `InvalidSecret`, `SecretKeysError`, `AccessDenied`, `LedgerError`.
         """
         runtime = self.runtime
         return subscribe(
@@ -172,8 +179,8 @@ class AsyncEvents:
     ) -> Subscription:
         """Let `edit` change a subscription: it gets it as it is, and returns it as it is to be.
 
-        What is open goes to the new target from the next attempt on. Raises as `subscribe`, and
-        `NotFound`.
+        What is open goes to the new target from the next attempt on. Raises as `subscribe`,
+        `NotFound`, and what `edit` raises.
         """
         runtime = self.runtime
         return change(
@@ -186,11 +193,14 @@ class AsyncEvents:
         )
 
     def subscriptions(self) -> Sequence[Subscription]:
-        """Return the subscriptions that are not deleted."""
+        """Return the subscriptions that are not deleted, by id. Raises `LedgerError`."""
         return self.runtime.ledger.read(lambda queries: queries.all_subscriptions())
 
     def traces(self, event_id: UUID) -> list[Trace]:
-        """Return the traces of an event's deliveries, oldest first; empty before its fan-out."""
+        """Return the traces of an event's deliveries, oldest first; empty before its fan-out.
+
+        Raises `LedgerError`.
+        """
         return list(traces_of_event(self.runtime.ledger, event_id))
 
     # -- working ----------------------------------------------------------------------------
@@ -198,13 +208,18 @@ class AsyncEvents:
     def run_worker(self, *, drain: bool = False) -> int:
         """Deliver in this process until SIGTERM or SIGINT (with `drain`: until nothing is due).
 
-        Returns the exit code. Call it on the main thread; `asyncevents worker` is the same.
+        Returns the exit code: 0, or 3 where a service or a sink hangs and the process has to go.
+        Call it on the main thread; `asyncevents worker` is the same. Raises `LedgerError` where
+        the ledger does not answer for a minute at the start.
         """
         return Worker(self.runtime, WorkerOptions(drain=drain)).run()
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
-        """Deliver in a thread of this process while the block runs: for demos and tests."""
+        """Deliver in a thread of this process while the block runs: for demos and tests.
+
+        Leaving the block stops the worker and waits for it. Raises what ended the worker.
+        """
         worker = Worker(self.runtime, WorkerOptions(handle_signals=False))
         failures: list[BaseException] = []
 
@@ -233,16 +248,6 @@ class AsyncEvents:
             if self._runtime is None:
                 self._runtime = Runtime(load_settings(self._source))
             return self._runtime
-
-    def open_publisher(self) -> Publisher:
-        """Return a new publisher, as the settings want it."""
-        runtime = self.runtime
-        return LedgerPublisher(
-            ledger=runtime.ledger,
-            definitions=runtime.catalog,
-            rules=runtime.publish_rules,
-            hand_off=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
-        )
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until the broker has what was published; False if that takes longer.
@@ -280,16 +285,22 @@ class AsyncEvents:
     ) -> None:
         self.close()
 
-    def ready_publisher(self) -> Publisher:
+    def _ready_publisher(self) -> Publisher:
         """Return what `publish` writes to. The fixture `published_events` replaces this."""
         publisher = self._publisher
         if publisher is None:
             with self._lock:
-                publisher = self._publisher = self._publisher or self.open_publisher()
+                publisher = self._publisher = self._publisher or self._open_publisher()
         return publisher
 
-    def _publish(self, requests: Sequence[PublishRequest], transaction: Any) -> list[UUID]:
-        return self.ready_publisher().publish_many(requests, transaction=transaction)
+    def _open_publisher(self) -> Publisher:
+        runtime = self.runtime
+        return LedgerPublisher(
+            ledger=runtime.ledger,
+            definitions=runtime.catalog,
+            rules=runtime.publish_rules,
+            hand_off=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
+        )
 
     def _deferred(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
         self._hand_off = HandOffThread(runtime.broker)

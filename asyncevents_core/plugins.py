@@ -130,7 +130,6 @@ class PluginSet:
     indexers: Registry[AnyIndexerType]
     events: tuple[Registered[EventDefinition], ...]
     commands: Registry[click.Command]
-    sources: tuple[PluginSource, ...]
     problems: tuple[PluginProblem, ...]
     _manager: pluggy.PluginManager
 
@@ -212,7 +211,6 @@ class _Loader:
             indexers=Registry("indexer", indexers),
             events=tuple(events),
             commands=Registry("command", self._commands()),
-            sources=tuple(source for _, source in self._plugins),
             problems=(),
             manager=self._manager,
         )

@@ -16,12 +16,12 @@ from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
 from asyncevents_core.domain.secret import generate_secret
-from asyncevents_core.domain.subscription import NewSubscription
+from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishRules
 from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.engine.threads import ThreadedSink
-from asyncevents_core.errors import InvalidOptions, SearchOff
+from asyncevents_core.errors import InvalidOptions, PluginError, SearchOff
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
@@ -29,7 +29,7 @@ from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
-from asyncevents_core.ports.sink import BlockingSink, Sink
+from asyncevents_core.ports.sink import BlockingSink, NoOptions, Sink
 from asyncevents_core.settings import (
     Settings,
     indexer_config,
@@ -37,7 +37,7 @@ from asyncevents_core.settings import (
     sink_config,
     why_off,
 )
-from asyncevents_core.structuring import structure
+from asyncevents_core.structuring import masked, structure
 
 
 class Runtime:
@@ -208,3 +208,14 @@ class Runtime:
         if kind.signs and wanted.secret is None:
             return evolve(wanted, secret=generate_secret())
         return wanted
+
+    def shown_options(self, one: Subscription) -> dict[str, object]:
+        """Return the options of a subscription without what is secret.
+
+        Of a sink that is not installed nobody knows what is secret: their names only are shown.
+        """
+        try:
+            known = self.plugins.sinks.get(one.sink).options_class
+        except PluginError:
+            known = NoOptions
+        return masked(known, one.options)

@@ -43,10 +43,6 @@ class EventSetting:
     title: str | None = None
 
 
-def _positive(kind: type = float) -> Any:
-    return [validators.instance_of((int, float) if kind is float else int), validators.gt(0)]
-
-
 def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     if not urlsplit(value).scheme:
         raise ValueError(f"{value!r} is not a URL: it has no scheme")

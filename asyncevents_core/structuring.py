@@ -118,15 +118,18 @@ def _exactly(value: Any, kind: type) -> Any:
         except OverflowError:
             raise ValueError("it is too large") from None
     if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {_shown(value)}")
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {shown(value)}")
     return value
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as Python writes it, but of what is long or deep the beginning and the end."""
     short = reprlib.Repr()
     short.maxstring = short.maxlong = short.maxother = 100
-    return short.repr(value)
+    try:
+        return short.repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return f"one of type {type(value).__name__} with too many digits"
 
 
 def _explain(error: Exception, path: str) -> list[str]:

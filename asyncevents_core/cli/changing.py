@@ -9,12 +9,12 @@ from attrs import evolve
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.local import local_actor
-from asyncevents_core.cli.parameters import LARGEST_COUNT, Number, delays, row_id
+from asyncevents_core.cli.parameters import Number, delays, row_id
 from asyncevents_core.cli.render import console, tell_secret
 from asyncevents_core.cli.trying import read_options
+from asyncevents_core.domain.limits import LARGEST_COUNT
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import NewSubscription
-from asyncevents_core.errors import SubscriptionError
 
 _UNSET: Final = ("tenant", "max-deaths", "schedule", "rate-limit", "options")
 
@@ -85,12 +85,9 @@ def change(
             options={**kept.options, **texts},
         )
 
-    try:
-        changed = context.events.change_subscription(
-            subscription_id, edit, by=local_actor(context.settings)
-        )
-    except ValueError as error:
-        raise SubscriptionError(str(error)) from error
+    changed = context.events.change_subscription(
+        subscription_id, edit, by=local_actor(context.settings)
+    )
     console().print(
         f"subscription {changed.id}: {changed.event_name} to {changed.target}", markup=False
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 
-from asyncevents_core.domain.access import LONGEST_WHO, Actor, Resource
+from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.settings import Settings
 
 
@@ -17,10 +18,10 @@ def user_name() -> str:
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
-def local_actor(settings: Settings) -> Actor:
-    """Return the shell's user as an actor; audited as ``cli:NAME``.
+def local_actor(settings: Settings, *, name: str | None = None) -> Actor:
+    """Return the shell's user, or whoever `name` says, as an actor; audited as ``cli:NAME``.
 
     It may do everything but what takes an event's own resources: of these it has CLI_RESOURCES.
     """
     resources = frozenset({Resource.MANAGE.value, *settings.cli_resources})
-    return Actor(who=f"cli:{user_name()}"[:LONGEST_WHO], resources=resources)
+    return Actor(who=f"cli:{name or user_name()}"[:LONGEST_NAME], resources=resources)

@@ -1,4 +1,4 @@
-"""What parameters take: numbers that the ledger can hold."""
+"""What parameters take: ids, times, networks, lists and numbers, all within what can be kept."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any, Final
 
 import click
 
-DAYS: Final = 36_500
-SECONDS: Final = DAYS * 86_400.0
-LARGEST_COUNT: Final = 2**31 - 1
-_LARGEST_ID: Final = 2**63 - 1
+from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_DAYS, schedule_mistake
+
+DAYS: Final = LONGEST_DAYS
 
 
 def row_id(text: Any) -> int:
     """Convert the id of a row."""
     found = int(click.INT.convert(text, None, None))
-    if abs(found) > _LARGEST_ID:
+    if abs(found) > LARGEST_ID:
         raise click.BadParameter(f"{text} is no id")
     return found
 
@@ -46,8 +45,8 @@ def delays(text: Any) -> tuple[float, ...]:
         found = tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: {error}") from error
-    if not all(delay <= SECONDS for delay in found):
-        raise click.BadParameter(f"{text!r}: a delay is at most {SECONDS:.0f} seconds")
+    if mistake := schedule_mistake(found):
+        raise click.BadParameter(f"it {mistake}")
     return found
 
 

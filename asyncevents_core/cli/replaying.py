@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.local import user_name
+from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.logs import behind
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.cli.render import (
@@ -23,6 +23,7 @@ from asyncevents_core.cli.render import (
     progress_bar,
     table,
 )
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replay import Replayed, replay_dead
@@ -116,16 +117,16 @@ def replay(
         until=until,
         replayed=again,
     )
-    who = by or user_name()
+    actor = local_actor(context.settings, name=by)
     if dead + (identifier is not None) + (query is not None) != 1:
         raise click.UsageError("give a UUID, --query, or --dead")
     if not dead and wanted != DeadFilter():
         raise click.UsageError("the options that choose go with --dead")
     if identifier is not None:
-        click.echo(str(replay_one(context.ledger, identifier, requested_by=who)))
+        click.echo(str(replay_one(context.ledger, identifier, by=actor)))
         return
     if query is not None:
-        _replay_found(context, query, who=who, ask=not yes)
+        _replay_found(context, query, by=actor, ask=not yes)
         return
     count = context.ledger.read(lambda queries: queries.count_dead(wanted))
     if not count:
@@ -138,13 +139,13 @@ def replay(
         done = replay_dead(
             context.ledger,
             wanted,
-            requested_by=who,
+            by=actor,
             progress=lambda batch: progress.advance(task, batch),
         )
     _tell(done, "sent with another")
 
 
-def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> None:
+def _replay_found(context: CliContext, query: str, *, by: Actor, ask: bool) -> None:
     search = context.runtime.search
     wanted = found_filter(context.ledger, query)
     count = count_found(context.ledger, search, wanted)
@@ -165,7 +166,7 @@ def _replay_found(context: CliContext, query: str, *, who: str, ask: bool) -> No
             context.ledger,
             search,
             wanted,
-            requested_by=who,
+            by=by,
             progress=lambda batch: progress.advance(task, batch),
         )
     _tell(done, "further attempts of the same, or of deliveries under way")

@@ -9,7 +9,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.changing import change
 from asyncevents_core.cli.local import local_actor
-from asyncevents_core.cli.parameters import LARGEST_COUNT, Number, delays, row_id
+from asyncevents_core.cli.parameters import Number, delays, row_id
 from asyncevents_core.cli.render import (
     JSON_OPTION,
     console,
@@ -20,6 +20,7 @@ from asyncevents_core.cli.render import (
     tell_secret,
 )
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
+from asyncevents_core.domain.limits import LARGEST_COUNT
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,
@@ -27,11 +28,8 @@ from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
 )
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.subscriptions import no_subscription, set_status
 from asyncevents_core.engine.trial import try_subscription
-from asyncevents_core.errors import NotFound, PluginError, SubscriptionError
-from asyncevents_core.ports.sink import NoOptions
-from asyncevents_core.structuring import masked
 
 
 @click.command()
@@ -81,10 +79,6 @@ def subscribe(
     Example:
       asyncevents subscribe sales.order.created https://example.com/orders --sink http
     """
-    try:
-        retry = RetryPolicy(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter)
-    except ValueError as error:
-        raise SubscriptionError(str(error)) from error
     made = context.events.subscribe(
         NewSubscription(
             event_name=event_name,
@@ -92,7 +86,7 @@ def subscribe(
             target=target,
             secret=secret,
             tenant=tenant,
-            retry=retry,
+            retry=RetryPolicy(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter),
             rate_limit=rate_limit,
             options=read_options(context.runtime, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
@@ -137,7 +131,7 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
     """Show one subscription, without its secret."""
     found = context.ledger.read(lambda queries: queries.subscription(subscription_id))
     if found is None:
-        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
+        raise no_subscription(subscription_id)
     if as_json:
         json_lines([_plain(context, found)])
         return
@@ -160,7 +154,13 @@ def test(context: CliContext, subscription_id: int, event_name: str, as_json: bo
     delivered.
     """
     rules = trial_rules(context.runtime)
-    trial = try_subscription(context.ledger, subscription_id, rules, event_name=event_name)
+    trial = try_subscription(
+        context.ledger,
+        subscription_id,
+        rules,
+        by=local_actor(context.settings),
+        event_name=event_name,
+    )
     run_trial(trial, as_json=as_json)
 
 
@@ -222,16 +222,7 @@ def _plain(context: CliContext, one: Subscription) -> dict[str, Any]:
         "schedule": one.retry.schedule,
         "jitter": one.retry.jitter,
         "rate_limit": one.rate_limit,
-        "options": _shown_options(context, one),
+        "options": context.runtime.shown_options(one),
         "signed": one.secret is not None,
         "created_at": iso(one.created_at),
     }
-
-
-def _shown_options(context: CliContext, one: Subscription) -> dict[str, object]:
-    """Return the options without what is secret; of a sink that is missing, their names only."""
-    try:
-        known = context.runtime.plugins.sinks.get(one.sink).options_class
-    except PluginError:
-        known = NoOptions
-    return masked(known, one.options)

@@ -12,8 +12,6 @@ from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.cli.render import JSON_OPTION, console, iso, json_lines, progress_bar
 from asyncevents_core.configuration import log_lifetime_days
-from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.cleanup import clean_up
@@ -64,16 +62,9 @@ def cleanup(context: CliContext, days: float | None, yes: bool) -> None:
             context.ledger,
             days=days,
             indexed=context.runtime.policy.indexing,
+            by=local_actor(context.settings),
             progress=lambda step: progress.advance(task, step.rows),
         )
-    entry = AuditEntry(
-        id=uuid7(),
-        who=local_actor(context.settings).who,
-        action="cleanup",
-        subject="",
-        details={"days": days, "events": done.events, "rows": done.rows},
-    )
-    context.ledger.run(lambda tx: tx.write_audit([entry]))
     click.echo(f"{done.events} events deleted, {done.rows} rows in all")
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import field, frozen, validators
 
+from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.errors import AccessDenied
 
 
@@ -34,7 +35,6 @@ class Resource(enum.StrEnum):
 _OWN: Final[frozenset[str]] = frozenset(one.value for one in Resource)
 ALL: Final = "all"
 """Stands for every resource, those of events included."""
-LONGEST_WHO: Final = 255
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ class Actor:
     and makes what belongs to that tenant only; None: it sees everything.
     """
 
-    who: str = field(validator=validators.max_len(LONGEST_WHO))
+    who: str = field(validator=validators.max_len(LONGEST_NAME))
     resources: frozenset[str] = field(factory=frozenset)
     tenant: str | None = None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import Self
 from uuid import UUID
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.identifiers import NIL
 from asyncevents_core.domain.outcome import OutcomeKind
 
 
@@ -47,17 +49,40 @@ class Delivery:
     id: UUID
     event_id: UUID
     subscription_id: int
-    chain: UUID
-    replay_of: UUID | None
+    chain: UUID = NIL
+    replay_of: UUID | None = None
     state: DeliveryState
-    reason: DeadReason | None
-    claims: int
-    deaths: int
-    abandonments: int
-    due_at: int | None
-    owner: UUID | None
-    parked: bool
+    reason: DeadReason | None = None
+    claims: int = 0
+    deaths: int = 0
+    abandonments: int = 0
+    due_at: int | None = None
+    owner: UUID | None = None
+    parked: bool = False
     created_at: int
+
+    @classmethod
+    def waiting(
+        cls,
+        *,
+        id: UUID,
+        event_id: UUID,
+        subscription_id: int,
+        now: int,
+        chain: UUID = NIL,
+        replay_of: UUID | None = None,
+    ) -> Self:
+        """Return one that is made now and due at once."""
+        return cls(
+            id=id,
+            event_id=event_id,
+            subscription_id=subscription_id,
+            chain=chain,
+            replay_of=replay_of,
+            state=DeliveryState.WAITING,
+            due_at=now,
+            created_at=now,
+        )
 
 
 @frozen(kw_only=True)

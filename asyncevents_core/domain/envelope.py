@@ -6,13 +6,9 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
-
-CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 
 _JSON: Final = "application/json"
 # With quotes that are not escaped: neither can stand inside a JSON text.
@@ -44,14 +40,6 @@ def envelope(
 def data_of(body: bytes) -> bytes:
     """Return the `data` of an envelope made here, as the JSON text that it was made from."""
     return body[body.index(_DATA) + len(_DATA) : -1]
-
-
-def parse_envelope(body: bytes) -> Mapping[str, object]:
-    """Read an envelope back into its attributes and `data`. Raises ValueError if malformed."""
-    value = json.loads(body)
-    if not isinstance(value, dict) or "specversion" not in value:
-        raise ValueError("not a CloudEvent in JSON format")
-    return value
 
 
 @functools.lru_cache(_KINDS_KEPT)

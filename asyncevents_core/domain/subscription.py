@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen
+
+from asyncevents_core.domain.limits import (
+    deaths_mistake,
+    jitter_mistake,
+    rate_mistake,
+    schedule_mistake,
+    secret_mistake,
+    sink_mistake,
+    target_mistake,
+)
+from asyncevents_core.domain.tenant import tenant_mistake
+from asyncevents_core.errors import InvalidValue
+
+
+def _checked(mistake: Callable[[object], str | None]) -> Callable[[Any, Attribute[Any], Any], None]:
+    """Return a validator that raises `InvalidValue` for what `mistake` complains about."""
+
+    def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
+        if value is None and attribute.default is None:
+            return
+        if wrong := mistake(value):
+            raise InvalidValue(f"{attribute.name} {wrong}", field=attribute.name)
+
+    return check
 
 
 class SubscriptionStatus(enum.StrEnum):
@@ -23,18 +48,13 @@ class RetryPolicy:
     `maximum_deaths` is the number of retries after the first attempt (0 = none). `schedule`
     lists the delays in seconds, its last one repeating; without it the formula
     ``min(60, n ** 2)`` holds. `jitter` is the fraction (0..1) by which a delay may vary.
+
+    Raises `InvalidValue` for what is out of its limits (`asyncevents_core.domain.limits`).
     """
 
-    maximum_deaths: int | None = field(
-        default=None, validator=validators.optional(validators.ge(0))
-    )
-    schedule: tuple[float, ...] | None = field(default=None)
-    jitter: float = field(default=0.0, validator=[validators.ge(0.0), validators.le(1.0)])
-
-    @schedule.validator
-    def _no_negative_delay(self, _: object, value: tuple[float, ...] | None) -> None:
-        if value is not None and (not value or min(value) < 0):
-            raise ValueError("schedule needs at least one delay, and none below 0 seconds")
+    maximum_deaths: int | None = field(default=None, validator=_checked(deaths_mistake))
+    schedule: tuple[float, ...] | None = field(default=None, validator=_checked(schedule_mistake))
+    jitter: float = field(default=0.0, validator=_checked(jitter_mistake))
 
 
 @frozen(kw_only=True)
@@ -42,17 +62,17 @@ class NewSubscription:
     """A subscription on its way into the ledger.
 
     `rate_limit` is the number of deliveries a second, in each worker process, at most.
+
+    Raises `InvalidValue` for what is out of its limits (`asyncevents_core.domain.limits`).
     """
 
     event_name: str
-    sink: str
-    target: str
-    secret: str | None = field(default=None, repr=False)
-    tenant: str | None = None
+    sink: str = field(validator=_checked(sink_mistake))
+    target: str = field(validator=_checked(target_mistake))
+    secret: str | None = field(default=None, repr=False, validator=_checked(secret_mistake))
+    tenant: str | None = field(default=None, validator=_checked(tenant_mistake))
     retry: RetryPolicy = RetryPolicy()
-    rate_limit: float | None = field(
-        default=None, validator=validators.optional(validators.gt(0.0))
-    )
+    rate_limit: float | None = field(default=None, validator=_checked(rate_mistake))
     options: Mapping[str, object] = field(factory=dict, repr=False)
     status: SubscriptionStatus = SubscriptionStatus.ENABLED
 

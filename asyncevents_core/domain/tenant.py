@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from asyncevents_core.domain.limits import LONGEST_NAME, text_mistake
+from asyncevents_core.structuring import shown
 
-LONGEST_TENANT: Final = 255
 
-
-def tenant_mistake(tenant: str | None) -> str | None:
-    """Return what is wrong with a tenant; None if nothing is.
+def tenant_mistake(tenant: object) -> str | None:
+    """Return what is wrong with a tenant, as `asyncevents_core.domain.limits` does.
 
     MariaDB and MySQL take ``"acme "`` for ``"acme"`` where they compare, so that one would see
     what is the other's: no tenant begins or ends with a space.
@@ -16,8 +15,8 @@ def tenant_mistake(tenant: str | None) -> str | None:
     """
     if tenant is None:
         return None
-    if not 0 < len(tenant) <= LONGEST_TENANT or not tenant.isprintable():
-        return f"a tenant has 1 to {LONGEST_TENANT} characters that can be printed"
-    if tenant != tenant.strip():
-        return "a tenant does not begin or end with a space"
+    if mistake := text_mistake(tenant, LONGEST_NAME):
+        return mistake
+    if tenant != str(tenant).strip():
+        return f"must not begin or end with a space, as {shown(tenant)} does"
     return None

@@ -14,7 +14,6 @@ from asyncevents_core.domain.identifiers import uuid7
 
 _PREFIX: Final = "aet_"
 _SHAPE: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{32}})_[A-Za-z0-9_-]{{43}}")
-LONGEST_NAME: Final = 200
 
 
 @frozen(kw_only=True)

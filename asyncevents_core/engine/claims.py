@@ -17,7 +17,7 @@ from asyncevents_core.domain.backoff import exhausted, retry_delay
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import Event, EventDefinition, EventState
-from asyncevents_core.domain.identifiers import NIL, uuid7
+from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.subscription import RetryPolicy, Subscription
 from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.permits import Plan, Verdict
@@ -71,26 +71,28 @@ class Resolved:
 
 @define
 class ClaimResult:
-    """What a claim came to, valid once its transaction is committed.
-
-    `dead` are deliveries that were given up as poison, `parked` subscriptions of which
-    deliveries were parked, `emptied` those that have no parked deliveries left;
-    `left_waiting` tells that more is due than was taken, `more_events` the same of events that no
-    hand-off brought, `wants_alone` that a delivery waits for the process to run empty; `events`
-    were claimed, `stale` ids of hand-offs were of events that others have claimed, or that nobody
-    knows.
-    """
+    """What a claim came to, valid once its transaction is committed."""
 
     leases: list[Lease] = field(factory=list)
+    """Deliveries to attempt now."""
     resolving: list[Resolving] = field(factory=list)
+    """Events whose service is to be called now."""
     dead: list[UUID] = field(factory=list)
+    """Deliveries that were given up as poison."""
     parked: set[int] = field(factory=set)
+    """Subscriptions that have new parked deliveries."""
     emptied: set[int] = field(factory=set)
+    """Subscriptions that have no parked deliveries left."""
     left_waiting: bool = False
+    """More deliveries are due than were taken."""
     more_events: bool = False
+    """More events are due, which no hand-off brought, than were taken."""
     wants_alone: bool = False
+    """A delivery waits until this process has nothing else under way."""
     events: int = 0
+    """How many events were claimed."""
     stale: int = 0
+    """How many ids of hand-offs were of events that others have claimed, or that are unknown."""
 
 
 class EventClaims:
@@ -237,13 +239,8 @@ class EventClaims:
             id=uuid7(),
             event_id=event.id,
             subscription_id=subscription.id,
-            chain=NIL,
-            replay_of=None,
             state=DeliveryState.LEASED if granted else DeliveryState.WAITING,
-            reason=None,
             claims=1 if granted else 0,
-            deaths=0,
-            abandonments=0,
             due_at=now + micros(self._policy.delivery_lease) if granted else now,
             owner=self._owner if granted else None,
             parked=verdict is Verdict.PARK,

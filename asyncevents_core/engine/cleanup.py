@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.upkeep import Cleaned
@@ -25,6 +28,7 @@ def clean_up(
     *,
     days: float,
     indexed: bool,
+    by: Actor | None = None,
     progress: Callable[[Cleaned], None] = lambda _: None,
     go_on: Callable[[], bool] = lambda: True,
     rest: Callable[[float], object] = time.sleep,
@@ -32,16 +36,26 @@ def clean_up(
     """Delete events that were over `days` days ago, with their deliveries and attempts.
 
     What waits, is under way or is held is never deleted. With `indexed` the index drops the
-    attempts too. `progress` hears of each step;
-    between steps `go_on` may end it, and `rest` leaves the database to the workers for so many
-    seconds. Returns the sum.
+    attempts too. `progress` hears of each step; between steps `go_on` may end it, and `rest`
+    leaves the database to the workers for so many seconds. Returns the sum.
+
+    `by` is who asks for it, None: the schedule. For an actor the audit log says "cleanup" from
+    the first deletion on, and at the end, with the sums, "cleanup.done".
     """
     rows = events = 0
     after: UUID | None = None
+    begun_id, done_id = uuid7(), uuid7()
 
     def step(tx: LedgerTransaction) -> Cleaned:
         before = tx.now() - micros(days * _DAY)
-        return tx.delete_old(before=before, after=after, limit=MOST_ROWS, indexed=indexed)
+        done = tx.delete_old(before=before, after=after, limit=MOST_ROWS, indexed=indexed)
+        if by is not None:
+            # The first transaction writes it; the others find it there.
+            audit(tx, by, "cleanup", entry_id=begun_id, details={"days": days})
+            if _is_last(done):
+                sums = {"days": days, "events": events, "rows": rows}
+                audit(tx, by, "cleanup.done", entry_id=done_id, details=sums)
+        return done
 
     while go_on():
         begun = time.monotonic()
@@ -51,10 +65,14 @@ def clean_up(
         events += done.events
         progress(done)
         after = done.after
-        if after is None and not done.rows:
+        if _is_last(done):
             break
         rest(_REST * took)
     return Cleaned(rows=rows, events=events, after=after)
+
+
+def _is_last(done: Cleaned) -> bool:
+    return done.after is None and not done.rows
 
 
 def clean_up_if_due(

@@ -152,7 +152,7 @@ class DueDeliveries:
                 )
             )
         tx.record_attempts(attempts)
-        if self._policy.indexes:
+        if self._policy.indexing:
             tx.queue_for_index([Claim(id=row.id, claim_no=row.claims) for row in rows])
 
     def _lease(
@@ -172,7 +172,7 @@ class DueDeliveries:
                     claimed=True,
                     abandoned=abandoned,
                 )
-        events = tx.bodies({row.event_id for row, _ in granted})
+        events = tx.events_with_bodies({row.event_id for row, _ in granted})
         leases = []
         for row, subscription in granted:
             abandonments = _abandonments(row)

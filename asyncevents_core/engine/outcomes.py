@@ -86,7 +86,7 @@ class Booking:
         if self.disabled:
             tx.set_subscription_status(self.disabled, SubscriptionStatus.DISABLED)
             tx.write_audit(self._audit)
-        if self._policy.indexes and attempts:
+        if self._policy.indexing and attempts:
             tx.queue_for_index(
                 [Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts]
             )

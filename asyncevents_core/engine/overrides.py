@@ -6,41 +6,39 @@ from collections.abc import Mapping
 from typing import Final
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.limits import LARGEST_COUNT, LONGEST_DAYS, count_mistake
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.policy import LiveValues
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.structuring import shown
 
-LARGEST_COUNT: Final = 2**31 - 1
-LONGEST_LIFETIME: Final = 36_500
-
-_LOWEST: Final[Mapping[str, int | None]] = {
-    "MAXIMUM_DEATHS": 0,
+_BOUNDS: Final[Mapping[str, tuple[int, int] | None]] = {
+    "MAXIMUM_DEATHS": (0, LARGEST_COUNT),
     "INDEXING_ENABLED": None,
     "LOG_CLEANUP_ENABLED": None,
-    "LOG_LIFETIME_DAYS": 1,
+    "LOG_LIFETIME_DAYS": (1, LONGEST_DAYS),
 }
-_HIGHEST: Final = {"MAXIMUM_DEATHS": LARGEST_COUNT, "LOG_LIFETIME_DAYS": LONGEST_LIFETIME}
-CHANGEABLE: Final = tuple(_LOWEST)
+CHANGEABLE: Final = tuple(_BOUNDS)
 """The settings that have a value in the ledger instead, where one is set."""
 
 
 def check_value(name: str, value: object) -> int | bool:
     """Return the value if the setting of that name can have it. Raises `InvalidValue`."""
-    if name not in _LOWEST:
-        close = suggestion(name, _LOWEST)
+    if name not in _BOUNDS:
+        close = suggestion(name, _BOUNDS)
         raise InvalidValue(f"{name} cannot be changed at run time{close}", field=name)
-    lowest = _LOWEST[name]
-    if lowest is None:
+    bounds = _BOUNDS[name]
+    if bounds is None:
         if isinstance(value, bool):
             return value
-        raise InvalidValue(f"{name} is true or false", field=name)
-    highest = _HIGHEST[name]
-    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
-        return value
-    raise InvalidValue(f"{name} is a whole number from {lowest} to {highest}", field=name)
+        raise InvalidValue(f"{name} must be true or false, not {shown(value)}", field=name)
+    if mistake := count_mistake(value, *bounds):
+        raise InvalidValue(f"{name} {mistake}", field=name)
+    assert isinstance(value, int)  # noqa: S101
+    return value
 
 
 def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) -> None:
@@ -49,17 +47,15 @@ def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) ->
     Raises `InvalidValue`.
     """
     checked = {
-        name: None if value is None and name in _LOWEST else check_value(name, value)
+        name: None if value is None and name in _BOUNDS else check_value(name, value)
         for name, value in values.items()
     }
-    entry = AuditEntry(
-        id=uuid7(), who=by.who, action="configuration.change", subject="", details=checked
-    )
+    entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> None:
         for name, value in checked.items():
             tx.set_override(name, value, by=by.who)
-        tx.write_audit([entry])
+        audit(tx, by, "configuration.change", entry_id=entry_id, details=checked)
 
     ledger.run(work)
 

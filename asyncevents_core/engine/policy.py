@@ -33,8 +33,8 @@ class LiveValues:
 class Policy:
     """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events.
 
-    `maximum_deaths` is what the settings say, `live` what it is replaced with; `indexing` tells
-    that there is an index.
+    `maximum_deaths` is what the settings say, `live` what it is replaced with. With `indexing`
+    attempts are queued for the index, also while it is switched off.
     """
 
     source: str
@@ -51,11 +51,6 @@ class Policy:
         """The maximum deaths of a subscription that has none of its own."""
         found = self.live.maximum_deaths
         return self.maximum_deaths if found is None else found
-
-    @property
-    def indexes(self) -> bool:
-        """Whether attempts are queued for the indexer, also while it is switched off."""
-        return self.indexing
 
     @property
     def delivery_lease(self) -> float:

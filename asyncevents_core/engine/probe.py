@@ -6,18 +6,18 @@ import hashlib
 from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.delivery import Delivery, DeliveryState
+from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.domain.identifiers import NIL, uuid7
+from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.jsontext import to_json
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.engine.publish import PublishRules
-from asyncevents_core.engine.subscriptions import require_resources
-from asyncevents_core.errors import NotFound, PayloadTooLarge, ReplayRefused
+from asyncevents_core.engine.subscriptions import require_resources, visible
+from asyncevents_core.errors import PayloadTooLarge, ReplayRefused
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -47,38 +47,33 @@ def send_test_event(
     event_id, delivery_id = uuid7(), uuid7()
 
     def insert(tx: LedgerTransaction) -> str:
-        found = tx.lock_subscription(subscription_id)
-        subscription = _usable(found, subscription_id, by)
+        subscription = visible(tx.lock_subscription(subscription_id), subscription_id, by)
+        if subscription.status is SubscriptionStatus.DISABLED:
+            raise ReplayRefused(
+                f"subscription {subscription_id} is disabled: "
+                f"`asyncevents subscriptions enable {subscription_id}` first"
+            )
         require_resources(definitions, [subscription.event_name], by)
         event = _event(event_id, subscription, content, rules.source, tx.now())
         tx.insert_events([event], due_in=0.0)
         tx.lock_events([event_id])
         tx.mark_fanned_out([event_id])
-        tx.insert_deliveries([_delivery(delivery_id, event_id, subscription_id, tx.now())])
-        tx.write_audit(
-            [
-                AuditEntry(
-                    id=event_id,
-                    who=by.who,
-                    action="subscription.test",
-                    subject=str(subscription_id),
-                    tenant=subscription.tenant,
-                    details={"delivery": str(delivery_id)},
-                )
-            ]
+        delivery = Delivery.waiting(
+            id=delivery_id, event_id=event_id, subscription_id=subscription_id, now=tx.now()
+        )
+        tx.insert_deliveries([delivery])
+        audit(
+            tx,
+            by,
+            "subscription.test",
+            entry_id=event_id,
+            subject=subscription_id,
+            tenant=subscription.tenant,
+            details={"delivery": str(delivery_id)},
         )
         return str(delivery_id)
 
     return UUID(ledger.run(lambda tx: do_once(tx, once, lambda: insert(tx))))
-
-
-def _usable(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
-    gone = found is None or found.status is SubscriptionStatus.DELETED
-    if found is None or gone or not by.sees(found.tenant):
-        raise NotFound(f"no subscription {subscription_id}")
-    if found.status is SubscriptionStatus.DISABLED:
-        raise ReplayRefused(f"subscription {subscription_id} is disabled: enable it first")
-    return found
 
 
 def _event(
@@ -100,23 +95,4 @@ def _event(
             data=content,
         ),
         occurred_at=now,
-    )
-
-
-def _delivery(delivery_id: UUID, event_id: UUID, subscription_id: int, now: int) -> Delivery:
-    return Delivery(
-        id=delivery_id,
-        event_id=event_id,
-        subscription_id=subscription_id,
-        chain=NIL,
-        replay_of=None,
-        state=DeliveryState.WAITING,
-        reason=None,
-        claims=0,
-        deaths=0,
-        abandonments=0,
-        due_at=now,
-        owner=None,
-        parked=False,
-        created_at=now,
     )

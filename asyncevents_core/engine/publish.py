@@ -16,6 +16,7 @@ from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.definitions import Definitions
@@ -23,8 +24,6 @@ from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
 
 SWEEP_AFTER: Final = 10.0
 """Seconds after which the sweep takes an event whose hand-off was lost."""
-
-LONGEST_EVENT_ID: Final = 255
 
 
 @frozen(kw_only=True)
@@ -122,7 +121,7 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
             "load the rest"
         )
     if mistake := tenant_mistake(request.tenant):
-        raise InvalidPayload(f"{request.name}: {mistake}")
+        raise InvalidPayload(f"{request.name}: tenant {mistake}")
     event_id, occurred_at = uuid7(), time.time_ns() // 1000
     body: bytes | None = None
     if definition.service is None:
@@ -182,8 +181,11 @@ def _same_content(event: NewEvent, digest: bytes) -> None:
 
 def _checked_event_id(request: PublishRequest) -> str | None:
     event_id = request.event_id
-    if event_id is not None and not 0 < len(event_id) <= LONGEST_EVENT_ID:
-        raise InvalidPayload(f"{request.name}: event_id must have 1 to 255 characters")
+    if event_id is not None and not 0 < len(event_id) <= LONGEST_NAME:
+        raise InvalidPayload(
+            f"{request.name}: event_id must have 1 to {LONGEST_NAME} characters, "
+            f"not {len(event_id)}"
+        )
     if event_id is not None and event_id != event_id.strip():
         # MariaDB and MySQL would take it for the one without: see `tenant_mistake`.
         raise InvalidPayload(f"{request.name}: event_id must not begin or end with a space")

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from attrs import frozen
 
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.errors import NotFound, ReplayRefused
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -27,8 +28,7 @@ def replay(
     ledger: Ledger,
     identifier: UUID,
     *,
-    requested_by: str,
-    tenant: str | None = None,
+    by: Actor,
     once: Once | None = None,
 ) -> UUID:
     """Replay a delivery, or an event whose service failed, and return the id to trace.
@@ -36,15 +36,16 @@ def replay(
     That is the new delivery's id, or the event's own where an event is opened again. A
     delivery that still waits for a retry is cancelled: the replay takes its place. Raises
     `NotFound`, or `ReplayRefused` where the subscription is disabled or deleted, the attempt
-    is under way, or the body is no longer kept. `tenant` is that of who asks, for the audit log.
+    is under way, or the body is no longer kept. Whether `by` may see the delivery is not asked
+    here.
     """
     # One id for all reruns of the transaction, so that a rerun inserts nothing twice.
-    request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(identifier))
+    request = ReplayRequest(id=uuid7(), requested_by=by.who, what=str(identifier))
     delivery_id = uuid7()
 
     def work(tx: LedgerTransaction) -> str:
         def insert() -> str:
-            return str(_replay(tx, identifier, request, delivery_id, tenant))
+            return str(_replay(tx, identifier, request, delivery_id, by))
 
         return do_once(tx, once, insert)
 
@@ -55,7 +56,7 @@ def replay_dead(
     ledger: Ledger,
     wanted: DeadFilter,
     *,
-    requested_by: str,
+    by: Actor,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
     """Replay all dead letters that the filter matches, a batch per transaction.
@@ -64,8 +65,8 @@ def replay_dead(
     whose body is no longer kept, are counted as refused. `progress` hears how many each batch
     has looked at.
     """
-    request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(wanted))
-    ledger.run(lambda tx: note_request(tx, request))
+    request = ReplayRequest(id=uuid7(), requested_by=by.who, what=str(wanted))
+    ledger.run(lambda tx: note_request(tx, request, by=by, tenant=wanted.tenant))
 
     def deliveries(tx: LedgerTransaction, after: UUID | None) -> Step:
         return replay_batch(tx, wanted, request.id, after, BATCH)
@@ -127,21 +128,18 @@ def _steps(
 
 
 def note_request(
-    tx: LedgerTransaction, request: ReplayRequest, *, tenant: str | None = None
+    tx: LedgerTransaction, request: ReplayRequest, *, by: Actor, tenant: str | None
 ) -> None:
     """Write down who asked for what: for traces, and in the audit log."""
     tx.insert_replay(request)
-    tx.write_audit(
-        [
-            AuditEntry(
-                id=request.id,
-                who=request.requested_by,
-                action="replay",
-                subject=str(request.id),
-                tenant=tenant,
-                details={"what": request.what},
-            )
-        ]
+    audit(
+        tx,
+        by,
+        "replay",
+        entry_id=request.id,
+        subject=request.id,
+        tenant=tenant,
+        details={"what": request.what},
     )
 
 
@@ -160,7 +158,8 @@ def send_again(tx: LedgerTransaction, dead: Sequence[Delivery], request: UUID) -
     """Make new deliveries in place of these, which are locked, under a request's id."""
     if not dead:
         return Step(last=None)
-    kept = {one for one, event in tx.bodies({one.event_id for one in dead}).items() if event.body}
+    events = tx.events_with_bodies({one.event_id for one in dead})
+    kept = {one for one, event in events.items() if event.body}
     enabled = {
         one
         for one in {delivery.subscription_id for delivery in dead}
@@ -195,12 +194,12 @@ def _replay(
     identifier: UUID,
     request: ReplayRequest,
     delivery_id: UUID,
-    tenant: str | None,
+    by: Actor,
 ) -> UUID:
     old = tx.lock_delivery(identifier)
     if old is None:
         if tx.reopen_events([identifier]):
-            note_request(tx, request, tenant=tenant)
+            note_request(tx, request, by=by, tenant=by.tenant)
             return identifier
         raise NotFound(
             f"no delivery {identifier}, and no event of that id that failed. "
@@ -215,27 +214,19 @@ def _replay(
         raise ReplayRefused(f"delivery {identifier}: its payload is no longer kept")
     if old.state is DeliveryState.WAITING:
         tx.move_deliveries([old.id], state=DeliveryState.CANCELLED, due_at=None)
-    note_request(tx, request, tenant=tenant)
+    note_request(tx, request, by=by, tenant=by.tenant)
     tx.insert_deliveries([_again(old, request.id, delivery_id, tx.now())])
     return delivery_id
 
 
 def _again(old: Delivery, request: UUID, delivery_id: UUID, now: int) -> Delivery:
-    return Delivery(
+    return Delivery.waiting(
         id=delivery_id,
         event_id=old.event_id,
         subscription_id=old.subscription_id,
+        now=now,
         chain=request,
         replay_of=old.id,
-        state=DeliveryState.WAITING,
-        reason=None,
-        claims=0,
-        deaths=0,
-        abandonments=0,
-        due_at=now,
-        owner=None,
-        parked=False,
-        created_at=now,
     )
 
 

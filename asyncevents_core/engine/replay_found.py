@@ -8,7 +8,8 @@ from uuid import UUID
 
 from attrs import evolve, frozen
 
-from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import FoundFilter, ReplayRequest
 from asyncevents_core.engine.replay import BATCH, Replayed, Step, note_request, send_again
@@ -17,7 +18,6 @@ from asyncevents_core.ports.indexer import COUNTED
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries
 
-_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED})
 _LOOKED_AT: Final = 1000
 
 
@@ -48,7 +48,7 @@ def count_found(ledger: Ledger, search: LogSearch, wanted: FoundFilter) -> Found
         if not ids:
             return FoundCount(deliveries=len(seen), exact=True)
         rows = ledger.read(lambda queries, ids=ids: queries.logs_of(ids, tenant=wanted.tenant))  # type: ignore[misc]
-        seen |= {one.attempt.delivery_id for one in rows if one.delivery_state in _OVER}
+        seen |= {one.attempt.delivery_id for one in rows if one.delivery_state in TERMINAL}
         looked_at += len(ids)
         rest = evolve(rest, before=ids[-1])
     return FoundCount(deliveries=len(seen), exact=not search.find(rest, 1))
@@ -59,7 +59,7 @@ def replay_found(
     search: LogSearch,
     wanted: FoundFilter,
     *,
-    requested_by: str,
+    by: Actor,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
     """Replay each delivery that is found once; `progress` hears of attempts looked at.
@@ -67,8 +67,8 @@ def replay_found(
     Those under way by themselves are passed over; those whose subscription is disabled or
     deleted, or whose body is no longer kept, are refused. Raises as `LogSearch`.
     """
-    request = ReplayRequest(id=uuid7(), requested_by=requested_by, what=str(wanted))
-    ledger.run(lambda tx: note_request(tx, request))
+    request = ReplayRequest(id=uuid7(), requested_by=by.who, what=str(wanted))
+    ledger.run(lambda tx: note_request(tx, request, by=by, tenant=wanted.tenant))
     made = refused = passed_over = 0
     rest = wanted
     while ids := search.find(rest, BATCH):
@@ -87,6 +87,6 @@ def found_batch(
     tx: LedgerTransaction, log_ids: Sequence[int], request: UUID, *, tenant: str | None
 ) -> Step:
     """Replay the deliveries of these attempts under a request's id; the step counts attempts."""
-    over = [one for one in tx.lock_logged(log_ids, tenant=tenant) if one.state in _OVER]
+    over = [one for one in tx.lock_logged(log_ids, tenant=tenant) if one.state in TERMINAL]
     step = send_again(tx, over, request)
     return evolve(step, passed_over=len(log_ids) - step.made - step.refused)

@@ -13,11 +13,11 @@ from uuid import UUID
 from attrs import evolve
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter, ReplayRequest
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.engine.replay import BATCH, Step, note_request, reopen_batch, replay_batch
@@ -50,7 +50,7 @@ def start_job(
 
     def insert(tx: LedgerTransaction) -> str:
         request = ReplayRequest(id=job.id, requested_by=by.who, what=str(wanted))
-        note_request(tx, request, tenant=wanted.tenant)
+        note_request(tx, request, by=by, tenant=wanted.tenant)
         tx.insert_job(job)
         return str(job.id)
 
@@ -80,17 +80,7 @@ def cancel_job(ledger: Ledger, job_id: UUID, *, by: Actor) -> ReplayJob:
             return job
         cancelled = evolve(job, state=JobState.CANCELLED, owner=None, finished_at=tx.now())
         tx.update_job(cancelled)
-        tx.write_audit(
-            [
-                AuditEntry(
-                    id=entry_id,
-                    who=by.who,
-                    action="replay.cancel",
-                    subject=str(job_id),
-                    tenant=job.wanted.tenant,
-                )
-            ]
-        )
+        audit(tx, by, "replay.cancel", entry_id=entry_id, subject=job_id, tenant=job.wanted.tenant)
         return cancelled
 
     return ledger.run(work)

@@ -8,7 +8,6 @@ from typing import Final
 from attrs import evolve
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.secret import receiver_secret
@@ -17,9 +16,9 @@ from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
 )
-from asyncevents_core.domain.tenant import tenant_mistake
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.once import do_once
-from asyncevents_core.errors import AccessDenied, IdempotencyConflict, InvalidValue, NotFound
+from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
@@ -40,8 +39,8 @@ def subscribe(
 ) -> Subscription:
     """Insert a subscription and return it; with `once`, or the one that was made before.
 
-    Raises `UnknownEvent`, `UnknownName`, `InvalidValue` for the tenant, `InvalidTarget`,
-    `InvalidOptions`, `InvalidSecret`, `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
+    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
+    `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
     """
     subscription = _checked(definitions, subscription, check)
     require_resources(definitions, [subscription.event_name], by)
@@ -53,24 +52,21 @@ def subscribe(
     def insert(tx: LedgerTransaction) -> str:
         made = tx.insert_subscription(subscription)
         details = {**_plain(subscription), "signed": subscription.secret is not None}
-        tx.write_audit(
-            [
-                AuditEntry(
-                    id=entry_id,
-                    who=by.who,
-                    action="subscription.create",
-                    subject=str(made),
-                    tenant=subscription.tenant,
-                    details=details,
-                )
-            ]
+        audit(
+            tx,
+            by,
+            "subscription.create",
+            entry_id=entry_id,
+            subject=made,
+            tenant=subscription.tenant,
+            details=details,
         )
         return str(made)
 
     def work(tx: LedgerTransaction) -> Subscription:
         made = int(do_once(tx, request, lambda: insert(tx)))
         try:
-            return _found(tx.lock_subscription(made), made, by)
+            return visible(tx.lock_subscription(made), made, by)
         except NotFound:
             raise IdempotencyConflict(
                 f"this idempotency key made subscription {made}, which was deleted since: "
@@ -99,7 +95,7 @@ def change(
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> Subscription:
-        found = _found(tx.lock_subscription(subscription_id), subscription_id, by)
+        found = visible(tx.lock_subscription(subscription_id), subscription_id, by)
         old = found.as_new()
         new = edit(old)
         if new == old:
@@ -109,19 +105,16 @@ def change(
         require_resources(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
         tx.update_subscription(subscription_id, new)
-        tx.write_audit(
-            [
-                AuditEntry(
-                    id=entry_id,
-                    who=by.who,
-                    action="subscription.change",
-                    subject=str(subscription_id),
-                    tenant=new.tenant,
-                    details=_differences(old, new),
-                )
-            ]
+        audit(
+            tx,
+            by,
+            "subscription.change",
+            entry_id=entry_id,
+            subject=subscription_id,
+            tenant=new.tenant,
+            details=_differences(old, new),
         )
-        return _found(tx.lock_subscription(subscription_id), subscription_id, by)
+        return visible(tx.lock_subscription(subscription_id), subscription_id, by)
 
     return ledger.run(work)
 
@@ -144,25 +137,22 @@ def set_status(
     entry_ids = {one: uuid7() for one in wanted}
 
     def work(tx: LedgerTransaction) -> None:
-        found = [_found(tx.lock_subscription(one), one, by) for one in wanted]
+        found = [visible(tx.lock_subscription(one), one, by) for one in wanted]
         if definitions is not None:
             require_resources(definitions, [one.event_name for one in found], by)
         changed = [one for one in found if one.status is not status]
         if not changed:
             return
         tx.set_subscription_status([one.id for one in changed], status)
-        tx.write_audit(
-            [
-                AuditEntry(
-                    id=entry_ids[one.id],
-                    who=by.who,
-                    action=_ACTIONS[status],
-                    subject=str(one.id),
-                    tenant=one.tenant,
-                )
-                for one in changed
-            ]
-        )
+        for one in changed:
+            audit(
+                tx,
+                by,
+                _ACTIONS[status],
+                entry_id=entry_ids[one.id],
+                subject=one.id,
+                tenant=one.tenant,
+            )
 
     ledger.run(work)
     if status is SubscriptionStatus.DELETED:
@@ -182,19 +172,28 @@ def _cancel(ledger: Ledger, subscription_id: int) -> None:
         continue
 
 
-def _found(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
+def visible(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
+    """Return what was found for an id if `by` may know of it, and it is not deleted.
+
+    Raises `NotFound`, the same for what there is not and for what is another tenant's.
+    """
     gone = found is None or found.status is SubscriptionStatus.DELETED
     if found is None or gone or not by.sees(found.tenant):
-        raise NotFound(f"no subscription {subscription_id}")
+        raise no_subscription(subscription_id)
     return found
+
+
+def no_subscription(subscription_id: int) -> NotFound:
+    """Return the error of an id that no subscription has."""
+    return NotFound(
+        f"no subscription {subscription_id}: `asyncevents subscriptions list` shows those there are"
+    )
 
 
 def _checked(
     definitions: Definitions, subscription: NewSubscription, check: Check
 ) -> NewSubscription:
     definitions.get(subscription.event_name)
-    if mistake := tenant_mistake(subscription.tenant):
-        raise InvalidValue(mistake, field="tenant")
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
     return check(subscription)

@@ -7,15 +7,11 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.access import ALL, Actor, Resource
-from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.limits import LONGEST_TOKEN_NAME, text_mistake
 from asyncevents_core.domain.tenant import tenant_mistake
-from asyncevents_core.domain.token import (
-    LONGEST_NAME,
-    ApiToken,
-    new_token,
-    read_token,
-)
+from asyncevents_core.domain.token import ApiToken, new_token, read_token
+from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.policy import micros
 from asyncevents_core.errors import InvalidValue, NotFound, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -56,8 +52,16 @@ def create_token(
             expires_at=None if days is None else tx.now() + micros(days * 86_400),
         )
         tx.insert_token(made)
-        details: dict[str, object] = {"name": name, "resources": kept, "days": days}
-        tx.write_audit([_entry(entry_id, by, "token.create", made, details)])
+        details = {"name": name, "resources": kept, "days": days}
+        audit(
+            tx,
+            by,
+            "token.create",
+            entry_id=entry_id,
+            subject=made.id,
+            tenant=tenant,
+            details=details,
+        )
         return made
 
     return ledger.run(work), text.text
@@ -72,7 +76,15 @@ def revoke_token(ledger: Ledger, token_id: UUID, *, by: Actor) -> None:
 
     def work(tx: LedgerTransaction) -> None:
         if tx.revoke_token(token_id):
-            tx.write_audit([_entry(entry_id, by, "token.revoke", found, {"name": found.name})])
+            audit(
+                tx,
+                by,
+                "token.revoke",
+                entry_id=entry_id,
+                subject=token_id,
+                tenant=found.tenant,
+                details={"name": found.name},
+            )
 
     ledger.run(work)
 
@@ -95,11 +107,10 @@ def authenticate(ledger: Ledger, text: str) -> Actor | None:
 
 
 def _check(name: str, resources: Sequence[str], tenant: str | None, known: Collection[str]) -> None:
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        reason = f"a token's name has 1 to {LONGEST_NAME} characters that can be printed"
-        raise InvalidValue(reason, field="name")
+    if mistake := text_mistake(name, LONGEST_TOKEN_NAME):
+        raise InvalidValue(f"name {mistake}", field="name")
     if mistake := tenant_mistake(tenant):
-        raise InvalidValue(mistake, field="tenant")
+        raise InvalidValue(f"tenant {mistake}", field="tenant")
     if not resources:
         raise InvalidValue("a token needs at least one resource", field="resources")
     own = [one.value for one in Resource]
@@ -111,16 +122,3 @@ def _check(name: str, resources: Sequence[str], tenant: str | None, known: Colle
                 f"{', '.join([*own, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
                 field="resources",
             )
-
-
-def _entry(
-    entry_id: UUID, by: Actor, action: str, token: ApiToken, details: dict[str, object]
-) -> AuditEntry:
-    return AuditEntry(
-        id=entry_id,
-        who=by.who,
-        action=action,
-        subject=str(token.id),
-        tenant=token.tenant,
-        details=details,
-    )

@@ -8,10 +8,11 @@ from typing import Final
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import Event, EventState
-from asyncevents_core.domain.identifiers import NIL, uuid7
+from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.jsontext import to_json
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.secret import receiver_secret
@@ -23,7 +24,7 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.engine.sinks import SinkRack
-from asyncevents_core.errors import NotFound
+from asyncevents_core.engine.subscriptions import visible
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.sink import Sink
@@ -69,16 +70,19 @@ class TrialRules:
 
 
 async def try_subscription(
-    ledger: Ledger, subscription_id: int, rules: TrialRules, *, event_name: str = TEST_EVENT
+    ledger: Ledger,
+    subscription_id: int,
+    rules: TrialRules,
+    *,
+    by: Actor,
+    event_name: str = TEST_EVENT,
 ) -> Trial:
     """Send a test event to a subscription, a disabled one too. Returns what it came to.
 
     Raises `NotFound`, and as `try_target` does.
     """
     found = ledger.read(lambda queries: queries.subscription(subscription_id))
-    if found is None or found.status is SubscriptionStatus.DELETED:
-        raise NotFound(f"no subscription {subscription_id}: `asyncevents subscriptions list`")
-    return await _try(found, rules, event_name)
+    return await _try(visible(found, subscription_id, by), rules, event_name)
 
 
 async def try_target(wanted: NewSubscription, rules: TrialRules) -> Trial:
@@ -142,16 +146,8 @@ def _lease(subscription: Subscription, event_name: str, source: str) -> Lease:
         id=uuid7(),
         event_id=event.id,
         subscription_id=subscription.id,
-        chain=NIL,
-        replay_of=None,
         state=DeliveryState.LEASED,
-        reason=None,
         claims=1,
-        deaths=0,
-        abandonments=0,
-        due_at=None,
-        owner=None,
-        parked=False,
         created_at=now,
     )
     return Lease(delivery=delivery, subscription=subscription, event=event, leased_at=now)

@@ -188,7 +188,7 @@ class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperati
         self.mark_fanned_out(event_ids)
 
     @abstractmethod
-    def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
+    def deliveries_of(self, ids: Collection[UUID]) -> set[UUID]:
         """Return those of the delivery ids that exist (what `insert_deliveries` kept)."""
 
     @abstractmethod
@@ -241,8 +241,8 @@ class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperati
         """
 
     @abstractmethod
-    def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
-        """Return the events with their bodies."""
+    def events_with_bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
+        """Return those of the events that there are, each with its body, by id."""
 
     # -- outcomes ---------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.job import ReplayJob
 from asyncevents_core.domain.logfilter import LogFilter
@@ -42,10 +41,6 @@ class LedgerQueries(IndexQueries):
     @abstractmethod
     def event(self, event_id: UUID) -> Event | None:
         """Return an event."""
-
-    @abstractmethod
-    def deliveries_of_event(self, event_id: UUID) -> Sequence[Delivery]:
-        """Return an event's deliveries, oldest first."""
 
     @abstractmethod
     def events(

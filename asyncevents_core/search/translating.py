@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Generic
 
 from asyncevents_core.domain.query import regex
+from asyncevents_core.domain.query.dates import span
 from asyncevents_core.domain.query.fields import (
     DEFAULT_FIELDS,
     FIELDS,
@@ -34,7 +35,6 @@ from asyncevents_core.domain.query.readings import (
     date_bounds,
     number_bounds,
     number_of,
-    span_of,
 )
 from asyncevents_core.domain.query.words import fold, words
 from asyncevents_core.errors import InvalidQuery
@@ -123,9 +123,9 @@ class Translator(Generic[Q]):
         number = number_of(text)
         if number is not None:
             options.append(self._key(field, number_key(number).exact))
-        span = span_of(text)
-        if span is not None:
-            covered = covering(date_key(span.start), date_key(span.end), below=True)
+        dates = span(text)
+        if dates is not None:
+            covered = covering(date_key(dates.start), date_key(dates.end), below=True)
             options.append(self._keys(field, covered))
         return self._any(options)
 

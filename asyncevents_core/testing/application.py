@@ -8,7 +8,7 @@ from typing import Final
 
 from asyncevents_core.adapters import builtins
 from asyncevents_core.application import AsyncEvents
-from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import PluginError
 from asyncevents_core.plugins import PluginSet, load_plugins
@@ -20,7 +20,6 @@ from asyncevents_core.testing.ledger import MemoryLedger
 EXAMPLE_EVENT: Final = "example.created"
 """The event that a `MemoryApplication` defines where its settings define none."""
 
-_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED})
 _POLL: Final = 0.01
 
 
@@ -68,7 +67,7 @@ class MemoryApplication(AsyncEvents):
             event_id = self.publish(name, {"id": 42} if data is None else data)
             while True:
                 traces = self.traces(event_id)
-                if traces and all(trace.delivery.state in _OVER for trace in traces):
+                if traces and all(trace.delivery.state in TERMINAL for trace in traces):
                     return traces
                 if time.monotonic() > until:
                     seen = ", ".join(trace.summary for trace in traces) or "not fanned out"

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from attrs import frozen
 
 from asyncevents_core.domain.query import regex
+from asyncevents_core.domain.query.dates import span
 from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import FIELDS, FieldKind, matches, selects
 from asyncevents_core.domain.query.leaves import Scalar
@@ -35,7 +36,6 @@ from asyncevents_core.domain.query.readings import (
     date_of,
     number_bounds,
     number_of,
-    span_of,
     text_of,
 )
 from asyncevents_core.domain.query.words import fold, words
@@ -161,8 +161,8 @@ def _equals(one: Value, text: str, slop: int) -> bool:
     number = number_of(text)
     if number is not None and number_of(one.value) == number:
         return True
-    span, date = span_of(text), date_of(one.value)
-    return span is not None and date is not None and span.start <= date < span.end
+    dates, date = span(text), date_of(one.value)
+    return dates is not None and date is not None and dates.start <= date < dates.end
 
 
 def _has_phrase(text: Sequence[str], wanted: Sequence[str], slop: int) -> bool:

@@ -74,17 +74,13 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     def traces_of_event(
         self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
     ) -> Sequence[Trace]:
-        ids = [one.id for one in self.deliveries_of_event(event_id)]
+        ids = sorted(one.id for one in self._tables.deliveries if one.event_id == event_id)
         traces = (self.trace(one, tenant=tenant) for one in ids if after is None or one > after)
         return [one for one in traces if one is not None][:limit]
 
     def event(self, event_id: UUID) -> Event | None:
         row = self._tables.events.get(event_id)
         return None if row is None else row.event
-
-    def deliveries_of_event(self, event_id: UUID) -> Sequence[Delivery]:
-        found = [one for one in self._tables.deliveries if one.event_id == event_id]
-        return sorted(found, key=_by_id)
 
     def events(
         self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None

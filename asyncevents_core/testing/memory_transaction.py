@@ -142,8 +142,8 @@ class MemoryLedgerTransaction(AccessOperations, UpkeepOperations):
                 self._tables.fan_out.put(key, one.id)
                 self._tables.deliveries.put(one.id, one)
 
-    def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
-        return {one for one in claims if one in self._tables.deliveries}
+    def deliveries_of(self, ids: Collection[UUID]) -> set[UUID]:
+        return {one for one in ids if one in self._tables.deliveries}
 
     def lock_due_deliveries(self, *, limit: int, expired: bool) -> list[Delivery]:
         states = (DeliveryState.WAITING, DeliveryState.LEASED)[: 1 + expired]
@@ -215,7 +215,7 @@ class MemoryLedgerTransaction(AccessOperations, UpkeepOperations):
         self.move_deliveries(ids, state=DeliveryState.CANCELLED, due_at=None)
         return len(ids)
 
-    def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
+    def events_with_bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
         return {one.id: one for one in self._events(event_ids)}
 
     # -- outcomes ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Delivery, DeliveryState
+from asyncevents_core.domain.delivery import TERMINAL, Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.upkeep import Cleaned
@@ -18,7 +18,6 @@ from asyncevents_core.testing.memory_index import IndexOperations, queue
 from asyncevents_core.testing.memory_tables import EventRow, Tables
 
 _EVENTS_AT_ONCE: Final = 200
-_OVER: Final = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.CANCELLED)
 _by_id = attrgetter("id")
 
 
@@ -96,7 +95,7 @@ class UpkeepOperations(EventOperations, IndexOperations):
     def _is_needed(self, event_id: UUID, before: int) -> bool:
         own = [one for one in self._tables.deliveries if one.event_id == event_id]
         ids = {one.id for one in own}
-        return any(one.state not in _OVER or one.created_at >= before for one in own) or any(
+        return any(one.state not in TERMINAL or one.created_at >= before for one in own) or any(
             row.attempt.started_at >= before
             for row in self._tables.attempts
             if row.attempt.delivery_id in ids

@@ -62,7 +62,7 @@ def published_events(monkeypatch: pytest.MonkeyPatch) -> PublishedEvents:
     def publisher(self: AsyncEvents) -> Publisher:
         return RecordingPublisher(recorded, self.runtime.catalog, self.runtime.publish_rules)
 
-    monkeypatch.setattr(AsyncEvents, "ready_publisher", publisher)
+    monkeypatch.setattr(AsyncEvents, "_ready_publisher", publisher)
     return recorded
 
 

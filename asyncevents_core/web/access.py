@@ -42,7 +42,11 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     actor = await _actor(connection)
     connection.scope["state"]["actor"] = actor
     if resource is None or not actor.may(resource):
-        raise Problem(403, f"you need the resource {resource}", kind="access-denied")
+        raise Problem(
+            403,
+            f"you need the resource {resource}: make a token with --resource {resource}",
+            kind="access-denied",
+        )
     if handler.opt.get(UNBOUND) and actor.tenant is not None:
         raise Problem(
             403,

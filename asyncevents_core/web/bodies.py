@@ -12,6 +12,7 @@ from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
+from asyncevents_core.domain.limits import text_mistake
 from asyncevents_core.structuring import structure
 from asyncevents_core.web.problems import FieldError, Problem, invalid
 
@@ -86,12 +87,8 @@ def read_object(cls: type[T], value: object, path: str) -> T:
 
 def check_text(field: str, text: str | None, longest: int) -> None:
     """Raise a `Problem` where a text is empty, too long, or has what cannot be printed."""
-    if text is None:
-        return
-    if not 0 < len(text) <= longest:
-        raise invalid(FieldError(field=field, reason=f"it has 1 to {longest} characters"))
-    if not text.isprintable():
-        raise invalid(FieldError(field=field, reason="it has characters that cannot be printed"))
+    if text is not None and (mistake := text_mistake(text, longest)):
+        raise invalid(FieldError(field=field, reason=f"it {mistake}"))
 
 
 def _loaded(body: bytes) -> object:

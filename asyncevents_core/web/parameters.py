@@ -9,13 +9,13 @@ from uuid import UUID
 from litestar import Request
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
+from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_NAME
 from asyncevents_core.domain.once import Once
-from asyncevents_core.errors import NotFound
+from asyncevents_core.engine.subscriptions import no_subscription
 from asyncevents_core.web.access import actor_of
 from asyncevents_core.web.bodies import check_text
 from asyncevents_core.web.problems import FieldError, invalid
 
-LARGEST_ID: Final = 2**63 - 1
 LONGEST_PAGE: Final = 500
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LONGEST_PAGE, description="Rows of a page.")]
@@ -25,7 +25,7 @@ Flag = FromQuery[bool]
 AfterUuid = FromQuery[UUID | None]
 BeforeUuid = FromQuery[UUID | None]
 Id = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID)]
-Name = Annotated[str | None, QueryParameter(min_length=1, max_length=255)]
+Name = Annotated[str | None, QueryParameter(min_length=1, max_length=LONGEST_NAME)]
 Time = Annotated[
     str | None,
     QueryParameter(description="A date, or a date and a time, in ISO 8601; by default UTC."),
@@ -35,7 +35,7 @@ Key = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         min_length=1,
-        max_length=255,
+        max_length=LONGEST_NAME,
         description="The same key with the same body is done once within 24 hours.",
     ),
 ]
@@ -50,10 +50,10 @@ async def provide_once(request: Request[Any, Any, Any], idempotency_key: Key = N
     return Once.of(actor_of(request).who, idempotency_key, what)
 
 
-def row_id(number: int, what: str) -> int:
-    """Return a number that can be a row's. Raises `NotFound`."""
+def row_id(number: int) -> int:
+    """Return a number that can be the id of a subscription. Raises `NotFound`."""
     if not 0 < number <= LARGEST_ID:
-        raise NotFound(f"no {what} {number}")
+        raise no_subscription(number)
     return number
 
 
@@ -72,5 +72,5 @@ def instant(field: str, text: str | None) -> int | None:
 
 def checked_name(field: str, text: str | None) -> str | None:
     """Return a name that rows may have. Raises a `Problem`."""
-    check_text(field, text, 255)
+    check_text(field, text, LONGEST_NAME)
     return text

@@ -13,13 +13,14 @@ from typing import Any, Final, Literal
 import attrs
 from attrs import frozen
 
+from asyncevents_core.domain.limits import LARGEST_COUNT
+
 PREFIX: Final = "search_criteria"
 CONDITIONS: Final = (
     "eq", "neq", "gt", "gteq", "moreq", "from", "lt", "lteq", "to",
     "in", "nin", "like", "nlike", "finset", "nfinset", "null", "notnull",
 )  # fmt: skip
 MOST_FILTERS: Final = 100
-LARGEST: Final = 2**31 - 1
 
 _KEY: Final = re.compile(r"[A-Za-z_]+((?:\[[^\[\]]*\])*)")
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
@@ -149,9 +150,9 @@ def _index(text: str, key: str) -> int:
 
 
 def _count(text: str, key: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST:
+    if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= LARGEST_COUNT:
         return int(text)
-    raise CriteriaError(key, f"{text!r} is not a whole number from 0 to {LARGEST}")
+    raise CriteriaError(key, f"{text!r} is not a whole number from 0 to {LARGEST_COUNT}")
 
 
 def _stem(key: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,7 +14,21 @@ import attrs
 import click
 import pytest
 
-from asyncevents_core import Failure, OutcomeKind, Settings, hookspecs, search, testing
+import asyncevents_core
+from asyncevents_core import (
+    AsyncEvents,
+    EventDefinition,
+    Failure,
+    NewSubscription,
+    OutcomeKind,
+    RetryPolicy,
+    Settings,
+    Trace,
+    errors,
+    hookspecs,
+    search,
+    testing,
+)
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
@@ -32,6 +48,7 @@ SETTINGS = dict(
         r"^\| `([A-Z_]+)` \| `(.*?)` \|", (REFERENCE / "settings.md").read_text(), re.MULTILINE
     )
 )
+PYTHON = (REFERENCE / "python.md").read_text()
 COMMANDS = (REFERENCE / "commands.md").read_text()
 
 
@@ -48,6 +65,80 @@ def test_every_setting_is_there():
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_defaults_are_right(name):
     assert SETTINGS[name] == default_of(name)
+
+
+def is_named(name: str, text: str) -> bool:
+    """Tell whether a page has a name in its code, by itself or with what belongs to it."""
+    return re.search(rf"`[^`\n]*\b{name}\b[^`\n]*`", text) is not None
+
+
+@pytest.mark.parametrize("name", asyncevents_core.__all__)
+def test_every_public_name_is_there(name):
+    assert is_named(name, PYTHON)
+
+
+PUBLIC = {name: one for name, one in vars(AsyncEvents).items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_method_of_the_application_has_a_section(name):
+    assert f"\n### `{name}`\n" in PYTHON
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_parameter_of_a_method_is_there(name):
+    method = PUBLIC[name]
+    section = PYTHON.partition(f"\n### `{name}`\n")[2].partition("\n### ")[0]
+    if inspect.isfunction(method):
+        known = [one for one in inspect.signature(method).parameters if one != "self"]
+        assert [one for one in known if not is_named(one, section)] == []
+
+
+def raised_by(one):
+    """Return the classes that a docstring names behind "Raises"."""
+    for sentence in re.findall(r"Raises\s(.*?)(?:\. |\.$|\n\n)", inspect.getdoc(one), re.DOTALL):
+        yield from re.findall(r"`([A-Z]\w+)`", sentence)
+
+
+def test_what_methods_raise_is_public():
+    raised = {error for one in PUBLIC.values() for error in raised_by(one)}
+    assert {"UnknownEvent", "InvalidTarget", "NotFound", "SettingsError"} <= raised
+    assert raised <= set(asyncevents_core.__all__)
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_is_there_with_what_to_do(name):
+    assert re.search(rf"^\| (?:— )?`{name}` \| .+ \|$", PYTHON, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_errors_stand_below_their_parents(name):
+    parent = getattr(errors, name).__bases__[0]
+    rows = re.findall(r"^\| (— )?`(\w+)` \|", PYTHON.partition("\n## Errors\n")[2], re.MULTILINE)
+    place = [row for _, row in rows].index(name)
+    above = [row for indented, row in rows[:place] if not indented]
+    if rows[place][0]:
+        assert above[-1] == parent.__name__
+    else:
+        assert parent in {Exception, errors.AsyncEventsError}
+
+
+@pytest.mark.parametrize(
+    ("title", "cls"),
+    [("EventDefinition", EventDefinition), ("NewSubscription", NewSubscription),
+     ("RetryPolicy", RetryPolicy), ("Trace", Trace)],
+)  # fmt: skip
+def test_every_field_is_there(title, cls):
+    section = PYTHON.partition(f"\n## `{title}`\n")[2].partition("\n## ")[0]
+    assert [one.name for one in attrs.fields(cls) if f"`{one.name}`" not in section] == []
+
+
+def test_the_examples_run(tmp_path):
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", PYTHON, re.DOTALL | re.MULTILINE))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def commands(group=cli, path=()):

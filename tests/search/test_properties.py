@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.domain.query.nodes import Query
-from asyncevents_core.domain.query.printing import print_query
 from asyncevents_core.errors import InvalidQuery
 from tests.search.documents import DOCUMENTS, NOW
 from tests.search.engines import ENGINES, filled
+from tests.search.printing import print_query
 from tests.search.queries import QUERIES
 from tests.search.wrong import WRONG
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.domain.query.printing import print_query
 from tests.search.documents import DOCUMENTS, NOW
 from tests.search.engines import ENGINES, filled, hits
+from tests.search.printing import print_query
 from tests.search.queries import ALL, QUERIES
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.job import JobState
 from asyncevents_core.domain.outcome import Outcome
@@ -18,6 +19,8 @@ from asyncevents_core.engine.subscriptions import set_status
 from asyncevents_core.errors import InvalidQuery
 from tests.search.steps import asyncevents
 from tests.unit.harness import OPERATOR, Harness
+
+VERONICA = Actor.trusted("veronica")
 
 
 def refuses(_):
@@ -50,7 +53,7 @@ def test_each_delivery_is_sent_once_however_many_attempts_it_had(harness, indexe
     assert search.count(wanted) == (2, True)
     counted = count_found(harness.ledger, search, wanted)
     assert (counted.deliveries, counted.exact) == (1, True)
-    done = replay_found(harness.ledger, search, wanted, requested_by="veronica")
+    done = replay_found(harness.ledger, search, wanted, by=VERONICA)
     assert (done.made, done.refused, done.passed_over) == (1, 0, 1)
     assert len(made_of(harness, done.request)) == 1
 
@@ -62,7 +65,7 @@ def test_what_is_under_way_is_passed_over(harness, indexer, search):
     index(harness, indexer)
     wanted = found_filter(harness.ledger, "*:*")
     assert count_found(harness.ledger, search, wanted).deliveries == 0
-    done = replay_found(harness.ledger, search, wanted, requested_by="veronica")
+    done = replay_found(harness.ledger, search, wanted, by=VERONICA)
     assert (done.made, done.passed_over) == (0, 1)
 
 
@@ -78,7 +81,7 @@ def test_a_replay_does_not_find_what_it_makes(harness, indexer, search):
         harness.attempt(harness.due().leases)
         index(harness, indexer)
 
-    done = replay_found(harness.ledger, search, wanted, requested_by="veronica", progress=meanwhile)
+    done = replay_found(harness.ledger, search, wanted, by=VERONICA, progress=meanwhile)
     assert done.made == 3
     assert search.page("success: true", limit=1).total == 6
 
@@ -90,7 +93,7 @@ def test_those_of_a_disabled_subscription_are_refused(harness, indexer, search):
     index(harness, indexer)
     set_status(harness.ledger, [number], SubscriptionStatus.DISABLED, by=OPERATOR)
     wanted = found_filter(harness.ledger, "*:*")
-    done = replay_found(harness.ledger, search, wanted, requested_by="veronica")
+    done = replay_found(harness.ledger, search, wanted, by=VERONICA)
     assert (done.made, done.refused) == (0, 1)
 
 

@@ -25,6 +25,7 @@ from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import LedgerPublisher, PublishRequest, PublishRules
 from asyncevents_core.engine.sweep import reap_workers, release_held
+from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.clock import ManualClock
 
@@ -200,11 +201,7 @@ class Harness:
     # -- what became of it ------------------------------------------------------------------
 
     def traces(self, event_id: UUID) -> list[Trace]:
-        def query(queries):
-            found = [queries.trace(one.id) for one in queries.deliveries_of_event(event_id)]
-            return [one for one in found if one is not None]
-
-        return self.ledger.read(query)
+        return list(traces_of_event(self.ledger, event_id))
 
     def trace(self, event_id: UUID) -> Trace:
         (only,) = self.traces(event_id)

@@ -106,7 +106,7 @@ def test_a_tokens_use_is_noted_once_a_minute(ledger, clock):
     ("wanted", "text"),
     [
         ({"name": ""}, "1 to 200"),
-        ({"name": "a\nb"}, "1 to 200"),
+        ({"name": "a\nb"}, "can be printed"),
         ({"resources": []}, "at least one"),
         ({"resources": ["veiw"]}, "did you mean 'view'"),
         ({"tenant": ""}, "1 to 255"),

@@ -16,7 +16,7 @@ from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.replay import replay
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge, UnknownEvent
-from tests.unit.harness import Harness, ok, resolved
+from tests.unit.harness import OPERATOR, Harness, ok, resolved
 
 
 def test_one_event_reaches_each_subscriber_once(harness):
@@ -138,7 +138,7 @@ def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness
     )
     assert (letter.id, letter.subscription_id) == (event_id, None)
     assert "no order" in letter.reason
-    assert replay(harness.ledger, event_id, requested_by="test") == event_id
+    assert replay(harness.ledger, event_id, by=OPERATOR) == event_id
     (resolving,) = harness.sweep().resolving
     assert len(harness.fan_out(resolved(resolving, {})).leases) == 1
 

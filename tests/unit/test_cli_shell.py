@@ -153,7 +153,7 @@ def test_replays(shell, recipient):
     shell("worker", "--drain")
     (found,) = shell.near.rows("trace", first)
     assert (found["state"], found["replay_of"]) == ("delivered", dead["uuid"])
-    assert found["requested_by"] == "somebody"
+    assert found["requested_by"] == "cli:somebody"
     assert shell.near.rows("trace", dead["uuid"])[0]["replays"] == [first]
     assert "somebody" in shell.near("trace", first).stdout
     assert shell.near.rows("dead-letters") == [{**dead, "replayed": True}]

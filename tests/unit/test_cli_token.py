@@ -75,6 +75,7 @@ def test_changes_of_subscriptions_are_audited(folder, ready):
         (who, "subscription.enable", "1"),
         (who, "subscription.delete", "1"),
         (who, "cleanup", ""),
+        (who, "cleanup.done", ""),
     ]
 
 

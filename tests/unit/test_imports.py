@@ -37,7 +37,7 @@ def test_importing_the_package_loads_no_dependency():
 
 
 def test_publishing_loads_neither_migrations_nor_commands_nor_clients():
-    made = "from asyncevents_core import AsyncEvents; AsyncEvents({}).ready_publisher()"
+    made = "from asyncevents_core import AsyncEvents; AsyncEvents({})._ready_publisher()"
     assert not loaded(made) & {
         "alembic",
         "click",

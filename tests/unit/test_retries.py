@@ -163,7 +163,7 @@ def test_replay_sends_the_same_bytes_in_a_chain_of_its_own(harness):
     event_id = harness.publish(data={"id": 7})
     harness.attempt(harness.sweep_now().leases, lambda _: Outcome.permanent("HTTP 400"))
     old = harness.trace(event_id)
-    new_id = replay(harness.ledger, old.delivery.id, requested_by="test")
+    new_id = replay(harness.ledger, old.delivery.id, by=OPERATOR)
     (lease,) = harness.due().leases
     assert lease.delivery.id == new_id
     assert lease.event.body == old.event.body
@@ -180,7 +180,7 @@ def test_replaying_a_waiting_delivery_cancels_its_retry(harness):
     harness.subscribe()
     event_id = harness.publish()
     harness.attempt(harness.sweep_now().leases, fails)
-    replay(harness.ledger, harness.trace(event_id).delivery.id, requested_by="test")
+    replay(harness.ledger, harness.trace(event_id).delivery.id, by=OPERATOR)
     assert sorted(harness.states(event_id)) == ["cancelled", "waiting"]
 
 
@@ -189,8 +189,8 @@ def test_a_delivered_delivery_can_be_replayed_twice(harness):
     event_id = harness.publish()
     harness.attempt(harness.sweep_now().leases, ok)
     delivery_id = harness.trace(event_id).delivery.id
-    assert replay(harness.ledger, delivery_id, requested_by="test") != replay(
-        harness.ledger, delivery_id, requested_by="test"
+    assert replay(harness.ledger, delivery_id, by=OPERATOR) != replay(
+        harness.ledger, delivery_id, by=OPERATOR
     )
     harness.attempt(harness.due().leases, ok)
     assert harness.states(event_id) == [DeliveryState.DELIVERED] * 3
@@ -202,14 +202,14 @@ def test_replay_is_refused_where_it_would_do_nothing(harness):
     leases = harness.sweep_now().leases
     delivery_id = leases[0].delivery.id
     with pytest.raises(ReplayRefused, match="under way"):
-        replay(harness.ledger, delivery_id, requested_by="test")
+        replay(harness.ledger, delivery_id, by=OPERATOR)
     harness.attempt(leases, ok)
     set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
     with pytest.raises(ReplayRefused, match=f"subscriptions enable {subscription}"):
-        replay(harness.ledger, delivery_id, requested_by="test")
+        replay(harness.ledger, delivery_id, by=OPERATOR)
     set_status(harness.ledger, [subscription], SubscriptionStatus.DELETED, by=OPERATOR)
     with pytest.raises(ReplayRefused, match="deleted"):
-        replay(harness.ledger, delivery_id, requested_by="test")
+        replay(harness.ledger, delivery_id, by=OPERATOR)
     with pytest.raises(NotFound):
-        replay(harness.ledger, uuid7(), requested_by="test")
+        replay(harness.ledger, uuid7(), by=OPERATOR)
     assert harness.states(event_id) == [DeliveryState.DELIVERED]

@@ -23,14 +23,10 @@ WRONG = [("acme ", "space"), (" acme", "space"), ("", "1 to 255"), ("x" * 256, "
 
 @pytest.mark.parametrize(("tenant", "text"), WRONG)
 def test_no_tenants(events, tenant, text):
-    subscription = NewSubscription(
-        event_name="example.created", sink="http", target=TARGET, tenant=tenant
-    )
     with pytest.raises(InvalidPayload, match=text):
         events.publish("example.created", {}, tenant=tenant)
     with pytest.raises(InvalidValue, match=text):
-        events.subscribe(subscription)
-    assert not events.subscriptions()
+        NewSubscription(event_name="example.created", sink="http", target=TARGET, tenant=tenant)
 
 
 @pytest.mark.parametrize("event_id", ["", "1 ", "\n1", "x" * 256])

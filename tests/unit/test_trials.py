@@ -15,6 +15,7 @@ from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import MemoryLedger, RecordingSinkType
 from asyncevents_core.testing.builders import make_subscription
+from tests.unit.harness import OPERATOR
 
 
 class Kind:
@@ -98,17 +99,17 @@ async def test_a_bug_of_the_sink_is_an_outcome(rules, kind):
 async def test_a_subscription_is_tried_as_it_is(rules, kind, ledger):
     made = make_subscription(target="memory:b", secret="s3cret", tenant="t")
     number = ledger.run(lambda tx: tx.insert_subscription(made))
-    trial = await try_subscription(ledger, number, rules, event_name="order.created")
+    trial = await try_subscription(ledger, number, rules, by=OPERATOR, event_name="order.created")
     (request,) = kind.type.recorder.requests
     assert (request.target, request.secrets, request.tenant) == ("memory:b", ("s3cret",), "t")
     assert (request.subscription_id, request.event_name) == (number, "order.created")
     assert json.loads(trial.body)["type"] == "order.created"
-    assert ledger.read(lambda queries: queries.deliveries_of_event(trial.event.id)) == []
+    assert ledger.read(lambda queries: queries.traces_of_event(trial.event.id, limit=9)) == []
 
 
 async def test_a_subscription_that_is_not_there(rules, ledger):
     with pytest.raises(NotFound, match="no subscription 7"):
-        await try_subscription(ledger, 7, rules)
+        await try_subscription(ledger, 7, rules, by=OPERATOR)
 
 
 # -- the command line ----------------------------------------------------------------------------

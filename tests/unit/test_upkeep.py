@@ -6,19 +6,23 @@ from datetime import UTC, datetime
 
 import pytest
 
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
+from asyncevents_core.engine import cleanup as engine_cleanup
 from asyncevents_core.engine import replay as engine_replay
 from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.cleanup import clean_up, clean_up_if_due
 from asyncevents_core.engine.replay import replay_dead
 from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.errors import LedgerUnavailable
 from tests.unit.harness import OPERATOR, fails, ok, resolved
 
 DAY = 86_400.0
+VERONICA = Actor.trusted("veronica")
 
 
 @pytest.fixture
@@ -29,6 +33,12 @@ def dead(harness):
         harness.publish(data={"n": n})
     harness.attempt(harness.sweep_now().leases, fails)
     return numbers
+
+
+def audited(harness):
+    """Return what the audit log says, oldest first, without ids and times."""
+    found = harness.ledger.read(lambda queries: queries.audit(limit=99, before=None))
+    return [(one.who, one.action, one.tenant, dict(one.details)) for one in reversed(found)]
 
 
 def count(harness, **wanted):
@@ -50,7 +60,7 @@ def fail_to_resolve(harness):
 
 def test_dead_letters_are_replayed_in_one_request(harness, dead):
     seen = []
-    done = replay_dead(harness.ledger, DeadFilter(), requested_by="veronica", progress=seen.append)
+    done = replay_dead(harness.ledger, DeadFilter(), by=VERONICA, progress=seen.append)
     assert (done.made, done.refused) == (10, 0)
     assert sum(seen) == 10
     harness.attempt(harness.due().leases, ok)
@@ -64,10 +74,10 @@ def test_dead_letters_are_replayed_in_one_request(harness, dead):
 
 
 def test_what_was_replayed_is_not_meant_again(harness, dead):
-    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), requested_by="v")
+    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), by=OPERATOR)
     assert count(harness) == 5
     assert count(harness, replayed=True) == 10
-    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    done = replay_dead(harness.ledger, DeadFilter(), by=OPERATOR)
     assert done.made == 5
 
 
@@ -75,7 +85,7 @@ def test_events_whose_service_failed_are_opened_again(harness, dead, loaded):
     failed = [fail_to_resolve(harness) for _ in range(3)]
     assert count(harness) == 13
     assert count(harness, event_name="order.loaded") == 3
-    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    done = replay_dead(harness.ledger, DeadFilter(), by=OPERATOR)
     assert (done.made, done.refused, done.passed_over) == (13, 0, 0)
     assert count(harness) == 0
     resolving = harness.sweep().resolving
@@ -89,7 +99,7 @@ def test_events_whose_service_failed_are_opened_again(harness, dead, loaded):
 )
 def test_events_that_a_filter_does_not_mean_stay_failed(harness, loaded, wanted):
     event_id = fail_to_resolve(harness)
-    done = replay_dead(harness.ledger, DeadFilter(**wanted), requested_by="v")
+    done = replay_dead(harness.ledger, DeadFilter(**wanted), by=OPERATOR)
     assert (done.made, done.refused) == (0, 0)
     assert harness.event(event_id).state is EventState.FAILED
 
@@ -99,36 +109,43 @@ def test_many_are_replayed_in_batches(harness, dead, loaded, monkeypatch):
     for _ in range(4):
         fail_to_resolve(harness)
     batches = []
-    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v", progress=batches.append)
+    done = replay_dead(harness.ledger, DeadFilter(), by=OPERATOR, progress=batches.append)
     assert batches == [3, 3, 3, 1, 3, 1]
     assert done.made == 14
+
+
+def test_a_replay_of_many_is_audited_with_its_tenant(harness, dead):
+    replay_dead(harness.ledger, DeadFilter(tenant="acme"), by=VERONICA)
+    assert audited(harness) == [
+        ("veronica", "replay", "acme", {"what": "all dead letters of tenant acme"})
+    ]
 
 
 @pytest.mark.parametrize("batch", [1, 500])
 def test_an_event_goes_to_a_subscription_once_in_a_request(harness, dead, monkeypatch, batch):
     monkeypatch.setattr(engine_replay, "BATCH", batch)
-    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), requested_by="v")
+    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), by=OPERATOR)
     harness.attempt(harness.due().leases, fails)
     wanted = DeadFilter(replayed=True)
     assert harness.ledger.read(lambda queries: queries.count_dead(wanted)) == 15
-    done = replay_dead(harness.ledger, wanted, requested_by="v")
+    done = replay_dead(harness.ledger, wanted, by=OPERATOR)
     assert (done.made, done.refused, done.passed_over) == (10, 0, 5)
     assert len(harness.due().leases) == 10
 
 
 def test_of_several_the_one_that_nobody_replayed_is(harness, dead):
-    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), requested_by="v")
+    replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), by=OPERATOR)
     harness.attempt(harness.due().leases, fails)
-    replay_dead(harness.ledger, DeadFilter(replayed=True), requested_by="v")
+    replay_dead(harness.ledger, DeadFilter(replayed=True), by=OPERATOR)
     assert count(harness) == 0
 
 
 def test_those_of_disabled_and_deleted_subscriptions_are_refused(harness, dead):
     set_status(harness.ledger, [dead[0]], SubscriptionStatus.DISABLED, by=OPERATOR)
-    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    done = replay_dead(harness.ledger, DeadFilter(), by=OPERATOR)
     assert (done.made, done.refused) == (5, 5)
     set_status(harness.ledger, [dead[0]], SubscriptionStatus.DELETED, by=OPERATOR)
-    done = replay_dead(harness.ledger, DeadFilter(), requested_by="v")
+    done = replay_dead(harness.ledger, DeadFilter(), by=OPERATOR)
     assert (done.made, done.refused) == (0, 5)
 
 
@@ -137,6 +154,40 @@ def test_a_cleaned_up_delivery_cannot_be_replayed(harness, dead):
     done = clean_up(harness.ledger, days=30, indexed=False)
     assert (done.events, done.rows) == (5, 25)
     assert count(harness) == 0
+
+
+def test_a_clean_up_that_somebody_asks_for_is_audited_with_its_sums(harness, dead):
+    harness.clock.advance(31 * DAY)
+    done = clean_up(harness.ledger, days=30, indexed=False, by=VERONICA)
+    sums = {"days": 30, "events": done.events, "rows": done.rows}
+    assert audited(harness) == [
+        ("veronica", "cleanup", None, {"days": 30}),
+        ("veronica", "cleanup.done", None, sums),
+    ]
+
+
+def test_a_clean_up_that_is_cut_off_is_audited(harness, dead):
+    harness.clock.advance(31 * DAY)
+    steps = iter([True, False])
+    clean_up(harness.ledger, days=30, indexed=False, by=VERONICA, go_on=lambda: next(steps))
+    assert audited(harness) == [("veronica", "cleanup", None, {"days": 30})]
+
+
+def test_nothing_is_deleted_where_the_audit_log_cannot_be_written(harness, dead, monkeypatch):
+    def fails(*_, **__):
+        raise LedgerUnavailable("on purpose")
+
+    harness.clock.advance(31 * DAY)
+    monkeypatch.setattr(engine_cleanup, "audit", fails)
+    with pytest.raises(LedgerUnavailable):
+        clean_up(harness.ledger, days=30, indexed=False, by=VERONICA)
+    assert count(harness) == 10
+
+
+def test_the_clean_up_of_the_schedule_is_nobodys(harness, dead):
+    harness.clock.advance(31 * DAY)
+    clean_up(harness.ledger, days=30, indexed=False)
+    assert audited(harness) == []
 
 
 def test_the_clean_up_runs_once_per_schedule(harness, dead):

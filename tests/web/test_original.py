@@ -150,7 +150,7 @@ def test_a_tenant_that_is_no_number_has_no_store(client, tenant):
         ({"options": {"nonsense": 1}}, "options", "nonsense"),
         ({"jitter": 2}, "jitter", "0 to 1"),
         ({"schedule": []}, "schedule", "1 to 100"),
-        ({"schedule": [-1]}, "schedule[0]", "0 to"),
+        ({"schedule": [-1]}, "schedule", "0 to"),
         ({"rate_limit": 0}, "rate_limit", "above 0"),
     ],
 )

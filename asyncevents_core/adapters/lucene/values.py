@@ -10,7 +10,7 @@ from typing import Final
 from attrs import evolve
 
 from asyncevents_core.adapters.lucene.names import Wrong
-from asyncevents_core.domain.query.dates import Span, is_math, math, written
+from asyncevents_core.domain.query.dates import Span, is_math, math, span, written
 from asyncevents_core.domain.query.fields import FIELDS, STATUSES, FieldKind
 from asyncevents_core.domain.query.nodes import (
     Bound,
@@ -25,7 +25,7 @@ from asyncevents_core.domain.query.nodes import (
     TermQuery,
     WildcardQuery,
 )
-from asyncevents_core.domain.query.readings import span_of, truth_of
+from asyncevents_core.domain.query.readings import truth_of
 from asyncevents_core.domain.query.words import words
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
@@ -123,8 +123,8 @@ class Values:
         if kind is FieldKind.INTEGER:
             return evolve(bound, text=self._integer(bound.text, position))
         if kind is FieldKind.DATE or is_math(bound.text):
-            span = self._span(bound.text, position, of_the_attempt=kind is FieldKind.DATE)
-            return rounded(bound, span, is_lower=is_lower)
+            dates = self._span(bound.text, position, of_the_attempt=kind is FieldKind.DATE)
+            return rounded(bound, dates, is_lower=is_lower)
         return bound
 
     def _span(self, text: str, position: int, *, of_the_attempt: bool) -> Span:
@@ -137,28 +137,28 @@ class Values:
             start = int(text) * 1000
             if abs(start) <= _LAST:
                 return Span(start=start, end=start + 1000)
-        found = span_of(text)
+        found = span(text)
         if found is None:
             self._wrong(position, _DATES, f"“{text}”")
         return found
 
 
-def rounded(bound: Bound, span: Span, *, is_lower: bool) -> Bound:
+def rounded(bound: Bound, dates: Span, *, is_lower: bool) -> Bound:
     """Return a bound to the microsecond: from its start on, or up to before its end.
 
     As Elasticsearch rounds: ``>=`` and ``<`` take the beginning of the day, month or whatever
     the date is precise to, ``>`` and ``<=`` its end.
     """
     if is_lower:
-        return Bound(text=_shown(span.start if bound.inclusive else span.end), inclusive=True)
-    return Bound(text=_shown(span.end if bound.inclusive else span.start), inclusive=False)
+        return Bound(text=_shown(dates.start if bound.inclusive else dates.end), inclusive=True)
+    return Bound(text=_shown(dates.end if bound.inclusive else dates.start), inclusive=False)
 
 
-def _within(field: Field, span: Span) -> Query:
+def _within(field: Field, dates: Span) -> Query:
     return RangeQuery(
         field=field,
-        lower=Bound(text=_shown(span.start), inclusive=True),
-        upper=Bound(text=_shown(span.end), inclusive=False),
+        lower=Bound(text=_shown(dates.start), inclusive=True),
+        upper=Bound(text=_shown(dates.end), inclusive=False),
     )
 
 

@@ -19,10 +19,10 @@ class DeliveryRows(Statements):
     def insert_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         self._insert(delivery, [rows.delivery_values(one) for one in deliveries])
 
-    def deliveries_of(self, claims: Collection[UUID]) -> set[UUID]:
+    def deliveries_of(self, ids: Collection[UUID]) -> set[UUID]:
         found: set[UUID] = set()
         statement = select(delivery.c.id).where(self._dialect.among(delivery.c.id, "ids"))
-        for some in chunked(claims):
+        for some in chunked(ids):
             found.update(self._connection.execute(statement, {"ids": some}).scalars())
         return found
 

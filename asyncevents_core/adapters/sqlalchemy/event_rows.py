@@ -170,7 +170,7 @@ class EventRows(Statements):
             changed += result.rowcount
         return changed
 
-    def bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
+    def events_with_bodies(self, event_ids: Collection[UUID]) -> Mapping[UUID, Event]:
         statement = select(event).where(self._dialect.among(event.c.id, "ids"))
         found: dict[UUID, Event] = {}
         for some in chunked(event_ids):

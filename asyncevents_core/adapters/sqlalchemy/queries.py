@@ -21,7 +21,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     worker,
 )
 from asyncevents_core.adapters.sqlalchemy.statements import chunked
-from asyncevents_core.domain.delivery import Delivery, DeliveryState
+from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.logfilter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
@@ -87,10 +87,6 @@ class SqlQueries(AccessQueries, LedgerQueries):
     def event(self, event_id: UUID) -> Event | None:
         row = self._connection.execute(select(event).where(event.c.id == event_id)).one_or_none()
         return None if row is None else rows.to_event(row)
-
-    def deliveries_of_event(self, event_id: UUID) -> Sequence[Delivery]:
-        statement = select(delivery).where(delivery.c.event_id == event_id).order_by(delivery.c.id)
-        return [rows.to_delivery(row) for row in self._connection.execute(statement)]
 
     def events(
         self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None

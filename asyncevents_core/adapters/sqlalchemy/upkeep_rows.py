@@ -15,13 +15,13 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     index_queue,
     task,
 )
-from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import first_uuid7
 from asyncevents_core.ports.upkeep import Cleaned
 
 _EVENTS_AT_ONCE = 200
-_OVER = [DeliveryState.DELIVERED.value, DeliveryState.DEAD.value, DeliveryState.CANCELLED.value]
+_OVER = sorted(one.value for one in TERMINAL)
 
 
 class UpkeepRows(IndexRows):

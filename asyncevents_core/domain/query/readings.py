@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from asyncevents_core.domain.query.dates import Span, span
+from asyncevents_core.domain.query.dates import span
 from asyncevents_core.domain.query.leaves import Scalar
 from asyncevents_core.domain.query.nodes import RangeQuery
 
@@ -73,11 +73,6 @@ def date_of(value: Scalar) -> int | None:
 def truth_of(text: str) -> bool | None:
     """Read ``true`` or ``false``, in any case."""
     return {"true": True, "false": False}.get(text.lower())
-
-
-def span_of(text: str) -> Span | None:
-    """Return the time that a text of a query covers: ``2026-11`` is all of that month."""
-    return span(text)
 
 
 def number_bounds(query: RangeQuery) -> tuple[Decimal | None, Decimal | None] | None:

@@ -80,8 +80,6 @@ class DeliveryRows(LedgerFixtures):
 
         kept = ledger.run(lambda tx: tx.deliveries_of([first.id, *ids]))
         assert kept == {first.id, replay.id, other.id}
-        of_event = ledger.read(lambda queries: queries.deliveries_of_event(first.event_id))
-        assert {one.id for one in of_event} == kept
 
     def test_same_id_again_is_passed_over(self, ledger: Ledger) -> None:
         row = waiting()

@@ -267,7 +267,7 @@ class EventRows(LedgerFixtures):
         assert event_of(ledger, first).body == large
         assert event_of(ledger, second).body == b"{}"
         assert event_of(ledger, first).abandonments == 0
-        found = ledger.run(lambda tx: dict(tx.bodies([first, second, uuid7()])))
+        found = ledger.run(lambda tx: dict(tx.events_with_bodies([first, second, uuid7()])))
         assert {key: event.body for key, event in found.items()} == {first: large, second: b"{}"}
 
     def test_store_arguments(self, ledger: Ledger) -> None:

@@ -108,18 +108,6 @@ class Queries(LedgerFixtures):
         assert trace(ids[0], "t") is not None
         assert trace(ids[1], "t") is None
 
-    def test_deliveries_of_an_event_oldest_first(self, ledger: Ledger) -> None:
-        event_id = uuid7()
-        ids = sorted_ids(3)
-        for number, one in enumerate(reversed(ids), start=1):
-            row = waiting(subscription_id=number)
-            insert(ledger, evolve(row, id=one, event_id=event_id))
-        insert(ledger, waiting())
-
-        found = ledger.read(lambda queries: queries.deliveries_of_event(event_id))
-
-        assert [one.id for one in found] == ids
-
     # -- lists ------------------------------------------------------------------------------
 
     def test_events_newest_first_in_pages(self, ledger: Ledger) -> None:

@@ -135,9 +135,9 @@ class UpkeepRows(LedgerFixtures):
     ) -> None:
         number = subscribe(ledger)
         event_id = _over(ledger, number, DeliveryState.DELIVERED)
-        (delivery,) = ledger.read(lambda queries: queries.deliveries_of_event(event_id))
+        (trace,) = ledger.read(lambda queries: queries.traces_of_event(event_id, limit=9))
         clock.advance(31 * DAY)
-        late = make_attempt(delivery_id=delivery.id, claim_no=2, started_at=now(ledger))
+        late = make_attempt(delivery_id=trace.delivery.id, claim_no=2, started_at=now(ledger))
         ledger.run(lambda tx: tx.record_attempts([late]))
 
         assert _clean(ledger, days=30) == (0, 0)
@@ -176,7 +176,7 @@ class UpkeepRows(LedgerFixtures):
             replaying, cleaning = pool.submit(ledger.run, replay), pool.submit(other)
             replaying.result(2 * PATIENCE)
             assert cleaning.result(PATIENCE) == (0, 0)
-        assert len(ledger.read(lambda queries: queries.deliveries_of_event(event_id))) == 2
+        assert len(ledger.read(lambda queries: queries.traces_of_event(event_id, limit=9))) == 2
 
 
 def _over(ledger: Ledger, subscription_id: int, state: DeliveryState) -> UUID:

@@ -64,7 +64,7 @@ async def send_test(
     made = await backend.run(
         send_test_event,
         backend.ledger,
-        row_id(subscription_id, "subscription"),
+        row_id(subscription_id),
         dict(data.data),
         rules=backend.runtime.publish_rules,
         by=actor,

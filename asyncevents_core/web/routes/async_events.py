@@ -17,11 +17,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionSummary,
 )
 from asyncevents_core.engine.subscriptions import change as change_subscription
-from asyncevents_core.engine.subscriptions import set_status, subscribe
-from asyncevents_core.errors import NotFound, PluginError
-from asyncevents_core.ports.sink import NoOptions
-from asyncevents_core.runtime import Runtime
-from asyncevents_core.structuring import masked
+from asyncevents_core.engine.subscriptions import set_status, subscribe, visible
 from asyncevents_core.web import searching
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.backend import Backend
@@ -184,7 +180,7 @@ async def change(
 ) -> AsyncEventDetails:
     """Change what is sent and leave the rest; null clears what can be empty."""
     changed = await _change(backend, subscription_id, data, actor, clear=True)
-    return details(changed, _shown_options(backend.runtime, changed))
+    return details(changed, backend.runtime.shown_options(changed))
 
 
 @delete(
@@ -196,7 +192,7 @@ async def change(
 )
 async def remove(subscription_id: RowId, backend: GivenBackend, actor: GivenActor) -> None:
     """Delete a subscription: open deliveries are cancelled, the log stays."""
-    row_id(subscription_id, "subscription")
+    row_id(subscription_id)
     await backend.run(
         set_status,
         backend.ledger,
@@ -219,26 +215,23 @@ async def read_details(
 ) -> AsyncEventDetails:
     """Read a subscription with its retries, its rate limit and its options."""
     found = await _read(backend, subscription_id, actor)
-    return details(found, _shown_options(backend.runtime, found))
+    return details(found, backend.runtime.shown_options(found))
 
 
 HANDLERS: Final = [create, list_, read, merge, change, remove, read_details]
 
 
 async def _read(backend: Backend, subscription_id: int, actor: Actor) -> Subscription:
-    row_id(subscription_id, "subscription")
+    row_id(subscription_id)
     found = await backend.read(lambda queries: queries.subscription(subscription_id))
-    gone = found is None or found.status is SubscriptionStatus.DELETED
-    if found is None or gone or not actor.sees(found.tenant):
-        raise NotFound(f"no subscription {subscription_id}")
-    return found
+    return visible(found, subscription_id, actor)
 
 
 async def _change(
     backend: Backend, subscription_id: int, data: AsyncEventBody, actor: Actor, *, clear: bool
 ) -> Subscription:
     runtime = backend.runtime
-    number = row_id(subscription_id, "subscription")
+    number = row_id(subscription_id)
     return await backend.run(
         lambda: change_subscription(
             runtime.ledger,
@@ -249,11 +242,3 @@ async def _change(
             by=actor,
         )
     )
-
-
-def _shown_options(runtime: Runtime, one: Subscription) -> dict[str, Any]:
-    try:
-        known = runtime.plugins.sinks.get(one.sink).options_class
-    except PluginError:
-        known = NoOptions
-    return masked(known, one.options)

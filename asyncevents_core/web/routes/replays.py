@@ -54,9 +54,7 @@ async def replay(
     def work() -> UUID:
         if not backend.ledger.read(lambda queries: _may_see(queries, identifier, actor)):
             raise NotFound(f"no delivery {identifier}, and no event of that id that failed")
-        return replay_one(
-            backend.ledger, identifier, requested_by=actor.who, tenant=actor.tenant, once=once
-        )
+        return replay_one(backend.ledger, identifier, by=actor, once=once)
 
     return Accepted(uuid=await backend.run(work))
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Self
 
 from attrs import evolve, field, frozen
 
+from asyncevents_core.domain.limits import (
+    LARGEST_COUNT,
+    LONGEST_NAME,
+    count_mistake,
+    deaths_mistake,
+    jitter_mistake,
+    rate_mistake,
+    schedule_mistake,
+    secret_mistake,
+    sink_mistake,
+    target_mistake,
+    text_mistake,
+)
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     RetryPolicy,
@@ -15,16 +28,12 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.structuring import DOTS
-from asyncevents_core.web.bodies import check_text, read_object
+from asyncevents_core.web.bodies import read_object
 from asyncevents_core.web.problems import FieldError, invalid
-from asyncevents_core.web.schemas.stores import LARGEST_STORE, tenant_of
+from asyncevents_core.web.schemas.stores import tenant_of
 
 WRAPPER: Final = "asyncEvent"
 DEFAULT_SINK: Final = "http"
-LONGEST_TARGET: Final = 2048
-LONGEST_SECRET: Final = 4096
-_LARGEST: Final = 2**31 - 1
-_LONGEST_DELAY: Final = 36_500 * 86_400.0
 _READ_ONLY: Final = frozenset({"subscription_id", "subscribed_at"})
 # As PHP casts them.
 _FLAGS: Final[Mapping[object, bool]] = {0: False, 1: True, "0": False, "1": True}
@@ -225,30 +234,39 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
+def _event_name_mistake(value: object) -> str | None:
+    return text_mistake(value, LONGEST_NAME)
+
+
+def _store_mistake(value: object) -> str | None:
+    return count_mistake(value, 0, LARGEST_COUNT)
+
+
+_MISTAKES: Final[Mapping[str, Callable[[object], str | None]]] = {
+    "event_name": _event_name_mistake,
+    "recipient_url": target_mistake,
+    "verification_token": secret_mistake,
+    "metadata": sink_mistake,
+    "tenant": tenant_mistake,
+    "store_id": _store_mistake,
+    "maximum_deaths": deaths_mistake,
+    "schedule": schedule_mistake,
+    "jitter": jitter_mistake,
+    "rate_limit": rate_mistake,
+}
+
+
 def _check(sent: AsyncEventInput) -> None:
-    for name, longest in (
-        ("event_name", 255),
-        ("recipient_url", LONGEST_TARGET),
-        ("verification_token", LONGEST_SECRET),
-        ("metadata", 64),
-    ):
-        check_text(f"{WRAPPER}.{name}", getattr(sent, name), longest)
-    if mistake := tenant_mistake(sent.tenant):
-        raise invalid(FieldError(field=f"{WRAPPER}.tenant", reason=mistake))
-    _check_number("store_id", sent.store_id, 0, LARGEST_STORE)
-    _check_number("maximum_deaths", sent.maximum_deaths, 0, _LARGEST)
-    _check_number("jitter", sent.jitter, 0, 1)
-    _check_number("rate_limit", sent.rate_limit, 0, 1e9)
-    if sent.rate_limit == 0:
-        raise invalid(FieldError(field=f"{WRAPPER}.rate_limit", reason="it is above 0"))
-    if sent.schedule is not None and not 0 < len(sent.schedule) <= 100:
-        raise invalid(FieldError(field=f"{WRAPPER}.schedule", reason="it has 1 to 100 delays"))
-    for number, delay in enumerate(sent.schedule or ()):
-        _check_number(f"schedule[{number}]", delay, 0, _LONGEST_DELAY)
-
-
-def _check_number(name: str, value: float | None, lowest: float, highest: float) -> None:
-    # No number is NaN or infinite here: of these the comparisons are false.
-    if value is not None and not lowest <= value <= highest:
-        reason = f"it is a number from {lowest:g} to {highest:.0f}"
-        raise invalid(FieldError(field=f"{WRAPPER}.{name}", reason=reason))
+    """Raise a `Problem` that names all fields that are out of their limits."""
+    found = {
+        name: mistake(getattr(sent, name))
+        for name, mistake in _MISTAKES.items()
+        if getattr(sent, name) is not None
+    }
+    wrong = [
+        FieldError(field=f"{WRAPPER}.{name}", reason=f"it {text}")
+        for name, text in found.items()
+        if text is not None
+    ]
+    if wrong:
+        raise invalid(*wrong)

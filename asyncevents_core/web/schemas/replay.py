@@ -12,9 +12,10 @@ from attrs import frozen
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.job import ReplayJob
+from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_NAME
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.web.bodies import check_text, read_object
-from asyncevents_core.web.parameters import LARGEST_ID, instant
+from asyncevents_core.web.parameters import instant
 from asyncevents_core.web.problems import FieldError, invalid
 
 DEFAULT_RATE: Final = 100.0
@@ -68,8 +69,8 @@ class ReplayBody:
             raise invalid(
                 FieldError(field="replay.rate", reason=f"it is above 0, up to {HIGHEST_RATE:.0f}")
             )
-        check_text("replay.event_name", sent.event_name, 255)
-        check_text("replay.tenant", sent.tenant, 255)
+        check_text("replay.event_name", sent.event_name, LONGEST_NAME)
+        check_text("replay.tenant", sent.tenant, LONGEST_NAME)
         if sent.subscription_id is not None and not 0 < sent.subscription_id <= LARGEST_ID:
             raise invalid(FieldError(field="replay.subscription_id", reason="it is not an id"))
         wanted = DeadFilter(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from asyncevents_core.domain.envelope import to_datetime
-
-LARGEST_STORE: Final = 2**31 - 1
+from asyncevents_core.domain.limits import LARGEST_COUNT
 
 
 def tenant_of(store_id: int) -> str | None:
@@ -19,7 +16,7 @@ def store_id_of(tenant: str | None) -> int | None:
     if tenant is None:
         return 0
     number = int(tenant) if tenant.isascii() and tenant.isdigit() and len(tenant) < 11 else -1
-    return number if 0 < number <= LARGEST_STORE and str(number) == tenant else None
+    return number if 0 < number <= LARGEST_COUNT and str(number) == tenant else None
 
 
 def magento_time(instant: int) -> str:

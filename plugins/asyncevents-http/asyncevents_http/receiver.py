@@ -42,8 +42,8 @@ class Arrival:
 class Behaviour:
     """How to answer: `fail_first` requests of each delivery with 503, then `status`.
 
-    `delay` seconds pass before each answer. `fails` decides by arrival number instead, for
-    demos.
+    `delay` seconds pass before each answer. `fails`, where it is given, is asked for further
+    requests with the delivery's id and the attempt's number: those too get 503.
     """
 
     status: int = 200

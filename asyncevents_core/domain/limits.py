@@ -1,0 +1,103 @@
+"""What values may be at most: the same for Python, the REST API and the command line.
+
+Most are what the ledger's columns hold. A ``…_mistake`` returns what is wrong with a value, as
+the end of a sentence that begins with the name of its field; None if nothing is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from asyncevents_core.structuring import shown
+
+LARGEST_COUNT: Final = 2**31 - 1
+"""Of an INTEGER column."""
+LARGEST_ID: Final = 2**63 - 1
+"""Of a BIGINT column."""
+LONGEST_NAME: Final = 255
+"""Characters of an event's name, an `event_id`, a tenant, and of who did something."""
+LONGEST_TOKEN_NAME: Final = 200
+"""With its id behind it, a token's name is who did something."""
+LONGEST_SINK: Final = 64
+LONGEST_TARGET: Final = 2048
+LONGEST_SECRET: Final = 4096
+LONGEST_DAYS: Final = 36_500
+"""A hundred years: of a lifetime, and of one delay."""
+LONGEST_DELAY: Final = LONGEST_DAYS * 86_400.0
+MOST_DELAYS: Final = 100
+HIGHEST_RATE: Final = 1_000_000_000.0
+"""Deliveries a second."""
+
+
+def text_mistake(value: object, longest: int) -> str | None:
+    """Check a text: of 1 to `longest` characters, all of which can be printed.
+
+    What is returned does not show the text: it may be secret.
+    """
+    if not isinstance(value, str):
+        return f"must be a text, not {type(value).__name__}"
+    if not 0 < len(value) <= longest:
+        return f"must have 1 to {longest} characters, not {len(value)}"
+    if not value.isprintable():
+        wrong = next(one for one in value if not one.isprintable())
+        return f"must have characters that can be printed only, not {wrong!a}"
+    return None
+
+
+def sink_mistake(value: object) -> str | None:
+    """Check the name of a sink."""
+    return text_mistake(value, LONGEST_SINK)
+
+
+def target_mistake(value: object) -> str | None:
+    """Check a target, as far as every sink asks for it."""
+    return text_mistake(value, LONGEST_TARGET)
+
+
+def secret_mistake(value: object) -> str | None:
+    """Check a secret, but for what stands in it."""
+    return text_mistake(value, LONGEST_SECRET)
+
+
+def deaths_mistake(value: object) -> str | None:
+    """Check a number of retries."""
+    return count_mistake(value, 0, LARGEST_COUNT)
+
+
+def schedule_mistake(value: object) -> str | None:
+    """Check the delays of a schedule, in seconds."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return f"must be a tuple of delays, not {shown(value)}"
+    if not 0 < len(value) <= MOST_DELAYS:
+        return f"must have 1 to {MOST_DELAYS} delays, not {len(value)}"
+    wrong = [one for one in value if not _within(one, 0, LONGEST_DELAY)]
+    if wrong:
+        return f"must have delays from 0 to {LONGEST_DELAY:.0f} seconds, not {shown(wrong[0])}"
+    return None
+
+
+def jitter_mistake(value: object) -> str | None:
+    """Check a fraction of the delay."""
+    return None if _within(value, 0, 1) else f"must be a number from 0 to 1, not {shown(value)}"
+
+
+def rate_mistake(value: object) -> str | None:
+    """Check a rate, in deliveries a second."""
+    if _within(value, 0, HIGHEST_RATE) and value != 0:
+        return None
+    return f"must be a number above 0, up to {HIGHEST_RATE:.0f}, not {shown(value)}"
+
+
+def count_mistake(value: object, lowest: int, highest: int) -> str | None:
+    """Check a whole number."""
+    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+        return None
+    return f"must be a whole number from {lowest} to {highest}, not {shown(value)}"
+
+
+def _within(value: object, lowest: float, highest: float) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return not math.isnan(value) and lowest <= value <= highest
