@@ -26,8 +26,8 @@ class Cipher:
         if self._fernet is None:
             raise SecretKeysError(
                 "SECRET_KEYS is empty: secrets and options are kept encrypted only. "
-                "`asyncevents init` makes a key, or: python -c 'from cryptography.fernet import Fernet; "
-                "print(Fernet.generate_key().decode())'"
+                "`asyncevents init` makes a key, or: python -c 'from cryptography.fernet import "
+                "Fernet; print(Fernet.generate_key().decode())'"
             )
         return self._fernet.encrypt(text.encode()).decode()
 

@@ -369,6 +369,13 @@ class Ledger(ABC):
         """
 
     @abstractmethod
+    def describe(self) -> str:
+        """Return where the ledger is, and the schema that it needs: for people. No I/O.
+
+        A password is not shown.
+        """
+
+    @abstractmethod
     def upgrade(self) -> str:
         """Bring the schema to this version; return the revision. Safe to repeat."""
 
