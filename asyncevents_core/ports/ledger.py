@@ -27,6 +27,7 @@ from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.access import AccessOperations
 from asyncevents_core.ports.index_queue import IndexQueue
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.secrets import SecretOperations
 from asyncevents_core.ports.upkeep import UpkeepOperations
 
 T = TypeVar("T")
@@ -67,7 +68,9 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperations):
+class LedgerTransaction(
+    EventWriter, AccessOperations, IndexQueue, UpkeepOperations, SecretOperations
+):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------

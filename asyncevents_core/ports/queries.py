@@ -18,9 +18,10 @@ from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexQueries
+from asyncevents_core.ports.secrets import SecretQueries
 
 
-class LedgerQueries(IndexQueries):
+class LedgerQueries(IndexQueries, SecretQueries):
     """Reads for people. Each list is ordered newest first unless it says otherwise."""
 
     @abstractmethod
