@@ -64,6 +64,13 @@ class LedgerQueries(IndexQueries, SecretQueries):
         """Return the attempts that a filter means, by position; page on with the last one's."""
 
     @abstractmethod
+    def log_ids(self, *, after: int, limit: int) -> Sequence[int]:
+        """Return the log_ids above `after` that can be seen now, lowest first.
+
+        Where transactions run at the same time, a lower one may be seen later.
+        """
+
+    @abstractmethod
     def log_position(self, log_id: int) -> LogPosition | None:
         """Return where an attempt stands in the log."""
 

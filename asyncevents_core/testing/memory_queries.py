@@ -105,6 +105,9 @@ class MemoryQueries(AccessQueries, LedgerQueries):
         found = [one for one in self._log_rows(wanted) if before is None or one.position < before]
         return sorted(found, key=attrgetter("position"), reverse=True)[:limit]
 
+    def log_ids(self, *, after: int, limit: int) -> Sequence[int]:
+        return sorted(row.log_id for row in self._tables.attempts if row.log_id > after)[:limit]
+
     def log_position(self, log_id: int) -> LogPosition | None:
         rows = self._log_rows(LogFilter())
         return next((one.position for one in rows if one.log_id == log_id), None)

@@ -125,6 +125,10 @@ class SqlQueries(AccessQueries, LedgerQueries):
         statement = statement.order_by(attempt.c.started_at.desc(), attempt.c.id.desc())
         return [_to_log_row(row) for row in self._connection.execute(statement.limit(limit))]
 
+    def log_ids(self, *, after: int, limit: int) -> Sequence[int]:
+        statement = select(attempt.c.id).where(attempt.c.id > after).order_by(attempt.c.id)
+        return list(self._connection.execute(statement.limit(limit)).scalars())
+
     def log_position(self, log_id: int) -> LogPosition | None:
         statement = select(attempt.c.started_at).where(attempt.c.id == log_id)
         started_at = self._connection.execute(statement).scalar_one_or_none()
