@@ -13,8 +13,8 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.secrets import KeptSecret, KeyAge
 
-_AT_ONCE: Final = 200
-"""Subscriptions in one transaction."""
+_AT_ONCE: Final = 50
+"""Subscriptions in one transaction: on SQLite nobody else writes meanwhile."""
 _PAGE: Final = 1000
 _PASSES: Final = 3
 """So often what is still behind is tried: others may change subscriptions meanwhile."""
