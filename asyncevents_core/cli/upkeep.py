@@ -131,8 +131,9 @@ def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
     if indexer is None:
         yield "search index", "off"
         return
+    behind = f"{counted(found.index_waiting, 'attempt')} not in it yet"
     refused = f", {found.index_set_aside:,} refused" if found.index_set_aside else ""
-    yield "search index", f"{counted(found.index_waiting, 'attempt')} not in it yet{refused}"
+    yield "search index", (behind if found.index_waiting else "up to date") + refused
 
 
 def _oldest(found: Status) -> str:

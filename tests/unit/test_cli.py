@@ -346,9 +346,27 @@ def test_status_counts(ready):
     assert found["oldest_due_at"]
     output = ready("status").output
     assert "events open  1" in output
+    assert re.search(r"oldest due  (in )?\d+ s( ago)?, \d{4}-", output)
     assert "workers  none alive" in output
+    assert "search index  up to date" in output
     assert "nobody takes the open events: asyncevents worker" in output
     assert "dead-letters" not in output
+
+
+def test_status_when_nothing_is_to_be_done(ready):
+    output = ready("status").output
+    assert "oldest due  nothing waits" in output
+    assert "asyncevents worker" not in output
+
+
+def test_check_speaks_in_words(ready, settings):
+    settings(EVENTS='{"a": {"service": "json:dumps"}, "b": {"service": "json:loads"}}')
+    found = {one["what"]: one["detail"] for one in ready.rows("check")}
+    # Distributions that are installed may define some, too.
+    assert re.fullmatch(r"\d+ events defined", found["settings"])
+    assert re.fullmatch(r"\d+ found", found["services"])
+    assert found["ledger"] == "sqlite:///asyncevents.db, schema 0004"
+    assert found["retry manager"] == "ledger"
 
 
 def test_cleanup_asks_first_and_counts(ready):
