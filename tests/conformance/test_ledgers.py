@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import SqlLedger
+from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.secrets import KeyAge
@@ -171,9 +171,21 @@ class SqlLedgerConformance(LedgerConformance):
         assert ages(keyed(NEW, OLD)) == {number: KeyAge.MISSING}
         assert keyed(NEW, OLD).run(lambda tx: tx.renew_secrets([number])) == set()
 
+    def test_it_is_described_without_a_password(self, ledger: Ledger, url: str) -> None:
+        address = sa.make_url(url)
+        found = ledger.describe()
+        assert found.startswith(f"{address.get_backend_name()}")
+        assert str(address.database) in found
+        assert found.endswith(f", schema {migrating.REVISION}")
+        assert f":{address.password}@" not in found
+
+
+class ServerLedgerConformance(SqlLedgerConformance):
+    """A database in which two transactions write at the same time."""
+
+    concurrent = True
+
     def test_a_change_that_is_made_meanwhile_wins(self, keyed: Callable[..., SqlLedger]) -> None:
-        if not self.concurrent:
-            return  # nobody else can write between the two statements
         before = keyed(OLD)
         number = subscribe(before, make_subscription(secret="s3cret"))
 
@@ -199,17 +211,13 @@ class TestSqliteLedger(SqlLedgerConformance):
         return f"sqlite:///{tmp_path}/ledger.db"
 
 
-class TestPostgreSqlLedger(SqlLedgerConformance):
-    concurrent = True
-
+class TestPostgreSqlLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("PostgreSql"))
 
 
-class TestMariaDbLedger(SqlLedgerConformance):
-    concurrent = True
-
+class TestMariaDbLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("MariaDb"))
