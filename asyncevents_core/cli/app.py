@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "dead-letters": "replaying:dead_letters",
     "cleanup": "upkeep:cleanup",
     "reindex": "reindexing:reindex",
+    "secrets": "secrets:secrets",
     "token": "token:token",
     "serve": "serve:serve",
     "completion": "setup:completion",

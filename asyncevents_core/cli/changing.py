@@ -9,10 +9,10 @@ from attrs import evolve
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.local import local_actor
-from asyncevents_core.cli.parameters import Number, delays, row_id
+from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import console, tell_secret
+from asyncevents_core.cli.subscription_options import subscription_options
 from asyncevents_core.cli.trying import read_options
-from asyncevents_core.domain.limits import LARGEST_COUNT
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import NewSubscription
 
@@ -23,17 +23,11 @@ _UNSET: Final = ("tenant", "max-deaths", "schedule", "rate-limit", "options")
 @click.argument("subscription_id", metavar="ID", type=row_id)
 @click.option("--event", "event_name", metavar="EVENT", help="Deliver this event instead.")
 @click.option("--target", help="Deliver there instead.")
-@click.option("--sink", help="How to deliver.")
-@click.option("--secret", help="Another verification token.")
-@click.option("--new-secret", is_flag=True, help="Make another one, and print it once.")
-@click.option("--tenant", help="Only events of this tenant, and those without one.")
-@click.option("--max-deaths", type=click.IntRange(0, LARGEST_COUNT), help="Retries.")
-@click.option("--schedule", type=delays, metavar="S,S,…", help="Seconds before each retry.")
-@click.option("--jitter", type=Number(0, 1), help="Fraction of the delay.")
-@click.option("--rate-limit", type=Number(min=0, min_open=True), help="Deliveries a second.")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
+@click.option("--sink", help="Deliver by this sink instead.")
+@click.option("--new-secret", is_flag=True, help="Make another secret, and print it once.")
+@subscription_options
 @click.option(
-    "--unset", multiple=True, type=click.Choice(_UNSET), help="As if it had not been given."
+    "--unset", multiple=True, type=click.Choice(_UNSET), help="Reset to the default; repeatable."
 )
 @pass_cli
 def change(
@@ -54,7 +48,8 @@ def change(
 ) -> None:
     """Change a subscription; what is not named stays.
 
-    What is open goes to the new target from the next attempt on.
+    ID is its number in `asyncevents subscriptions list`. What is open goes to the new target from
+    the next attempt on.
 
     \b
     Examples:

@@ -42,9 +42,15 @@ class Finding:
 
 
 @click.command()
-@click.option("--sink", help="Try this sink instead: send one test event to --target.")
+@click.option("--sink", help="Try this sink: send one test event to --target.")
 @click.option("--target", help="Where to; it need not be subscribed.")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the sink; repeatable.",
+)
 @click.option("--secret", help="Verification token, for sinks that sign.")
 @EVENT_OPTION
 @JSON_OPTION
@@ -110,29 +116,25 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     except AsyncEventsError as error:
         yield Finding(what="settings", state="error", detail=str(error))
         return
-    yield Finding(what="settings", state="ok", detail=f"{defined} events defined")
+    yield Finding(what="settings", state="ok", detail=f"{counted(defined, 'event')} defined")
     for problem in runtime.plugins.problems:
         yield Finding(what="plugin", state="error", detail=str(problem))
     yield from _ledger(runtime)
     yield from _broker(runtime)
-    yield _tried(
-        "retry manager", lambda: _named(runtime.settings.retry_manager, runtime.retry_manager)
-    )
+    name = runtime.settings.retry_manager
+    yield _opened("retry manager", name, lambda: runtime.retry_manager)
     yield from _search(runtime)
     yield from _services(runtime)
     yield from _sinks(runtime)
     yield from _configuration(runtime)
 
 
-def _named(name: str, _: object) -> str:
-    return name
-
-
-def _tried(what: str, attempt: Callable[[], str]) -> Finding:
+def _opened(what: str, name: str, open_it: Callable[[], object]) -> Finding:
     try:
-        return Finding(what=what, state="ok", detail=attempt())
+        open_it()
     except AsyncEventsError as error:
         return Finding(what=what, state="error", detail=str(error))
+    return Finding(what=what, state="ok", detail=name)
 
 
 def _search(runtime: Runtime) -> Iterator[Finding]:
@@ -176,7 +178,7 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     except AsyncEventsError as error:
         yield Finding(what="ledger", state="error", detail=str(error))
         return
-    yield Finding(what="ledger", state="ok", detail=repr(runtime.ledger))
+    yield Finding(what="ledger", state="ok", detail=runtime.ledger.describe())
     for warning in warnings:
         yield Finding(what="durability", state="warning", detail=warning)
     for role in Role:
@@ -213,8 +215,8 @@ def _broker(runtime: Runtime) -> Iterator[Finding]:
         return
     if aside:
         detail = (
-            f"{aside} messages that are no hand-offs lie in the queue event.quarantine; the header "
-            "asyncevents-reason of each says why"
+            f"{counted(aside, 'message')} in the queue event.quarantine: not hand-offs; the header "
+            "asyncevents-reason says why"
         )
         yield Finding(what="quarantine", state="warning", detail=detail)
 
@@ -225,13 +227,16 @@ def _services(runtime: Runtime) -> Iterator[Finding]:
     except AsyncEventsError as error:
         yield Finding(what="service resolver", state="error", detail=str(error))
         return
-    for definition in runtime.catalog:
-        if definition.service is None:
-            continue
+    named = [one for one in runtime.catalog if one.service is not None]
+    found = 0
+    for definition in named:
         try:
             resolver.resolve(definition)
+            found += 1
         except AsyncEventsError as error:
             yield Finding(what=f"service of {definition.name}", state="error", detail=str(error))
+    if found:
+        yield Finding(what="services", state="ok", detail=f"{found:,} found")
 
 
 def _sinks(runtime: Runtime) -> Iterator[Finding]:

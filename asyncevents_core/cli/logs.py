@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.following import follow_log
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.cli.reading import SHOWN, attempt_fields, short
 from asyncevents_core.cli.render import (
@@ -59,6 +60,9 @@ INCOMPLETE: Final = (
     metavar="FILE",
     help="Write them into a file; - is stdout.",
 )
+@click.option(
+    "--follow", "-f", is_flag=True, help="Print new attempts as they are written, until Ctrl-C."
+)
 @JSON_OPTION
 @pass_cli
 def logs(
@@ -72,17 +76,20 @@ def logs(
     limit: int | None,
     before: int | None,
     csv_path: Path | None,
+    follow: bool,
     as_json: bool,
 ) -> None:
     """List attempts, newest first, or search them.
 
     Options narrow the list without an index. A QUERY in Lucene's syntax looks into the payload,
     too (data.data.x), and needs the index that workers keep (extra `search`). --csv and --json
-    stream all there is. `asyncevents trace UUID` shows one delivery in full.
+    stream all there is. With --follow what is written from now on is printed, one attempt a line,
+    within about a second. `asyncevents trace UUID` shows one delivery in full.
 
     \b
     Examples:
       asyncevents logs --failed --since 2026-11-24
+      asyncevents logs --failed --follow
       asyncevents logs 'customer.* AND success: false'
       asyncevents logs 'data.data.increment_id: CK*' --csv found.csv
     """
@@ -95,6 +102,14 @@ def logs(
         since=since,
         until=until,
     )
+    if follow:
+        if any(one is not None for one in (query, csv_path, since, until, limit, before)):
+            raise click.UsageError(
+                "--follow prints what comes: leave out QUERY, --csv, --since, --until, --limit and "
+                "--before; --event, --subscription, --delivered, --failed and --json go with it"
+            )
+        follow_log(context.ledger, wanted, _print_json if as_json else _print_line)
+        return
     streams = as_json or csv_path is not None
     if query is None:
         most = limit if streams else limit or SHOWN
@@ -148,6 +163,25 @@ def _show(rows: Iterable[LogRow]) -> None:
             for one in rows
         ],
     )
+
+
+def _print_json(one: LogRow) -> None:
+    json_lines([_plain(one)])
+
+
+def _print_line(one: LogRow) -> None:
+    attempt = one.attempt
+    cells = (
+        one.log_id,
+        local(attempt.started_at),
+        attempt.delivery_id,
+        one.event_name,
+        one.subscription_id,
+        attempt.outcome,
+        short(attempt.detail),
+        seconds(attempt.duration),
+    )
+    click.echo("  ".join(map(str, cells)))
 
 
 def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None) -> None:

@@ -32,8 +32,9 @@ def new_plugin(
 ) -> None:
     """Begin a plugin: a distribution with tests that pass.
 
-    NAME is what it will be called in settings and subscriptions, such as `telegraph`: the folder
-    and the distribution are then asyncevents-telegraph, the package asyncevents_telegraph.
+    KIND is one of those below. NAME is what it will be called in settings and subscriptions, such
+    as `telegraph`: the folder and the distribution are then asyncevents-telegraph, the package
+    asyncevents_telegraph.
 
     \b
     Kinds:

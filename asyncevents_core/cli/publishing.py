@@ -39,7 +39,8 @@ def publish(
 ) -> None:
     """Publish one event, or every line of a file.
 
-    Prints the id of the one event. Bad lines of a file are reported by number, the good ones are
+    NAME is one that `asyncevents events` lists, JSON what is published under it; the id of the
+    event is printed. Bad lines of a file are reported by number, the good ones are
     published; the exit code is 1 then. A line may have "tenant" and "event_id" too.
 
     \b

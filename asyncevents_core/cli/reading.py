@@ -31,7 +31,11 @@ SHOWN: Final = 50
 """How many rows are listed unless one says otherwise."""
 
 LIMIT_OPTION = click.option(
-    "--limit", default=SHOWN, show_default=True, type=click.IntRange(1, 10_000)
+    "--limit",
+    default=SHOWN,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Show so many at most.",
 )
 
 

@@ -12,6 +12,7 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.local import local_actor
 from asyncevents_core.cli.logs import behind
 from asyncevents_core.cli.parameters import instant, row_id
+from asyncevents_core.cli.reading import LIMIT_OPTION
 from asyncevents_core.cli.render import (
     JSON_OPTION,
     counted,
@@ -35,13 +36,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _FILTER: Final = (
     click.option("--event", "event_name", metavar="NAME", help="Those of events of this name."),
     click.option("--subscription", type=row_id, metavar="ID", help="Those of one subscription."),
-    click.option("--reason", type=click.Choice([one.value for one in DeadReason])),
+    click.option(
+        "--reason",
+        type=click.Choice([one.value for one in DeadReason]),
+        help="Those given up for this reason.",
+    ),
     click.option(
         "--since", type=instant, metavar="TIME", help="Those made since then, in local time."
     ),
     click.option(
         "--until", type=instant, metavar="TIME", help="Those made before then, in local time."
     ),
+    click.option("--replayed", is_flag=True, help="Also those that were replayed already."),
 )
 
 
@@ -76,7 +82,6 @@ def _filter(
 @click.option("--query", metavar="QUERY", help="All deliveries that a search finds, each once.")
 @click.option("--dead", is_flag=True, help="All dead letters that the options below mean.")
 @_filter_options
-@click.option("--again", is_flag=True, help="Also those that were replayed already.")
 @click.option("--by", metavar="WHO", help="Who asks for it; by default you.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
@@ -90,7 +95,7 @@ def replay(
     reason: str | None,
     since: int | None,
     until: int | None,
-    again: bool,
+    replayed: bool,
     by: str | None,
     yes: bool,
 ) -> None:
@@ -115,7 +120,7 @@ def replay(
         reason=reason,
         since=since,
         until=until,
-        replayed=again,
+        replayed=replayed,
     )
     actor = local_actor(context.settings, name=by)
     if dead + (identifier is not None) + (query is not None) != 1:
@@ -173,7 +178,7 @@ def _replay_found(context: CliContext, query: str, *, by: Actor, ask: bool) -> N
 
 
 def _half_done() -> str:
-    return "what was replayed stays so; the same command goes on with the rest, without --again"
+    return "what was replayed stays so; the same command goes on with the rest, without --replayed"
 
 
 def _half_way() -> str:
@@ -187,8 +192,7 @@ def _tell(done: Replayed, passed_over: str) -> None:
 
 @click.command("dead-letters")
 @_filter_options
-@click.option("--pending", is_flag=True, help="Only those that were not replayed yet.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@LIMIT_OPTION
 @click.option("--before", type=click.UUID, metavar="UUID", help="Page on: the last uuid shown.")
 @JSON_OPTION
 @pass_cli
@@ -199,16 +203,16 @@ def dead_letters(
     reason: str | None,
     since: int | None,
     until: int | None,
-    pending: bool,
+    replayed: bool,
     limit: int,
     before: UUID | None,
     as_json: bool,
 ) -> None:
     """List what could not be delivered, newest first.
 
-    Events whose service failed are among it. With --pending, what `asyncevents replay --dead` would
-    replay. Events whose service failed have no subscription and no reason of the list: those
-    options leave them out.
+    It is what `asyncevents replay --dead` with the same options would send again: without
+    --replayed what was replayed already is left out. Events whose service failed are among it; they
+    have no subscription and no reason of the list, so those options leave them out.
     """
     wanted = _filter(
         event_name=event_name,
@@ -216,7 +220,7 @@ def dead_letters(
         reason=reason,
         since=since,
         until=until,
-        replayed=not pending,
+        replayed=replayed,
     )
     found = context.ledger.read(
         lambda queries: queries.dead_letters(wanted, limit=limit, before=before)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.log_options import log_options
 from asyncevents_core.cli.parameters import network
 from asyncevents_core.errors import MissingExtra
 from asyncevents_core.logs import Format, configure_logging
@@ -15,19 +16,22 @@ from asyncevents_core.logs import Format, configure_logging
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0: a free one, which the log names.",
+)
 @click.option(
     "--trusted-proxy",
     "proxies",
     multiple=True,
     type=network,
     metavar="ADDRESS",
-    help="Address, or network, of reverse proxies whose X-Forwarded-… headers count; repeat it.",
+    help="Address, or network, of reverse proxies whose X-Forwarded-… headers count; repeatable.",
 )
-@click.option("--log-format", default="text", type=click.Choice(["text", "json"]))
-@click.option(
-    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
-)
+@log_options
 @pass_cli
 def serve(
     context: CliContext,

@@ -76,6 +76,8 @@ _NO_ALLOW = """\
 def init(name: str, dev: bool, force: bool) -> None:
     """Write a settings module with a fresh secret key.
 
+    NAME is the module's, by default asyncevents_settings; its file is made in this folder.
+
     \b
     Example:
       asyncevents init --dev
@@ -116,6 +118,8 @@ def upgrade(context: CliContext) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of a shell.
+
+    SHELL is bash, zsh or fish.
 
     \b
     Example:

@@ -9,7 +9,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.changing import change
 from asyncevents_core.cli.local import local_actor
-from asyncevents_core.cli.parameters import Number, delays, row_id
+from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.cli.render import (
     JSON_OPTION,
     console,
@@ -19,8 +19,8 @@ from asyncevents_core.cli.render import (
     table,
     tell_secret,
 )
+from asyncevents_core.cli.subscription_options import subscription_options
 from asyncevents_core.cli.trying import EVENT_OPTION, read_options, run_trial, trial_rules
-from asyncevents_core.domain.limits import LARGEST_COUNT
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,
@@ -35,24 +35,13 @@ from asyncevents_core.engine.trial import try_subscription
 @click.command()
 @click.argument("event_name", metavar="EVENT")
 @click.argument("target")
-@click.option("--sink", default="http", show_default=True, help="How to deliver.")
-@click.option("--secret", help="Verification token; made if the sink signs and none is given.")
-@click.option("--tenant", help="Only events of this tenant, and those without one.")
 @click.option(
-    "--max-deaths",
-    type=click.IntRange(0, LARGEST_COUNT),
-    help="Retries after the first attempt.",
+    "--sink",
+    default="http",
+    show_default=True,
+    help="How to deliver (`asyncevents plugins` lists sinks).",
 )
-@click.option(
-    "--schedule", type=delays, metavar="S,S,…", help="Seconds before each retry, e.g. 1,30,300."
-)
-@click.option("--jitter", default=0.0, type=Number(0, 1), help="Fraction of the delay.")
-@click.option(
-    "--rate-limit",
-    type=Number(min=0, min_open=True),
-    help="Deliveries a second, per worker process.",
-)
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="For the sink.")
+@subscription_options
 @click.option("--disabled", is_flag=True, help="Do not deliver yet.")
 @JSON_OPTION
 @pass_cli
@@ -65,7 +54,7 @@ def subscribe(
     tenant: str | None,
     max_deaths: int | None,
     schedule: tuple[float, ...] | None,
-    jitter: float,
+    jitter: float | None,
     rate_limit: float | None,
     options: tuple[str, ...],
     disabled: bool,
@@ -73,6 +62,7 @@ def subscribe(
 ) -> None:
     """Deliver EVENT to TARGET from now on.
 
+    EVENT is a name that `asyncevents events` lists. TARGET is what the sink takes: a URL for http.
     The receiver's form of the secret is printed once, here.
 
     \b
@@ -86,7 +76,7 @@ def subscribe(
             target=target,
             secret=secret,
             tenant=tenant,
-            retry=RetryPolicy(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter),
+            retry=RetryPolicy(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter or 0.0),
             rate_limit=rate_limit,
             options=read_options(context.runtime, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
@@ -128,7 +118,10 @@ def list_(context: CliContext, as_json: bool) -> None:
 @JSON_OPTION
 @pass_cli
 def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
-    """Show one subscription, without its secret."""
+    """Show one subscription, without its secret.
+
+    ID is its number in `asyncevents subscriptions list`.
+    """
     found = context.ledger.read(lambda queries: queries.subscription(subscription_id))
     if found is None:
         raise no_subscription(subscription_id)
@@ -149,9 +142,9 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
 def test(context: CliContext, subscription_id: int, event_name: str, as_json: bool) -> None:
     """Send a test event now, and print what it came to.
 
-    One real attempt with its target, options and secret, from this process; a subscription that
-    is disabled gets it too. It is not recorded and not retried. Exits with 1 unless it was
-    delivered.
+    ID is the subscription's number in `asyncevents subscriptions list`. It gets one real attempt
+    with its target, options and secret, from this process, even if it is disabled. That is not
+    recorded and not retried. Exits with 1 unless it was delivered.
     """
     rules = trial_rules(context.runtime)
     trial = try_subscription(
@@ -168,7 +161,10 @@ def test(context: CliContext, subscription_id: int, event_name: str, as_json: bo
 @click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def enable(context: CliContext, subscription_id: int) -> None:
-    """Deliver again, what was held in batches."""
+    """Resume delivery; held deliveries are released in batches.
+
+    ID is the subscription's number in `asyncevents subscriptions list`.
+    """
     _set_status(context, subscription_id, SubscriptionStatus.ENABLED)
     click.echo(f"subscription {subscription_id} is enabled")
 
@@ -177,7 +173,10 @@ def enable(context: CliContext, subscription_id: int) -> None:
 @click.argument("subscription_id", metavar="ID", type=row_id)
 @pass_cli
 def disable(context: CliContext, subscription_id: int) -> None:
-    """Hold open deliveries and make no new ones."""
+    """Hold open deliveries and make no new ones.
+
+    ID is the subscription's number in `asyncevents subscriptions list`.
+    """
     _set_status(context, subscription_id, SubscriptionStatus.DISABLED)
     click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
 
@@ -189,7 +188,7 @@ def disable(context: CliContext, subscription_id: int) -> None:
 def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
     """Delete a subscription for good; its log stays.
 
-    Its open deliveries are cancelled.
+    ID is its number in `asyncevents subscriptions list`. Its open deliveries are cancelled.
     """
     if not yes:
         click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)

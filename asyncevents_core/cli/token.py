@@ -23,7 +23,11 @@ def token() -> None:
 @token.command()
 @click.argument("name")
 @click.option(
-    "--resource", "resources", multiple=True, required=True, help="What it may do; repeat it."
+    "--resource",
+    "resources",
+    multiple=True,
+    required=True,
+    help="Permission, e.g. manage or logs.list; repeatable.",
 )
 @click.option("--tenant", help="It sees and makes what belongs to this tenant only.")
 @click.option("--days", type=Number(0, DAYS, min_open=True), help="It expires after so many days.")
@@ -39,9 +43,9 @@ def create(
 ) -> None:
     """Make a token and print it, once.
 
-    The ledger keeps a hash of it only. Resources are view, get, create, save, logs (or logs.list,
-    logs.trace, logs.replay), manage (all of these, and the configuration), those of the event
-    definitions, and all.
+    NAME is what the audit log calls whoever uses it. The ledger keeps a hash of the token only.
+    Resources are view, get, create, save, logs (or logs.list, logs.trace, logs.replay), manage (all
+    of these, and the configuration), those of the event definitions, and all.
 
     \b
     Example:
@@ -99,7 +103,10 @@ def list_(context: CliContext, as_json: bool) -> None:
 @click.argument("token_id", metavar="ID", type=click.UUID)
 @pass_cli
 def revoke(context: CliContext, token_id: UUID) -> None:
-    """Revoke a token: it is refused from now on."""
+    """Revoke a token: it is refused from now on.
+
+    ID is what `asyncevents token list` shows.
+    """
     revoke_token(context.ledger, token_id, by=local_actor(context.settings))
     click.echo(f"token {token_id} is revoked")
 

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.log_options import log_options
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.logs import Format, configure_logging
 from asyncevents_core.worker.parts import WorkerOptions
@@ -26,14 +27,20 @@ _NICE: Final = 10
 
 @click.command()
 @click.option(
-    "--consumers", default="trigger,retry,index", show_default=True, help="What to consume."
+    "--consumers",
+    default="trigger,retry,index",
+    show_default=True,
+    help="What to consume, with commas between.",
 )
-@click.option("--processes", default=1, show_default=True, type=click.IntRange(min=1))
-@click.option("--drain", is_flag=True, help="Exit when nothing is due within ten seconds.")
-@click.option("--log-format", default="text", type=click.Choice(["text", "json"]))
 @click.option(
-    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"])
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Worker processes; one that dies is started again.",
 )
+@click.option("--drain", is_flag=True, help="Exit when nothing is due within ten seconds.")
+@log_options
 @pass_cli
 def worker(
     context: CliContext,

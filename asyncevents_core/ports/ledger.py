@@ -27,6 +27,7 @@ from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.access import AccessOperations
 from asyncevents_core.ports.index_queue import IndexQueue
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.secrets import SecretOperations
 from asyncevents_core.ports.upkeep import UpkeepOperations
 
 T = TypeVar("T")
@@ -67,7 +68,9 @@ class JoinedTransaction(EventWriter):
         """
 
 
-class LedgerTransaction(EventWriter, AccessOperations, IndexQueue, UpkeepOperations):
+class LedgerTransaction(
+    EventWriter, AccessOperations, IndexQueue, UpkeepOperations, SecretOperations
+):
     """One transaction, alive inside the function given to `Ledger.run`. Not thread-safe."""
 
     # -- time and subscriptions -------------------------------------------------------------
@@ -366,6 +369,13 @@ class Ledger(ABC):
         """Connect, compare the schema, and return warnings about unsafe durability settings.
 
         Raises `LedgerUnavailable`, `LedgerNotMigrated`.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return where the ledger is, and the schema that it needs: for people. No I/O.
+
+        A password is not shown.
         """
 
     @abstractmethod

@@ -17,9 +17,10 @@ from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexQueries
+from asyncevents_core.ports.secrets import SecretQueries
 
 
-class LedgerQueries(IndexQueries):
+class LedgerQueries(IndexQueries, SecretQueries):
     """Reads for people. Each list is ordered newest first unless it says otherwise."""
 
     @abstractmethod
@@ -56,6 +57,13 @@ class LedgerQueries(IndexQueries):
         self, wanted: LogFilter, *, limit: int, before: LogPosition | None
     ) -> Sequence[LogRow]:
         """Return the attempts that a filter matches, by position; page on with the last one's."""
+
+    @abstractmethod
+    def log_ids(self, *, after: int, limit: int) -> Sequence[int]:
+        """Return the log_ids above `after` that can be seen now, lowest first.
+
+        Where transactions run at the same time, a lower one may be seen later.
+        """
 
     @abstractmethod
     def log_position(self, log_id: int) -> LogPosition | None:

@@ -93,6 +93,9 @@ class MemoryLedger(Ledger):
             self._fail(after_commit=False)
             return []
 
+    def describe(self) -> str:
+        return "in memory"
+
     def upgrade(self) -> str:
         with self._exclusively():
             self._fail(after_commit=False)

@@ -26,6 +26,7 @@ from asyncevents_core.domain.trace import (
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.secrets import KeptSecret, KeyAge
 from asyncevents_core.testing import memory_index
 from asyncevents_core.testing.memory_access import AccessQueries
 from asyncevents_core.testing.memory_events import undeleted
@@ -99,6 +100,9 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     ) -> Sequence[LogRow]:
         found = [one for one in self._log_rows(wanted) if before is None or one.position < before]
         return sorted(found, key=attrgetter("position"), reverse=True)[:limit]
+
+    def log_ids(self, *, after: int, limit: int) -> Sequence[int]:
+        return sorted(row.log_id for row in self._tables.attempts if row.log_id > after)[:limit]
 
     def log_position(self, log_id: int) -> LogPosition | None:
         rows = self._log_rows(LogFilter())
@@ -194,6 +198,13 @@ class MemoryQueries(AccessQueries, LedgerQueries):
     def subscription(self, subscription_id: int) -> Subscription | None:
         row = self._tables.subscriptions.get(subscription_id)
         return None if row is None else row.value()
+
+    def kept_secrets(self, *, after: int, limit: int) -> Sequence[KeptSecret]:
+        rows = sorted((row.value() for row in self._tables.subscriptions), key=_by_id)
+        found = [one.id for one in rows if one.secret is not None or one.options]
+        # Nothing is encrypted in memory.
+        kept = [KeptSecret(subscription_id=one, key=KeyAge.NEWEST) for one in found if one > after]
+        return kept[:limit]
 
     def is_task_taken(self, name: str) -> bool:
         return (self._tables.tasks.get(name) or 0) > self.now()

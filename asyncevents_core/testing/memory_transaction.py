@@ -269,6 +269,9 @@ class MemoryLedgerTransaction(AccessOperations, UpkeepOperations):
                 evolve(one, state=DeliveryState.WAITING, due_at=self.now(), owner=None)
             )
 
+    def renew_secrets(self, ids: Collection[int]) -> set[int]:
+        return set()  # nothing is encrypted in memory
+
     # -- workers ----------------------------------------------------------------------------
 
     def beat(self, worker: WorkerRow) -> None:

@@ -12,14 +12,25 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import SqlLedger
+from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
+from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.secrets import KeyAge
 from asyncevents_core.testing import ManualClock, MemoryLedger
+from asyncevents_core.testing.builders import make_subscription
 from asyncevents_core.testing.conformance import LedgerConformance
 from asyncevents_core.testing.conformance.ledger import CallersTransaction
+from asyncevents_core.testing.conformance.ledger_base import set_status, subscribe
 
 if TYPE_CHECKING:
     from tests.services.servers import Database
+
+OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
+
+
+def ages(ledger: Ledger) -> dict[int, KeyAge]:
+    kept = ledger.read(lambda queries: queries.kept_secrets(after=0, limit=100))
+    return {one.subscription_id: one.key for one in kept}
 
 
 def wiped(server: Database) -> str:
@@ -109,6 +120,90 @@ class SqlLedgerConformance(LedgerConformance):
 
         return read
 
+    # -- keys that rotate -------------------------------------------------------------------
+
+    @pytest.fixture
+    def keyed(self, ledger: Ledger, url: str) -> Iterator[Callable[..., SqlLedger]]:
+        """Open the same database with other SECRET_KEYS, or another cipher."""
+        opened: list[SqlLedger] = []
+
+        def open_it(*keys: str, kind: type[Cipher] = Cipher) -> SqlLedger:
+            opened.append(SqlLedger(url, cipher=kind(keys)))
+            return opened[-1]
+
+        yield open_it
+        for one in opened:
+            one.close()
+
+    def test_what_older_keys_encrypted_is_renewed(self, keyed: Callable[..., SqlLedger]) -> None:
+        before, after = keyed(OLD), keyed(NEW, OLD)
+        signed = subscribe(before, make_subscription(secret="s3cret", options={"key": 1}))
+        deleted = subscribe(before, make_subscription(secret="s3cret"))
+        set_status(before, deleted, SubscriptionStatus.DELETED)
+        lost = subscribe(keyed(OTHER), make_subscription(secret="s3cret"))
+        new = subscribe(after, make_subscription(secret="s3cret"))
+        epoch = after.run(lambda tx: tx.epoch())
+        assert ages(after) == {
+            signed: KeyAge.OLDER,
+            deleted: KeyAge.OLDER,
+            lost: KeyAge.MISSING,
+            new: KeyAge.NEWEST,
+        }
+
+        renewed = after.run(lambda tx: tx.renew_secrets([signed, deleted, lost, new]))
+
+        assert renewed == {signed, deleted}
+        assert set(ages(keyed(NEW)).values()) == {KeyAge.NEWEST, KeyAge.MISSING}
+        assert keyed(OTHER).read(lambda queries: queries.subscription(lost)) is not None
+        found = keyed(NEW).read(lambda queries: queries.subscription(signed))
+        assert found is not None
+        assert (found.secret, found.options) == ("s3cret", {"key": 1})
+        assert after.run(lambda tx: tx.epoch()) == epoch
+
+    def test_one_that_no_key_decrypts_in_part_is_missing(
+        self, keyed: Callable[..., SqlLedger], engine: sa.Engine
+    ) -> None:
+        number = subscribe(keyed(OLD), make_subscription(secret="s3cret", options={"key": 1}))
+        lost = sa.text("UPDATE asyncevents_subscription SET options = :token")
+        with engine.begin() as connection:
+            connection.execute(lost, {"token": Cipher([OTHER]).encrypt("{}")})
+
+        assert ages(keyed(NEW, OLD)) == {number: KeyAge.MISSING}
+        assert keyed(NEW, OLD).run(lambda tx: tx.renew_secrets([number])) == set()
+
+    def test_it_is_described_without_a_password(self, ledger: Ledger, url: str) -> None:
+        address = sa.make_url(url)
+        found = ledger.describe()
+        assert found.startswith(f"{address.get_backend_name()}")
+        assert str(address.database) in found
+        assert found.endswith(f", schema {migrating.REVISION}")
+        assert f":{address.password}@" not in found
+
+
+class ServerLedgerConformance(SqlLedgerConformance):
+    """A database in which two transactions write at the same time."""
+
+    concurrent = True
+
+    def test_a_change_that_is_made_meanwhile_wins(self, keyed: Callable[..., SqlLedger]) -> None:
+        before = keyed(OLD)
+        number = subscribe(before, make_subscription(secret="s3cret"))
+
+        class Interrupted(Cipher):
+            def renew(self, token: str) -> str:
+                changed = make_subscription(secret="changed")
+                before.run(lambda tx: tx.update_subscription(number, changed))
+                return super().renew(token)
+
+        racing = keyed(NEW, OLD, kind=Interrupted)
+
+        assert racing.run(lambda tx: tx.renew_secrets([number])) == set()
+
+        found = racing.read(lambda queries: queries.subscription(number))
+        assert found is not None
+        assert found.secret == "changed"
+        assert ages(racing) == {number: KeyAge.OLDER}
+
 
 class TestSqliteLedger(SqlLedgerConformance):
     @pytest.fixture
@@ -116,17 +211,13 @@ class TestSqliteLedger(SqlLedgerConformance):
         return f"sqlite:///{tmp_path}/ledger.db"
 
 
-class TestPostgreSqlLedger(SqlLedgerConformance):
-    concurrent = True
-
+class TestPostgreSqlLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("PostgreSql"))
 
 
-class TestMariaDbLedger(SqlLedgerConformance):
-    concurrent = True
-
+class TestMariaDbLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("MariaDb"))

@@ -160,7 +160,8 @@ def options():
     for _, command in commands():
         for parameter in command.params:
             if isinstance(parameter, click.Option):
-                yield from (*parameter.opts, *parameter.secondary_opts)
+                names = (*parameter.opts, *parameter.secondary_opts)
+                yield from (name for name in names if name.startswith("--"))
 
 
 def test_every_option_is_there_and_no_other():

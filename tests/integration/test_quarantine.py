@@ -75,6 +75,6 @@ def test_check_tells_of_them(make_project, inbox, start_server):
     project.run("worker", "--drain")
     (finding,) = [one for one in project.rows("check") if one["what"] == "quarantine"]
     assert finding["state"] == "warning"
-    assert finding["detail"].startswith("1 messages")
+    assert finding["detail"].startswith("1 message in the queue event.quarantine")
     project.run("worker", "--drain")
     assert len([one for one in project.rows("check") if one["what"] == "quarantine"]) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import stat
 import time
@@ -169,6 +170,38 @@ def test_lists_of_commands_cut_nothing_off_at_80_columns(path, command):
     assert not command.get_short_help_str(room).endswith("...")
 
 
+def options():
+    for path, command in [((), cli), *commands()]:
+        for one in command.params:
+            if isinstance(one, click.Option):
+                yield pytest.param(one, id=" ".join([*path, one.opts[-1]]))
+
+
+@pytest.mark.parametrize("option", list(options()))
+def test_every_option_says_what_it_does(option):
+    assert option.help, "give it help="
+
+
+@pytest.mark.parametrize("option", list(options()))
+def test_every_option_shows_its_default(option):
+    default = option.get_default(click.Context(click.Command("any")))
+    if isinstance(default, str | int | float) and default is not False:
+        assert option.show_default, f"its default, {default!r}, is not shown"
+
+
+def arguments():
+    for path, command in commands():
+        for one in command.params:
+            if isinstance(one, click.Argument):
+                name = (one.metavar or one.name).strip("[]").upper()
+                yield pytest.param(name, command, id=" ".join([*path, name]))
+
+
+@pytest.mark.parametrize(("name", "command"), list(arguments()))
+def test_every_argument_is_explained(name, command):
+    assert re.search(rf"\b{name}\b", command.help), f"its help does not say what {name} is"
+
+
 def test_help_lists_commands_in_the_order_of_need(run):
     text = run("--help").output
     assert text.index("init") < text.index("worker") < text.index("dead-letters")
@@ -280,7 +313,7 @@ def test_dead_letters_have_pages(ready, failed):
     ("chosen", "meant"),
     [
         (["--event", "example.newsletter.sent"], slice(3, 4)),
-        (["--pending"], slice(0, 4)),
+        (["--replayed"], slice(0, 4)),
         (["--since", "2001-01-01", "--until", "2999-01-01T00:00:00"], slice(0, 4)),
         (["--until", "2001-01-01"], slice(0, 0)),
         (["--subscription", "1"], slice(0, 0)),
@@ -313,8 +346,27 @@ def test_status_counts(ready):
     assert found["oldest_due_at"]
     output = ready("status").output
     assert "events open  1" in output
+    assert re.search(r"oldest due  (in )?\d+ s( ago)?, \d{4}-", output)
+    assert "workers  none alive" in output
+    assert "search index  up to date" in output
     assert "nobody takes the open events: asyncevents worker" in output
     assert "dead-letters" not in output
+
+
+def test_status_when_nothing_is_to_be_done(ready):
+    output = ready("status").output
+    assert "oldest due  nothing waits" in output
+    assert "asyncevents worker" not in output
+
+
+def test_check_speaks_in_words(ready, settings):
+    settings(EVENTS='{"a": {"service": "json:dumps"}, "b": {"service": "json:loads"}}')
+    found = {one["what"]: one["detail"] for one in ready.rows("check")}
+    # Distributions that are installed may define some, too.
+    assert re.fullmatch(r"\d+ events defined", found["settings"])
+    assert re.fullmatch(r"\d+ found", found["services"])
+    assert found["ledger"] == "sqlite:///asyncevents.db, schema 0004"
+    assert found["retry manager"] == "ledger"
 
 
 def test_cleanup_asks_first_and_counts(ready):

@@ -88,7 +88,7 @@ def test_dead_letters(failed):
     assert (row["reason"], row["summary"]) == ("exhausted", "Dead Lettered")
     assert row["replayed"] is False
     assert delivery in run("dead-letters").stdout
-    for chosen in (["--event", "example.created"], ["--reason", "exhausted"], ["--pending"]):
+    for chosen in (["--event", "example.created"], ["--reason", "exhausted"], ["--replayed"]):
         assert run.rows("dead-letters", *chosen, "--subscription", "1") == [row]
     for chosen in (["--reason", "poison"], ["--before", delivery], ["--subscription", "2"]):
         assert run.rows("dead-letters", *chosen) == []
@@ -156,13 +156,13 @@ def test_replays(shell, recipient):
     assert found["requested_by"] == "cli:somebody"
     assert shell.near.rows("trace", dead["uuid"])[0]["replays"] == [first]
     assert "somebody" in shell.near("trace", first).stdout
-    assert shell.near.rows("dead-letters") == [{**dead, "replayed": True}]
-    assert shell.near.rows("dead-letters", "--pending") == []
-    assert "yes" in shell.near("dead-letters").stdout
+    assert shell.near.rows("dead-letters") == []
+    assert shell.near.rows("dead-letters", "--replayed") == [{**dead, "replayed": True}]
+    assert "yes" in shell.near("dead-letters", "--replayed").stdout
     # Replayed already: no longer meant, unless asked for.
     assert "there are none" in shell.near("replay", "--dead", "--yes").stdout
-    shell.near("replay", "--dead", "--again", stdin="n\n", code=1)
-    again = shell.near("replay", "--dead", "--again", "--subscription", "1", stdin="y\n").stdout
+    shell.near("replay", "--dead", "--replayed", stdin="n\n", code=1)
+    again = shell.near("replay", "--dead", "--replayed", "--subscription", "1", stdin="y\n").stdout
     assert "1 replayed, 0 refused" in again
     shell.near("subscriptions", "disable", "1")
     assert "disabled" in shell.near("replay", dead["uuid"], code=1).stderr

@@ -6,6 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from asyncevents_core.cli.upkeep import status_fields
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.status import read_status
 from tests.web.serving import TARGET
 
 
@@ -250,6 +254,23 @@ def test_status(api, client):
     api.events.publish("order.created", {})
     found = client.get("/status").json()
     assert (found["events_open"], found["dead_letters"], found["workers"]) == (1, 0, [])
+    assert found["oldest_due_at"].endswith("Z")
+    assert found["oldest_due_seconds"] == 0  # it is left to the broker for some seconds
+
+
+def test_status_counts_workers_and_what_they_consume(api, client):
+    for roles in ((Role.TRIGGER, Role.RETRY), (Role.RETRY,)):
+        row = WorkerRow(id=uuid7(), host="a", pid=1, roles=roles, started_at=0, beat_at=0)
+        api.ledger.run(lambda tx, row=row: tx.beat(row))
+    found = client.get("/status").json()
+    assert found["workers_alive"] == len(found["workers"]) == 2
+    consumers = [found[f"{role}_consumers"] for role in ("trigger", "retry", "index")]
+    assert consumers == [1, 2, 0]
+
+
+def test_status_has_the_names_of_the_command(api, client):
+    found = api.ledger.read(read_status)
+    assert set(client.get("/status").json()) == set(status_fields(found))
 
 
 def test_every_change_is_audited(api, client):

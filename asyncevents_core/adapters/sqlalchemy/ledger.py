@@ -105,6 +105,9 @@ class SqlLedger(Ledger):
 
         return self._insist(once)
 
+    def describe(self) -> str:
+        return f"{masked(self._url)}, schema {migrating.REVISION}"
+
     def upgrade(self) -> str:
         def once() -> str:
             with self._engine.begin() as connection:

@@ -9,7 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import dead_letters, index_rows, rows, trace_rows
+from asyncevents_core.adapters.sqlalchemy import (
+    dead_letters,
+    index_rows,
+    rows,
+    secret_rows,
+    trace_rows,
+)
 from asyncevents_core.adapters.sqlalchemy.access_queries import AccessQueries
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.schema import (
@@ -42,6 +48,7 @@ from asyncevents_core.domain.trace import (
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.secrets import KeptSecret
 
 # Those that are fanned out are most of them, and the index leads to the others.
 _OPEN_OR_FAILED = [one.value for one in EventState if one is not EventState.FANNED_OUT]
@@ -113,6 +120,10 @@ class SqlQueries(AccessQueries, LedgerQueries):
             )
         statement = statement.order_by(attempt.c.started_at.desc(), attempt.c.id.desc())
         return [_to_log_row(row) for row in self._connection.execute(statement.limit(limit))]
+
+    def log_ids(self, *, after: int, limit: int) -> Sequence[int]:
+        statement = select(attempt.c.id).where(attempt.c.id > after).order_by(attempt.c.id)
+        return list(self._connection.execute(statement.limit(limit)).scalars())
 
     def log_position(self, log_id: int) -> LogPosition | None:
         statement = select(attempt.c.started_at).where(attempt.c.id == log_id)
@@ -195,6 +206,9 @@ class SqlQueries(AccessQueries, LedgerQueries):
         statement = select(subscription).where(subscription.c.id == subscription_id)
         row = self._connection.execute(statement).one_or_none()
         return None if row is None else rows.to_subscription(row, self._cipher)
+
+    def kept_secrets(self, *, after: int, limit: int) -> Sequence[KeptSecret]:
+        return secret_rows.kept(self._connection, self._cipher, after=after, limit=limit)
 
     def is_task_taken(self, name: str) -> bool:
         statement = select(task.c.due_at > self.now()).where(task.c.name == name)

@@ -21,6 +21,7 @@ from asyncevents_core.adapters.sqlalchemy.job_rows import JobRows
 from asyncevents_core.adapters.sqlalchemy.outcome_rows import OutcomeRows
 from asyncevents_core.adapters.sqlalchemy.replay_rows import ReplayRows
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event
+from asyncevents_core.adapters.sqlalchemy.secret_rows import SecretRows
 from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Statements, chunked
 from asyncevents_core.adapters.sqlalchemy.subscription_rows import SubscriptionRows
 from asyncevents_core.adapters.sqlalchemy.upkeep_rows import UpkeepRows
@@ -72,6 +73,7 @@ class SqlTransaction(
     AccessRows,
     WorkerRows,
     UpkeepRows,
+    SecretRows,
     SqlWriter,
     LedgerTransaction,
 ):

@@ -189,6 +189,18 @@ class Queries(LedgerFixtures):
         assert ledger.read(lambda queries: queries.log_position(high + 1)) is None
         assert ledger.read(lambda queries: queries.newest_log_id()) == high
 
+    def test_log_ids_lowest_first(self, ledger: Ledger) -> None:
+        self._logged(ledger, "a", attempts=3)
+
+        def ids(after: int, limit: int) -> list[int]:
+            return list(ledger.read(lambda queries: queries.log_ids(after=after, limit=limit)))
+
+        everything = ids(0, 10)
+        assert len(everything) == 3
+        assert everything == sorted(everything)
+        assert ids(0, 2) == everything[:2]
+        assert ids(everything[1], 10) == everything[2:]
+
     def test_without_attempts_there_is_no_newest(self, ledger: Ledger) -> None:
         assert ledger.read(lambda queries: queries.newest_log_id()) == 0
 

@@ -11,6 +11,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionSummary,
 )
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.secrets import KeptSecret, KeyAge
 from asyncevents_core.testing.builders import make_subscription
 from asyncevents_core.testing.conformance.ledger_base import (
     LedgerFixtures,
@@ -36,6 +37,34 @@ class SubscriptionRows(LedgerFixtures):
         found = ledger.read(lambda queries: queries.sinks_in_use())
 
         assert found == {"http", "file", "off"}
+
+    def test_who_keeps_something_encrypted(self, ledger: Ledger) -> None:
+        signed = subscribe(ledger, make_subscription(secret="s3cret"))
+        subscribe(ledger, make_subscription(secret=None, options={}))
+        with_options = subscribe(ledger, make_subscription(secret=None, options={"key": 1}))
+        deleted = subscribe(ledger, make_subscription(secret="s3cret"))
+        set_status(ledger, deleted, DELETED)
+
+        def kept(after: int, limit: int) -> list[KeptSecret]:
+            return list(ledger.read(lambda tx: tx.kept_secrets(after=after, limit=limit)))
+
+        everything = [
+            KeptSecret(subscription_id=one, key=KeyAge.NEWEST)
+            for one in (signed, with_options, deleted)
+        ]
+        assert kept(0, 10) == everything
+        assert kept(0, 2) == everything[:2]
+        assert kept(with_options, 2) == everything[2:]
+
+    def test_what_the_newest_key_encrypted_is_not_renewed(self, ledger: Ledger) -> None:
+        number = subscribe(ledger, make_subscription(secret="s3cret", options={"key": 1}))
+        before = ledger.read(lambda queries: queries.subscription(number))
+        epoch = ledger.run(lambda tx: tx.epoch())
+
+        assert ledger.run(lambda tx: tx.renew_secrets([number, number + 1])) == set()
+
+        assert ledger.read(lambda queries: queries.subscription(number)) == before
+        assert ledger.run(lambda tx: tx.epoch()) == epoch
 
     def test_a_subscription_comes_back_as_it_was(self, ledger: Ledger) -> None:
         new = make_subscription(

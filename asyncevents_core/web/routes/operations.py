@@ -12,9 +12,9 @@ from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.envelope import to_datetime
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.overrides import set_overrides
-from asyncevents_core.engine.sweep import alive
+from asyncevents_core.engine.status import Status, read_status
 from asyncevents_core.engine.tokens import revoke_token
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
@@ -78,7 +78,7 @@ async def change_configuration(
 )
 async def status(backend: GivenBackend) -> StatusItem:
     """Read what is open, how late the oldest is, how far the index, which workers are alive."""
-    return await backend.read(_status)
+    return _status(await backend.read(read_status))
 
 
 @get(
@@ -153,24 +153,27 @@ def _configuration(one: ConfiguredValue) -> ConfigurationItem:
     )
 
 
-def _status(queries: LedgerQueries) -> StatusItem:
-    backlog, index, now = queries.backlog(), queries.index_backlog(), queries.now()
-    oldest = backlog.oldest_due_at
-    workers = queries.workers()
+def _status(found: Status) -> StatusItem:
+    oldest = found.oldest_due_at
     return StatusItem(
-        events_open=backlog.events_open,
-        events_resolving=backlog.events_resolving,
-        events_failed=backlog.events_failed,
-        deliveries_due=backlog.waiting_due,
-        retries_scheduled=backlog.waiting_later,
-        parked=backlog.parked,
-        under_way=backlog.leased,
-        held=backlog.held,
-        dead_letters=backlog.dead,
-        oldest_due_seconds=None if oldest is None else max(0.0, (now - oldest) / 1e6),
-        index_waiting=index.waiting,
-        index_set_aside=index.set_aside,
-        workers=[_worker(one) for one in alive(workers, now)],
+        events_open=found.events_open,
+        events_resolving=found.events_resolving,
+        events_failed=found.events_failed,
+        deliveries_due=found.deliveries_due,
+        retries_scheduled=found.retries_scheduled,
+        parked=found.parked,
+        under_way=found.under_way,
+        held=found.held,
+        dead_letters=found.dead_letters,
+        oldest_due_at=None if oldest is None else to_datetime(oldest),
+        oldest_due_seconds=found.oldest_due_seconds,
+        workers_alive=len(found.workers),
+        trigger_consumers=found.consumers(Role.TRIGGER),
+        retry_consumers=found.consumers(Role.RETRY),
+        index_consumers=found.consumers(Role.INDEX),
+        index_waiting=found.index_waiting,
+        index_set_aside=found.index_set_aside,
+        workers=[_worker(one) for one in found.workers],
     )
 
 

@@ -104,6 +104,8 @@ class WorkerItem:
 class StatusItem:
     """How it stands; `oldest_due_seconds` is how late the oldest due row is.
 
+    Of `workers_alive` processes, `trigger_consumers` take new events, `retry_consumers` make
+    deliveries that are due again, and `index_consumers` feed the search index.
     `index_waiting` attempts (counted up to 100,000) are not in the search index yet, and
     `index_set_aside` were refused by it.
     """
@@ -117,7 +119,12 @@ class StatusItem:
     under_way: int
     held: int
     dead_letters: int
+    oldest_due_at: datetime | None
     oldest_due_seconds: float | None
+    workers_alive: int
+    trigger_consumers: int
+    retry_consumers: int
+    index_consumers: int
     index_waiting: int
     index_set_aside: int
     workers: list[WorkerItem]

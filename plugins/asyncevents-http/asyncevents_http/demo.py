@@ -39,8 +39,21 @@ _TARGETS: Final = {
 
 
 @click.command()
-@click.option("--events", "count", default=50, show_default=True, type=click.IntRange(min=1))
-@click.option("--rate", default=10.0, show_default=True, type=click.FloatRange(min=0.1))
+@click.option(
+    "--events",
+    "count",
+    default=50,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many events to publish.",
+)
+@click.option(
+    "--rate",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Events a second.",
+)
 @click.option("--exit", "ends", is_flag=True, help="End when all are delivered; 0 if all are well.")
 def demo(count: int, rate: float, ends: bool) -> None:
     """Watch a small shop publish, and subscribers receive.

@@ -25,9 +25,17 @@ _GRACE: Final = 5.0
 @click.command()
 @click.option("--port", default=8080, show_default=True, help="Port of the receiver.")
 @click.option(
-    "--subscribe/--no-subscribe", default=True, help="Subscribe the receiver to all events."
+    "--subscribe/--no-subscribe",
+    default=True,
+    show_default=True,
+    help="Subscribe the receiver to all events.",
 )
-@click.option("--reload/--no-reload", default=True, help="Start anew when a .py file here changes.")
+@click.option(
+    "--reload/--no-reload",
+    default=True,
+    show_default=True,
+    help="Start anew when a .py file here changes.",
+)
 def dev(port: int, subscribe: bool, reload: bool) -> None:
     """Run a worker and a receiver while you develop.
 

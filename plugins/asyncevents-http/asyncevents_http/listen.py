@@ -29,10 +29,16 @@ _LONGEST_DATA = 200
     envvar="ASYNCEVENTS_LISTEN_SECRET",
     help="Verification token or whsec_ secret; may be given several times.",
 )
-@click.option("--fail-first", default=0, help="Answer the first N requests of a delivery with 503.")
+@click.option(
+    "--fail-first",
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Answer the first N requests of each delivery with 503.",
+)
 @click.option("--status", default=200, show_default=True, help="Status to answer with.")
-@click.option("--delay", default=0.0, help="Seconds to wait before each answer.")
-@click.option("--count", default=0, help="Exit with 0 after N different events were accepted.")
+@click.option("--delay", default=0.0, show_default=True, help="Seconds to wait before each answer.")
+@click.option("--count", type=int, metavar="N", help="Exit after N different events were accepted.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per request.")
 def listen(
     host: str,
@@ -41,7 +47,7 @@ def listen(
     fail_first: int,
     status: int,
     delay: float,
-    count: int,
+    count: int | None,
     as_json: bool,
 ) -> None:
     """Receive webhooks, verify and print them.
@@ -68,7 +74,7 @@ def listen(
     sys.exit(1 if invalid else 0)
 
 
-async def _serve(receiver: Receiver, printer: Printer, count: int, *, verifies: bool) -> int:
+async def _serve(receiver: Receiver, printer: Printer, count: int | None, *, verifies: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,0 +1,21 @@
+"""Attempts in a ledger, written as a worker writes them."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
+
+
+def log(ledger, *, name="order.created", subscription_id=1, **fields):
+    """Write an attempt of a new delivery; return the delivery's id."""
+    event = make_event(name=name)
+    delivery = evolve(make_delivery(subscription_id=subscription_id), event_id=event.id)
+
+    def write(tx):
+        tx.insert_events([event], due_in=0)
+        tx.insert_deliveries([delivery])
+        tx.record_attempts([make_attempt(delivery_id=delivery.id, **fields)])
+
+    ledger.run(write)
+    return delivery.id
