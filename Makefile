@@ -50,9 +50,9 @@ endif
 
 test-crash: install  ## Kill everything at random on every broker and database: build/crash-suite.md
 	@$(BIN)/python -m tests.services
-	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kills.py $(ARGS)
+	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kill_points.py $(ARGS)
 	ASYNCEVENTS_CRASH_FULL=1 ASYNCEVENTS_CRASH_EVENTS=3000 ASYNCEVENTS_CRASH_ROUNDS=5 \
-		$(BIN)/python -m pytest -s tests/integration/test_crash.py $(ARGS)
+		$(BIN)/python -m pytest -s tests/integration/test_kill_matrix.py $(ARGS)
 
 bench: $(BENCH_STAMP)  ## Measure beside Celery and a bare loop: build/benchmarks (ARGS=--help)
 	@$(BIN)/python -m tests.services

@@ -20,7 +20,7 @@ from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.eager import EagerDelivery
 from asyncevents_core.engine.handoff import HandOffThread
 from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
-from asyncevents_core.engine.resolve import ServiceCaller
+from asyncevents_core.engine.service_caller import ServiceCaller
 from asyncevents_core.engine.subscriptions import change, subscribe
 from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.runtime import Runtime

@@ -20,7 +20,7 @@ from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import PublishRules
 from asyncevents_core.engine.searching import LogSearch
-from asyncevents_core.engine.threads import ThreadedSink
+from asyncevents_core.engine.threaded_sink import ThreadedSink
 from asyncevents_core.errors import InvalidOptions, PluginError, SearchOff
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig

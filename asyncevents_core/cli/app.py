@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from asyncevents_core.errors import AsyncEventsError, suggestion
-from asyncevents_core.logs import configure_logging
+from asyncevents_core.logging_setup import configure_logging
 
 if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents

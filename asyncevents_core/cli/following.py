@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from asyncevents_core.cli.render import errors
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.trace import LogRow
 from asyncevents_core.engine.following import LogFollower
 from asyncevents_core.ports.ledger import Ledger

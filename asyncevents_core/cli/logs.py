@@ -24,8 +24,8 @@ from asyncevents_core.cli.render import (
     seconds,
     table,
 )
-from asyncevents_core.domain import logcsv
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain import log_csv
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.trace import LogRow
 from asyncevents_core.engine.log_pages import pages_of_log
 from asyncevents_core.engine.searching import SearchPage
@@ -191,9 +191,9 @@ def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None)
     try:
         with click.open_file(str(path), "wb") as file, progress_bar() as progress:
             task = progress.add_task("writing", total=total)
-            file.write(logcsv.header())
+            file.write(log_csv.header())
             for rows in chain([first], rest):
-                file.write(logcsv.lines(rows))
+                file.write(log_csv.lines(rows))
                 written += len(rows)
                 progress.advance(task, len(rows))
     except BrokenPipeError:

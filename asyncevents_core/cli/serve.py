@@ -11,7 +11,7 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.log_options import log_options
 from asyncevents_core.cli.parameters import network
 from asyncevents_core.errors import MissingExtra
-from asyncevents_core.logs import Format, configure_logging
+from asyncevents_core.logging_setup import Format, configure_logging
 
 
 @click.command()

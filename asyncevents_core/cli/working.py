@@ -11,7 +11,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.log_options import log_options
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.logs import Format, configure_logging
+from asyncevents_core.logging_setup import Format, configure_logging
 from asyncevents_core.worker.parts import WorkerOptions
 from asyncevents_core.worker.process import EXIT_STUCK, Worker, patiently, preflight
 from asyncevents_core.worker.supervisor import Supervisor

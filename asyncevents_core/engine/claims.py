@@ -19,9 +19,9 @@ from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import Event, EventDefinition, EventState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.subscription import RetryPolicy, Subscription
-from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.permits import Plan, Verdict
 from asyncevents_core.engine.policy import POISON_AFTER, Policy, micros
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.errors import UnknownEvent
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Claim, LedgerTransaction

@@ -12,9 +12,9 @@ from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, Deli
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.engine.claims import ClaimResult, Lease
-from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.permits import Plan, Verdict
 from asyncevents_core.engine.policy import ALONE_FROM, POISON_AFTER, Policy, micros
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.ports.ledger import Claim, LedgerTransaction
 
 

@@ -18,12 +18,12 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import RetryPolicy
 from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
-from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.outcomes import Finished, book
 from asyncevents_core.engine.permits import Plan
 from asyncevents_core.engine.policy import LiveValues, Policy
-from asyncevents_core.engine.resolve import ServiceCaller
-from asyncevents_core.engine.sinks import SinkRack
+from asyncevents_core.engine.service_caller import ServiceCaller
+from asyncevents_core.engine.sink_rack import SinkRack
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.definitions import Definitions

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.engine.lease import TaskLease
+from asyncevents_core.engine.task_lease import TaskLease
 from asyncevents_core.ports.index_queue import QueuedAttempt
 from asyncevents_core.ports.indexer import AttemptDocument, Indexer
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction

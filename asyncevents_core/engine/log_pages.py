@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.trace import LogPosition, LogRow
 from asyncevents_core.errors import InvalidValue
 from asyncevents_core.ports.ledger import Ledger

@@ -10,7 +10,7 @@ from asyncevents_core.domain.delivery import Delivery
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.engine.auditing import audit

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge

@@ -17,7 +17,7 @@ from asyncevents_core.engine.indexing import (
     gathered,
     index_lease,
 )
-from asyncevents_core.engine.lease import Kept, TaskLease
+from asyncevents_core.engine.task_lease import Kept, TaskLease
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer, Rebuild, Rejected
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction

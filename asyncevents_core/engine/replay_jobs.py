@@ -14,9 +14,9 @@ from attrs import evolve
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.once import Once
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter, ReplayRequest
+from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.once import do_once
 from asyncevents_core.engine.policy import micros

@@ -13,7 +13,7 @@ from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
@@ -23,7 +23,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.engine.claims import Lease
-from asyncevents_core.engine.sinks import SinkRack
+from asyncevents_core.engine.sink_rack import SinkRack
 from asyncevents_core.engine.subscriptions import visible
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.job import ReplayJob
 from asyncevents_core.domain.once import Answer, Once
+from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken
 
 

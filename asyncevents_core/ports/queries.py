@@ -8,10 +8,10 @@ from uuid import UUID
 
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.event import Event
-from asyncevents_core.domain.job import ReplayJob
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.subscription import Subscription, SubscriptionSummary
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace

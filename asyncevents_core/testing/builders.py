@@ -10,7 +10,7 @@ from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, Deli
 from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import NIL, uuid7
-from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, SubscriptionStatus
 from asyncevents_core.ports.sink import DeliveryRequest

@@ -10,9 +10,9 @@ from uuid import UUID
 from attrs import evolve
 
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.job import ReplayJob
 from asyncevents_core.domain.once import KEPT_FOR, Answer, Once
 from asyncevents_core.domain.override import Override
+from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.ports.ledger import LedgerTransaction
 from asyncevents_core.testing.memory_tables import OnceRow, Tables

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event, EventState
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import Subscription, SubscriptionSummary
 from asyncevents_core.domain.trace import (

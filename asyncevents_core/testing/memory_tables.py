@@ -12,9 +12,9 @@ from attrs import evolve, field, frozen
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import Attempt, Delivery
 from asyncevents_core.domain.event import Event
-from asyncevents_core.domain.job import ReplayJob
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import ReplayRequest
+from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.worker import WorkerRow

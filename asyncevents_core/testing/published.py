@@ -10,7 +10,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from asyncevents_core.domain.jsontext import from_json, to_json
+from asyncevents_core.domain.json_text import from_json, to_json
 from asyncevents_core.engine.publish import Publisher, PublishRequest, PublishRules, prepare
 from asyncevents_core.ports.definitions import Definitions
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from asyncevents_core.domain import logcsv
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain import log_csv
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.trace import LogRow
 from asyncevents_core.engine.log_pages import pages_of_log
 from asyncevents_core.web.backend import Backend
@@ -15,10 +15,10 @@ Pages = AsyncIterator[Sequence[LogRow]]
 
 async def csv_of(pages: Pages) -> AsyncIterator[bytes]:
     """Yield attempts as UTF-8 with a line of names."""
-    yield logcsv.header()
+    yield log_csv.header()
     async for rows in pages:
         if rows:
-            yield logcsv.lines(rows)
+            yield log_csv.lines(rows)
 
 
 async def pages(backend: Backend, search: str | None, wanted: LogFilter) -> Pages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar.di import NamedDependency
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.once import Once
 from asyncevents_core.web.backend import Backend
 

@@ -13,8 +13,8 @@ from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_NAME
 from asyncevents_core.domain.once import Once
 from asyncevents_core.engine.subscriptions import no_subscription
 from asyncevents_core.web.access import actor_of
-from asyncevents_core.web.bodies import check_text
 from asyncevents_core.web.problems import FieldError, invalid
+from asyncevents_core.web.strict_body import check_text
 
 LONGEST_PAGE: Final = 500
 

@@ -15,8 +15,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from asyncevents_core import errors
+from asyncevents_core.web.criteria.parsing import CriteriaError
 from asyncevents_core.web.request_ids import id_of, log_unrouted
-from asyncevents_core.web.search_criteria import CriteriaError
 
 logger = logging.getLogger("asyncevents.web")
 

@@ -18,7 +18,8 @@ from asyncevents_core.errors import BrokerError, LedgerError
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.retry import RetryManager
-from asyncevents_core.worker.signals import Bell, LedgerHealth
+from asyncevents_core.worker.bell import Bell
+from asyncevents_core.worker.ledger_health import LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker.bookkeeper")
 

@@ -21,10 +21,11 @@ from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.broker import HandOff
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.worker.bell import Bell
 from asyncevents_core.worker.bookkeeper import MOST_UNWRITTEN
+from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.receiver import Inbox
 from asyncevents_core.worker.rounds import Round, Rounds
-from asyncevents_core.worker.signals import Bell, LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker.claimer")
 

@@ -12,7 +12,7 @@ from asyncevents_core.engine.claims import Lease
 from asyncevents_core.engine.outcomes import Finished, Returned
 from asyncevents_core.engine.permits import SLOW_AFTER, Permits
 from asyncevents_core.engine.policy import GIVE_BACK_MARGIN, Policy
-from asyncevents_core.engine.sinks import SinkRack
+from asyncevents_core.engine.sink_rack import SinkRack
 from asyncevents_core.ports.clock import Clock
 
 logger = logging.getLogger("asyncevents.worker.deliverer")

@@ -18,23 +18,24 @@ from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.claims import EventClaims, Resolved, Resolving
 from asyncevents_core.engine.due import DueDeliveries
-from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.overrides import refresh
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.publish import SWEEP_AFTER
-from asyncevents_core.engine.resolve import ServiceCaller
-from asyncevents_core.engine.sinks import SinkRack
+from asyncevents_core.engine.service_caller import ServiceCaller
+from asyncevents_core.engine.sink_rack import SinkRack
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.broker import Consumer, HandOff
 from asyncevents_core.runtime import Runtime
+from asyncevents_core.worker.bell import Bell
 from asyncevents_core.worker.bookkeeper import Bookkeeper
 from asyncevents_core.worker.caretaker import Caretaker
 from asyncevents_core.worker.claimer import Claimer, Outlets
 from asyncevents_core.worker.deliverer import Deliverer
 from asyncevents_core.worker.indexing import IndexConsumer
+from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.receiver import PREFETCH, Inbox, Receiver
 from asyncevents_core.worker.rounds import Rounds
-from asyncevents_core.worker.signals import Bell, LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker")
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from asyncevents_core.errors import BrokerUnavailable
 from asyncevents_core.ports.broker import Consumer, HandOff
-from asyncevents_core.worker.signals import Bell
+from asyncevents_core.worker.bell import Bell
 
 logger = logging.getLogger("asyncevents.worker.receiver")
 

@@ -11,12 +11,12 @@ from attrs import frozen
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.claims import ClaimResult, EventClaims, Resolved
 from asyncevents_core.engine.due import DueDeliveries
-from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.permits import Permits, Plan
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.engine.sweep import reap_workers, release_held
 from asyncevents_core.ports.broker import HandOff
 from asyncevents_core.ports.ledger import LedgerTransaction
-from asyncevents_core.worker.signals import LedgerHealth
+from asyncevents_core.worker.ledger_health import LedgerHealth
 
 logger = logging.getLogger("asyncevents.worker.rounds")
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import MatchAll
 from tests.search.documents import DOCUMENTS

@@ -8,8 +8,8 @@ import pytest
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.job import JobState
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.replay_job import JobState
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.indexing import IndexFeed
 from asyncevents_core.engine.policy import Policy

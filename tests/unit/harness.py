@@ -12,18 +12,18 @@ from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.jsontext import to_json
+from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
 from asyncevents_core.engine.due import DueDeliveries
-from asyncevents_core.engine.matching import SubscriptionIndex
 from asyncevents_core.engine.outcomes import Finished, Returned, book
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.publish import LedgerPublisher, PublishRequest, PublishRules
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.engine.sweep import reap_workers, release_held
 from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction

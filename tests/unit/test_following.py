@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine import following
 from asyncevents_core.engine.following import LogFollower

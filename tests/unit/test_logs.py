@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from asyncevents_core.logs import configure_logging
+from asyncevents_core.logging_setup import configure_logging
 
 
 @pytest.fixture(autouse=True)

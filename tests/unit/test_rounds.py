@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.rounds import Round, Rounds
-from asyncevents_core.worker.signals import LedgerHealth
 
 
 @pytest.fixture

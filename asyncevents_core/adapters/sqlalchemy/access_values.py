@@ -10,9 +10,9 @@ from sqlalchemy import Row
 
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
-from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter
+from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.token import ApiToken
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from asyncevents_core.adapters.sqlalchemy import access_values
 from asyncevents_core.adapters.sqlalchemy.schema import replay_job
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
-from asyncevents_core.domain.job import OVER, JobState, ReplayJob
+from asyncevents_core.domain.replay_job import OVER, JobState, ReplayJob
 
 _OPEN = [one.value for one in JobState if one not in OVER]
 

@@ -29,7 +29,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
 from asyncevents_core.adapters.sqlalchemy.statements import chunked
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import Event, EventState
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import (

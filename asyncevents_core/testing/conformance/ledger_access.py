@@ -12,9 +12,9 @@ from attrs import evolve
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.once import KEPT_FOR, Answer, Once
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.clock import ManualClock

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace

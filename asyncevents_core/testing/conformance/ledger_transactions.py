@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.logfilter import LogFilter
+from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.errors import ForeignTransaction
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction

@@ -12,12 +12,12 @@ from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.probe import send_test_event
 from asyncevents_core.engine.subscriptions import set_status
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.bodies import StrictBody
 from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenOnce
 from asyncevents_core.web.parameters import RowId, row_id
 from asyncevents_core.web.problems import documented
 from asyncevents_core.web.schemas.bodies import StatusChange, TestEvent
 from asyncevents_core.web.schemas.pages import Accepted, Changed
+from asyncevents_core.web.strict_body import StrictBody
 
 TAG: Final = ["subscriptions"]
 

@@ -18,10 +18,11 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.engine.subscriptions import change as change_subscription
 from asyncevents_core.engine.subscriptions import set_status, subscribe, visible
-from asyncevents_core.web import searching
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.backend import Backend
-from asyncevents_core.web.bodies import StrictBody
+from asyncevents_core.web.criteria import selecting
+from asyncevents_core.web.criteria.parsing import parse
+from asyncevents_core.web.criteria.selecting import Column, read_flag, read_number, read_time
 from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenOnce
 from asyncevents_core.web.parameters import RowId, row_id
 from asyncevents_core.web.problems import documented
@@ -34,8 +35,7 @@ from asyncevents_core.web.schemas.async_event import (
 from asyncevents_core.web.schemas.async_event_input import AsyncEventBody
 from asyncevents_core.web.schemas.pages import AsyncEventList
 from asyncevents_core.web.schemas.stores import magento_time, store_id_of
-from asyncevents_core.web.search_criteria import parse
-from asyncevents_core.web.searching import Column, read_flag, read_number, read_time
+from asyncevents_core.web.strict_body import StrictBody
 
 TAG: Final = ["subscriptions"]
 _ONE: Final = "/async_event/{subscription_id:int}"
@@ -121,7 +121,7 @@ async def list_(
     def search() -> tuple[list[SubscriptionSummary], int]:
         rows = backend.ledger.read(lambda queries: queries.subscription_summaries())
         seen = [one for one in rows if actor.sees(one.tenant)]
-        return searching.select(criteria, COLUMNS, seen)
+        return selecting.select(criteria, COLUMNS, seen)
 
     found, count = await backend.run(search)
     return AsyncEventList(

@@ -18,7 +18,6 @@ from asyncevents_core.engine.status import Status, read_status
 from asyncevents_core.engine.tokens import revoke_token
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.bodies import StrictBody
 from asyncevents_core.web.injected import GivenActor, GivenBackend
 from asyncevents_core.web.keyset import page
 from asyncevents_core.web.parameters import BeforeUuid, Limit, Uuid
@@ -34,6 +33,7 @@ from asyncevents_core.web.schemas.catalog import (
     TokenList,
     WorkerItem,
 )
+from asyncevents_core.web.strict_body import StrictBody
 
 _OPERATIONS: Final = ["operations"]
 

@@ -10,15 +10,14 @@ from litestar import delete, get, post
 from litestar.params import JSONBody
 
 from asyncevents_core.domain.access import Actor, Resource
-from asyncevents_core.domain.job import ReplayJob
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter
+from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.engine.replay import replay as replay_one
 from asyncevents_core.engine.replay_found import FoundCount, count_found, found_filter
 from asyncevents_core.engine.replay_jobs import cancel_job, count_job, start_job
 from asyncevents_core.errors import AccessDenied, NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.bodies import StrictBody
 from asyncevents_core.web.injected import GivenActor, GivenBackend, GivenOnce
 from asyncevents_core.web.keyset import page
 from asyncevents_core.web.parameters import BeforeUuid, Limit, Uuid
@@ -31,6 +30,7 @@ from asyncevents_core.web.schemas.replay import (
     ReplayPage,
     replay_item,
 )
+from asyncevents_core.web.strict_body import StrictBody
 
 TAG: Final = ["replays"]
 

@@ -28,9 +28,9 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.structuring import DOTS
-from asyncevents_core.web.bodies import read_object
 from asyncevents_core.web.problems import FieldError, invalid
 from asyncevents_core.web.schemas.stores import tenant_of
+from asyncevents_core.web.strict_body import read_object
 
 WRAPPER: Final = "asyncEvent"
 DEFAULT_SINK: Final = "http"

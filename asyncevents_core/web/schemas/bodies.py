@@ -10,8 +10,8 @@ from attrs import field, frozen
 from asyncevents_core.domain.limits import LARGEST_ID
 from asyncevents_core.engine.overrides import CHANGEABLE, check_value
 from asyncevents_core.errors import InvalidValue
-from asyncevents_core.web.bodies import read_object
 from asyncevents_core.web.problems import FieldError, invalid
+from asyncevents_core.web.strict_body import read_object
 
 _MOST_IDS: Final = 1000
 

@@ -11,12 +11,12 @@ from attrs import frozen
 
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.envelope import to_datetime
-from asyncevents_core.domain.job import ReplayJob
 from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_NAME
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.web.bodies import check_text, read_object
+from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.web.parameters import instant
 from asyncevents_core.web.problems import FieldError, invalid
+from asyncevents_core.web.strict_body import check_text, read_object
 
 DEFAULT_RATE: Final = 100.0
 HIGHEST_RATE: Final = 100_000.0

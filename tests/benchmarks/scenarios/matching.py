@@ -11,7 +11,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.matching import SubscriptionIndex
+from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.engine.subscriptions import set_status
 from tests.benchmarks.bulk import load_subscriptions
 from tests.benchmarks.figures import Bar, Columns, Figure, Findings, percentile

@@ -1,4 +1,4 @@
-"""What the threads of a worker tell each other: wake up, stop, the ledger is away."""
+"""Whether the ledger is away, as the threads of a worker tell each other."""
 
 from __future__ import annotations
 
@@ -8,22 +8,6 @@ from typing import Final
 
 SETTLE: Final = 5.0
 """Seconds after a ledger outage before expired leases are claimed."""
-
-
-class Bell:
-    """Wakes one thread; rings are not counted. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def ring(self) -> None:
-        """Wake the thread, or let its next `wait` return at once."""
-        self._event.set()
-
-    def wait(self, timeout: float) -> None:
-        """Sleep until rung, at most `timeout` seconds."""
-        self._event.wait(max(0.0, timeout))
-        self._event.clear()
 
 
 class LedgerHealth:

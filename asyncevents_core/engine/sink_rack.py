@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable
 
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.engine.attempting import LONGEST_DETAIL, attempt, request_of
 from asyncevents_core.engine.claims import Lease
-from asyncevents_core.engine.deliver import LONGEST_DETAIL, attempt, request_of
-from asyncevents_core.engine.threads import ThreadedSink
+from asyncevents_core.engine.threaded_sink import ThreadedSink
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.sink import Sink
 

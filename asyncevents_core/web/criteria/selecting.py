@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
-from asyncevents_core.web.search_criteria import (
+from asyncevents_core.web.criteria.parsing import (
     CriteriaError,
     Filter,
     SearchCriteria,

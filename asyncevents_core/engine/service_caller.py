@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Final, cast
 
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.jsontext import from_json, to_json
+from asyncevents_core.domain.json_text import from_json, to_json
 from asyncevents_core.engine.claims import Resolved, Resolving
 from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceTimeout
 from asyncevents_core.ports.clock import Clock

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from asyncevents_core.engine.lease import Kept, TaskLease
+from asyncevents_core.engine.task_lease import Kept, TaskLease
 from tests.unit.harness import Harness
 
 SECONDS = 0.6

@@ -1,0 +1,1 @@
+"""Magento's `searchCriteria`: read from a query string, and applied to rows."""
