@@ -29,7 +29,10 @@ PACE: Final = 0.025
 BEAT_EVERY: Final = 5.0
 MOST_UNWRITTEN: Final = 2_000
 """With so many outcomes unwritten no new permits are given; none is ever dropped."""
-_LONGEST_PAUSE: Final = 5.0
+_LONGEST_PAUSE: Final = 2.0
+"""Between tries during an outage: beats must be back well before silent workers are reaped."""
+_LAST_COMMIT: Final = 5.0
+"""Seconds for a commit that is under way when time is over."""
 
 
 class Bookkeeper:
@@ -92,7 +95,7 @@ class Bookkeeper:
         self._give_up_at = time.monotonic() + timeout
         self._stopping.set()
         self._bell.ring()
-        self._thread.join(timeout + 1.0)
+        self._thread.join(timeout + _LAST_COMMIT)
         return not self.unwritten
 
     def _run(self) -> None:

@@ -7,14 +7,15 @@ import time
 from typing import Final
 
 SETTLE: Final = 5.0
-"""Seconds after a ledger outage before expired leases are claimed."""
+"""Seconds after a ledger outage before expired leases are claimed and silent workers reaped:
+more than all of them need until they have written a beat."""
 
 
 class LedgerHealth:
     """Whether the ledger answers, as seen by all threads of this process. Thread-safe.
 
-    After an outage outcomes are written first, and leases that ran out meanwhile are left
-    alone for `SETTLE` seconds: their workers are about to report.
+    After an outage outcomes and beats are written first. Leases that ran out meanwhile, and
+    workers that could not write a beat, are left alone for `SETTLE` seconds.
     """
 
     def __init__(self) -> None:
@@ -43,5 +44,5 @@ class LedgerHealth:
 
     @property
     def settled(self) -> bool:
-        """Whether leases that ran out may be claimed."""
+        """Whether leases that ran out may be claimed, and silent workers reaped."""
         return not self._down and time.monotonic() - self._up_since >= SETTLE

@@ -109,7 +109,8 @@ class Rounds:
             result.left_waiting = True
 
     def _look_after(self, tx: LedgerTransaction, result: ClaimResult) -> None:
-        expired = reap_workers(tx)
+        # After an outage all beats are old: those who live are about to write theirs.
+        expired = reap_workers(tx) if self._health.settled else 0
         if expired:
             logger.warning("workers have vanished", extra={"leases": expired})
         if Role.RETRY in self._roles:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -28,6 +30,39 @@ def rows(path):
             "SELECT q.name, m.visible, m.payload FROM kombu_message m "
             "JOIN kombu_queue q ON q.id = m.queue_id"
         ).fetchall()
+
+
+OPENING = """
+import sys, time
+from asyncevents_core.adapters.kombu import KombuBroker
+from asyncevents_core.ports.broker import BrokerConfig
+
+broker = KombuBroker(BrokerConfig(url=sys.argv[1]))
+print("imported", flush=True)
+sys.stdin.readline()
+broker.check()
+"""
+
+
+def test_many_processes_at_once_on_a_new_database(tmp_path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENING, f"sqla+sqlite:///{tmp_path}/broker.db"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    for one in processes:
+        assert one.stdout.readline() == "imported\n"
+    for one in processes:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    for one in processes:
+        _, errors = one.communicate(timeout=120)
+        assert (one.returncode, errors) == (0, "")
 
 
 def test_consumed_messages_are_deleted(url, path):

@@ -5,19 +5,24 @@ from __future__ import annotations
 import pytest
 
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.worker.ledger_health import LedgerHealth
+from asyncevents_core.worker.ledger_health import SETTLE, LedgerHealth
 from asyncevents_core.worker.rounds import Round, Rounds
 
 
 @pytest.fixture
-def execute(harness):
+def health():
+    return LedgerHealth()
+
+
+@pytest.fixture
+def execute(harness, health):
     rounds = Rounds(
         index=harness._index,
         events=harness._claims,
         due=harness._due,
         permits=harness.permits,
         roles=[Role.TRIGGER],
-        health=LedgerHealth(),
+        health=health,
     )
 
     def run(**wanted):
@@ -45,3 +50,19 @@ def test_events_of_hand_offs_do_not_count_as_swept(harness, execute):
     harness.clock.advance(10)
     assert not execute(room=10).more_events
     assert not execute(room=2, sweep=None).more_events
+
+
+def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health, execute):
+    harness.beat()
+    harness.clock.advance(60)
+
+    def workers():
+        return harness.ledger.read(lambda queries: list(queries.workers()))
+
+    health.lost()
+    health.found()
+    execute(room=0, reap=True)
+    assert len(workers()) == 1
+    health._up_since -= SETTLE
+    execute(room=0, reap=True)
+    assert workers() == []

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from kombu.connection import Connection
+
 from asyncevents_core.adapters.kombu.connecting import (
+    beside_others,
     failures,
     masked,
     new_connection,
@@ -14,6 +20,8 @@ from asyncevents_core.adapters.kombu.housekeeping import release
 from asyncevents_core.adapters.kombu.producing import IdProducer
 from asyncevents_core.adapters.kombu.queues import QUARANTINE, declared_depth, hand_off_queue
 from asyncevents_core.ports.broker import Broker, BrokerConfig, Consumer, Producer
+
+T = TypeVar("T")
 
 
 class KombuBroker(Broker):
@@ -40,22 +48,26 @@ class KombuBroker(Broker):
         validate(self._config.url)
 
     def check(self) -> str:
-        url = self._config.url
-        with failures(url):
-            connection = new_connection(url)
+        def declare(connection: Connection) -> str:
+            hand_off_queue(self._config)(connection.channel()).declare()
+            return str(connection.transport.driver_type)
+
+        return f"{self._on_its_own(declare)} at {masked(self._config.url)}"
+
+    def quarantined(self) -> int:
+        queue = hand_off_queue(self._config, QUARANTINE)
+        return self._on_its_own(lambda connection: declared_depth(connection.channel(), queue))
+
+    def _on_its_own(self, work: Callable[[Connection], T]) -> T:
+        """Do something on a connection that is closed afterwards."""
+
+        def attempt() -> T:
+            connection = new_connection(self._config.url)
             try:
                 open_transport(connection)
-                hand_off_queue(self._config)(connection.channel()).declare()
-                return f"{connection.transport.driver_type} at {masked(url)}"
+                return work(connection)
             finally:
                 release(connection)
 
-    def quarantined(self) -> int:
-        url, queue = self._config.url, hand_off_queue(self._config, QUARANTINE)
-        with failures(url):
-            connection = new_connection(url)
-            try:
-                open_transport(connection)
-                return declared_depth(connection.channel(), queue)
-            finally:
-                release(connection)
+        with failures(self._config.url):
+            return beside_others(attempt)

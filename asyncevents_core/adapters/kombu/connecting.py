@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.utils.url import maybe_sanitize_url
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from asyncevents_core.errors import BrokerError, BrokerUnavailable, MissingExtra
+
+T = TypeVar("T")
 
 SQL_PREFIXES: Final = ("sqla+", "sqlalchemy+")
 _POLL_EVERY: Final = 0.1
 _BUSY_TIMEOUT: Final = 30.0
 _CONNECT_TIMEOUT: Final = 5.0
+_MADE_BY_OTHERS: Final = ("already exists", "unique", "duplicate")
+_PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds, at most, between tries: each process makes two tables and its queue."""
 _EXTRAS: Final = (("redis", "redis"), ("psycopg", "postgresql"), ("mysql", "mysql"))
 
 
@@ -66,6 +73,21 @@ def open_transport(connection: Connection) -> None:
     if connection.transport.driver_type in {"sql", "sqlalchemy"}:
         # Not a transport option: kombu hands those on to the database's engine.
         connection.transport.polling_interval = _POLL_EVERY
+
+
+def beside_others(work: Callable[[], T]) -> T:
+    """Do what makes tables or queues; again where another process has just made the same.
+
+    SQL transports only look for them first. Raises what `work` raises.
+    """
+    for pause in _PAUSES:
+        try:
+            return work()
+        except DBAPIError as error:
+            if not any(word in str(error.orig).lower() for word in _MADE_BY_OTHERS):
+                raise
+            time.sleep(random.uniform(0.0, pause))  # noqa: S311 - lets processes drift apart
+    return work()
 
 
 @contextmanager

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kombu.connection import Connection
-from sqlalchemy.exc import DBAPIError
 
-from asyncevents_core.adapters.kombu.connecting import failures, new_connection, open_transport
+from asyncevents_core.adapters.kombu.connecting import (
+    beside_others,
+    failures,
+    new_connection,
+    open_transport,
+)
 from asyncevents_core.adapters.kombu.housekeeping import release
 from asyncevents_core.errors import BrokerUnavailable
 
@@ -56,11 +60,7 @@ class Link(ABC):
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            try:
-                self._connection = self._open()
-            except DBAPIError:
-                # SQL transports: somebody else has just made the same tables or the same queue.
-                self._connection = self._open()
+            self._connection = beside_others(self._open)
         return self._connection
 
     def _open(self) -> Connection:

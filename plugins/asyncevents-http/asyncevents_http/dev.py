@@ -6,6 +6,7 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -61,13 +62,19 @@ def dev(port: int, subscribe: bool, reload: bool) -> None:
 def _run_anew(command: Sequence[str]) -> int:
     """Run a command, anew when a Python file changes, until Ctrl-C or a signal."""
     out = Console(stderr=True, soft_wrap=True, highlight=False)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # An exception could come between the start of a child and its assignment.
+        signal.signal(number, lambda *_: stop.set())
     child = _start(command)
     told = False
     try:
         for changes in watch(
-            ".", watch_filter=PythonFilter(), yield_on_timeout=True, rust_timeout=_LOOK_EVERY
+            ".",
+            watch_filter=PythonFilter(),
+            yield_on_timeout=True,
+            rust_timeout=_LOOK_EVERY,
+            stop_event=stop,
         ):
             if changes:
                 out.print(f"[yellow]{len(changes)} file(s) changed: starting anew[/]")
@@ -77,8 +84,6 @@ def _run_anew(command: Sequence[str]) -> int:
             elif child.poll() is not None and not told:
                 out.print("[yellow]waiting for a .py file to change; Ctrl-C ends this[/]")
                 told = True
-    except KeyboardInterrupt:
-        return 0
     finally:
         _end(child)
     return 0
@@ -94,7 +99,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
         child.wait(_GRACE)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+    except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
 
