@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -63,10 +64,15 @@ def _what_broke(cause: BaseException) -> str:
     if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return f"TLS: {cause}"
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return f"cannot connect to {cause.host}:{cause.port}: {cause.os_error}"
+        return f"cannot connect to {cause.host}:{cause.port}: {_in_words(cause.os_error)}"
     if isinstance(cause, aiohttp.ServerDisconnectedError):
         return "the connection was closed without an answer"
     return f"{type(cause).__name__}: {cause}"
+
+
+def _in_words(error: OSError) -> str:
+    """Return the system's words ("Connection refused"); asyncio's repeat the address."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def retry_after(value: str | None) -> float | None:

@@ -154,7 +154,7 @@ async def test_a_connection_that_is_closed_is_retried(serve_raw):
 async def test_a_connection_that_is_refused_is_retried():
     outcome = await post("http://127.0.0.1:1/")
     assert (outcome.kind, outcome.timed_out) == (OutcomeKind.RETRYABLE, False)
-    assert outcome.detail.startswith("network: cannot connect to 127.0.0.1:1")
+    assert outcome.detail == "network: cannot connect to 127.0.0.1:1: Connection refused"
 
 
 async def test_rubbish_instead_of_http_is_retried(serve_raw):
