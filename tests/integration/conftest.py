@@ -43,6 +43,10 @@ class Inbox(Receiver):
 
     arrivals: list[Arrival]
 
+    def behave(self, **behaviour: Any) -> None:
+        """Answer what comes from now on in another way."""
+        self._behaviour = Behaviour(**behaviour)
+
     @property
     def accepted(self) -> list[Arrival]:
         return [one for one in self.arrivals if one.valid and one.status == 200]

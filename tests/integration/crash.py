@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 
 from asyncevents_core.domain.query.nodes import MatchAll
 from asyncevents_core.engine.indexing import IndexFeed, index_lease
-from tests.integration.project import Project, eventually
+from tests.integration.project import PATIENCE, Project, eventually
 
 PUBLISHER = """
 import sys, time
@@ -110,7 +110,7 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
 
 
 @define(slots=False)
@@ -157,6 +157,8 @@ class CrashRun:
             victim.start()
         eventually(self._published, what="everything is published", timeout=SETTLE_TIMEOUT)
         eventually(self._settled, what=self._open_rows, timeout=SETTLE_TIMEOUT)
+        # A worker that was just started again ends without a word until it has its handlers.
+        eventually(self._signed_on, what="the workers have started", timeout=SETTLE_TIMEOUT)
         codes = [worker.stop() for worker in self._workers]
         assert codes == [0, 0], codes
         return self._report(time.monotonic() - begun)
@@ -194,6 +196,12 @@ class CrashRun:
 
     def _requests_under_way(self) -> int:
         return sum(inbox.received - len(inbox.arrivals) for inbox in self.inboxes.values())
+
+    def _signed_on(self) -> bool:
+        with self.project.events() as events:
+            rows = events.runtime.ledger.read(lambda queries: list(queries.workers()))
+        pids = {one.process.pid for one in self._workers if one.process is not None}
+        return pids <= {row.pid for row in rows}
 
     def _published(self) -> bool:
         return not self._publisher.running

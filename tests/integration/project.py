@@ -9,16 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 from attrs import define, field
 from cryptography.fernet import Fernet
 
 from asyncevents_core import AsyncEvents
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds to wait for what is certain to come: far beyond SHUTDOWN_GRACE on a busy machine."""
 
 
 def eventually(condition: Callable[[], Any], *, what: str, timeout: float = PATIENCE) -> Any:
@@ -73,33 +75,23 @@ class Project:
 
     def start_python(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         """Start `python …` and return at once."""
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env={**self.environment, **extra},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.running.append(process)
-        return process
+        return self._open(arguments, environment={**self.environment, **extra})
 
     def run(
         self, *arguments: str, exit_code: int | None = 0, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `asyncevents …` to its end and check how it ended."""
-        done = subprocess.run(
-            [sys.executable, "-m", "asyncevents_core", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=PATIENCE * 2,
+        process = self._open(
+            ("-m", "asyncevents_core", *arguments),
+            environment=self.environment,
+            stdin=None if stdin is None else subprocess.PIPE,
         )
-        assert exit_code is None or done.returncode == exit_code, done.stdout + done.stderr
-        return done
+        # Where the time runs out it stays among the running ones, which are killed in the end.
+        output, errors = process.communicate(stdin, timeout=PATIENCE)
+        self.running.remove(process)
+        code = process.returncode
+        assert exit_code is None or code == exit_code, output + errors
+        return subprocess.CompletedProcess(arguments, code, output, errors)
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
         """Run a command with --json and return its lines."""
@@ -119,14 +111,48 @@ class Project:
             )
 
     def end(self) -> None:
+        """Leave no process behind."""
         for process in self.running:
-            # Its children too: each holds the pipes open.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for stream in (process.stdout, process.stderr):
+            kill_tree(process)
+            for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
-                    stream.close()
+                    # What it did not read of its input is lost with it.
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
+
+    def _open(
+        self, arguments: Sequence[str], *, environment: Mapping[str, str], stdin: int | None = None
+    ) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.running.append(process)
+        return process
+
+
+def kill_tree(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to a process and all below it; returns when it has ended.
+
+    Its children too, since each holds the pipes open: a supervisor's have sessions of their
+    own, and those of a process that has ended are found by its group only.
+    """
+    children: list[psutil.Process] = []
+    if process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait()
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from asyncevents_core.adapters.kombu.queues import DEAD_LETTERS
 from asyncevents_core.errors import ForeignTransaction
 from tests.integration.conftest import SECRET
-from tests.integration.project import eventually
+from tests.integration.project import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def publish_and_drain(project, inbox, count=120):
     project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
     with project.events() as events:
         ids = events.publish_many([("order.created", {"n": n}) for n in range(count)])
-        assert events.flush(30)
+        assert events.flush(PATIENCE)
     project.run("worker", "--processes", "2", "--drain")
     assert sorted(one.event_id for one in inbox.accepted) == sorted(map(str, ids))
     return ids
@@ -87,7 +87,7 @@ def test_retries_through_rabbitmq(make_project, make_inbox, start_server, queue_
         message = eventually(lambda: channel.basic_get(DEAD_LETTERS), what="a message about it")
         assert dead[0]["uuid"] in str(message.body)
     worker.terminate()
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE) == 0
 
 
 def test_a_retry_manager_that_the_broker_cannot_serve(make_project):
@@ -108,13 +108,13 @@ def test_retries_survive_a_restart_of_rabbitmq(make_project, make_inbox, start_s
     worker = project.start("worker")
     with project.events() as events:
         ids = events.publish_many([("order.created", {"n": n}) for n in range(20)])
-        events.flush(30)
+        assert events.flush(PATIENCE)
     eventually(lambda: inbox.received >= 20, what="the first attempts")
     server.kill()
     server.start()
-    eventually(lambda: len(inbox.accepted) == len(ids), what="all retries", timeout=100)
+    eventually(lambda: len(inbox.accepted) == len(ids), what="all retries")
     worker.terminate()
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize(

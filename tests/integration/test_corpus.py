@@ -11,7 +11,7 @@ import pytest
 
 from asyncevents_core import NewSubscription
 from tests.integration.conftest import SECRET
-from tests.integration.project import eventually
+from tests.integration.project import PATIENCE, eventually
 
 CORPUS = Path(__file__).parents[3] / "shared" / "data" / "github-events.jsonl"
 
@@ -33,7 +33,7 @@ def test_every_payload_arrives_signed_and_is_traced(make_project):
     worker = project.start("worker", "--log-level", "error")
     done = project.run("publish", "--file", str(CORPUS))
     assert "184 published, 0 refused" in done.stderr
-    output, _ = listening.communicate(timeout=120)
+    output, _ = listening.communicate(timeout=PATIENCE)
     assert listening.returncode == 0
     arrived = [json.loads(line) for line in output.splitlines()]
     assert all(one["valid"] and one["status"] == 200 for one in arrived)
@@ -55,7 +55,7 @@ def test_every_payload_arrives_signed_and_is_traced(make_project):
     sent = sorted(json.dumps(line["data"], sort_keys=True) for line in lines)
     assert sent == sorted(json.dumps(one["data"], sort_keys=True) for one in by_id.values())
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE) == 0
 
 
 def project_subscribe(project, name: str, url: str):

@@ -10,7 +10,7 @@ import threading
 import psutil
 import pytest
 
-from tests.integration.project import eventually
+from tests.integration.project import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_demo_that_is_stopped_says_so(project):
     output = Output(process)
     eventually(lambda: connected(process.pid), what="the first delivery")
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0, output.text
+    assert process.wait(PATIENCE) == 0, output.text
     output.wait_for("stopped before the end")
     assert "Traceback" not in output.text
 
@@ -78,7 +78,7 @@ def test_dev_delivers_and_starts_anew_when_code_changes(project, port):
     project.run("publish", "order.created", '{"id": 2}')
     output.wait_for(r"✓ valid 200 order\.created", times=2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0, output.text
+    assert process.wait(PATIENCE) == 0, output.text
     assert "Traceback" not in output.text
 
 
@@ -89,7 +89,7 @@ def test_dev_ends_quietly_while_it_still_starts(project, port, number):
     eventually(lambda: psutil.Process(process.pid).children(), what="the process that works")
     (child,) = psutil.Process(process.pid).children()
     process.send_signal(number)
-    assert process.wait(30) == 0, output.text
+    assert process.wait(PATIENCE) == 0, output.text
     assert not child.is_running()
     assert output.text == ""
 
@@ -107,7 +107,7 @@ def test_listen_fails_first_and_then_shows_valid_signatures(project, port):
     assert "503" in output.text or "500" in output.text
     assert "invalid" not in output.text
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0, output.text
+    assert process.wait(PATIENCE) == 0, output.text
     (trace,) = project.rows("trace", project.rows("published")[0]["id"])
     assert trace["summary"] == "Delivered with 1 retry"
     text = project.run("trace", trace["uuid"]).stdout

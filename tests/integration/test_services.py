@@ -8,13 +8,14 @@ import signal
 import pytest
 
 from tests.integration.conftest import SECRET
-from tests.integration.project import eventually
+from tests.integration.project import PATIENCE, eventually
 
 SHOP = """
 import asyncio, pathlib, time
 from asyncevents_core import event
 
 SLOW = pathlib.Path(__file__).with_name("started")
+GO_ON = pathlib.Path(__file__).with_name("go-on")
 
 class Repository:
     def __init__(self):
@@ -30,7 +31,8 @@ async def fetch(id: int) -> dict:
 @event("order.slow")
 def slow(id: int) -> dict:
     SLOW.touch()
-    time.sleep(1.5)
+    while not GO_ON.exists():
+        time.sleep(0.01)
     return {"id": id, "how": "slow"}
 
 @event("order.endless")
@@ -108,7 +110,9 @@ def test_sigterm_lets_a_service_finish_and_keeps_what_it_returned(shop, inbox):
     worker = project.start("worker")
     eventually((project.folder / "started").exists, what="the service is called")
     worker.send_signal(signal.SIGTERM)
-    _, errors = worker.communicate(timeout=30)
+    assert any("worker stopping" in line for line in worker.stderr)
+    (project.folder / "go-on").touch()
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 0, errors
     (event,) = project.rows("published")
     assert event["state"] == "fanned_out"
@@ -123,7 +127,7 @@ def test_beyond_the_grace_a_service_is_left_alone_and_its_event_is_due_at_once(s
     worker = project.start("worker")
     eventually((project.folder / "started").exists, what="the service is called")
     worker.send_signal(signal.SIGTERM)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 3, errors
     source = (project.folder / "shop_services.py").read_text()
     (project.folder / "shop_services.py").write_text(source.replace("3600", "0"))

@@ -12,7 +12,7 @@ import pytest
 
 from asyncevents_core.domain.identifiers import first_uuid7
 from tests.integration.conftest import SECRET
-from tests.integration.project import eventually
+from tests.integration.project import PATIENCE, eventually
 
 
 def subscribe(project, inbox, *more: str) -> None:
@@ -34,7 +34,7 @@ def test_sigterm_finishes_what_is_under_way(project, make_inbox):
     worker = project.start("worker", "--log-format", "json")
     eventually(lambda: slow.received, what="the request has begun")
     worker.send_signal(signal.SIGTERM)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 0
     lines = [json.loads(line) for line in errors.splitlines()]
     assert [line["message"] for line in lines][-1] == "worker stopped"
@@ -44,17 +44,18 @@ def test_sigterm_finishes_what_is_under_way(project, make_inbox):
 
 
 def test_beyond_the_grace_an_attempt_is_cut_off_and_made_again(make_project, make_inbox):
-    project = make_project(SHUTDOWN_GRACE=0.5)
-    slow = make_inbox(delay=4.0)
+    project = make_project(SHUTDOWN_GRACE=3.0)
+    slow = make_inbox(delay=14.0)
     subscribe(project, slow)
     project.run("publish", "order.created", "{}")
     worker = project.start("worker")
     eventually(lambda: slow.received, what="the request has begun")
     worker.send_signal(signal.SIGTERM)
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 0
     (row,) = project.rows("logs")
     assert row["outcome"] == "abandoned"
+    slow.behave(delay=0.0)
     project.run("worker", "--drain")
     assert [row["outcome"] for row in project.rows("logs")] == ["delivered", "abandoned"]
 
@@ -75,7 +76,7 @@ def test_a_supervisor_starts_a_dead_child_again_and_stops_them_together(project,
     project.run("publish", "order.created", "{}")
     eventually(lambda: inbox.accepted, what="delivery goes on")
     supervisor.send_signal(signal.SIGTERM)
-    _, errors = supervisor.communicate(timeout=30)
+    _, errors = supervisor.communicate(timeout=PATIENCE)
     assert supervisor.returncode == 0, errors
     assert "a worker process died" in errors
 
@@ -87,7 +88,7 @@ def test_a_worker_that_waits_for_its_ledger_can_be_stopped(make_project):
     worker = project.start("worker")
     assert "waiting for it" in worker.stderr.readline()
     worker.send_signal(signal.SIGTERM)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert (worker.returncode, errors) == (0, "")
 
 
@@ -95,7 +96,7 @@ def test_a_supervisor_can_be_stopped_while_its_workers_start(project):
     supervisor = project.start("worker", "--processes", "2")
     assert "supervisor started" in supervisor.stderr.readline()
     supervisor.send_signal(signal.SIGTERM)
-    _, errors = supervisor.communicate(timeout=30)
+    _, errors = supervisor.communicate(timeout=PATIENCE)
     assert supervisor.returncode == 0, errors
     assert "Traceback" not in errors
 
@@ -112,8 +113,8 @@ def test_roles(project, make_inbox):
     eventually(lambda: inbox.accepted, what="the retry")
     for one in (trigger, retry):
         one.send_signal(signal.SIGTERM)
-        one.communicate(timeout=30)
-    assert project.start("worker", "--consumers", "nothing").wait(30) == 2
+        one.communicate(timeout=PATIENCE)
+    assert project.start("worker", "--consumers", "nothing").wait(PATIENCE) == 2
 
 
 def test_delivery_goes_on_without_a_broker(make_project, inbox):
@@ -124,7 +125,7 @@ def test_delivery_goes_on_without_a_broker(make_project, inbox):
     worker = project.start("worker")
     eventually(lambda: inbox.accepted, what="the sweep finds the event")
     worker.send_signal(signal.SIGTERM)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 0
     assert errors.count("the broker does not answer") == 1
 
@@ -157,7 +158,7 @@ def test_threads_that_hang_end_the_worker_with_exit_code_3(make_project, inbox):
     with project.events() as events:
         events.publish_many([("order.created", {"id": n}) for n in range(5)])
     worker = project.start("worker")
-    _, errors = worker.communicate(timeout=60)
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 3, errors
     letters = project.rows("dead-letters")
     assert len(letters) == 5
@@ -177,7 +178,7 @@ def test_many_writers_on_one_sqlite_file_never_find_it_locked(make_project, inbo
     for one in workers:
         one.send_signal(signal.SIGTERM)
     for one in workers:
-        _, errors = one.communicate(timeout=30)
+        _, errors = one.communicate(timeout=PATIENCE)
         assert "locked" not in errors
         assert one.returncode == 0
 

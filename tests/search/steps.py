@@ -12,6 +12,9 @@ from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.conformance import ledger_base as make
 
+WAIT = 180.0
+"""Seconds that commands and workers get: far more than they need on a busy machine."""
+
 
 def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}', **attempt):
     """Make so many deliveries with one attempt each, queued for the index."""
@@ -30,7 +33,7 @@ def asyncevents(*arguments):
     environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
     command = [sys.executable, "-m", "asyncevents_core", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=environment, check=False
+        command, capture_output=True, text=True, timeout=WAIT, env=environment, check=False
     )
 
 

@@ -226,9 +226,11 @@ def test_what_upsert_returned_for_survives_a_kill_of_the_server(indexer, config,
     indexer.upsert(documents(1, 2, 3))
     indexer.delete([2])
     elasticsearch.kill()
-    with pytest.raises(IndexUnavailable, match="cannot be reached"):
-        indexer.upsert(documents(4))
-    elasticsearch.start()
+    try:
+        with pytest.raises(IndexUnavailable, match="cannot be reached"):
+            indexer.upsert(documents(4))
+    finally:
+        elasticsearch.start()
     assert hits(indexer) == [3, 1]
     indexer.upsert(documents(4))
     assert hits(indexer) == [4, 3, 1]
