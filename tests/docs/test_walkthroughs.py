@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import pytest
 from attrs import evolve, field, frozen
 
 from tests.installing.installing import Installed, build_wheel
+from tests.services.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -105,13 +105,15 @@ class Terminal:
 
     def close(self) -> None:
         self._send("kill $(jobs -p) 2>/dev/null; wait; exit")
-        self._bash.communicate(timeout=30)
+        self._bash.communicate(timeout=180)
 
     def _type(self, step: Step) -> list[str]:
         command = UUID.sub(lambda found: self._ids[found[0]], self._here(step.text))
         if step.background:
             probe = f"(exec 3<>/dev/tcp/127.0.0.1/{self._port}) 2>/dev/null"
-            self._send(f"{command.removesuffix('&')} &\nuntil {probe}; do sleep 0.05; done")
+            # Its exit code is that of the last probe: three minutes, then the step has failed.
+            wait = f"for n in $(seq 3600); do {probe} && break; sleep 0.05; done; {probe}"
+            self._send(f"{command.removesuffix('&')} &\n{wait}")
         else:
             self._send(command)
         self._send(f"printf '\\n%s %s\\n' '{MARK}' $?")
@@ -147,12 +149,6 @@ class Terminal:
             yield line.rstrip("\n")
             if line.startswith(MARK):
                 return
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

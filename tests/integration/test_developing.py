@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import threading
 
 import psutil
 import pytest
 
 from tests.integration.project import PATIENCE, eventually
+from tests.services.ports import free_port
 
 
 @pytest.fixture
 def port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    return free_port()
 
 
 class Output:

@@ -18,15 +18,14 @@ from typing import Final
 import pytest
 
 from tests.services.needs import ELASTICSEARCH, ELASTICSEARCH_URL, find_program
-from tests.services.servers import Server, free_port
+from tests.services.ports import free_port
+from tests.services.servers import Server
 
 
 class Elasticsearch(Server):
     """One node; `what_is_here()` says of which kind."""
 
     needs = ELASTICSEARCH
-    # On a busy machine it has taken more than a minute.
-    start_timeout = 300.0
 
     @property
     def url(self) -> str:
@@ -101,9 +100,9 @@ class UnpackedElasticsearch(Elasticsearch):
         options = [f"-E{name}={value}" for name, value in (_SETTINGS | addresses).items()]
         return ["bash", str(self._home / "bin" / "elasticsearch"), *options]
 
-    @cached_property
-    def _transport_port(self) -> int:
-        return free_port()
+    def _choose_ports(self) -> None:
+        super()._choose_ports()
+        self._transport_port = free_port()
 
     @property
     def _home(self) -> Path:
@@ -158,6 +157,9 @@ class ContainedElasticsearch(Elasticsearch):
     @property
     def _name(self) -> str:
         return self.folder.name
+
+    def _choose_other_ports(self) -> None:
+        """The container was made with its port."""
 
     def _prepare(self) -> None:
         settings = {**_SETTINGS, "ES_JAVA_OPTS": _HEAP}

@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -33,6 +32,7 @@ from tests.services.needs import (
     Service,
     find_program,
 )
+from tests.services.ports import free_port
 
 
 class Server(ABC):
@@ -41,12 +41,14 @@ class Server(ABC):
     needs: ClassVar[Service]
     user: ClassVar[str | None] = None
     """Who runs it where the tests run as root, which these servers refuse."""
-    start_timeout: ClassVar[float] = 60.0
+    start_timeout: ClassVar[float] = 300.0
+    """Seconds, for all attempts together; a busy machine needs more than one minute."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"asyncevents-{self.needs.name.lower()}-"))
-        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_answered = False
+        self._choose_ports()
         self._own(self.folder)
         self._prepare()
 
@@ -60,30 +62,25 @@ class Server(ABC):
         """Raise unless a client can work with it."""
 
     def start(self) -> None:
-        with open(self.folder / "server.log", "ab") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env={**os.environ, **self._environment()},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **self._as_user(),
-            )
         until = time.monotonic() + self.start_timeout
+        process = self._launch()
         while True:
             try:
                 self.answers()
             except Exception as error:
-                if self._process.poll() is not None:
-                    # A killed predecessor may hold its port or memory for a moment.
-                    time.sleep(0.2)
-                    return self._again(until, error)
                 if time.monotonic() > until:
                     raise self._failed(error) from error
-                time.sleep(0.05)
+                ended = process.poll() is not None
+                # A killed predecessor may hold its port or memory for a moment.
+                time.sleep(0.2 if ended else 0.05)
+                if ended:
+                    if not self._has_answered:
+                        # Something else may have taken a port. Once it answered, clients know it.
+                        self._choose_other_ports()
+                    process = self._launch()
             else:
-                return None
+                self._has_answered = True
+                return
 
     def kill(self) -> None:
         """SIGKILL to the server and all its children."""
@@ -104,16 +101,30 @@ class Server(ABC):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with open(self.folder / "server.log", "ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env={**os.environ, **self._environment()},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._as_user(),
+            )
+        return self._process
+
+    def _choose_ports(self) -> None:
+        self.port = free_port()
+
+    def _choose_other_ports(self) -> None:
+        self._choose_ports()
+
     def _prepare(self) -> None:  # noqa: B027 - most need nothing
         """Make what the first start needs."""
 
     def _environment(self) -> Mapping[str, str]:
         return {}
-
-    def _again(self, until: float, error: Exception) -> None:
-        if time.monotonic() > until:
-            raise self._failed(error) from error
-        self.start()
 
     def _failed(self, error: Exception) -> RuntimeError:
         log = (self.folder / "server.log").read_text(errors="replace")[-3000:]
@@ -293,7 +304,6 @@ class RabbitMq(Server):
 
     def __init__(self) -> None:
         self._epmd: subprocess.Popen[bytes] | None = None
-        self._ports = {"epmd": free_port(), "dist": free_port()}
         super().__init__()
 
     @property
@@ -304,21 +314,9 @@ class RabbitMq(Server):
     def command(self) -> Sequence[str]:
         return [_program("rabbitmq-server")]
 
-    def start(self) -> None:
-        if self._epmd is None:
-            self._epmd = subprocess.Popen(
-                [_program("epmd"), "-port", str(self._ports["epmd"]), "-address", "127.0.0.1"],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        super().start()
-
     def remove(self) -> None:
         super().remove()
-        if self._epmd is not None:
-            self._epmd.kill()
-            self._epmd.wait(10)
+        self._end_names()
 
     def answers(self) -> None:
         with kombu.Connection(self.url, connect_timeout=5) as connection:
@@ -332,6 +330,30 @@ class RabbitMq(Server):
             channel = connection.channel()
             for queue in (TRIGGER, QUARANTINE, RETRY, DEAD_LETTERS, INIT, *delays):
                 channel.queue_delete(queue)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        if self._epmd is None:
+            self._epmd = subprocess.Popen(
+                [_program("epmd"), "-port", str(self._ports["epmd"]), "-address", "127.0.0.1"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return super()._launch()
+
+    def _choose_ports(self) -> None:
+        super()._choose_ports()
+        self._ports = {"epmd": free_port(), "dist": free_port()}
+
+    def _choose_other_ports(self) -> None:
+        self._end_names()
+        super()._choose_other_ports()
+
+    def _end_names(self) -> None:
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait(10)
+            self._epmd = None
 
     def _environment(self) -> Mapping[str, str]:
         inside = {
@@ -353,12 +375,6 @@ class RabbitMq(Server):
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             **{name: str(self.folder / path) for name, path in inside.items()},
         }
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _program(name: str) -> str:

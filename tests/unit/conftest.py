@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import SqlLedger
+from asyncevents_core.adapters.sqlalchemy import SqlLedger, dialects
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.ledger import MemoryLedger
 from tests.unit.commandline import Cli
 from tests.unit.harness import Harness
+
+DAY: Final = 86_400 * 1_000_000
 
 
 @pytest.fixture
@@ -25,15 +29,28 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Ledger]:
+def ledger(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Ledger]:
+    """Either ledger begins at a midnight, and its time passes by `clock` alone."""
     if request.param == "memory":
         yield MemoryLedger(clock=clock)
         return
+    monkeypatch.setitem(dialects.CLOCKS, "sqlite", str(next_midnight()))
     cipher = Cipher([Fernet.generate_key().decode()])
     made = SqlLedger(f"sqlite:///{tmp_path}/l.db", cipher=cipher, clock_offset=clock.offset)
     made.upgrade()
     yield made
     made.close()
+
+
+def next_midnight() -> int:
+    """Return the next midnight (UTC) in microseconds: not before the ids that are made now."""
+    now = time.time_ns() // 1000
+    return now + -now % DAY
 
 
 @pytest.fixture

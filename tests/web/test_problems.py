@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import httpx
 import pytest
@@ -159,11 +160,21 @@ def test_request_ids(api):
     assert len(made) == len(other) == 36
 
 
+def requests_logged(caplog, count: int) -> list[logging.LogRecord]:
+    """Wait for so many requests: each is logged after its answer was sent."""
+    until = time.monotonic() + 30
+    while True:
+        found = [one for one in caplog.records if one.getMessage() == "request"]
+        if len(found) >= count or time.monotonic() > until:
+            return found
+        time.sleep(0.01)
+
+
 def test_request_ids_are_in_the_log(api, caplog):
     caplog.handler.addFilter(RequestIdFilter())
     with caplog.at_level(logging.INFO, logger="asyncevents.web"):
         api.client("manage").get("/logs", headers={"X-Request-ID": "mine-2"})
-    (record,) = [one for one in caplog.records if one.getMessage() == "request"]
+        (record,) = requests_logged(caplog, 1)
     assert (record.request_id, record.status, record.path) == ("mine-2", 200, "/rest/V1/logs")
     assert record.who.startswith("token manage")
 
@@ -279,7 +290,7 @@ def test_every_request_is_logged_whatever_its_path(api, caplog):
         client.get("/logs")
         client.get("/nothing")
         client.post("/logs")
-    logged = [one for one in caplog.records if one.getMessage() == "request"]
+        logged = requests_logged(caplog, 3)
     assert [(one.method, one.path, one.status) for one in logged] == [
         ("GET", "/rest/V1/logs", 200),
         ("GET", "/rest/V1/nothing", 404),

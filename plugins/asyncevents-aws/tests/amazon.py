@@ -30,8 +30,8 @@ class Amazon:
         self._clients = {}
 
     def settings(self, **more) -> dict:
-        """Return what a sink's configuration needs to reach it."""
-        return {"endpoint_url": self.url, "region": REGION, **KEYS, **more}
+        """Return what a sink's configuration needs to reach it, however busy the machine is."""
+        return {"endpoint_url": self.url, "region": REGION, "timeout": 60.0, **KEYS, **more}
 
     def client(self, service):
         if service not in self._clients:

@@ -10,7 +10,7 @@ from tests.benchmarks.driving import deliver
 from tests.benchmarks.figures import Bar, Columns, Figure, Findings, ratio
 from tests.benchmarks.receiving import recipient
 from tests.benchmarks.scenario import Context, Scenario
-from tests.services.servers import free_port
+from tests.services.ports import free_port
 
 SUBSCRIPTIONS: Final = 10
 LIMIT: Final = 0.9
