@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REQUIRED = os.environ.get("ASYNCEVENTS_REQUIRE_SERVICES") == "1"
 
@@ -38,5 +39,7 @@ class SkipReport:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the report of skips."""
+    """Register the report of skips; let no property fail for want of time."""
+    settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("suite")
     config.pluginmanager.register(SkipReport(), "asyncevents-skips")

@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters.sqlalchemy.schema import delivery
 from tests.benchmarks.payloads import Payloads
-from tests.benchmarks.processes import Usage, cpu_seconds, read_meters, resident_bytes
+from tests.benchmarks.processes import Reading, Usage, cpu_seconds, read_meters, resident_bytes
 from tests.benchmarks.receiving import Arrivals, Recipient
 from tests.integration.project import Project
 
@@ -65,10 +65,22 @@ class Workers:
 
 @frozen(kw_only=True)
 class Run:
-    """One measurement: what arrived when, and what it cost from a tenth of it to the end."""
+    """One measurement: what arrived when, and the meters at a tenth of it and at the end."""
 
     arrivals: Arrivals
-    usage: Usage
+    first: Reading
+    last: Reading
+
+    @property
+    def usage(self) -> Usage:
+        """What it cost between the readings.
+
+        Raises `RuntimeError` if nothing arrived between them.
+        """
+        if self.first.arrived == self.last.arrived:
+            count = self.last.arrived
+            raise RuntimeError(f"{count} arrived before the meters were read: take more events")
+        return Usage.between(self.first, self.last)
 
 
 @contextmanager
@@ -218,9 +230,7 @@ def watch(
             raise TimeoutError(f"all arrived, but the ledger is not settled in {patience:g} s")
         time.sleep(0.02)
     last = read_meters(pids, arrived)
-    if first is None or first.arrived == last.arrived:
-        raise RuntimeError(f"{total} arrived before the meters were read: take more events")
-    return Run(arrivals=server.arrivals(paths), usage=Usage.between(first, last))
+    return Run(arrivals=server.arrivals(paths), first=first or last, last=last)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ TEXTS = st.lists(st.text("ab1", max_size=8), max_size=20)
 
 
 @given(EXPRESSIONS, TEXTS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_it_matches_what_pythons_expressions_match(expression, texts):
     node = regex.parse(expression)
     automaton, expected = Automaton(node), re.compile(expression, re.DOTALL)

@@ -42,7 +42,7 @@ def attempted(text):
 
 
 @given(ANY_TEXT)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_any_text_is_a_query_or_the_documented_error(text):
     found = attempted(text)
     if isinstance(found, InvalidQuery):
@@ -53,7 +53,7 @@ def test_any_text_is_a_query_or_the_documented_error(text):
 
 
 @given(ANY_TEXT)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_a_query_that_is_printed_and_parsed_again_is_the_same(text):
     query = attempted(text)
     if isinstance(query, Query):
@@ -70,7 +70,8 @@ def both(request, open_engine):
 
 @given(text=ANY_TEXT)
 @settings(
-    max_examples=800, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=800,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_every_engine_finds_what_the_reference_finds(both, text):
     query = attempted(text)

@@ -148,7 +148,8 @@ def test_access(case, method, path):
     ids=["nothing", "no token", "nonsense", "another scheme", "unknown"],
 )
 def test_what_is_no_token(api, header):
-    with httpx.Client(base_url=api.address, headers={"Authorization": header}) as client:
+    headers = {"Authorization": header}
+    with httpx.Client(base_url=api.address, headers=headers, timeout=60) as client:
         refused = client.get("/rest/V1/async_events")
     assert refused.status_code == 401
     assert refused.json()["status"] == 401
@@ -158,7 +159,9 @@ def test_a_token_with_another_secret(api):
     token = api.token("view")
     changed = token[:-1] + ("A" if token[-1] != "A" else "B")
     answer = httpx.get(
-        f"{api.address}/rest/V1/async_events", headers={"Authorization": f"Bearer {changed}"}
+        f"{api.address}/rest/V1/async_events",
+        headers={"Authorization": f"Bearer {changed}"},
+        timeout=60,
     )
     assert answer.status_code == 401
 
@@ -167,6 +170,7 @@ def test_a_token_expires(api):
     client = httpx.Client(
         base_url=f"{api.address}/rest/V1",
         headers={"Authorization": f"Bearer {api.token('view', days=1e-9)}"},
+        timeout=60,
     )
     with client:
         assert client.get("/async_events").status_code == 401

@@ -47,24 +47,24 @@ def test_an_example(example):
         known=(),
         by=Actor.trusted("test"),
     )
-    with running(example.app) as address:
-        placed = httpx.post(f"{address}/orders/42")
+    with running(example.app) as address, httpx.Client(timeout=60) as client:
+        placed = client.post(f"{address}/orders/42")
         assert placed.status_code == 200, placed.text
         base = f"{address}/events/rest/V1"
         headers = {"Authorization": f"Bearer {token}"}
-        (published,) = httpx.get(f"{base}/events", headers=headers).json()["items"]
+        (published,) = client.get(f"{base}/events", headers=headers).json()["items"]
         assert published["id"] == placed.json()["event"]
         assert published["data"] == {"id": 42}
-        started = httpx.post(f"{base}/replays", headers=headers, json={})
+        started = client.post(f"{base}/replays", headers=headers, json={})
         assert started.status_code == 202, started.text
-        missing = httpx.get(f"{base}/nothing", headers=headers)
+        missing = client.get(f"{base}/nothing", headers=headers)
         assert missing.headers["content-type"] == "application/problem+json"
-        assert httpx.get(f"{base}/events").status_code == 401
-        assert httpx.get(f"{address}/events/health").json() == {"status": "ok"}
-        document = httpx.get(f"{address}/events/rest/docs/openapi.json").json()
+        assert client.get(f"{base}/events").status_code == 401
+        assert client.get(f"{address}/events/health").json() == {"status": "ok"}
+        document = client.get(f"{address}/events/rest/docs/openapi.json").json()
         (server,) = document["servers"]
         listed = urljoin(address, server["url"]) + "/rest/V1/events"
-        assert httpx.get(listed, headers=headers).json()["items"] == [published]
+        assert client.get(listed, headers=headers).json()["items"] == [published]
 
 
 def test_without_the_extra(monkeypatch):

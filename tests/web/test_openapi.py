@@ -71,7 +71,7 @@ def token(served: Api) -> str:
 
 @pytest.fixture(scope="module")
 def document(served: Api) -> dict[str, Any]:
-    return httpx.get(f"{served.address}{DOCUMENT}").json()
+    return httpx.get(f"{served.address}{DOCUMENT}", timeout=60).json()
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_examples_are_bodies_that_are_taken(api: Api, document: dict[str, Any]) 
 
 @pytest.mark.parametrize("path", ["/rest/docs", "/rest/docs/"])
 def test_the_page_loads_nothing_from_elsewhere(served: Api, path: str) -> None:
-    page = httpx.get(f"{served.address}{path}")
+    page = httpx.get(f"{served.address}{path}", timeout=60)
     assert page.headers["content-type"].startswith("text/html")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
@@ -144,6 +144,6 @@ def test_the_page_loads_nothing_from_elsewhere(served: Api, path: str) -> None:
     for link in links:
         address = urljoin(str(page.url), link)
         assert address.startswith(f"{served.address}/rest/docs/")
-        found = httpx.get(address)
+        found = httpx.get(address, timeout=60)
         assert found.status_code == 200
         assert link.endswith("json") or "http" not in found.text

@@ -118,7 +118,8 @@ async def test_a_client_with_too_many_failed_keys_is_replaced(monkeypatch, sink,
     assert sink._publishers._worn == []
 
 
-async def test_closing_sends_what_is_there(config, faulty):
+async def test_closing_sends_what_is_there(monkeypatch, config, faulty):
+    monkeypatch.setattr(publisher, "FLUSH", 30.0)
     async with opened(PubSubSinkType(), evolve(config, batch_latency=0.1)) as sink:
         await send(sink)
         (kept,) = sink._publishers._kept.values()

@@ -35,8 +35,8 @@ from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
 from tests.benchmarks.figures import Columns, Figure, Findings
 from tests.benchmarks.scenario import Context, Scenario
-from tests.services.pubsub import PubSub
 from tests.services.ports import free_port
+from tests.services.pubsub import PubSub
 
 _REGION: Final = "eu-central-1"
 _KEYS: Final = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": "secret"}
