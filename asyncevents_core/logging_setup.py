@@ -34,7 +34,7 @@ class TextFormatter(logging.Formatter):
         """Return one record as a line, followed by its traceback if it has one."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
         fields = "".join(f"  {name}={value}" for name, value in _fields(record).items())
-        text = _on_one_line(f"{record.getMessage()}{fields}")
+        text = printable(f"{record.getMessage()}{fields}")
         line = f"{at} {record.levelname:<7} {record.name}  {text}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
@@ -58,8 +58,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
-def _on_one_line(text: str) -> str:
-    """Escape what cannot be printed: what clients send must not look like a line of its own."""
+def printable(text: str) -> str:
+    """Escape what cannot be printed, line ends too.
+
+    What clients and recipients send must not look like a line of its own, nor steer a terminal.
+    """
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

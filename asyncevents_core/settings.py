@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -28,6 +29,10 @@ T = TypeVar("T")
 MODULE_VARIABLE: Final = "ASYNCEVENTS_SETTINGS_MODULE"
 _PREFIX: Final = "ASYNCEVENTS_"
 _NOT_SETTINGS: Final = frozenset({MODULE_VARIABLE, "ASYNCEVENTS_REQUIRE_SERVICES"})
+_OF_KUBERNETES: Final = re.compile(
+    r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
+"""What every pod gets for a Service whose name begins with `asyncevents`, behind the prefix."""
 _NOT_SETTINGS_PREFIXES: Final = ("ASYNCEVENTS_TEST_", "ASYNCEVENTS_LISTEN_")
 DEFAULT: Final = "default"
 _EMBEDDED: Final = "embedded"
@@ -276,6 +281,8 @@ def _override(
             continue
         name, *nested = variable.removeprefix(_PREFIX).split("__")
         if name not in _FIELDS:
+            if _OF_KUBERNETES.fullmatch(variable.removeprefix(_PREFIX)):
+                continue
             close = suggestion(name, _FIELDS)
             problems.append(f"environment variable {variable}: no setting {name}{close}")
             continue

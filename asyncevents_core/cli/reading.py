@@ -24,6 +24,7 @@ from asyncevents_core.domain.delivery import Attempt
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.errors import NotFound
+from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger
 
 _LONGEST_CELL = 120
@@ -137,7 +138,7 @@ def _show(one: Trace) -> None:
         ("replayed by", ", ".join(map(str, one.replays))),
     ):
         if value:
-            out.print(f"{label:>12}  {value}", markup=False)
+            out.print(f"{label:>12}  {printable(str(value))}", markup=False)
     table(
         "Attempts",
         ["no.", "started", "outcome", "status", "took", "detail", "response"],
@@ -155,7 +156,8 @@ def _show(one: Trace) -> None:
         ],
     )
     if one.event.body is not None:
-        pretty = json.dumps(json.loads(one.event.body), indent=2, ensure_ascii=False)
+        lines = json.dumps(json.loads(one.event.body), indent=2, ensure_ascii=False).split("\n")
+        pretty = "\n".join(map(printable, lines))
         out.print("payload", style="italic")
         out.print(Syntax(pretty, "json", theme="ansi_dark", word_wrap=True))
 

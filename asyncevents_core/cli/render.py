@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.logging_setup import printable
 
 _GAP: Final = 2
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -37,7 +38,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
     Where a terminal is too narrow, a row takes several lines, so that ids stay in one piece.
     """
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    texts = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     out = console()
     if not texts:
         out.print(f"{title}: none")

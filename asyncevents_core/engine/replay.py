@@ -212,7 +212,7 @@ def _replay(
     event = tx.lock_event(old.event_id)
     if event is None or event.body is None:
         raise ReplayRefused(f"delivery {identifier}: its payload is no longer kept")
-    if old.state is DeliveryState.WAITING:
+    if old.state in {DeliveryState.WAITING, DeliveryState.HELD}:
         tx.move_deliveries([old.id], state=DeliveryState.CANCELLED, due_at=None)
     note_request(tx, request, by=by, tenant=by.tenant)
     tx.insert_deliveries([_again(old, request.id, delivery_id, tx.now())])

@@ -52,3 +52,11 @@ def test_where_there_is_room_a_row_is_a_line(printed):
 
 def test_no_rows_are_said_so(printed):
     assert printed(80, []) == ["Attempts: none"]
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_what_others_sent_does_not_steer_the_terminal(monkeypatch, capsys, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    table("Attempts", ["uuid", "response"], [[DELIVERY, "\x1b]0;owned\x07\x9b2J\nnext"]])
+    shown = "".join(capsys.readouterr().out.split())
+    assert r"\x1b]0;owned\x07\x9b2J\nnext" in shown

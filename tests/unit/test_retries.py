@@ -144,6 +144,21 @@ def test_enabling_releases_what_was_held(harness):
     assert harness.ledger.run(lambda tx: tx.holding()) == []
 
 
+def test_a_replay_takes_the_place_of_what_is_still_held(harness):
+    subscription = harness.subscribe()
+    event_id = harness.publish()
+    harness.attempt(harness.sweep_now().leases, fails)
+    set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
+    harness.clock.advance(10)
+    harness.due()
+    set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
+    (held,) = harness.traces(event_id)
+    replay(harness.ledger, held.delivery.id, by=OPERATOR)
+    harness.look_after()
+    harness.attempt(harness.due().leases, ok)
+    assert sorted(harness.states(event_id)) == [DeliveryState.CANCELLED, DeliveryState.DELIVERED]
+
+
 def test_deleting_cancels_what_is_open_and_keeps_the_log(harness):
     subscription = harness.subscribe()
     event_id = harness.publish()

@@ -116,6 +116,23 @@ def test_the_environment_overrides():
     assert settings.origins["EAGER"] == "environment variable ASYNCEVENTS_EAGER"
 
 
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "ASYNCEVENTS_SERVICE_HOST",
+        "ASYNCEVENTS_SERVICE_PORT",
+        "ASYNCEVENTS_SERVICE_PORT_HTTP",
+        "ASYNCEVENTS_PORT",
+        "ASYNCEVENTS_PORT_8000_TCP",
+        "ASYNCEVENTS_PORT_8000_TCP_ADDR",
+        "ASYNCEVENTS_WEB_SERVICE_HOST",
+        "ASYNCEVENTS_WEB_PORT_8000_TCP_PROTO",
+    ],
+)
+def test_what_kubernetes_sets_for_a_service_of_that_name_is_no_setting(variable):
+    assert Settings.from_mapping({}, environ={variable: "tcp://10.0.0.1:8000"}).maximum_deaths == 5
+
+
 def test_mistakes_in_the_environment():
     found = problems(
         {},
