@@ -15,7 +15,7 @@ from httpx_aiohttp import AiohttpTransport
 from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.guard import AddressRefused, Guard
+from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.signing import Signer, magento_signature, signers
 
@@ -65,7 +65,7 @@ class HttpSink(Sink):
                 await self._read(response, kept)
         except AddressRefused as error:
             return Outcome.failed(Failure.DENIED, str(error))
-        except InvalidSecret as error:
+        except (HostMalformed, InvalidSecret, httpx.InvalidURL) as error:
             return Outcome.failed(Failure.INVALID, str(error))
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             if response is None:
@@ -138,7 +138,10 @@ class HttpSink(Sink):
         return kept[:cap].decode("utf-8", "replace") + (_CUT if len(kept) > cap else "")
 
     def _new_recipient(self, target: str, secrets: tuple[str, ...]) -> _Recipient:
-        """Raise `AddressRefused` where the target is an address that may not be reached."""
+        """Raise `AddressRefused` where the target is an address that may not be reached.
+
+        Raises `HostMalformed`, httpx.InvalidURL or `InvalidSecret` for what is malformed.
+        """
         url = httpx.URL(target)
-        self._guard.check_literal(url.host)
+        self._guard.check_written(url.raw_host.decode("ascii"))
         return _Recipient(url, signers(secrets))
