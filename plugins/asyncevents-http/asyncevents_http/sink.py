@@ -15,6 +15,7 @@ from httpx_aiohttp import AiohttpTransport
 from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
+from asyncevents_http.connecting import new_session
 from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.signing import Signer, magento_signature, signers
@@ -22,7 +23,6 @@ from asyncevents_http.signing import Signer, magento_signature, signers
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _CUT: Final = " … (cut)"
 _RECIPIENTS_KEPT: Final = 4096
-_NAMES_KEPT: Final = 10
 
 
 @frozen
@@ -67,7 +67,8 @@ class HttpSink(Sink):
             return Outcome.failed(Failure.DENIED, str(error))
         except (HostMalformed, InvalidSecret, httpx.InvalidURL) as error:
             return Outcome.failed(Failure.INVALID, str(error))
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        # ValueError: what the libraries cannot encode or decode.
+        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
             if response is None:
                 return outcomes.of_error(error, deadline)
             # What the status says stands, even if the body does not arrive.
@@ -83,19 +84,7 @@ class HttpSink(Sink):
         await self._resolver.close()
 
     def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            # The worker's permits bound the work; a limit here would only hide it.
-            limit=0,
-            resolver=self._resolver,
-            ttl_dns_cache=_NAMES_KEPT,
-            ssl=self._transport.ssl_context,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("accept", "accept-encoding", "user-agent"),
-        )
+        return new_session(self._resolver, self._transport.ssl_context)
 
     def _request(self, request: DeliveryRequest, recipient: _Recipient) -> httpx.Request:
         message_id, timestamp = str(request.event_id), int(time.time())
