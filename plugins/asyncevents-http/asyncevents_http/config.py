@@ -20,4 +20,4 @@ class HttpConfig:
     response_cap: int = field(default=4096, validator=validators.ge(0))
     magento_signature: bool = False
     user_agent: str = "asyncevents"
-    dns_threads: int = field(default=8, validator=validators.gt(0))
+    dns_threads: int = field(default=64, validator=validators.gt(0))
