@@ -12,7 +12,7 @@ import httpx
 from attrs import frozen
 from httpx_aiohttp import AiohttpTransport
 
-from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, Sink
+from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, SettingsError, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.connecting import new_session
@@ -34,13 +34,18 @@ class _Recipient:
 
 
 class HttpSink(Sink):
-    """Posts. httpx's types on aiohttp's connections, without httpx's client in between."""
+    """Posts. httpx's types on aiohttp's connections, without httpx's client in between.
+
+    Raises `SettingsError` where `ca_certs` cannot be read.
+    """
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
         self._guard = Guard(config.allow)
         self._resolver = GuardedResolver(self._guard, threads=config.dns_threads)
         self._transport = AiohttpTransport(client=self._session, trust_env=False)
+        if config.ca_certs is not None:
+            self._trust(config.ca_certs)
         self._recipient = functools.lru_cache(_RECIPIENTS_KEPT)(self._new_recipient)
         self._extensions = {"timeout": {"connect": config.connect_timeout}}
         self._headers = (
@@ -82,6 +87,15 @@ class HttpSink(Sink):
         """See `Sink`."""
         await self._transport.aclose()
         await self._resolver.close()
+
+    def _trust(self, path: str) -> None:
+        try:
+            self._transport.ssl_context.load_verify_locations(cafile=path)
+        except OSError as error:
+            raise SettingsError(
+                [f"ca_certs: certificates cannot be read from {path!r}: {error}"],
+                origin="SINKS['http']",
+            ) from error
 
     def _session(self) -> aiohttp.ClientSession:
         return new_session(self._resolver, self._transport.ssl_context)
