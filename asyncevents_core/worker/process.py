@@ -26,6 +26,9 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 START_PATIENCE: Final = 60.0
 """Seconds for which a worker that starts waits for its ledger."""
 
+MOST_FILES: Final = 65536
+"""How many files a worker asks to have open at once: connections to recipients are files."""
+
 _START_AGAIN: Final = 0.5
 _SUPERVISE_EVERY: Final = 0.25
 _MOST_STUCK: Final = 4
@@ -45,8 +48,11 @@ class Worker:
     def run(self) -> int:
         """Work until stopped, or idle with `drain`; return the exit code.
 
+        Raises the process's limit of open files, as far as the system lets it.
+
         Waits up to a minute for a ledger that does not answer yet, then raises `LedgerError`.
         """
+        allow_many_files()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(self._main())
 
@@ -107,6 +113,25 @@ class Worker:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def allow_many_files() -> None:
+    """Raise this process's soft limit of open files to the hard one, at most `MOST_FILES`."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit.
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        # macOS has a lower limit that it does not tell.
+        logger.warning(
+            "the limit of open files stays as it is", extra={"limit": soft, "error": str(error)}
+        )
 
 
 def preflight(runtime: Runtime, roles: Collection[Role]) -> None:

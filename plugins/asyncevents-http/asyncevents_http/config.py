@@ -11,7 +11,8 @@ class HttpConfig:
 
     `allow` lists networks and hosts that may be reached although they are not public;
     `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
-    header `x-magento-signature` for receivers of mageos-async-events.
+    header `x-magento-signature` for receivers of mageos-async-events; `ca_certs` is a file (PEM) of
+    certificates to trust besides those of public authorities.
     """
 
     connect_timeout: float = field(default=5.0, validator=validators.gt(0))
@@ -20,4 +21,5 @@ class HttpConfig:
     response_cap: int = field(default=4096, validator=validators.ge(0))
     magento_signature: bool = False
     user_agent: str = "asyncevents"
-    dns_threads: int = field(default=8, validator=validators.gt(0))
+    ca_certs: str | None = None
+    dns_threads: int = field(default=64, validator=validators.gt(0))

@@ -7,6 +7,7 @@ from the worker only: databases, admin pages, a cloud's metadata service.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,9 +22,28 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 
+_NOT_PUBLIC: Final[tuple[Network, ...]] = (
+    _LOCAL_NAT64,
+    _SIX_TO_FOUR,
+    # Site-local addresses, which RFC 3879 withdrew, and "IPv4-translated" ones (RFC 2765).
+    ipaddress.IPv6Network("fec0::/10"),
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),
+    # Azure's platform, which each of its virtual machines reaches.
+    ipaddress.IPv4Network("168.63.129.16/32"),
+)
+"""What Python takes for public, and only some networks reach."""
+
+_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_LONGEST_NAME: Final = 253
+
 
 class AddressRefused(Exception):
     """The target resolves to an address that the settings do not allow."""
+
+
+class HostMalformed(Exception):
+    """A host that is neither an address nor a name that DNS can have."""
 
 
 @frozen
@@ -65,10 +85,16 @@ class Guard:
             )
         return allowed
 
-    def check_literal(self, host: str) -> None:
-        """Raise `AddressRefused` if `host` is written as an address that may not be used."""
+    def check_written(self, host: str) -> None:
+        """Check a URL's host, in ASCII, before anything looks it up.
+
+        Raises `AddressRefused` if it is an address that may not be used, `HostMalformed` if it
+        is neither an address nor a name.
+        """
         address = literal(host)
-        if address is not None:
+        if address is None:
+            check_name(host)
+        else:
             self.check(host, [str(address)])
 
     def _allows(self, address: Address) -> bool:
@@ -81,10 +107,10 @@ def is_public(address: Address) -> bool:
     """Tell whether an address, and the IPv4 address it may wrap, is one of the internet."""
     if not address.is_global or address.is_multicast or address.is_unspecified:
         return False
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     if isinstance(address, ipaddress.IPv4Address):
         return not address.is_reserved
-    if address in _LOCAL_NAT64 or address in _SIX_TO_FOUR:
-        return False
     return all(is_public(one) for one in _wrapped(address))
 
 
@@ -94,6 +120,26 @@ def literal(host: str) -> Address | None:
         return ipaddress.ip_address(_bare(host))
     except ValueError:
         return None
+
+
+def check_name(host: str) -> None:
+    """Raise `HostMalformed` unless `host` is a name that DNS can have.
+
+    One that ends in a number is none ("2130706433", "127.1", "0x7f.1"; the URL Standard, "ends
+    in a number"): operating systems, and some versions of aiohttp without a look-up, take it
+    for an address.
+    """
+    labels = host.removesuffix(".").split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        raise HostMalformed(
+            f"{host[:_LONGEST_NAME]} is a number and no address; "
+            "write an address as four decimal numbers (192.0.2.1)"
+        )
+    if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise HostMalformed(
+            f"{host[:_LONGEST_NAME]!r} is no host name: between its dots must be 1 to 63 letters, "
+            f"digits, - and _, and at most {_LONGEST_NAME} characters in all"
+        )
 
 
 def _wrapped(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:

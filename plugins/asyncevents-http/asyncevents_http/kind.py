@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from asyncevents_core import InvalidTarget, Sink, SinkType
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.guard import AddressRefused, Guard
+from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
 
 LONGEST_TARGET: Final = 2048
 
@@ -21,7 +21,7 @@ class HttpSinkType(SinkType[HttpConfig]):
     signs = True
 
     def validate_target(self, target: str, config: HttpConfig) -> None:
-        """See `SinkType`: http(s), a host, no credentials; literal addresses are checked."""
+        """See `SinkType`: http(s), a host, no credentials; addresses and names are checked."""
         if len(target) > LONGEST_TARGET:
             raise InvalidTarget(f"a target has at most {LONGEST_TARGET} characters")
         if any(character.isspace() or not character.isprintable() for character in target):
@@ -32,7 +32,7 @@ class HttpSinkType(SinkType[HttpConfig]):
         try:
             parts = urlsplit(target)
             port = parts.port
-            httpx.URL(target)
+            host = httpx.URL(target).raw_host.decode("ascii")
         except (ValueError, httpx.InvalidURL) as error:
             raise InvalidTarget(f"{target!r} is not a URL: {error}") from error
         if parts.scheme not in {"http", "https"}:
@@ -44,8 +44,8 @@ class HttpSinkType(SinkType[HttpConfig]):
         if parts.fragment:
             raise InvalidTarget(f"{target!r}: a fragment (#…) is never sent; remove it")
         try:
-            Guard(config.allow).check_literal(parts.hostname)
-        except AddressRefused as error:
+            Guard(config.allow).check_written(host)
+        except (AddressRefused, HostMalformed) as error:
             raise InvalidTarget(str(error)) from error
 
     def open(self, config: HttpConfig) -> Sink:

@@ -12,17 +12,17 @@ import httpx
 from attrs import frozen
 from httpx_aiohttp import AiohttpTransport
 
-from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, Sink
+from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, SettingsError, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.guard import AddressRefused, Guard
+from asyncevents_http.connecting import new_session
+from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.signing import Signer, magento_signature, signers
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _CUT: Final = " … (cut)"
 _RECIPIENTS_KEPT: Final = 4096
-_NAMES_KEPT: Final = 10
 
 
 @frozen
@@ -34,13 +34,18 @@ class _Recipient:
 
 
 class HttpSink(Sink):
-    """Posts. httpx's types on aiohttp's connections, without httpx's client in between."""
+    """Posts. httpx's types on aiohttp's connections, without httpx's client in between.
+
+    Raises `SettingsError` where `ca_certs` cannot be read.
+    """
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
         self._guard = Guard(config.allow)
         self._resolver = GuardedResolver(self._guard, threads=config.dns_threads)
         self._transport = AiohttpTransport(client=self._session, trust_env=False)
+        if config.ca_certs is not None:
+            self._trust(config.ca_certs)
         self._recipient = functools.lru_cache(_RECIPIENTS_KEPT)(self._new_recipient)
         self._extensions = {"timeout": {"connect": config.connect_timeout}}
         self._headers = (
@@ -65,9 +70,10 @@ class HttpSink(Sink):
                 await self._read(response, kept)
         except AddressRefused as error:
             return Outcome.failed(Failure.DENIED, str(error))
-        except InvalidSecret as error:
+        except (HostMalformed, InvalidSecret, httpx.InvalidURL) as error:
             return Outcome.failed(Failure.INVALID, str(error))
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        # ValueError: what the libraries cannot encode or decode.
+        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
             if response is None:
                 return outcomes.of_error(error, deadline)
             # What the status says stands, even if the body does not arrive.
@@ -82,20 +88,17 @@ class HttpSink(Sink):
         await self._transport.aclose()
         await self._resolver.close()
 
+    def _trust(self, path: str) -> None:
+        try:
+            self._transport.ssl_context.load_verify_locations(cafile=path)
+        except OSError as error:
+            raise SettingsError(
+                [f"ca_certs: certificates cannot be read from {path!r}: {error}"],
+                origin="SINKS['http']",
+            ) from error
+
     def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            # The worker's permits bound the work; a limit here would only hide it.
-            limit=0,
-            resolver=self._resolver,
-            ttl_dns_cache=_NAMES_KEPT,
-            ssl=self._transport.ssl_context,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("accept", "accept-encoding", "user-agent"),
-        )
+        return new_session(self._resolver, self._transport.ssl_context)
 
     def _request(self, request: DeliveryRequest, recipient: _Recipient) -> httpx.Request:
         message_id, timestamp = str(request.event_id), int(time.time())
@@ -138,7 +141,10 @@ class HttpSink(Sink):
         return kept[:cap].decode("utf-8", "replace") + (_CUT if len(kept) > cap else "")
 
     def _new_recipient(self, target: str, secrets: tuple[str, ...]) -> _Recipient:
-        """Raise `AddressRefused` where the target is an address that may not be reached."""
+        """Raise `AddressRefused` where the target is an address that may not be reached.
+
+        Raises `HostMalformed`, httpx.InvalidURL or `InvalidSecret` for what is malformed.
+        """
         url = httpx.URL(target)
-        self._guard.check_literal(url.host)
+        self._guard.check_written(url.raw_host.decode("ascii"))
         return _Recipient(url, signers(secrets))

@@ -8,12 +8,14 @@ import socket
 import pytest
 from aiohttp import web
 
-from asyncevents_core import OutcomeKind
+from asyncevents_core import InvalidTarget, OutcomeKind
 from asyncevents_core.testing.builders import make_request
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.guard import AddressRefused, Guard, is_public
+from asyncevents_http.guard import AddressRefused, Guard, HostMalformed, is_public
+from asyncevents_http.kind import HttpSinkType
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.sink import HttpSink
+from sending import post, sink_with
 
 REFUSED = [
     "0.0.0.0",
@@ -21,6 +23,7 @@ REFUSED = [
     "100.64.0.1",
     "127.0.0.1",
     "127.255.255.254",
+    "168.63.129.16",
     "169.254.169.254",
     "172.16.0.1",
     "192.168.1.1",
@@ -33,6 +36,8 @@ REFUSED = [
     "::1",
     "::10.0.0.1",
     "::ffff:127.0.0.1",
+    "::ffff:0:7f00:1",
+    "::ffff:168.63.129.16",
     "64:ff9b::7f00:1",
     "64:ff9b::a9fe:a9fe",
     "64:ff9b:1::7f00:1",
@@ -44,6 +49,7 @@ REFUSED = [
     "fc00::1",
     "fd12:3456::1",
     "fe80::1",
+    "fec0::1",
     "ff02::1",
 ]
 PUBLIC = ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "64:ff9b::101:101"]
@@ -71,6 +77,65 @@ def test_what_the_settings_allow():
         guard.check("internal", ["192.168.0.1"])
     with pytest.raises(AddressRefused):
         guard.check("evil-internal", ["192.168.0.1"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0",
+        "127.1",
+        "127.0.0.1.",
+        "1.2.3.4.5",
+        "2130706433",
+        "017700000001",
+        "0x7f000001",
+        "0X7F.1",
+        "0x",
+        "example.1",
+    ],
+)
+async def test_what_some_take_for_an_address_is_refused_before_any_look_up(host, monkeypatch):
+    monkeypatch.setattr(
+        GuardedResolver, "_look_up", staticmethod(lambda *_: pytest.fail("it was looked up"))
+    )
+    target, config = f"http://{host}/", HttpConfig(allow=("0.0.0.0/0", host))
+    with pytest.raises(HostMalformed, match="four decimal numbers"):
+        Guard(config.allow).check_written(host)
+    with pytest.raises(InvalidTarget, match="four decimal numbers"):
+        HttpSinkType().validate_target(target, config)
+    async with sink_with(allow=config.allow) as sink:
+        outcome = await sink.deliver(make_request(target=target), 5.0)
+    assert outcome.kind is OutcomeKind.PERMANENT
+    assert "four decimal numbers" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..b",
+        ".example.com",
+        "example.com..",
+        "a" * 64 + ".example",
+        "a." * 127 + "example",
+        "%31%32%37.example",
+        "ex!ample.com",
+    ],
+)
+async def test_names_that_dns_cannot_have_are_refused(host):
+    with pytest.raises(InvalidTarget, match="no host name"):
+        HttpSinkType().validate_target(f"http://{host}/", HttpConfig())
+    outcome = await post(f"http://{host}/")
+    assert outcome.kind is OutcomeKind.PERMANENT
+    assert "no host name" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.com", "example.com.", "xn--bcher-kva.example", "app_1", "3com.example", "1.2.3.4"],
+)
+def test_names_and_public_addresses_are_fine(host):
+    HttpSinkType().validate_target(f"https://{host}/", HttpConfig())
+    Guard(()).check_written(host)
 
 
 @pytest.fixture

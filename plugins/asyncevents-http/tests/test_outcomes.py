@@ -12,6 +12,7 @@ from aiohttp import web
 from asyncevents_core import OutcomeKind
 from asyncevents_core.testing.builders import make_request
 from asyncevents_http.outcomes import retry_after
+from asyncevents_http.resolving import GuardedResolver
 from sending import post, sink_with
 
 WORDS = {
@@ -168,6 +169,29 @@ async def test_rubbish_instead_of_http_is_retried(serve_raw):
     outcome = await post(await serve_raw(handle))
     assert outcome.kind is OutcomeKind.RETRYABLE
     assert outcome.detail.startswith("network: ")
+
+
+@pytest.mark.parametrize("reason", ["Réussi", "OK", ""])
+async def test_the_words_after_the_status_do_not_matter(serve_raw, reason):
+    async def handle(reader, writer):
+        await reader.read(100)
+        writer.write(f"HTTP/1.1 200 {reason}\r\ncontent-length: 2\r\n\r\nok".encode("latin-1"))
+        await writer.drain()
+        writer.close()
+
+    outcome = await post(await serve_raw(handle))
+    assert (outcome.kind, outcome.response) == (OutcomeKind.DELIVERED, "ok")
+
+
+async def test_what_a_library_cannot_encode_is_a_failure_with_words(monkeypatch):
+    def look_up(*_):
+        raise UnicodeEncodeError("idna", "a..b", 1, 2, "label empty")
+
+    monkeypatch.setattr(GuardedResolver, "_look_up", staticmethod(look_up))
+    outcome = await post("http://shop.example/")
+    assert outcome.kind is OutcomeKind.RETRYABLE
+    assert outcome.detail.startswith("network: UnicodeEncodeError")
+    assert "label empty" in outcome.detail
 
 
 async def test_tls_to_a_server_without_it_is_retried(serve):

@@ -1,0 +1,83 @@
+"""Which certificates of recipients are trusted."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from asyncevents_core import OutcomeKind, SettingsError
+from asyncevents_http.config import HttpConfig
+from asyncevents_http.kind import HttpSinkType
+from sending import post
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that no public authority has signed, and its key: two files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Our own CA")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now, hour = datetime.datetime.now(datetime.UTC), datetime.timedelta(hours=1)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - hour)
+        .not_valid_after(now + hour)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = tmp_path / "ca.pem", tmp_path / "key.pem"
+    files[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files
+
+
+@pytest.fixture
+async def target(certificate):
+    """A recipient that has this certificate."""
+
+    async def answer(_):
+        return web.Response()
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificate)
+    app = web.Application()
+    app.router.add_post("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    yield f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+async def test_a_ca_of_the_settings_is_trusted(target, certificate):
+    assert (await post(target, ca_certs=str(certificate[0]))).kind is OutcomeKind.DELIVERED
+
+
+async def test_others_are_not(target):
+    outcome = await post(target)
+    assert outcome.kind is OutcomeKind.RETRYABLE
+    assert outcome.detail.startswith("network: TLS: ")
+    assert "certificate verify failed" in outcome.detail
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_that_holds_none_is_a_mistake_in_the_settings(tmp_path, content):
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError, match=r"SINKS\['http'\](.|\n)*ca_certs.*ca\.pem"):
+        HttpSinkType().open(HttpConfig(ca_certs=str(file)))
