@@ -20,7 +20,6 @@ from asyncevents_core.ports.resolver import Service, ServiceResolver
 logger = logging.getLogger("asyncevents.service")
 
 _OVERTIME: Final = 1.0
-_LONGEST_REASON: Final = 1000
 
 
 class ServiceCaller:
@@ -173,8 +172,11 @@ def _failure(call: _Call, error: Exception) -> Resolved:
     return Resolved(resolving=call.resolving, error=_reason(error))
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+def _reason(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

@@ -143,6 +143,17 @@ def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness
     assert len(harness.fan_out(resolved(resolving, {})).leases) == 1
 
 
+def test_a_failure_whose_text_no_database_takes_is_booked_all_the_same(harness):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    (resolving,) = harness.claim(event_id).resolving
+    harness.fan_out(Resolved(resolving=resolving, error="ValueError: \0 \ud800" + "x" * 2000))
+    event = harness.event(event_id)
+    assert event.state is EventState.OPEN
+    assert event.reason.startswith("ValueError: \ufffd \ufffdxx")
+    assert len(event.reason) == 1000
+
+
 def test_arguments_that_do_not_fit_fail_at_once(harness):
     harness.subscribe("order.loaded")
     event_id = harness.publish("order.loaded")
