@@ -6,8 +6,8 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, cast
 
 from asyncevents_core.domain.event import EventDefinition
@@ -43,7 +43,7 @@ class ServiceCaller:
 
     @property
     def stuck(self) -> int:
-        """How many threads are in calls whose time is over: a time-out frees no thread."""
+        """How many calls go on though their time is over: a time-out frees no thread."""
         return self._stuck
 
     def call(self, definition: EventDefinition, arguments: bytes) -> bytes:
@@ -67,15 +67,15 @@ class ServiceCaller:
         with self._lock:
             overdue = [call for call in self._calls if call.started < before]
             self._calls.difference_update(overdue)
-            self._stuck += len(overdue)
+            self._count_stuck(overdue)
         for call in overdue:
             error = ServiceTimeout(f"the service took longer than {self._timeout:g} s")
             call.done(Resolved(resolving=call.resolving, error=_reason(error)))
 
     def close(self) -> None:
-        """Stop. Calls that are still under way count as stuck from now on; nobody reports them."""
+        """Stop. Threads in calls still under way count as stuck; nobody reports those calls."""
         with self._lock:
-            self._stuck += len(self._calls)
+            self._count_stuck(call for call in self._calls if call.on_thread)
             self._calls.clear()
             loop, self._loop = self._loop, None
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -86,26 +86,37 @@ class ServiceCaller:
         call.started = self._clock.monotonic()
         with self._lock:
             self._calls.add(call)
+        under_way = self._begin(call)
+        if isinstance(under_way, Future):
+            under_way.add_done_callback(lambda future: self._end(call, _outcome(call, future)))
+        else:
+            self._end(call, under_way)
+
+    def _begin(self, call: _Call) -> Resolved | Future[object]:
+        """Call a service; an async one is still under way then."""
         try:
             result = self._invoke(call.definition, call.resolving.event.published)
             if inspect.isawaitable(result):
-                self._leave(call)
-                self._on_loop(result).add_done_callback(lambda future: _report(call, future))
-                return
-            resolved = Resolved(resolving=call.resolving, data=to_json(result))
-        except Exception as error:
-            resolved = _failure(call, error)
-        if self._leave(call):
+                call.on_thread = False
+                return self._on_loop(result)
+            return Resolved(resolving=call.resolving, data=to_json(result))
+        except BaseException as error:
+            # `sys.exit` in a service is a mistake of the service too.
+            return _failure(call, error)
+
+    def _end(self, call: _Call, resolved: Resolved) -> None:
+        """Report a call, unless it was reported as overdue meanwhile."""
+        with self._lock:
+            reported = call not in self._calls
+            self._calls.discard(call)
+            self._stuck -= call.stuck
+        if not reported:
             call.done(resolved)
 
-    def _leave(self, call: _Call) -> bool:
-        """Strike a call off; False if it was reported as overdue meanwhile."""
-        with self._lock:
-            if call in self._calls:
-                self._calls.remove(call)
-                return True
-            self._stuck -= 1
-            return False
+    def _count_stuck(self, calls: Iterable[_Call]) -> None:
+        for call in calls:
+            call.stuck = True
+            self._stuck += 1
 
     def _invoke(self, definition: EventDefinition, text: bytes) -> object:
         arguments = cast("Mapping[str, object]", from_json(text))
@@ -141,6 +152,8 @@ class _Call:
         self.definition = definition
         self.done = done
         self.started = 0.0
+        self.on_thread = True
+        self.stuck = False
 
 
 async def _within(result: Awaitable[object], timeout: float) -> object:
@@ -149,19 +162,19 @@ async def _within(result: Awaitable[object], timeout: float) -> object:
             return await result
     except TimeoutError as error:
         raise ServiceTimeout(f"the service took longer than {timeout:g} s") from error
+    except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
+        # Nobody cancels it but the service itself; the others would end the loop's thread.
+        raise RuntimeError(f"the service ended itself: {error!r}") from error
 
 
-def _report(call: _Call, future: Future[object]) -> None:
+def _outcome(call: _Call, future: Future[object]) -> Resolved:
     try:
-        resolved = Resolved(resolving=call.resolving, data=to_json(future.result()))
-    except CancelledError:
-        return
-    except Exception as error:
-        resolved = _failure(call, error)
-    call.done(resolved)
+        return Resolved(resolving=call.resolving, data=to_json(future.result()))
+    except BaseException as error:
+        return _failure(call, error)
 
 
-def _failure(call: _Call, error: Exception) -> Resolved:
+def _failure(call: _Call, error: BaseException) -> Resolved:
     if isinstance(error, ServiceArguments | InvalidPayload):
         return Resolved(resolving=call.resolving, error=_reason(error), final=True)
     logger.warning(
