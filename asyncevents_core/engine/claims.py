@@ -63,12 +63,16 @@ class Resolving:
 
 @frozen(kw_only=True)
 class Resolved:
-    """What a service returned: `data` as JSON text, or `error` (`final`: do not retry)."""
+    """What a service returned: `data` as JSON text, or `error` (`final`: do not retry).
+
+    `unstarted`: it was not called, and any worker may take the event.
+    """
 
     resolving: Resolving
     data: bytes | None = field(default=None, repr=False)
     error: str | None = None
     final: bool = False
+    unstarted: bool = False
 
 
 @define
@@ -182,6 +186,11 @@ class EventClaims:
         for one in resolved:
             event = locked.get(one.resolving.event.id)
             if event is None:
+                continue
+            if one.unstarted:
+                tx.postpone_event(
+                    event.id, due_at=tx.now(), deaths=event.deaths, reason=event.reason
+                )
                 continue
             if one.error is not None:
                 self._fail(tx, event, one.error, final=one.final)

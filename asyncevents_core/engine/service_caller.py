@@ -25,19 +25,30 @@ _OVERTIME: Final = 1.0
 class ServiceCaller:
     """Calls services: blocking ones on a bounded pool, async ones on a loop of their own.
 
-    So neither a slow nor a badly behaved service keeps deliveries waiting. Thread-safe.
+    So neither a slow nor a badly behaved service keeps deliveries waiting. A call that found no
+    free thread within `patience` seconds is given back unstarted. Thread-safe.
     """
 
     def __init__(
-        self, *, resolver: ServiceResolver, threads: int, timeout: float, clock: Clock
+        self,
+        *,
+        resolver: ServiceResolver,
+        threads: int,
+        timeout: float,
+        patience: float,
+        clock: Clock,
     ) -> None:
         self._resolver = resolver
+        self._threads = threads
         self._timeout = timeout
+        self._patience = patience
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="service")
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
+        self._waiting: set[_Call] = set()
         self._calls: set[_Call] = set()
+        self._on_threads = 0
         self._stuck = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -45,6 +56,11 @@ class ServiceCaller:
     def stuck(self) -> int:
         """How many calls go on though their time is over: a time-out frees no thread."""
         return self._stuck
+
+    @property
+    def room(self) -> int:
+        """How many more calls to submit: what idle threads can start, and as much again ahead."""
+        return 2 * self._threads - self._on_threads
 
     def call(self, definition: EventDefinition, arguments: bytes) -> bytes:
         """Call a service now and return its result as JSON text; its exceptions pass through."""
@@ -59,15 +75,27 @@ class ServiceCaller:
         if definition is None:
             done(Resolved(resolving=resolving))
             return
-        self._pool.submit(self._work, _Call(resolving, definition, done))
+        call = _Call(resolving, definition, done, submitted=self._clock.monotonic())
+        with self._lock:
+            self._waiting.add(call)
+            self._on_threads += 1
+        self._pool.submit(self._work, call)
 
     def expire(self) -> None:
-        """Report the calls that are over their time as failed. To be called about every second."""
-        before = self._clock.monotonic() - self._timeout - _OVERTIME
+        """Report calls over their time as failed, give back those that waited for too long.
+
+        To be called about every second.
+        """
+        now = self._clock.monotonic()
+        before = now - self._timeout - _OVERTIME
         with self._lock:
+            unstarted = [one for one in self._waiting if one.submitted < now - self._patience]
+            self._waiting.difference_update(unstarted)
             overdue = [call for call in self._calls if call.started < before]
             self._calls.difference_update(overdue)
             self._count_stuck(overdue)
+        for call in unstarted:
+            call.done(Resolved(resolving=call.resolving, unstarted=True))
         for call in overdue:
             error = ServiceTimeout(f"the service took longer than {self._timeout:g} s")
             call.done(Resolved(resolving=call.resolving, error=_reason(error)))
@@ -77,20 +105,31 @@ class ServiceCaller:
         with self._lock:
             self._count_stuck(call for call in self._calls if call.on_thread)
             self._calls.clear()
+            self._waiting.clear()
             loop, self._loop = self._loop, None
         self._pool.shutdown(wait=False, cancel_futures=True)
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
 
     def _work(self, call: _Call) -> None:
-        call.started = self._clock.monotonic()
+        under_way = self._begin(call) if self._is_wanted(call) else None
         with self._lock:
-            self._calls.add(call)
-        under_way = self._begin(call)
+            self._on_threads -= 1
         if isinstance(under_way, Future):
             under_way.add_done_callback(lambda future: self._end(call, _outcome(call, future)))
-        else:
+        elif under_way is not None:
             self._end(call, under_way)
+
+    def _is_wanted(self, call: _Call) -> bool:
+        """Move a call from those that wait to those under way; False if it was given back."""
+        self.expire()
+        with self._lock:
+            if call not in self._waiting:
+                return False
+            self._waiting.remove(call)
+            call.started = self._clock.monotonic()
+            self._calls.add(call)
+            return True
 
     def _begin(self, call: _Call) -> Resolved | Future[object]:
         """Call a service; an async one is still under way then."""
@@ -146,11 +185,17 @@ class _Call:
     """One call of a service that is under way."""
 
     def __init__(
-        self, resolving: Resolving, definition: EventDefinition, done: Callable[[Resolved], None]
+        self,
+        resolving: Resolving,
+        definition: EventDefinition,
+        done: Callable[[Resolved], None],
+        *,
+        submitted: float,
     ) -> None:
         self.resolving = resolving
         self.definition = definition
         self.done = done
+        self.submitted = submitted
         self.started = 0.0
         self.on_thread = True
         self.stuck = False

@@ -47,6 +47,7 @@ class Outlets:
 
     deliver: Callable[[Sequence[Lease], float], None]
     resolve: Callable[[Resolving, Callable[[Resolved], None]], None]
+    resolvable: Callable[[], int]
     acknowledge: Callable[[Sequence[HandOff]], None]
     acknowledge_woken: Callable[[Sequence[HandOff]], None]
     bury: Callable[[Sequence[UUID]], None]
@@ -184,7 +185,7 @@ class Claimer:
 
     def _may_resolve(self) -> int:
         """Return how many more events may be claimed while services are being called."""
-        return self._most_resolving - len(self._resolving)
+        return min(self._most_resolving - len(self._resolving), self._outlets.resolvable())
 
     def _room(self) -> int:
         """Return how many deliveries may start: none while outcomes pile up or one runs alone."""
@@ -317,7 +318,8 @@ class Claimer:
         taken: list[Resolved] = []
         while self._resolved:
             one = self._resolved.popleft()
-            if one.error is None and self._events.large(one.resolving.event):
+            data_is_there = one.error is None and not one.unstarted
+            if data_is_there and self._events.large(one.resolving.event):
                 if taken:
                     self._resolved.appendleft(one)
                     break

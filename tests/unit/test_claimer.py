@@ -31,6 +31,7 @@ class Worker:
         self.inbox = Inbox(bell)
         self.leases = []
         self.calls = {}
+        self.room = 100
         self.claimer = Claimer(
             ledger=harness.ledger,
             rounds=Rounds(
@@ -53,6 +54,7 @@ class Worker:
             outlets=Outlets(
                 deliver=lambda leases, _: self.leases.extend(leases),
                 resolve=self._resolve,
+                resolvable=lambda: self.room,
                 acknowledge=lambda _: None,
                 acknowledge_woken=lambda _: None,
                 bury=lambda _: None,

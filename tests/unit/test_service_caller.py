@@ -16,6 +16,7 @@ from asyncevents_core.testing.builders import make_event
 
 WAIT = 5.0
 TIMEOUT = 30.0
+PATIENCE = 25.0
 
 
 class Services:
@@ -24,7 +25,9 @@ class Services:
     def __init__(self, clock, function, *, threads):
         self._function = function
         self._done = queue.SimpleQueue()
-        self.caller = ServiceCaller(resolver=self, threads=threads, timeout=TIMEOUT, clock=clock)
+        self.caller = ServiceCaller(
+            resolver=self, threads=threads, timeout=TIMEOUT, patience=PATIENCE, clock=clock
+        )
 
     def resolve(self, definition):
         return self
@@ -144,3 +147,49 @@ def test_an_async_service_under_way_at_the_end_holds_no_thread(services):
     assert started.wait(WAIT)
     caller.caller.close()
     assert caller.caller.stuck == 0
+
+
+def test_a_call_that_waits_too_long_for_a_thread_is_given_back(services, clock):
+    release = threading.Event()
+    service, started = blocking(release)
+    caller = services(service, threads=1)
+    caller.submit()
+    assert started.acquire(timeout=WAIT)
+    caller.submit()
+    clock.advance(PATIENCE + 1)
+    caller.caller.expire()
+    assert caller.result().unstarted
+    release.set()
+    assert caller.result().data == b"{}"
+    caller.caller._pool.shutdown(wait=True)
+    assert not started.acquire(blocking=False)
+    assert caller.reported == 0
+
+
+def test_room_is_what_threads_can_start_and_as_much_again(services, clock):
+    release = threading.Event()
+    service, started = blocking(release)
+    caller = services(service, threads=2)
+    assert caller.caller.room == 4
+    for _ in range(3):
+        caller.submit()
+    assert caller.caller.room == 1
+    assert started.acquire(timeout=WAIT)
+    clock.advance(PATIENCE + 1)
+    caller.caller.expire()
+    assert caller.caller.room == 1
+    release.set()
+    for _ in range(3):
+        caller.result()
+
+
+def test_async_services_do_not_use_up_the_room(services):
+    async def never_ends():
+        await asyncio.get_running_loop().create_future()
+
+    caller = services(never_ends, threads=1)
+    for _ in range(4):
+        caller.submit()
+    caller.caller._pool.shutdown(wait=True)
+    assert caller.caller.room == 2
+    assert caller.reported == 0
