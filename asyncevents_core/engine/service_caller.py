@@ -116,9 +116,14 @@ class ServiceCaller:
         with self._lock:
             self._on_threads -= 1
         if isinstance(under_way, Future):
-            under_way.add_done_callback(lambda future: self._end(call, _outcome(call, future)))
-        elif under_way is not None:
-            self._end(call, under_way)
+            under_way.add_done_callback(lambda future: self._end(call, future))
+        elif under_way is not None and self._leave(call):
+            call.done(under_way)
+
+    def _end(self, call: _Call, future: Future[object]) -> None:
+        """Report what an async call came to."""
+        if self._leave(call):
+            call.done(_outcome(call, future))
 
     def _is_wanted(self, call: _Call) -> bool:
         """Move a call from those that wait to those under way; False if it was given back."""
@@ -143,14 +148,13 @@ class ServiceCaller:
             # `sys.exit` in a service is a mistake of the service too.
             return _failure(call, error)
 
-    def _end(self, call: _Call, resolved: Resolved) -> None:
-        """Report a call, unless it was reported as overdue meanwhile."""
+    def _leave(self, call: _Call) -> bool:
+        """Strike a call off; False if it was reported as overdue, or all is over."""
         with self._lock:
-            reported = call not in self._calls
+            wanted = call in self._calls
             self._calls.discard(call)
             self._stuck -= call.stuck
-        if not reported:
-            call.done(resolved)
+            return wanted
 
     def _count_stuck(self, calls: Iterable[_Call]) -> None:
         for call in calls:
@@ -208,7 +212,7 @@ async def _within(result: Awaitable[object], timeout: float) -> object:
     except TimeoutError as error:
         raise ServiceTimeout(f"the service took longer than {timeout:g} s") from error
     except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
-        # Nobody cancels it but the service itself; the others would end the loop's thread.
+        # Before the end nobody else cancels it; the others would end the loop's thread.
         raise RuntimeError(f"the service ended itself: {error!r}") from error
 
 
@@ -240,5 +244,13 @@ def _reason(error: BaseException) -> str:
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        loop.run_until_complete(_cancel_others())
     finally:
         loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

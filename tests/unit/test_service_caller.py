@@ -184,12 +184,16 @@ def test_room_is_what_threads_can_start_and_as_much_again(services, clock):
 
 
 def test_async_services_do_not_use_up_the_room(services):
+    started = threading.Semaphore(0)
+
     async def never_ends():
+        started.release()
         await asyncio.get_running_loop().create_future()
 
     caller = services(never_ends, threads=1)
     for _ in range(4):
         caller.submit()
+        assert started.acquire(timeout=WAIT)
     caller.caller._pool.shutdown(wait=True)
     assert caller.caller.room == 2
     assert caller.reported == 0
