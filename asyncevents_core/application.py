@@ -311,6 +311,7 @@ class AsyncEvents:
             resolver=runtime.resolver,
             threads=1,
             timeout=runtime.settings.service_timeout,
+            patience=runtime.policy.service_patience,
             clock=runtime.clock,
         )
         return EagerDelivery(

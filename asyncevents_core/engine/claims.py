@@ -19,6 +19,7 @@ from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import Event, EventDefinition, EventState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.subscription import RetryPolicy, Subscription
+from asyncevents_core.domain.text import storable
 from asyncevents_core.engine.permits import Plan, Verdict
 from asyncevents_core.engine.policy import POISON_AFTER, Policy, micros
 from asyncevents_core.engine.subscription_index import SubscriptionIndex
@@ -28,6 +29,7 @@ from asyncevents_core.ports.ledger import Claim, LedgerTransaction
 
 CHUNK: Final = 1_000
 """Deliveries of one event per transaction; a larger fan-out takes several."""
+_LONGEST_REASON: Final = 1_000
 
 
 @frozen(kw_only=True)
@@ -61,12 +63,16 @@ class Resolving:
 
 @frozen(kw_only=True)
 class Resolved:
-    """What a service returned: `data` as JSON text, or `error` (`final`: do not retry)."""
+    """What a service returned: `data` as JSON text, or `error` (`final`: do not retry).
+
+    `unstarted`: it was not called, and any worker may take the event.
+    """
 
     resolving: Resolving
     data: bytes | None = field(default=None, repr=False)
     error: str | None = None
     final: bool = False
+    unstarted: bool = False
 
 
 @define
@@ -181,6 +187,11 @@ class EventClaims:
             event = locked.get(one.resolving.event.id)
             if event is None:
                 continue
+            if one.unstarted:
+                tx.postpone_event(
+                    event.id, due_at=tx.now(), deaths=event.deaths, reason=event.reason
+                )
+                continue
             if one.error is not None:
                 self._fail(tx, event, one.error, final=one.final)
                 continue
@@ -291,10 +302,10 @@ class EventClaims:
         )
 
     def _fail(self, tx: LedgerTransaction, event: Event, error: str, *, final: bool) -> None:
-        deaths = event.deaths + 1
+        deaths, reason = event.deaths + 1, storable(error, _LONGEST_REASON)
         policy = RetryPolicy()
         if final or exhausted(deaths, policy, default_maximum=self._policy.deaths_allowed):
-            tx.fail_event(event.id, deaths=deaths, reason=error)
+            tx.fail_event(event.id, deaths=deaths, reason=reason)
             return
         delay = retry_delay(
             deaths,
@@ -303,4 +314,4 @@ class EventClaims:
             retry_after_max=self._policy.retry_after_max,
             random=0.5,
         )
-        tx.postpone_event(event.id, due_at=tx.now() + micros(delay), deaths=deaths, reason=error)
+        tx.postpone_event(event.id, due_at=tx.now() + micros(delay), deaths=deaths, reason=reason)

@@ -13,7 +13,7 @@ START_LIMIT: Final = 5.0
 DELIVERY_MARGIN: Final = 40.0
 RESOLVE_MARGIN: Final = 30.0
 GIVE_BACK_MARGIN: Final = 10.0
-"""With less than the sink's deadline and this left of a lease, an attempt is not begun."""
+"""With less than the deadline and this left of a lease, no attempt and no call is begun."""
 POISON_AFTER: Final = 5
 """Abandonments in a row that make a dead letter."""
 ALONE_FROM: Final = 2
@@ -61,6 +61,11 @@ class Policy:
     def resolve_lease(self) -> float:
         """How long a resolving event belongs to its worker."""
         return START_LIMIT + self.service_timeout + RESOLVE_MARGIN
+
+    @property
+    def service_patience(self) -> float:
+        """How long a claimed event may wait for a thread that calls its service."""
+        return self.resolve_lease - self.service_timeout - GIVE_BACK_MARGIN
 
 
 def micros(seconds: float) -> int:

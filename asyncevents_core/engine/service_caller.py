@@ -6,8 +6,8 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, cast
 
 from asyncevents_core.domain.event import EventDefinition
@@ -20,32 +20,47 @@ from asyncevents_core.ports.resolver import Service, ServiceResolver
 logger = logging.getLogger("asyncevents.service")
 
 _OVERTIME: Final = 1.0
-_LONGEST_REASON: Final = 1000
 
 
 class ServiceCaller:
     """Calls services: blocking ones on a bounded pool, async ones on a loop of their own.
 
-    So neither a slow nor a badly behaved service keeps deliveries waiting. Thread-safe.
+    So neither a slow nor a badly behaved service keeps deliveries waiting. A call that found no
+    free thread within `patience` seconds is given back unstarted. Thread-safe.
     """
 
     def __init__(
-        self, *, resolver: ServiceResolver, threads: int, timeout: float, clock: Clock
+        self,
+        *,
+        resolver: ServiceResolver,
+        threads: int,
+        timeout: float,
+        patience: float,
+        clock: Clock,
     ) -> None:
         self._resolver = resolver
+        self._threads = threads
         self._timeout = timeout
+        self._patience = patience
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="service")
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
+        self._waiting: set[_Call] = set()
         self._calls: set[_Call] = set()
+        self._on_threads = 0
         self._stuck = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def stuck(self) -> int:
-        """How many threads are in calls whose time is over: a time-out frees no thread."""
+        """How many calls go on though their time is over: a time-out frees no thread."""
         return self._stuck
+
+    @property
+    def room(self) -> int:
+        """How many more calls to submit: what idle threads can start, and as much again ahead."""
+        return 2 * self._threads - self._on_threads
 
     def call(self, definition: EventDefinition, arguments: bytes) -> bytes:
         """Call a service now and return its result as JSON text; its exceptions pass through."""
@@ -60,53 +75,91 @@ class ServiceCaller:
         if definition is None:
             done(Resolved(resolving=resolving))
             return
-        self._pool.submit(self._work, _Call(resolving, definition, done))
+        call = _Call(resolving, definition, done, submitted=self._clock.monotonic())
+        with self._lock:
+            self._waiting.add(call)
+            self._on_threads += 1
+        self._pool.submit(self._work, call)
 
     def expire(self) -> None:
-        """Report the calls that are over their time as failed. To be called about every second."""
-        before = self._clock.monotonic() - self._timeout - _OVERTIME
+        """Report calls over their time as failed, give back those that waited for too long.
+
+        To be called about every second.
+        """
+        now = self._clock.monotonic()
+        before = now - self._timeout - _OVERTIME
         with self._lock:
+            unstarted = [one for one in self._waiting if one.submitted < now - self._patience]
+            self._waiting.difference_update(unstarted)
             overdue = [call for call in self._calls if call.started < before]
             self._calls.difference_update(overdue)
-            self._stuck += len(overdue)
+            self._count_stuck(overdue)
+        for call in unstarted:
+            call.done(Resolved(resolving=call.resolving, unstarted=True))
         for call in overdue:
             error = ServiceTimeout(f"the service took longer than {self._timeout:g} s")
             call.done(Resolved(resolving=call.resolving, error=_reason(error)))
 
     def close(self) -> None:
-        """Stop. Calls that are still under way count as stuck from now on; nobody reports them."""
+        """Stop. Threads in calls still under way count as stuck; nobody reports those calls."""
         with self._lock:
-            self._stuck += len(self._calls)
+            self._count_stuck(call for call in self._calls if call.on_thread)
             self._calls.clear()
+            self._waiting.clear()
             loop, self._loop = self._loop, None
         self._pool.shutdown(wait=False, cancel_futures=True)
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
 
     def _work(self, call: _Call) -> None:
-        call.started = self._clock.monotonic()
+        under_way = self._begin(call) if self._is_wanted(call) else None
         with self._lock:
+            self._on_threads -= 1
+        if isinstance(under_way, Future):
+            under_way.add_done_callback(lambda future: self._end(call, future))
+        elif under_way is not None and self._leave(call):
+            call.done(under_way)
+
+    def _end(self, call: _Call, future: Future[object]) -> None:
+        """Report what an async call came to."""
+        if self._leave(call):
+            call.done(_outcome(call, future))
+
+    def _is_wanted(self, call: _Call) -> bool:
+        """Move a call from those that wait to those under way; False if it was given back."""
+        self.expire()
+        with self._lock:
+            if call not in self._waiting:
+                return False
+            self._waiting.remove(call)
+            call.started = self._clock.monotonic()
             self._calls.add(call)
+            return True
+
+    def _begin(self, call: _Call) -> Resolved | Future[object]:
+        """Call a service; an async one is still under way then."""
         try:
             result = self._invoke(call.definition, call.resolving.event.published)
             if inspect.isawaitable(result):
-                self._leave(call)
-                self._on_loop(result).add_done_callback(lambda future: _report(call, future))
-                return
-            resolved = Resolved(resolving=call.resolving, data=to_json(result))
-        except Exception as error:
-            resolved = _failure(call, error)
-        if self._leave(call):
-            call.done(resolved)
+                call.on_thread = False
+                return self._on_loop(result)
+            return Resolved(resolving=call.resolving, data=to_json(result))
+        except BaseException as error:
+            # `sys.exit` in a service is a mistake of the service too.
+            return _failure(call, error)
 
     def _leave(self, call: _Call) -> bool:
-        """Strike a call off; False if it was reported as overdue meanwhile."""
+        """Strike a call off; False if it was reported as overdue, or all is over."""
         with self._lock:
-            if call in self._calls:
-                self._calls.remove(call)
-                return True
-            self._stuck -= 1
-            return False
+            wanted = call in self._calls
+            self._calls.discard(call)
+            self._stuck -= call.stuck
+            return wanted
+
+    def _count_stuck(self, calls: Iterable[_Call]) -> None:
+        for call in calls:
+            call.stuck = True
+            self._stuck += 1
 
     def _invoke(self, definition: EventDefinition, text: bytes) -> object:
         arguments = cast("Mapping[str, object]", from_json(text))
@@ -136,12 +189,20 @@ class _Call:
     """One call of a service that is under way."""
 
     def __init__(
-        self, resolving: Resolving, definition: EventDefinition, done: Callable[[Resolved], None]
+        self,
+        resolving: Resolving,
+        definition: EventDefinition,
+        done: Callable[[Resolved], None],
+        *,
+        submitted: float,
     ) -> None:
         self.resolving = resolving
         self.definition = definition
         self.done = done
+        self.submitted = submitted
         self.started = 0.0
+        self.on_thread = True
+        self.stuck = False
 
 
 async def _within(result: Awaitable[object], timeout: float) -> object:
@@ -150,19 +211,19 @@ async def _within(result: Awaitable[object], timeout: float) -> object:
             return await result
     except TimeoutError as error:
         raise ServiceTimeout(f"the service took longer than {timeout:g} s") from error
+    except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
+        # Before the end nobody else cancels it; the others would end the loop's thread.
+        raise RuntimeError(f"the service ended itself: {error!r}") from error
 
 
-def _report(call: _Call, future: Future[object]) -> None:
+def _outcome(call: _Call, future: Future[object]) -> Resolved:
     try:
-        resolved = Resolved(resolving=call.resolving, data=to_json(future.result()))
-    except CancelledError:
-        return
-    except Exception as error:
-        resolved = _failure(call, error)
-    call.done(resolved)
+        return Resolved(resolving=call.resolving, data=to_json(future.result()))
+    except BaseException as error:
+        return _failure(call, error)
 
 
-def _failure(call: _Call, error: Exception) -> Resolved:
+def _failure(call: _Call, error: BaseException) -> Resolved:
     if isinstance(error, ServiceArguments | InvalidPayload):
         return Resolved(resolving=call.resolving, error=_reason(error), final=True)
     logger.warning(
@@ -173,12 +234,23 @@ def _failure(call: _Call, error: Exception) -> Resolved:
     return Resolved(resolving=call.resolving, error=_reason(error))
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+def _reason(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        loop.run_until_complete(_cancel_others())
     finally:
         loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -346,7 +346,7 @@ class Ledger(ABC):
 
         Rerun as a whole after a deadlock, a busy database or a commit whose fate is unknown,
         so `work` must be idempotent. An exception from `work` rolls back and passes through.
-        Raises `LedgerUnavailable`, `LedgerNotMigrated`.
+        Raises `LedgerUnavailable`, `LedgerNotMigrated`, and `LedgerError` for what is refused.
         """
 
     def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:

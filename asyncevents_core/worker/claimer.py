@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import logging
 import threading
@@ -17,7 +18,7 @@ from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
 from asyncevents_core.engine.permits import Permits
-from asyncevents_core.errors import LedgerError
+from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.broker import HandOff
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -36,6 +37,8 @@ _SWEEP_EVENTS: Final = 500
 _LONGEST_PAUSE: Final = 5.0
 _WOKEN_AT_ONCE: Final = 500
 _BLOCKED_WAIT: Final = 0.05
+_AWAY: Final = (LedgerUnavailable, LedgerNotMigrated)
+"""What is worth waiting for; anything else fails again with the same rows."""
 
 
 @frozen(kw_only=True)
@@ -44,6 +47,7 @@ class Outlets:
 
     deliver: Callable[[Sequence[Lease], float], None]
     resolve: Callable[[Resolving, Callable[[Resolved], None]], None]
+    resolvable: Callable[[], int]
     acknowledge: Callable[[Sequence[HandOff]], None]
     acknowledge_woken: Callable[[Sequence[HandOff]], None]
     bury: Callable[[Sequence[UUID]], None]
@@ -155,7 +159,7 @@ class Claimer:
         """Run a step; return how long to pause before the next: 0 when it worked."""
         try:
             step()
-        except LedgerError as error:
+        except _AWAY as error:
             if self._health.lost():
                 logger.warning(
                     "the ledger does not answer; claiming waits", extra={"error": str(error)}
@@ -181,7 +185,7 @@ class Claimer:
 
     def _may_resolve(self) -> int:
         """Return how many more events may be claimed while services are being called."""
-        return self._most_resolving - len(self._resolving)
+        return min(self._most_resolving - len(self._resolving), self._outlets.resolvable())
 
     def _room(self) -> int:
         """Return how many deliveries may start: none while outcomes pile up or one runs alone."""
@@ -230,10 +234,13 @@ class Claimer:
         taken = self._clock.monotonic()
         try:
             result, plan = self._ledger.run(lambda tx: self._rounds.execute(tx, wanted))
-        except Exception:
+        except Exception as error:
             self._inbox.put_back(messages)
             self._woken.put_back(woken)
-            self._resolved.extendleft(reversed(resolved))
+            if isinstance(error, _AWAY):
+                self._resolved.extendleft(reversed(resolved))
+            else:
+                self._fan_out_singly(resolved)
             raise
         self._permits.take(plan)
         if plan.next_token is not None:
@@ -261,15 +268,35 @@ class Claimer:
         return SWEEP_EVERY * (0.9 + 0.2 * self._clock.random())
 
     def _fan_out_late(self) -> None:
-        resolved = self._take_resolved()
-        if not resolved:
-            return
-        try:
-            self._ledger.run(lambda tx: self._rounds.execute(tx, Round(room=0, resolved=resolved)))
-        except Exception:
-            self._resolved.extendleft(reversed(resolved))
-            raise
-        self._resolving.difference_update(one.resolving.event.id for one in resolved)
+        self._fan_out_singly(self._take_resolved())
+
+    def _fan_out_singly(self, resolved: Sequence[Resolved]) -> None:
+        """Fan out what services returned, each in its own transaction, for workers to take.
+
+        So a result that cannot be written keeps no others waiting: it becomes a failure.
+        """
+        left = deque(resolved)
+        while left:
+            wanted = Round(room=0, resolved=[left[0]])
+            try:
+                self._ledger.run(functools.partial(self._rounds.execute, wanted=wanted))
+            except _AWAY:
+                self._resolved.extendleft(reversed(left))
+                raise
+            except Exception as error:
+                resolving = left[0].resolving
+                logger.exception(
+                    "the result of a service cannot be written",
+                    extra={"event": str(resolving.event.id)},
+                )
+                if left[0].error is None:
+                    left[0] = Resolved(
+                        resolving=resolving, error=f"its result cannot be written: {error}"
+                    )
+                    continue
+                # Not even that: whoever finds its lease run out tries again.
+            self._resolving.discard(left.popleft().resolving.event.id)
+            self._more_due = Role.RETRY in self._roles
 
     def _hand_on(self, result: ClaimResult, taken: float, resolved: Sequence[Resolved]) -> None:
         self.claimed += result.events
@@ -291,7 +318,8 @@ class Claimer:
         taken: list[Resolved] = []
         while self._resolved:
             one = self._resolved.popleft()
-            if one.error is None and self._events.large(one.resolving.event):
+            data_is_there = one.error is None and not one.unstarted
+            if data_is_there and self._events.large(one.resolving.event):
                 if taken:
                     self._resolved.appendleft(one)
                     break
@@ -313,8 +341,12 @@ class Claimer:
 
             try:
                 owned = self._ledger.run(write)
-            except LedgerError:
+            except _AWAY:
                 self._resolved.appendleft(resolved)
+                raise
+            except Exception:
+                # Whoever finds its lease run out tries again.
+                self._resolving.discard(resolved.resolving.event.id)
                 raise
             if not owned:
                 break

@@ -76,6 +76,7 @@ class Parts:
             resolver=runtime.resolver,
             threads=settings.service_threads,
             timeout=settings.service_timeout,
+            patience=policy.service_patience,
             clock=clock,
         )
         hand_offs, woken = Inbox(bell), Inbox(bell)
@@ -151,6 +152,7 @@ class Parts:
             outlets=Outlets(
                 deliver=self.deliverer.submit,
                 resolve=self._resolve,
+                resolvable=lambda: self.services.room,
                 acknowledge=acknowledge,
                 acknowledge_woken=acknowledge_woken,
                 bury=self._bookkeeper.bury,

@@ -107,6 +107,9 @@ class Rounds:
             # Let the process run empty: the next look then finds it idle.
             plan.free = 0
             result.left_waiting = True
+        elif any(lease.alone for lease in result.leases):
+            # What else this transaction finds waits until that one is over.
+            plan.free = 0
 
     def _look_after(self, tx: LedgerTransaction, result: ClaimResult) -> None:
         # After an outage all beats are old: those who live are about to write theirs.

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.errors import LedgerError, LedgerUnavailable
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.secrets import KeyAge
 from asyncevents_core.testing import ManualClock, MemoryLedger
@@ -178,6 +179,13 @@ class SqlLedgerConformance(LedgerConformance):
         assert str(address.database) in found
         assert found.endswith(f", schema {migrating.REVISION}")
         assert f":{address.password}@" not in found
+
+    def test_a_value_that_is_refused_is_no_outage(self, ledger: SqlLedger) -> None:
+        nobody = sa.text("UPDATE asyncevents_subscription SET target = NULL")
+        subscribe(ledger)
+        with pytest.raises(LedgerError, match="refuses what is to be written") as refused:
+            ledger.run(lambda tx: tx._connection.execute(nobody))
+        assert not isinstance(refused.value, LedgerUnavailable)
 
 
 class ServerLedgerConformance(SqlLedgerConformance):

@@ -143,6 +143,17 @@ def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness
     assert len(harness.fan_out(resolved(resolving, {})).leases) == 1
 
 
+def test_a_failure_whose_text_no_database_takes_is_booked_all_the_same(harness):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    (resolving,) = harness.claim(event_id).resolving
+    harness.fan_out(Resolved(resolving=resolving, error="ValueError: \0 \ud800" + "x" * 2000))
+    event = harness.event(event_id)
+    assert event.state is EventState.OPEN
+    assert event.reason.startswith("ValueError: \ufffd \ufffdxx")
+    assert len(event.reason) == 1000
+
+
 def test_arguments_that_do_not_fit_fail_at_once(harness):
     harness.subscribe("order.loaded")
     event_id = harness.publish("order.loaded")
@@ -150,6 +161,18 @@ def test_arguments_that_do_not_fit_fail_at_once(harness):
     harness.fan_out(Resolved(resolving=resolving, error="ServiceArguments: id", final=True))
     event = harness.event(event_id)
     assert (event.state, event.reason) == (EventState.FAILED, "ServiceArguments: id")
+
+
+def test_events_whose_service_was_not_called_are_for_any_worker_however_often(harness, clock):
+    harness.subscribe("order.loaded")
+    event_id = harness.publish("order.loaded")
+    (resolving,) = harness.claim(event_id).resolving
+    for _ in range(6):
+        harness.fan_out(Resolved(resolving=resolving, unstarted=True))
+        event = harness.event(event_id)
+        assert (event.state, event.deaths, event.abandonments) == (EventState.OPEN, 0, 0)
+        (resolving,) = harness.sweep().resolving
+    assert len(harness.fan_out(resolved(resolving, {})).leases) == 1
 
 
 def test_a_worker_that_vanishes_with_a_service_is_replaced(harness, clock):

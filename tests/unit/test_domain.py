@@ -17,6 +17,7 @@ from asyncevents_core.domain.envelope import data_of, envelope
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.secret import generate_secret, receiver_secret, symmetric_key
 from asyncevents_core.domain.subscription import RetryPolicy
+from asyncevents_core.domain.text import storable
 from asyncevents_core.errors import InvalidSecret
 
 DEFAULT = RetryPolicy()
@@ -135,3 +136,18 @@ def test_a_generated_secret_is_what_the_receiver_gets():
 def test_malformed_secrets(token):
     with pytest.raises(InvalidSecret):
         receiver_secret(token)
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "stored"),
+    [
+        ("fine", 4, "fine"),
+        ("too long", 4, "too…"),
+        ("nul \0 and \ud800", 20, "nul \ufffd and \ufffd"),
+        ("", 0, ""),
+        ("gone", 0, ""),
+    ],
+)
+def test_text_of_others_is_made_storable(text, most, stored):
+    assert storable(text, most) == stored
+    storable(text, most).encode()

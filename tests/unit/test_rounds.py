@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from attrs import frozen
 
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.worker.ledger_health import SETTLE, LedgerHealth
 from asyncevents_core.worker.rounds import Round, Rounds
+
+
+@frozen
+class Message:
+    ids: tuple
 
 
 @pytest.fixture
@@ -21,7 +29,7 @@ def execute(harness, health):
         events=harness._claims,
         due=harness._due,
         permits=harness.permits,
-        roles=[Role.TRIGGER],
+        roles=[Role.TRIGGER, Role.RETRY],
         health=health,
     )
 
@@ -66,3 +74,19 @@ def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health
     health._up_since -= SETTLE
     execute(room=0, reap=True)
     assert workers() == []
+
+
+def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness, execute):
+    harness.subscribe()
+    vanishing = harness.second()
+    vanishing.claim(harness.publish())
+    harness.clock.advance(harness.policy.delivery_lease + 1)
+    vanishing.due()
+    harness.clock.advance(harness.policy.delivery_lease + 1)
+    more, swept = harness.publish(), harness.publish()
+    harness.clock.advance(10)
+    result = execute(room=200, messages=[Message(ids=(more,))], due=True, sweep=500)
+    assert [lease.alone for lease in result.leases] == [True]
+    assert result.left_waiting
+    assert harness.states(more) == [DeliveryState.WAITING]
+    assert harness.event(swept).state is EventState.OPEN

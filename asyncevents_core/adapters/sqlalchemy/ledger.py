@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import migrating
@@ -24,7 +24,7 @@ from asyncevents_core.adapters.sqlalchemy.joined import Outbox
 from asyncevents_core.adapters.sqlalchemy.queries import SqlQueries
 from asyncevents_core.adapters.sqlalchemy.transaction import SqlTransaction, SqlWriter
 from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
+from asyncevents_core.errors import LedgerError, LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.ledger import (
     JoinedTransaction,
     Ledger,
@@ -137,6 +137,11 @@ class SqlLedger(Ledger):
                     raise LedgerNotMigrated(
                         f"{masked(self._url)} has no ledger tables of this version: "
                         "`asyncevents db upgrade`"
+                    ) from error
+                if isinstance(error, DataError | IntegrityError) and not is_worth_a_rerun(error):
+                    # It answers, and will give the same answer again.
+                    raise LedgerError(
+                        f"{masked(self._url)} refuses what is to be written: {error.orig}"
                     ) from error
                 if not is_worth_a_rerun(error):
                     raise LedgerUnavailable(f"{masked(self._url)}: {error.orig}") from error
