@@ -20,6 +20,8 @@ from asyncevents_core.ports.resolver import Service, ServiceResolver
 logger = logging.getLogger("asyncevents.service")
 
 _OVERTIME: Final = 1.0
+AHEAD: Final = 8
+"""Calls that a thread may have before it, its own included; slow ones are given back."""
 
 
 class ServiceCaller:
@@ -59,8 +61,8 @@ class ServiceCaller:
 
     @property
     def room(self) -> int:
-        """How many more calls to submit: what idle threads can start, and as much again ahead."""
-        return 2 * self._threads - self._on_threads
+        """How many more calls to submit, so that fast services keep all threads busy."""
+        return AHEAD * self._threads - self._on_threads
 
     def call(self, definition: EventDefinition, arguments: bytes) -> bytes:
         """Call a service now and return its result as JSON text; its exceptions pass through."""

@@ -11,7 +11,7 @@ import pytest
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.engine.claims import Resolving
-from asyncevents_core.engine.service_caller import ServiceCaller
+from asyncevents_core.engine.service_caller import AHEAD, ServiceCaller
 from asyncevents_core.testing.builders import make_event
 
 WAIT = 5.0
@@ -166,18 +166,18 @@ def test_a_call_that_waits_too_long_for_a_thread_is_given_back(services, clock):
     assert caller.reported == 0
 
 
-def test_room_is_what_threads_can_start_and_as_much_again(services, clock):
+def test_room_is_for_a_few_calls_of_each_thread(services, clock):
     release = threading.Event()
     service, started = blocking(release)
     caller = services(service, threads=2)
-    assert caller.caller.room == 4
+    assert caller.caller.room == 2 * AHEAD
     for _ in range(3):
         caller.submit()
-    assert caller.caller.room == 1
+    assert caller.caller.room == 2 * AHEAD - 3
     assert started.acquire(timeout=WAIT)
     clock.advance(PATIENCE + 1)
     caller.caller.expire()
-    assert caller.caller.room == 1
+    assert caller.caller.room == 2 * AHEAD - 3
     release.set()
     for _ in range(3):
         caller.result()
@@ -195,5 +195,5 @@ def test_async_services_do_not_use_up_the_room(services):
         caller.submit()
         assert started.acquire(timeout=WAIT)
     caller.caller._pool.shutdown(wait=True)
-    assert caller.caller.room == 2
+    assert caller.caller.room == AHEAD
     assert caller.reported == 0
