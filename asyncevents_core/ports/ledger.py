@@ -215,6 +215,10 @@ class LedgerTransaction(
         """Lock held deliveries of a subscription."""
 
     @abstractmethod
+    def has_held(self, subscription_id: int) -> bool:
+        """Tell whether deliveries of a subscription are held, those that others locked too."""
+
+    @abstractmethod
     def lock_delivery(self, delivery_id: UUID) -> Delivery | None:
         """Lock one delivery whatever its state, waiting for its lock."""
 
