@@ -285,3 +285,27 @@ class TestMariaDbLedger(ServerLedgerConformance):
                     assert int(step["rows"]) < 10, step
                 else:
                     assert step["select_type"] == "DEPENDENT SUBQUERY", step
+
+    def test_its_clock_goes_on_where_local_time_is_put_back(
+        self, ledger: SqlLedger, start_server: Callable[[str], Database]
+    ) -> None:
+        """Where summer time ends, 1,792,890,000 s after 1970, an hour comes twice."""
+        zone = [
+            "DELETE FROM mysql.time_zone_name WHERE Name = 'Some/Where'",
+            "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N')",
+            "SET @zone = LAST_INSERT_ID()",
+            "INSERT INTO mysql.time_zone_name VALUES ('Some/Where', @zone)",
+            "INSERT INTO mysql.time_zone_transition_type VALUES"
+            " (@zone, 0, 7200, 1, 'SUMMER'), (@zone, 1, 3600, 0, 'WINTER')",
+            "INSERT INTO mysql.time_zone_transition VALUES"
+            " (@zone, 1774746000, 0), (@zone, 1792890000, 1)",
+        ]
+        admin = sa.create_engine(start_server("MariaDb").admin_url)
+        clock = sa.select(ledger._dialect.now())
+        with admin.connect() as connection:
+            for statement in [*zone, "SET time_zone = 'Some/Where'"]:
+                connection.exec_driver_sql(statement)
+            for seconds in range(1_792_890_000 - 5_400, 1_792_890_000 + 5_400, 900):
+                connection.exec_driver_sql(f"SET timestamp = {seconds}.000125")
+                assert connection.execute(clock).scalar() == seconds * 1_000_000 + 125
+        admin.dispose()
