@@ -40,6 +40,11 @@ BUSY_TIMEOUT: Final = 30.0
 P = TypeVar("P")
 
 
+def family(name: str) -> str:
+    """Return the dialect's name, the same for MariaDB and MySQL."""
+    return "mysql" if name == "mariadb" else name
+
+
 class SqlDialect:
     """The dialect of one ledger. Thread-safe."""
 
@@ -78,6 +83,13 @@ class SqlDialect:
     def lock_waiting(self, statement: Select[Any]) -> Select[Any]:
         """Lock the rows found, waiting for others."""
         return statement if self.is_sqlite else statement.with_for_update()
+
+    def latest(self, statement: Select[Any]) -> Select[Any]:
+        """Read what is committed now, even in a transaction that repeats what it read before.
+
+        Only where that is possible: PostgreSQL refuses to write in such a transaction instead.
+        """
+        return self.share(statement) if family(self.name) == "mysql" else statement
 
     def share(self, statement: Select[Any]) -> Select[Any]:
         """Keep the rows found as they are until the end of the transaction."""
