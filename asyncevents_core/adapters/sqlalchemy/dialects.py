@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from asyncevents_core.domain.secret import without_passwords
 from asyncevents_core.errors import LedgerUnavailable, MissingExtra
 
 # Through no local time: where clocks are put back, an hour comes twice.
@@ -171,9 +172,9 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def masked(url: str) -> str:
-    """Return the URL without its password."""
+    """Return the URL without its password, be it in front of the host or in the query."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return without_passwords(make_url(url).render_as_string(hide_password=True))
     except ArgumentError:
         return "the database"
 
