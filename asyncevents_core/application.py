@@ -31,7 +31,7 @@ from asyncevents_core.worker.process import Worker
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import Session, scoped_session
 
 _PUBLISH_THREADS = 4
 _ITSELF = Actor.trusted("application")
@@ -67,7 +67,7 @@ class AsyncEvents:
         *,
         tenant: str | None = None,
         event_id: str | None = None,
-        session: Session | Connection | None = None,
+        session: Session | scoped_session[Session] | Connection | None = None,
         connection: object | None = None,
     ) -> UUID:
         """Publish one event and return its id.
@@ -92,7 +92,7 @@ class AsyncEvents:
         self,
         requests: Iterable[PublishRequest | tuple[str, object]],
         *,
-        session: Session | Connection | None = None,
+        session: Session | scoped_session[Session] | Connection | None = None,
         connection: object | None = None,
     ) -> list[UUID]:
         """Publish all of them, or none, in one transaction; return their ids in order.

@@ -49,8 +49,9 @@ class EventSetting:
 
 
 def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not urlsplit(value).scheme:
-        raise ValueError(f"{value!r} is not a URL: it has no scheme")
+    if "://" not in value or not urlsplit(value).scheme:
+        # Not shown: it may hold a password.
+        raise ValueError("is not a URL: it has no scheme, such as postgresql:// or amqp://")
 
 
 def _fernet_keys(_: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:

@@ -193,6 +193,10 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
         detail = f"subscriptions use the sink {sink!r}, which is not installed"
         yield Finding(what="subscriptions", state="error", detail=detail)
+    for one in subscriptions:
+        if one.unreadable is not None:
+            detail = f"subscription {one.id}: {one.unreadable}"
+            yield Finding(what="subscriptions", state="error", detail=detail)
 
 
 def _configuration(runtime: Runtime) -> Iterator[Finding]:

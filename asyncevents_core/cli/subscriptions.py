@@ -109,7 +109,7 @@ def list_(context: CliContext, as_json: bool) -> None:
     table(
         "Subscriptions",
         ["id", "status", "event", "sink", "target", "tenant"],
-        [[one.id, one.status, one.event_name, one.sink, one.target, one.tenant] for one in found],
+        [[one.id, _status(one), one.event_name, one.sink, one.target, one.tenant] for one in found],
     )
 
 
@@ -209,6 +209,10 @@ def _set_status(context: CliContext, subscription_id: int, status: SubscriptionS
     )
 
 
+def _status(one: Subscription) -> str:
+    return one.status if one.unreadable is None else f"{one.status}, unreadable"
+
+
 def _plain(context: CliContext, one: Subscription) -> dict[str, Any]:
     return {
         "id": one.id,
@@ -222,6 +226,7 @@ def _plain(context: CliContext, one: Subscription) -> dict[str, Any]:
         "jitter": one.retry.jitter,
         "rate_limit": one.rate_limit,
         "options": context.runtime.shown_options(one),
-        "signed": one.secret is not None,
+        "signed": one.signed,
+        "unreadable": one.unreadable,
         "created_at": iso(one.created_at),
     }

@@ -1,4 +1,4 @@
-"""Verification tokens and the keys in them, as Standard Webhooks write them.
+"""Verification tokens and the keys in them, as Standard Webhooks write them; passwords in URLs.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from typing import Final
 
@@ -18,6 +19,9 @@ SYMMETRIC: Final = "whsec_"
 PRIVATE: Final = "whsk_"
 _PUBLIC: Final = "whpk_"
 _SEED: Final = 32
+_PASSWORD: Final = re.compile(
+    r"([?&;][^=&;]*(?:pass|pwd|secret|token)[^=&;]*=)[^&;]*", re.IGNORECASE
+)
 
 
 def generate_secret() -> str:
@@ -55,6 +59,15 @@ def receiver_secret(token: str) -> str:
         public = private_key(token).public_key().public_bytes_raw()
         return _PUBLIC + base64.b64encode(public).decode()
     return SYMMETRIC + base64.b64encode(symmetric_key(token)).decode()
+
+
+def without_passwords(query: str) -> str:
+    """Return a URL, or its query, with dots for the values of what looks like a password.
+
+    >>> without_passwords("postgresql://db/shop?user=anna&password=s3cret")
+    'postgresql://db/shop?user=anna&password=***'
+    """
+    return _PASSWORD.sub(r"\1***", query)
 
 
 def _decode(token: str, prefix: str) -> bytes:

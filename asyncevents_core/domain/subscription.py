@@ -92,7 +92,11 @@ class SubscriptionSummary:
 
 @frozen(kw_only=True)
 class Subscription:
-    """A subscription's row, its secret and its options decrypted."""
+    """A subscription's row, its secret and its options decrypted.
+
+    `unreadable` says why that was not possible; None: it was. Then `unread` names what is not
+    here (`secret`, `options`), and nothing can be delivered.
+    """
 
     id: int
     event_name: str
@@ -105,6 +109,13 @@ class Subscription:
     options: Mapping[str, object] = field(repr=False)
     status: SubscriptionStatus
     created_at: int
+    unread: tuple[str, ...] = ()
+    unreadable: str | None = None
+
+    @property
+    def signed(self) -> bool:
+        """Whether it has a secret, be it one that cannot be read."""
+        return self.secret is not None or "secret" in self.unread
 
     def as_new(self) -> NewSubscription:
         """Return it as it was when it was on its way into the ledger, to change it."""

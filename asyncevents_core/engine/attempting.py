@@ -34,6 +34,12 @@ def request_of(lease: Lease) -> DeliveryRequest:
     )
 
 
+def refusal(lease: Lease) -> Outcome | None:
+    """Return the failure of a lease that cannot be attempted; None if it can."""
+    why = lease.subscription.unreadable
+    return None if why is None else Outcome.retryable(f"credentials: {why}"[:LONGEST_DETAIL])
+
+
 async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outcome:
     """Make one attempt. Never raises, except `asyncio.CancelledError`.
 

@@ -148,7 +148,8 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
 def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) -> list[UUID]:
     """Insert events; those whose `external_id` is taken by the same content are that event.
 
-    Raises `EventConflict` where it is taken by other content.
+    Raises `EventConflict` where it is taken by other content, or by what the transaction of
+    `writer` cannot see.
     """
     wanted = {event.external_id: event for event in events if event.external_id is not None}
     if not wanted:
@@ -161,11 +162,20 @@ def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) ->
     _known(writer, wanted)
     writer.insert_events(events, due_in=due_in)
     known = _known(writer, wanted)
+    if len(known) < len(wanted):
+        known = _known(writer, wanted, latest=True)
+    for external_id in wanted.keys() - known.keys():
+        raise EventConflict(
+            f"event_id {external_id!r} was published meanwhile, which this transaction does not "
+            "see: roll it back and publish again in a new one"
+        )
     return [event.id if event.external_id is None else known[event.external_id] for event in events]
 
 
-def _known(writer: EventWriter, wanted: dict[str, NewEvent]) -> dict[str, UUID]:
-    found = writer.find_events(wanted.keys())
+def _known(
+    writer: EventWriter, wanted: dict[str, NewEvent], *, latest: bool = False
+) -> dict[str, UUID]:
+    found = writer.find_events(wanted.keys(), latest=latest)
     for external_id, (_, digest) in found.items():
         _same_content(wanted[external_id], digest)
     return {external_id: event_id for external_id, (event_id, _) in found.items()}

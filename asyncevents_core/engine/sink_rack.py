@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from asyncevents_core.domain.outcome import Outcome
-from asyncevents_core.engine.attempting import LONGEST_DETAIL, attempt, request_of
+from asyncevents_core.engine.attempting import LONGEST_DETAIL, attempt, refusal, request_of
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.engine.threaded_sink import ThreadedSink
 from asyncevents_core.errors import AsyncEventsError
@@ -51,6 +51,8 @@ class SinkRack:
 
     async def attempt(self, lease: Lease, deadline: float) -> Outcome:
         """Make one attempt of a lease. Never raises, except `asyncio.CancelledError`."""
+        if (refused := refusal(lease)) is not None:
+            return refused
         name = lease.subscription.sink
         try:
             sink = self.get(name)

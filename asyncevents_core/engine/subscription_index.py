@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.ports.ledger import LedgerTransaction
+
+logger = logging.getLogger("asyncevents.subscriptions")
 
 _Tenants = dict[str | None, dict[int, Subscription]]
 """The subscriptions to one event, by tenant and id."""
@@ -68,6 +71,11 @@ class SubscriptionIndex:
         if subscription.status is SubscriptionStatus.DELETED:
             return
         self._by_id[number] = subscription
+        if subscription.unreadable is not None:
+            logger.error(
+                "a subscription cannot be delivered to: its attempts fail until that is mended",
+                extra={"subscription": number, "error": subscription.unreadable},
+            )
         if subscription.rate_limit:
             self._rates[number] = subscription.rate_limit
         if subscription.status is SubscriptionStatus.ENABLED:

@@ -18,11 +18,13 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.engine.auditing import audit
 from asyncevents_core.engine.once import do_once
-from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound
+from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound, SecretKeysError
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 CANCEL_BATCH: Final = 500
+_UNREAD: Final = "(not decrypted)"
+"""Stands for a secret that no key decrypts, while the subscription is changed."""
 
 Check = Callable[[NewSubscription], NewSubscription]
 """Raises where a sink is unknown, or refuses the target or the options; returns what to keep."""
@@ -96,15 +98,20 @@ def change(
 
     def work(tx: LedgerTransaction) -> Subscription:
         found = visible(tx.lock_subscription(subscription_id), subscription_id, by)
-        old = found.as_new()
+        old = _to_change(found)
         new = edit(old)
         if new == old:
             return found
-        if evolve(new, status=old.status) != old:
+        status_only = evolve(new, status=old.status) == old
+        if not status_only:
+            _refuse_unread(found, old, new)
             new = _checked(definitions, new, check)
         require_resources(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
-        tx.update_subscription(subscription_id, new)
+        if status_only:
+            tx.set_subscription_status([subscription_id], new.status)
+        else:
+            tx.update_subscription(subscription_id, new)
         audit(
             tx,
             by,
@@ -117,6 +124,22 @@ def change(
         return visible(tx.lock_subscription(subscription_id), subscription_id, by)
 
     return ledger.run(work)
+
+
+def _to_change(found: Subscription) -> NewSubscription:
+    # Something else than None, which asks for a new secret or for none.
+    old = found.as_new()
+    return evolve(old, secret=_UNREAD) if "secret" in found.unread else old
+
+
+def _refuse_unread(found: Subscription, old: NewSubscription, new: NewSubscription) -> None:
+    """Raise `SecretKeysError` where a change would write away what it cannot read."""
+    kept = [name for name in found.unread if getattr(new, name) == getattr(old, name)]
+    if kept:
+        raise SecretKeysError(
+            f"subscription {found.id}: {found.unreadable}; or give it new {' and '.join(kept)} in "
+            "the same change"
+        )
 
 
 def set_status(

@@ -45,7 +45,9 @@ def release_held(tx: LedgerTransaction) -> int:
     for subscription_id in tx.holding():
         rows = tx.lock_held(subscription_id, limit=RELEASE_BATCH)
         if not rows:
-            tx.stop_holding(subscription_id)
+            # Another worker may have locked them, and not commit.
+            if not tx.has_held(subscription_id):
+                tx.stop_holding(subscription_id)
             continue
         tx.move_deliveries([row.id for row in rows], state=DeliveryState.WAITING, due_at=tx.now())
         released += len(rows)

@@ -25,6 +25,7 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.engine.sink_rack import SinkRack
 from asyncevents_core.engine.subscriptions import visible
+from asyncevents_core.errors import SecretKeysError
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.sink import Sink
@@ -79,10 +80,13 @@ async def try_subscription(
 ) -> Trial:
     """Send a test event to a subscription, a disabled one too. Returns what it came to.
 
-    Raises `NotFound`, and as `try_target` does.
+    Raises `NotFound`, `SecretKeysError`, and as `try_target` does.
     """
     found = ledger.read(lambda queries: queries.subscription(subscription_id))
-    return await _try(visible(found, subscription_id, by), rules, event_name)
+    subscription = visible(found, subscription_id, by)
+    if subscription.unreadable is not None:
+        raise SecretKeysError(f"subscription {subscription_id}: {subscription.unreadable}")
+    return await _try(subscription, rules, event_name)
 
 
 async def try_target(wanted: NewSubscription, rules: TrialRules) -> Trial:

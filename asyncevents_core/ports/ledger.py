@@ -52,8 +52,14 @@ class EventWriter(ABC):
         """
 
     @abstractmethod
-    def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
-        """Return id and digest of the events that have one of these external ids."""
+    def find_events(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
+        """Return id and digest of the events that have one of these external ids.
+
+        `latest`: those too that were committed since the transaction first read, where its
+        isolation hides them from it and the database can tell (MariaDB, MySQL).
+        """
 
 
 class JoinedTransaction(EventWriter):
@@ -213,6 +219,10 @@ class LedgerTransaction(
     @abstractmethod
     def lock_held(self, subscription_id: int, *, limit: int) -> list[Delivery]:
         """Lock held deliveries of a subscription."""
+
+    @abstractmethod
+    def has_held(self, subscription_id: int) -> bool:
+        """Tell whether deliveries of a subscription are held, those that others locked too."""
 
     @abstractmethod
     def lock_delivery(self, delivery_id: UUID) -> Delivery | None:

@@ -281,7 +281,9 @@ class _Joined(JoinedTransaction):
     def insert_events(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         self._transaction._add(events, due_in)
 
-    def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
+    def find_events(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
         return self._transaction._find(external_ids)
 
     def on_commit(self, callback: Callable[[], None]) -> bool:

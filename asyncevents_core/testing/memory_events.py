@@ -33,7 +33,9 @@ class EventOperations(LedgerTransaction):
     def insert_events(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         insert_rows(self._tables, [opened(one, self.now(), due_in) for one in events])
 
-    def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
+    def find_events(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
         return find_rows(self._tables, external_ids)
 
     # -- events -----------------------------------------------------------------------------

@@ -180,6 +180,9 @@ class MemoryLedgerTransaction(AccessOperations, UpkeepOperations):
     def lock_held(self, subscription_id: int, *, limit: int) -> list[Delivery]:
         return list(self._of(subscription_id, DeliveryState.HELD))[:limit]
 
+    def has_held(self, subscription_id: int) -> bool:
+        return any(self._of(subscription_id, DeliveryState.HELD))
+
     def lock_delivery(self, delivery_id: UUID) -> Delivery | None:
         return self._tables.deliveries.get(delivery_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,12 +13,14 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
+from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.engine.sweep import release_held
 from asyncevents_core.errors import LedgerError, LedgerUnavailable
-from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.secrets import KeyAge
 from asyncevents_core.testing import ManualClock, MemoryLedger
-from asyncevents_core.testing.builders import make_subscription
+from asyncevents_core.testing.builders import make_delivery, make_subscription
 from asyncevents_core.testing.conformance import LedgerConformance
 from asyncevents_core.testing.conformance.ledger import CallersTransaction
 from asyncevents_core.testing.conformance.ledger_base import set_status, subscribe
@@ -32,6 +34,21 @@ OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 def ages(ledger: Ledger) -> dict[int, KeyAge]:
     kept = ledger.read(lambda queries: queries.kept_secrets(after=0, limit=100))
     return {one.subscription_id: one.key for one in kept}
+
+
+def sent(
+    ledger: SqlLedger, work: Callable[[LedgerTransaction], object]
+) -> list[tuple[str, tuple[object, ...]]]:
+    """Run a transaction and return the statements that it sent, each with its parameters."""
+    seen: list[tuple[str, tuple[object, ...]]] = []
+
+    def see(*arguments: Any) -> None:
+        seen.append((arguments[2], arguments[3]))
+
+    sa.event.listen(ledger._engine, "before_cursor_execute", see)
+    ledger.run(work)
+    sa.event.remove(ledger._engine, "before_cursor_execute", see)
+    return seen
 
 
 def wiped(server: Database) -> str:
@@ -193,6 +210,26 @@ class ServerLedgerConformance(SqlLedgerConformance):
 
     concurrent = True
 
+    def test_held_ones_that_another_sweep_locked_are_released_later(self, ledger: Ledger) -> None:
+        """The other one rolls back."""
+        number = subscribe(ledger)
+        set_status(ledger, number, SubscriptionStatus.DISABLED)
+        held = make_delivery(subscription_id=number, state=DeliveryState.HELD, due_at=None)
+        ledger.run(lambda tx: tx.insert_deliveries([held]))
+        set_status(ledger, number, SubscriptionStatus.ENABLED)
+
+        def work(tx: LedgerTransaction) -> None:
+            tx.lock_held(number, limit=10)
+            assert ledger.run(release_held) == 0
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            ledger.run(work)
+
+        assert ledger.run(release_held) == 1
+        assert ledger.run(release_held) == 0
+        assert ledger.run(lambda tx: list(tx.holding())) == []
+
     def test_a_change_that_is_made_meanwhile_wins(self, keyed: Callable[..., SqlLedger]) -> None:
         before = keyed(OLD)
         number = subscribe(before, make_subscription(secret="s3cret"))
@@ -229,3 +266,54 @@ class TestMariaDbLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("MariaDb"))
+
+    def test_what_is_due_and_what_is_parked_is_found_in_an_index(
+        self, ledger: SqlLedger, engine: sa.Engine
+    ) -> None:
+        number = subscribe(ledger)
+        parked = [
+            make_delivery(subscription_id=number, parked=True, due_at=1) for _ in range(2_000)
+        ]
+        due = make_delivery(subscription_id=number, due_at=1)
+        ledger.run(lambda tx: tx.insert_deliveries([*parked, due]))
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE TABLE asyncevents_delivery")
+
+        def work(tx: LedgerTransaction) -> None:
+            assert len(tx.lock_due_deliveries(limit=500, expired=False)) == 1
+            assert list(tx.parked_subscriptions(limit=500)) == [number]
+
+        for statement, parameters in sent(ledger, work):
+            if "asyncevents_delivery" in statement:
+                with engine.connect() as connection:
+                    plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+                    step = plan.mappings().all()[-1]
+                assert step["type"] in {"range", "ref"}, step
+                if "due_at" in statement:
+                    assert int(step["rows"]) < 10, step
+                else:
+                    assert step["select_type"] == "DEPENDENT SUBQUERY", step
+
+    def test_its_clock_goes_on_where_local_time_is_put_back(
+        self, ledger: SqlLedger, start_server: Callable[[str], Database]
+    ) -> None:
+        """Where summer time ends, 1,792,890,000 s after 1970, an hour comes twice."""
+        zone = [
+            "DELETE FROM mysql.time_zone_name WHERE Name = 'Some/Where'",
+            "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N')",
+            "SET @zone = LAST_INSERT_ID()",
+            "INSERT INTO mysql.time_zone_name VALUES ('Some/Where', @zone)",
+            "INSERT INTO mysql.time_zone_transition_type VALUES"
+            " (@zone, 0, 7200, 1, 'SUMMER'), (@zone, 1, 3600, 0, 'WINTER')",
+            "INSERT INTO mysql.time_zone_transition VALUES"
+            " (@zone, 1774746000, 0), (@zone, 1792890000, 1)",
+        ]
+        admin = sa.create_engine(start_server("MariaDb").admin_url)
+        clock = sa.select(ledger._dialect.now())
+        with admin.connect() as connection:
+            for statement in [*zone, "SET time_zone = 'Some/Where'"]:
+                connection.exec_driver_sql(statement)
+            for seconds in range(1_792_890_000 - 5_400, 1_792_890_000 + 5_400, 900):
+                connection.exec_driver_sql(f"SET timestamp = {seconds}.000125")
+                assert connection.execute(clock).scalar() == seconds * 1_000_000 + 125
+        admin.dispose()

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from asyncevents_core.errors import EventConflict, ForeignTransaction
 from tests.integration.project import PATIENCE, eventually
@@ -67,6 +67,17 @@ def test_a_session_that_rolls_back(project, events, engine, handed):
         session.commit()
     assert handed == []
     assert names(project) == 0
+
+
+def test_a_scoped_session(project, events, engine, handed):
+    sessions = scoped_session(sessionmaker(engine))
+    made = events.publish("order.created", {"id": 1}, session=sessions)
+    assert handed == []
+    sessions.commit()
+    assert handed == [made]
+    events.publish("order.created", {"id": 2}, session=sessions)
+    sessions.remove()
+    assert names(project) == 1
 
 
 def test_a_savepoint_that_is_released_is_no_commit(project, events, engine, handed):
@@ -165,6 +176,18 @@ def test_a_dbapi_connection(project, events):
     assert {row["id"] for row in rows} == {str(kept), str(again)}
     backlog = events.runtime.ledger.read(lambda queries: queries.backlog())
     assert backlog.events_due == 2
+
+
+def test_a_dbapi_connection_whose_rows_are_dictionaries(project, events):
+    connection = sqlite3.connect(project.folder / "ledger.db")
+    connection.row_factory = lambda cursor, row: {
+        column[0]: value for column, value in zip(cursor.description, row, strict=True)
+    }
+    one = events.publish("order.created", {"id": 1}, event_id="x", connection=connection)
+    assert events.publish("order.created", {"id": 1}, event_id="x", connection=connection) == one
+    connection.commit()
+    connection.close()
+    assert [row["id"] for row in project.rows("published")] == [str(one)]
 
 
 DJANGO = """

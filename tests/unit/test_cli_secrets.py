@@ -75,3 +75,15 @@ def test_it_is_in_the_audit_log(ready, settings, old, folder):
             "SELECT action FROM asyncevents_audit ORDER BY at DESC"
         ).fetchone()
     assert action == "secrets.rotate"
+
+
+def test_without_the_key_they_are_listed_and_can_be_given_a_new_secret(ready, settings, old):
+    settings(SECRET_KEYS=NEW)
+    assert "enabled, unreadable" in " ".join(ready("subscriptions", "list").stdout.split())
+    assert "subscription 1: none of SECRET_KEYS decrypts" in " ".join(
+        ready("check", code=1).output.split()
+    )
+    ready("subscriptions", "change", "1", "--new-secret")
+    ready("subscriptions", "delete", "2", "--yes")
+    (kept,) = ready.rows("subscriptions", "list")
+    assert (kept["signed"], kept["unreadable"]) == (True, None)

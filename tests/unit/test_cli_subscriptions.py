@@ -71,6 +71,7 @@ def test_a_subscriptions_life(ready):
         "rate_limit": None,
         "options": {},
         "signed": True,
+        "unreadable": None,
     }
     assert BASE in ready("subscriptions", "list").output
     assert BASE in ready("subscriptions", "show", "1").output

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine import secrets
+from asyncevents_core.engine.attempting import refusal
 from asyncevents_core.engine.secrets import keys_in_use, rotate_secrets
+from asyncevents_core.engine.sink_rack import SinkRack
+from asyncevents_core.engine.subscriptions import change, set_status
+from asyncevents_core.errors import SecretKeysError
+from asyncevents_core.testing import ManualClock
 from asyncevents_core.testing.builders import make_subscription
+from tests.unit.harness import Harness
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 BY = Actor(who="cli:anna", resources=frozenset())
@@ -125,3 +134,76 @@ def test_looking_changes_nothing(keyed):
     ledger = keyed(NEW, OLD)
     assert [list(keys_in_use(ledger).older) for _ in range(2)] == [[1], [1]]
     assert entries(ledger) == []
+
+
+# -- what no key decrypts ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def lost(keyed):
+    """A ledger whose second subscription has a secret, and its third options, of a lost key."""
+    before, after = keyed(OTHER), keyed(NEW)
+    for fields in ({}, {"secret": "s3cret"}, {"options": {"password": "s3cret"}}):
+        subscribe(before, event_name="order.created", **fields)
+    return after
+
+
+def found(ledger, number):
+    return ledger.read(lambda queries: queries.subscription(number))
+
+
+def test_one_that_no_key_decrypts_does_not_hide_the_others(lost):
+    shown = lost.read(lambda queries: queries.all_subscriptions())
+    assert [one.unread for one in shown] == [(), ("secret",), ("options",)]
+    assert [one.unreadable is None for one in shown] == [True, False, False]
+    assert "add the key it was made with" in shown[1].unreadable
+    assert (shown[1].secret, shown[2].options) == (None, {})
+    assert [one.signed for one in shown] == [False, True, False]
+
+
+def test_events_go_on_to_the_others_and_it_is_logged_once(lost, caplog):
+    harness = Harness(ledger=lost, clock=ManualClock())
+    for _ in range(2):
+        leases = harness.claim(harness.publish("order.created")).leases
+        assert [refusal(lease) is None for lease in leases] == [True, False, False]
+    failed = refusal(leases[1])
+    assert failed.kind is OutcomeKind.RETRYABLE
+    assert failed.detail.startswith("credentials: none of SECRET_KEYS decrypts")
+    assert [record.subscription for record in caplog.records] == [2, 3]
+
+
+async def test_no_attempt_is_made_of_it(lost):
+    harness = Harness(ledger=lost, clock=ManualClock())
+    lease = harness.claim(harness.publish("order.created")).leases[1]
+    rack = SinkRack(lambda name: pytest.fail(f"{name} is opened"))
+    assert await rack.attempt(lease, 1.0) == refusal(lease)
+
+
+def test_it_can_be_disabled_and_deleted_and_keeps_what_is_encrypted(lost, keyed):
+    def disabled(old):
+        return evolve(old, status=SubscriptionStatus.DISABLED)
+
+    for number in (2, 3):
+        edited(lost, number, disabled)
+    set_status(lost, [3], SubscriptionStatus.DELETED, by=BY)
+    kept = [found(keyed(OTHER), number) for number in (2, 3)]
+    assert [one.status for one in kept] == ["disabled", "deleted"]
+    assert (kept[0].secret, kept[1].options) == ("s3cret", {"password": "s3cret"})
+
+
+def test_another_change_must_replace_what_cannot_be_read(lost, keyed):
+    for number, name in ((2, "secret"), (3, "options")):
+        with pytest.raises(SecretKeysError, match=f"subscription {number}: .* new {name} in"):
+            edited(lost, number, lambda old: evolve(old, target="memory:other"))
+    assert found(keyed(OTHER), 2).secret == "s3cret"
+    edited(lost, 2, lambda old: evolve(old, secret="other", target="memory:other"))
+    edited(lost, 3, lambda old: evolve(old, options={"password": "other"}))
+    mended = [found(lost, number) for number in (2, 3)]
+    assert [one.unreadable for one in mended] == [None, None]
+    assert (mended[0].secret, mended[1].options) == ("other", {"password": "other"})
+
+
+def edited(ledger, number, edit):
+    definitions = Harness(ledger=ledger, clock=ManualClock()).definitions
+    by = Actor.trusted("cli:anna")
+    return change(ledger, definitions, number, edit, check=lambda new: new, by=by)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from asyncevents_core.domain.secret import without_passwords
 from asyncevents_core.errors import BrokerError, BrokerUnavailable, MissingExtra
 
 T = TypeVar("T")
@@ -33,15 +34,15 @@ _EXTRAS: Final = (("redis", "redis"), ("psycopg", "postgresql"), ("mysql", "mysq
 
 
 def masked(url: str) -> str:
-    """Return the URL without its password."""
+    """Return the URL without its password, be it in front of the host or in the query."""
     prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), "")
     if prefix:
         try:
             hidden = make_url(url.removeprefix(prefix)).render_as_string(hide_password=True)
         except ArgumentError:
             return prefix + "…"
-        return prefix + hidden
-    return str(maybe_sanitize_url(url))
+        return prefix + without_passwords(hidden)
+    return str(maybe_sanitize_url(url)) if "://" in url else "…"
 
 
 def new_connection(url: str) -> Connection:

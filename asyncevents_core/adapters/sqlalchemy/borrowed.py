@@ -7,7 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from asyncevents_core.adapters.sqlalchemy.dialects import CLOCKS, SqlDialect, is_missing_table
+from asyncevents_core.adapters.sqlalchemy.dialects import (
+    CLOCKS,
+    SqlDialect,
+    family,
+    is_missing_table,
+)
 from asyncevents_core.adapters.sqlalchemy.rows import event_values
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent
@@ -21,7 +26,7 @@ _DRIVERS: Final = {
     "MySQLdb": "mysql",
     "pymysql": "mysql",
 }
-_FAMILY: Final = {"mariadb": "mysql"}
+_FOUND: Final = ("external_id", "id", "digest")
 
 
 class BorrowedConnection(JoinedTransaction):
@@ -37,7 +42,7 @@ class BorrowedConnection(JoinedTransaction):
             connection.ensure_connection()
             raw = connection.connection
         driver = _driver(raw if raw is not None else connection)
-        if _FAMILY.get(dialect.name, dialect.name) != _DRIVERS[driver]:
+        if family(dialect.name) != _DRIVERS[driver]:
             raise ForeignTransaction(
                 f"the connection is of {driver}, the ledger (LEDGER_URL) on {dialect.name}: an "
                 "event can only join a transaction on the ledger's own database"
@@ -55,7 +60,7 @@ class BorrowedConnection(JoinedTransaction):
         marks = [self._mark] * (len(columns) - 2)
         values = ", ".join([*marks, clock, f"{clock} + {round(due_in * 1e6)}"])
         tail = " ON CONFLICT DO NOTHING"
-        if self._dialect.name in {"mysql", "mariadb"}:
+        if family(self._dialect.name) == "mysql":
             tail = " ON DUPLICATE KEY UPDATE id = id"
         sql = f"INSERT INTO {event.name} ({', '.join(columns)}) VALUES ({values}){tail}"  # noqa: S608
         parameters = [
@@ -63,19 +68,27 @@ class BorrowedConnection(JoinedTransaction):
         ]
         self._execute(lambda cursor: cursor.executemany(sql, parameters))
 
-    def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
+    def find_events(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
         if not external_ids:
             return {}
         marks = ", ".join([self._mark] * len(external_ids))
         sql = (
-            f"SELECT external_id, id, digest FROM {event.name} "  # noqa: S608
+            f"SELECT {', '.join(_FOUND)} FROM {event.name} "  # noqa: S608
             f"WHERE external_id IN ({marks})"
         )
+        if latest and family(self._dialect.name) == "mysql":
+            sql += " LOCK IN SHARE MODE"
         found: dict[str, tuple[UUID, bytes]] = {}
 
         def read(cursor: Any) -> None:
             cursor.execute(sql, list(external_ids))
-            for external_id, row_id, digest in cursor.fetchall():
+            for row in cursor.fetchall():
+                # The caller's connection may make dictionaries of rows.
+                named = isinstance(row, Mapping)
+                values = [row[name] for name in _FOUND] if named else row
+                external_id, row_id, digest = values
                 found[external_id] = (_uuid(row_id), bytes(digest))
 
         self._execute(read)
@@ -86,7 +99,8 @@ class BorrowedConnection(JoinedTransaction):
 
     def _native(self, value: Any) -> Any:
         if isinstance(value, UUID):
-            return value if self._dialect.name == "postgresql" else value.bytes
+            # As text: psycopg2 knows no UUID until it is told to.
+            return str(value) if self._dialect.name == "postgresql" else value.bytes
         return value
 
     def _execute(self, work: Callable[[Any], object]) -> None:
@@ -117,4 +131,6 @@ def _driver(connection: object) -> str:
 
 
 def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(bytes=bytes(value))
+    if isinstance(value, UUID):
+        return value
+    return UUID(value) if isinstance(value, str) else UUID(bytes=bytes(value))

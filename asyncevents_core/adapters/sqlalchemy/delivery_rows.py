@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import false, select, true, update
 
 from asyncevents_core.adapters.sqlalchemy import rows
-from asyncevents_core.adapters.sqlalchemy.schema import delivery
+from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
 from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
 from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 
@@ -34,7 +34,7 @@ class DeliveryRows(Statements):
             statement = (
                 select(delivery)
                 .where(delivery.c.state == state.value)
-                .where(delivery.c.parked.is_(False))
+                .where(delivery.c.parked == false())
                 .where(delivery.c.due_at <= now)
                 .order_by(delivery.c.due_at)
                 .limit(limit)
@@ -64,7 +64,7 @@ class DeliveryRows(Statements):
             .where(delivery.c.subscription_id == subscription_id)
             .where(delivery.c.state == DeliveryState.WAITING.value)
             .where(delivery.c.due_at <= self.now())
-            .where(delivery.c.parked.is_(True))
+            .where(delivery.c.parked == true())
             .order_by(delivery.c.due_at)
             .limit(limit)
         )
@@ -72,13 +72,17 @@ class DeliveryRows(Statements):
         return [rows.to_delivery(row) for row in locked]
 
     def parked_subscriptions(self, *, limit: int) -> Sequence[int]:
-        statement = (
-            select(delivery.c.subscription_id)
+        # A look into the index for each subscription, however many rows are parked. No EXISTS:
+        # databases turn that into a join, and may read all of them for it.
+        parked = (
+            select(delivery.c.id)
+            .where(delivery.c.subscription_id == subscription.c.id)
             .where(delivery.c.state == DeliveryState.WAITING.value)
-            .where(delivery.c.parked.is_(True))
-            .distinct()
-            .limit(limit)
+            .where(delivery.c.parked == true())
+            .limit(1)
+            .scalar_subquery()
         )
+        statement = select(subscription.c.id).where(parked.is_not(None)).limit(limit)
         return list(self._connection.execute(statement).scalars())
 
     def lock_held(self, subscription_id: int, *, limit: int) -> list[Delivery]:
@@ -90,6 +94,15 @@ class DeliveryRows(Statements):
         )
         locked = self._connection.execute(self._dialect.lock(statement))
         return [rows.to_delivery(row) for row in locked]
+
+    def has_held(self, subscription_id: int) -> bool:
+        statement = (
+            select(delivery.c.id)
+            .where(delivery.c.subscription_id == subscription_id)
+            .where(delivery.c.state == DeliveryState.HELD.value)
+            .limit(1)
+        )
+        return self._connection.execute(statement).first() is not None
 
     def lock_delivery(self, delivery_id: UUID) -> Delivery | None:
         statement = select(delivery).where(delivery.c.id == delivery_id)

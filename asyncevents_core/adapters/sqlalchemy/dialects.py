@@ -23,19 +23,27 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from asyncevents_core.domain.secret import without_passwords
 from asyncevents_core.errors import LedgerUnavailable, MissingExtra
 
+# Through no local time: where clocks are put back, an hour comes twice.
+_MYSQL_CLOCK: Final = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
 CLOCKS: Final = {
     # Days since noon of 4714 BC; rounded to a microsecond, exact to some 50 of them.
     "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000000.0) AS INTEGER)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-    "mysql": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
-    "mariadb": "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
+    "mysql": _MYSQL_CLOCK,
+    "mariadb": _MYSQL_CLOCK,
 }
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 BUSY_TIMEOUT: Final = 30.0
 
 P = TypeVar("P")
+
+
+def family(name: str) -> str:
+    """Return the dialect's name, the same for MariaDB and MySQL."""
+    return "mysql" if name == "mariadb" else name
 
 
 class SqlDialect:
@@ -76,6 +84,13 @@ class SqlDialect:
     def lock_waiting(self, statement: Select[Any]) -> Select[Any]:
         """Lock the rows found, waiting for others."""
         return statement if self.is_sqlite else statement.with_for_update()
+
+    def latest(self, statement: Select[Any]) -> Select[Any]:
+        """Read what is committed now, even in a transaction that repeats what it read before.
+
+        Only where that is possible: PostgreSQL refuses to write in such a transaction instead.
+        """
+        return self.share(statement) if family(self.name) == "mysql" else statement
 
     def share(self, statement: Select[Any]) -> Select[Any]:
         """Keep the rows found as they are until the end of the transaction."""
@@ -157,9 +172,9 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def masked(url: str) -> str:
-    """Return the URL without its password."""
+    """Return the URL without its password, be it in front of the host or in the query."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return without_passwords(make_url(url).render_as_string(hide_password=True))
     except ArgumentError:
         return "the database"
 

@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection
 from sqlalchemy import event as listen
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from asyncevents_core.adapters.sqlalchemy.borrowed import BorrowedConnection
-from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, is_missing_table
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, family, is_missing_table
 from asyncevents_core.adapters.sqlalchemy.transaction import SqlWriter
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import ForeignTransaction
@@ -40,6 +40,8 @@ class Outbox:
                 f"an {type(transaction).__name__} needs the asynchronous form: "
                 "await events.apublish(…, session=session)"
             )
+        if isinstance(transaction, scoped_session):
+            transaction = transaction()
         if isinstance(transaction, Session):
             connection = transaction.connection()
         elif isinstance(transaction, Connection):
@@ -48,10 +50,10 @@ class Outbox:
             return BorrowedConnection(transaction, self._dialect, self._offset)
         else:
             raise ForeignTransaction(
-                "session= takes a SQLAlchemy Session or Connection, connection= a DBAPI "
-                f"connection; got {type(transaction).__name__}"
+                "session= takes a SQLAlchemy Session, scoped_session or Connection, connection= a "
+                f"DBAPI connection; got {type(transaction).__name__}"
             )
-        if connection.dialect.name != self._dialect.name:
+        if family(connection.dialect.name) != family(self._dialect.name):
             raise ForeignTransaction(
                 f"the session is on {connection.dialect.name}, the ledger (LEDGER_URL) on "
                 f"{self._dialect.name}: an event can only join a transaction on the ledger's own "
@@ -104,9 +106,11 @@ class SqlJoined(JoinedTransaction):
         except DBAPIError as error:
             raise _explained(error) from error
 
-    def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
+    def find_events(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
         try:
-            return self._writer.find_events(external_ids)
+            return self._writer.find_events(external_ids, latest=latest)
         except DBAPIError as error:
             raise _explained(error) from error
 

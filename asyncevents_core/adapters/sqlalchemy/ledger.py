@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import migrating
@@ -132,6 +133,10 @@ class SqlLedger(Ledger):
         for number in range(1, _MOST_RUNS + 1):
             try:
                 return once()
+            except PoolTimeout as error:
+                raise LedgerUnavailable(
+                    f"{masked(self._url)}: no connection became free: {error}"
+                ) from error
             except DBAPIError as error:
                 if error.orig is not None and is_missing_table(error.orig):
                     raise LedgerNotMigrated(

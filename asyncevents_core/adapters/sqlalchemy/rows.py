@@ -157,29 +157,36 @@ def subscription_values(new: NewSubscription, cipher: Cipher, now: int) -> dict[
 
 
 def to_subscription(row: Row[Any], cipher: Cipher) -> Subscription:
-    """Read a subscription. Raises `SecretKeysError` where no key decrypts it."""
+    """Read a subscription. What no key decrypts is named in its `unread`."""
     values = row._mapping
-    schedule, options, secret = values["schedule"], values["options"], values["secret"]
-    try:
-        return Subscription(
-            id=values["id"],
-            event_name=values["event_name"],
-            sink=values["sink"],
-            target=values["target"],
-            secret=None if secret is None else cipher.decrypt(secret),
-            tenant=values["tenant"],
-            retry=RetryPolicy(
-                maximum_deaths=values["maximum_deaths"],
-                schedule=None if schedule is None else tuple(json.loads(schedule)),
-                jitter=values["jitter"],
-            ),
-            rate_limit=values["rate_limit"],
-            options={} if options is None else json.loads(cipher.decrypt(options)),
-            status=SubscriptionStatus(values["status"]),
-            created_at=values["created_at"],
-        )
-    except SecretKeysError as error:
-        raise SecretKeysError(f"subscription {values['id']}: {error}") from error
+    schedule = values["schedule"]
+    texts: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    for name in ("secret", "options"):
+        if values[name] is not None:
+            try:
+                texts[name] = cipher.decrypt(values[name])
+            except SecretKeysError as error:
+                unread[name] = str(error)
+    return Subscription(
+        id=values["id"],
+        event_name=values["event_name"],
+        sink=values["sink"],
+        target=values["target"],
+        secret=texts.get("secret"),
+        tenant=values["tenant"],
+        retry=RetryPolicy(
+            maximum_deaths=values["maximum_deaths"],
+            schedule=None if schedule is None else tuple(json.loads(schedule)),
+            jitter=values["jitter"],
+        ),
+        rate_limit=values["rate_limit"],
+        options=json.loads(texts.get("options", "{}")),
+        status=SubscriptionStatus(values["status"]),
+        created_at=values["created_at"],
+        unread=tuple(unread),
+        unreadable=next(iter(unread.values()), None),
+    )
 
 
 def to_worker(row: Row[Any]) -> WorkerRow:

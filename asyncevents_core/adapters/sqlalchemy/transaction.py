@@ -51,13 +51,17 @@ class SqlWriter(Statements):
             self._dialect.name, event, columns, computed={"created_at": clock, "due_at": due_at}
         )
 
-    def find_events(self, external_ids: Collection[str]) -> Mapping[str, tuple[UUID, bytes]]:
+    def find_events(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
         """See `EventWriter`."""
         found: dict[str, tuple[UUID, bytes]] = {}
         for some in chunked(external_ids):
             statement = select(event.c.external_id, event.c.id, event.c.digest).where(
                 event.c.external_id.in_(some)
             )
+            if latest:
+                statement = self._dialect.latest(statement)
             for row in self._connection.execute(statement):
                 found[row.external_id] = (row.id, bytes(row.digest))
         return found

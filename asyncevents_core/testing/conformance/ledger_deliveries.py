@@ -9,6 +9,7 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_delivery, make_event
 from asyncevents_core.testing.clock import ManualClock
@@ -23,7 +24,9 @@ from asyncevents_core.testing.conformance.ledger_base import (
     leased,
     now,
     publish,
+    set_status,
     states_of,
+    subscribe,
     waiting,
 )
 
@@ -185,16 +188,19 @@ class DeliveryRows(LedgerFixtures):
         assert ledger.run(lambda tx: tx.lock_parked(1, limit=10)) == []
 
     def test_parked_subscriptions(self, ledger: Ledger) -> None:
+        first, deleted, unparked, cancelled, _ = (subscribe(ledger) for _ in range(5))
+        set_status(ledger, deleted, SubscriptionStatus.DELETED)
         insert(
             ledger,
-            waiting(parked=True),
-            waiting(parked=True),
-            waiting(parked=True, subscription_id=2),
-            waiting(subscription_id=3),
-            evolve(ended(DeliveryState.CANCELLED, subscription_id=4), parked=True),
+            waiting(parked=True, subscription_id=first),
+            waiting(parked=True, subscription_id=first),
+            waiting(subscription_id=first),
+            waiting(parked=True, subscription_id=deleted),
+            waiting(subscription_id=unparked),
+            evolve(ended(DeliveryState.CANCELLED, subscription_id=cancelled), parked=True),
         )
 
-        assert set(ledger.run(lambda tx: tx.parked_subscriptions(limit=10))) == {1, 2}
+        assert set(ledger.run(lambda tx: tx.parked_subscriptions(limit=10))) == {first, deleted}
         assert len(ledger.run(lambda tx: tx.parked_subscriptions(limit=1))) == 1
 
     def test_held_ones_are_taken_per_subscription(self, ledger: Ledger) -> None:
@@ -210,6 +216,15 @@ class DeliveryRows(LedgerFixtures):
 
         assert {one.id for one in found} == {held, another}
         assert len(ledger.run(lambda tx: tx.lock_held(1, limit=1))) == 1
+
+    def test_whether_any_are_held(self, ledger: Ledger) -> None:
+        insert(ledger, ended(DeliveryState.HELD), waiting(subscription_id=2))
+
+        assert ledger.run(lambda tx: [tx.has_held(1), tx.has_held(2), tx.has_held(3)]) == [
+            True,
+            False,
+            False,
+        ]
 
     # -- move -------------------------------------------------------------------------------
 

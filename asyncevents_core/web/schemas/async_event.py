@@ -77,7 +77,7 @@ def details(one: Subscription, options: dict[str, Any]) -> AsyncEventDetails:
         store_id=store_id_of(one.tenant),
         tenant=one.tenant,
         metadata=one.sink,
-        signed=one.secret is not None,
+        signed=one.signed,
         maximum_deaths=one.retry.maximum_deaths,
         schedule=None if schedule is None else list(schedule),
         jitter=one.retry.jitter,
