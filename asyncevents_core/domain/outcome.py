@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import math
 from typing import Final, Self
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen, validators
 
 
 class OutcomeKind(enum.StrEnum):
@@ -59,6 +60,19 @@ _RETRIED: Final = frozenset(
 )
 
 
+def _a_number(_: object, attribute: Attribute[object], value: float) -> None:
+    if math.isnan(value):
+        raise ValueError(f"{attribute.name} is not a number")
+
+
+_OPTIONAL_STATUS: Final = validators.optional(
+    validators.and_(validators.instance_of(int), validators.ge(-(2**31)), validators.lt(2**31))
+)
+_OPTIONAL_SECONDS: Final = validators.optional(
+    validators.and_(validators.instance_of((int, float)), _a_number)
+)
+
+
 @frozen(kw_only=True)
 class Outcome:
     """What one attempt came to, made with one of the class methods.
@@ -66,14 +80,16 @@ class Outcome:
     `detail` is one line for people ("HTTP 503", "connection refused"); `response` what the
     recipient answered, cut by the sink to its cap; `retry_after` a wish of the recipient in
     seconds; `timed_out` tells the engine to send this subscription less at a time.
+
+    Values of other types are refused where they are given, with `TypeError` or `ValueError`.
     """
 
-    kind: OutcomeKind
-    detail: str = ""
-    status: int | None = None
-    response: str = field(default="", repr=False)
-    retry_after: float | None = None
-    timed_out: bool = False
+    kind: OutcomeKind = field(validator=validators.instance_of(OutcomeKind))
+    detail: str = field(default="", validator=validators.instance_of(str))
+    status: int | None = field(default=None, validator=_OPTIONAL_STATUS)
+    response: str = field(default="", repr=False, validator=validators.instance_of(str))
+    retry_after: float | None = field(default=None, validator=_OPTIONAL_SECONDS)
+    timed_out: bool = field(default=False, validator=validators.instance_of(bool))
 
     @classmethod
     def delivered(cls, detail: str = "", *, status: int | None = None, response: str = "") -> Self:

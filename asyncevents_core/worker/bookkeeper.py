@@ -11,10 +11,15 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.worker import WorkerRow
-from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book
+from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book, in_plain_words
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.sweep import retire
-from asyncevents_core.errors import BrokerError, LedgerError
+from asyncevents_core.errors import (
+    BrokerError,
+    LedgerError,
+    LedgerNotMigrated,
+    LedgerUnavailable,
+)
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.retry import RetryManager
@@ -123,14 +128,38 @@ class Bookkeeper:
         while self._queue and len(batch) < BATCH:
             batch.append(self._queue.popleft())
         self._pending = len(batch)
-        booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
-        if not self._persist(lambda: self._ledger.run(booking.write)):
-            self._queue.extendleft(reversed(batch))
-            self._pending = 0
-            return
+        try:
+            self._write(batch, insist=False)
+        except Exception:
+            logger.exception("outcomes were refused; they are written one by one")
+            for one in batch:
+                if not self._write_alone(one):
+                    break
+        # What is left has to wait: time ran out.
+        self._queue.extendleft(reversed(batch[len(batch) - self._pending :]))
         self._pending = 0
-        self._announce(booking)
         self._written()
+
+    def _write(self, batch: Sequence[Finished | Returned], *, insist: bool) -> bool:
+        booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
+        if not self._persist(lambda: self._ledger.run(booking.write), insist=insist):
+            return False
+        self._pending -= len(batch)
+        self._announce(booking)
+        return True
+
+    def _write_alone(self, one: Finished | Returned) -> bool:
+        """Write one of a batch that was refused; if it is the culprit, in other words."""
+        if isinstance(one, Finished):
+            try:
+                return self._write([one], insist=False)
+            except Exception:
+                logger.exception(
+                    "an outcome was refused; written without its details",
+                    extra={"delivery": str(one.lease.delivery.id)},
+                )
+                one = in_plain_words(one)
+        return self._write([one], insist=True)
 
     def _announce(self, booking: Booking) -> None:
         if booking.retries:
@@ -165,18 +194,23 @@ class Bookkeeper:
         else:
             self._silent = False
 
-    def _persist(self, write: Callable[[], object]) -> bool:
-        """Write until it works; False only when stopping and out of time."""
+    def _persist(self, write: Callable[[], object], *, insist: bool = True) -> bool:
+        """Write until it works; False only when stopping and out of time.
+
+        Unless told to `insist`, raises what is no outage.
+        """
         pause = 0.1
         while True:
             try:
                 write()
-            except LedgerError as error:
+            except (LedgerUnavailable, LedgerNotMigrated) as error:
                 if self._health.lost():
                     logger.warning(
                         "the ledger does not answer; outcomes wait", extra={"error": str(error)}
                     )
             except Exception:
+                if not insist:
+                    raise
                 logger.exception("writing outcomes failed; they are kept and written again")
             else:
                 if self._health.found():
