@@ -15,7 +15,6 @@ from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book, 
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.sweep import retire
 from asyncevents_core.errors import (
-    BrokerError,
     LedgerError,
     LedgerNotMigrated,
     LedgerUnavailable,
@@ -25,6 +24,7 @@ from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.worker.bell import Bell
 from asyncevents_core.worker.ledger_health import LedgerHealth
+from asyncevents_core.worker.retry_teller import RetryTeller
 
 logger = logging.getLogger("asyncevents.worker.bookkeeper")
 
@@ -38,6 +38,8 @@ _LONGEST_PAUSE: Final = 2.0
 """Between tries during an outage: beats must be back well before silent workers are reaped."""
 _LAST_COMMIT: Final = 5.0
 """Seconds for a commit that is under way when time is over."""
+_LAST_WORDS: Final = 5.0
+"""Seconds to tell the retry manager what it does not know yet."""
 
 
 class Bookkeeper:
@@ -57,7 +59,7 @@ class Bookkeeper:
         written: Callable[[], None],
     ) -> None:
         self._ledger = ledger
-        self._retries = retries
+        self._teller = RetryTeller(retries)
         self._worker = worker
         self._policy = policy
         self._clock = clock
@@ -66,9 +68,7 @@ class Bookkeeper:
         self._scheduled = scheduled
         self._written = written
         self._queue: deque[Finished | Returned] = deque()
-        self._dead: deque[UUID] = deque()
         self._pending = 0
-        self._silent = False
         self._bell = Bell()
         self._stopping = threading.Event()
         self._give_up_at: float | None = None
@@ -83,6 +83,7 @@ class Bookkeeper:
         """Write the first beat, then start the thread. Raises `LedgerError`."""
         self._ledger.run(self._beat)
         self._heard()
+        self._teller.start()
         self._thread.start()
 
     def put(self, item: Finished | Returned) -> None:
@@ -92,8 +93,7 @@ class Bookkeeper:
 
     def bury(self, delivery_ids: Sequence[UUID]) -> None:
         """Tell the retry manager of dead letters, soon. Thread-safe."""
-        self._dead.extend(delivery_ids)
-        self._bell.ring()
+        self._teller.bury(delivery_ids)
 
     def stop(self, timeout: float) -> bool:
         """Write what is queued, take the worker off the list, stop; False if time ran out."""
@@ -101,6 +101,7 @@ class Bookkeeper:
         self._stopping.set()
         self._bell.ring()
         self._thread.join(timeout + _LAST_COMMIT)
+        self._teller.stop(_LAST_WORDS)
         return not self.unwritten
 
     def _run(self) -> None:
@@ -113,8 +114,6 @@ class Bookkeeper:
                 self._persist(lambda: self._ledger.run(self._beat))
                 self._persist(self._heard)
                 next_beat = begun + BEAT_EVERY
-            if self._dead:
-                self._bury()
             if self._queue:
                 self._write_batch()
                 self._stopping.wait(max(0.0, PACE - (time.monotonic() - begun)))
@@ -163,36 +162,15 @@ class Bookkeeper:
 
     def _announce(self, booking: Booking) -> None:
         if booking.retries:
-            self._tell(lambda: self._retries.schedule(booking.retries), len(booking.retries))
+            self._teller.schedule(booking.retries)
             self._scheduled(min(retry.delay for retry in booking.retries))
         if booking.dead:
-            self._dead.extend(booking.dead)
-            self._bury()
+            self._teller.bury(booking.dead)
         for subscription_id in booking.disabled:
             logger.warning(
                 "the recipient answered 410 Gone: subscription disabled",
                 extra={"subscription": subscription_id},
             )
-
-    def _bury(self) -> None:
-        dead = [self._dead.popleft() for _ in range(len(self._dead))]
-        self._tell(lambda: self._retries.bury(dead), len(dead))
-
-    def _tell(self, message: Callable[[], None], deliveries: int) -> None:
-        """Tell the retry manager something: best effort, the ledger knows it already."""
-        try:
-            message()
-        except BrokerError as error:
-            if not self._silent:
-                logger.warning(
-                    "the retry manager does not answer; the ledger's due times serve retries",
-                    extra={"error": str(error), "deliveries": deliveries},
-                )
-            self._silent = True
-        except Exception:
-            logger.exception("the retry manager failed; the ledger's due times serve retries")
-        else:
-            self._silent = False
 
     def _persist(self, write: Callable[[], object], *, insist: bool = True) -> bool:
         """Write until it works; False only when stopping and out of time.

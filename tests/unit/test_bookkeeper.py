@@ -8,13 +8,15 @@ from contextlib import contextmanager
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.outcomes import Finished
-from asyncevents_core.errors import LedgerUnavailable
+from asyncevents_core.errors import BrokerUnavailable, LedgerUnavailable
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.worker.bookkeeper import Bookkeeper
 from asyncevents_core.worker.ledger_health import LedgerHealth
+from asyncevents_core.worker.retry_teller import RetryTeller
 
 WAIT = 30.0
 
@@ -141,3 +143,60 @@ def test_an_outcome_that_the_ledger_refuses_does_not_stop_others(harness, keepin
     ]
     refused = [one for one in caplog.records if one.message.startswith("an outcome was refused")]
     assert [one.delivery for one in refused] == [str(batch[1].lease.delivery.id)]
+
+
+def test_the_retry_manager_hears_of_retries_and_dead_letters(harness, keeping, retries):
+    _, (again, dead) = finished(harness, Outcome.retryable("HTTP 503"), Outcome.permanent("no"))
+    with keeping() as (keeper, _):
+        keeper.put(again)
+        keeper.put(dead)
+    assert retries.scheduled == [again.lease.delivery.id]
+    assert retries.buried == [dead.lease.delivery.id]
+
+
+def test_a_retry_manager_that_hangs_holds_up_no_outcome(harness, keeping, retries):
+    ids, (first, second) = finished(
+        harness, Outcome.retryable("HTTP 503"), Outcome.delivered("HTTP 200")
+    )
+    retries.may.clear()
+    with keeping() as (keeper, written):
+        keeper.put(first)
+        assert retries.asked.wait(WAIT)
+        written.clear()
+        keeper.put(second)
+        assert written.wait(WAIT)
+        assert harness.states(ids[1]) == [DeliveryState.DELIVERED]
+        retries.may.set()
+    assert retries.scheduled == [first.lease.delivery.id]
+
+
+def test_what_a_hanging_retry_manager_cannot_take_is_dropped_with_one_line(retries, caplog):
+    retries.may.clear()
+    teller = RetryTeller(retries)
+    teller.start()
+    teller.bury([uuid7()])
+    assert retries.asked.wait(WAIT)
+    for _ in range(500):
+        teller.bury([uuid7()])
+    assert [one.message for one in caplog.records] == [
+        "the retry manager hangs; the ledger's due times serve retries"
+    ]
+    retries.may.set()
+
+
+def test_a_retry_manager_that_does_not_answer_is_a_line_and_a_bug_a_traceback(retries, caplog):
+    errors = [BrokerUnavailable("away"), BrokerUnavailable("away"), ZeroDivisionError()]
+
+    def fail(_):
+        raise errors.pop(0)
+
+    retries.bury = fail
+    teller = RetryTeller(retries)
+    teller.start()
+    for _ in range(3):
+        teller.bury([uuid7()])
+    teller.stop(WAIT)
+    assert [one.message for one in caplog.records] == [
+        "the retry manager does not answer; the ledger's due times serve retries",
+        "the retry manager failed; the ledger's due times serve retries",
+    ]
