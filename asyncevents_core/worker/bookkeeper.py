@@ -82,6 +82,7 @@ class Bookkeeper:
     def start(self) -> None:
         """Write the first beat, then start the thread. Raises `LedgerError`."""
         self._ledger.run(self._beat)
+        self._health.beaten()
         self._heard()
         self._teller.start()
         self._thread.start()
@@ -111,7 +112,8 @@ class Bookkeeper:
                 self._bell.wait(next_beat - time.monotonic())
             begun = time.monotonic()
             if begun >= next_beat:
-                self._persist(lambda: self._ledger.run(self._beat))
+                if self._persist(lambda: self._ledger.run(self._beat)):
+                    self._health.beaten()
                 self._persist(self._heard)
                 next_beat = begun + BEAT_EVERY
             if self._queue:

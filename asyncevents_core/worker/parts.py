@@ -137,6 +137,7 @@ class Parts:
                 due=DueDeliveries(index=index, policy=policy, owner=self.row.id),
                 permits=self.permits,
                 roles=options.roles,
+                owner=self.row.id,
                 health=health,
             ),
             events=events,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.worker.ledger_health import SETTLE, LedgerHealth
+from asyncevents_core.worker.ledger_health import ON_TIME, SETTLE, LedgerHealth
 from asyncevents_core.worker.rounds import Round, Rounds
 
 
 @pytest.fixture
 def health():
-    return LedgerHealth()
+    """That of a process that has written its beats on time."""
+    made = LedgerHealth()
+    for _ in range(4):
+        made.beaten()
+    return made
 
 
 @pytest.fixture
@@ -22,6 +26,7 @@ def execute(harness, health):
         due=harness._due,
         permits=harness.permits,
         roles=[Role.TRIGGER],
+        owner=harness.owner,
         health=health,
     )
 
@@ -52,17 +57,48 @@ def test_events_of_hand_offs_do_not_count_as_swept(harness, execute):
     assert not execute(room=2, sweep=None).more_events
 
 
-def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health, execute):
+@pytest.fixture
+def workers(harness):
+    """Return the ids of the workers, another that is silent and this one, after a minute."""
+    other = harness.second()
+    other.beat()
     harness.beat()
     harness.clock.advance(60)
 
-    def workers():
-        return harness.ledger.read(lambda queries: list(queries.workers()))
+    def ids():
+        return {one.id for one in harness.ledger.read(lambda queries: queries.workers())}
 
+    assert ids() == {other.owner, harness.owner}
+    return ids
+
+
+def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health, workers, execute):
     health.lost()
     health.found()
     execute(room=0, reap=True)
-    assert len(workers()) == 1
+    assert len(workers()) == 2
     health._up_since -= SETTLE
     execute(room=0, reap=True)
-    assert workers() == []
+    assert workers() == {harness.owner}
+
+
+def test_after_a_stall_silent_workers_are_reaped_once_beats_are_on_time_again(
+    harness, health, workers, execute
+):
+    health._last_beat -= ON_TIME + 1
+    execute(room=0, reap=True)
+    assert len(workers()) == 2
+    for _ in range(3):
+        health.beaten()
+        execute(room=0, reap=True)
+        assert len(workers()) == 2
+    health.beaten()
+    execute(room=0, reap=True)
+    assert workers() == {harness.owner}
+
+
+def test_a_worker_that_just_started_reaps_nobody():
+    health = LedgerHealth()
+    health.beaten()
+    assert health.settled
+    assert not health.steady
