@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Final, Self
+from collections.abc import Callable
+from typing import Any, Final, Self
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, frozen
 
 
 class OutcomeKind(enum.StrEnum):
@@ -60,17 +61,14 @@ _RETRIED: Final = frozenset(
 )
 
 
-def _a_number(_: object, attribute: Attribute[object], value: float) -> None:
-    if math.isnan(value):
-        raise ValueError(f"{attribute.name} is not a number")
+def _of(*types: type) -> Callable[[Any, Attribute[Any], Any], None]:
+    expected = " or ".join("None" if one is type(None) else one.__name__ for one in types)
 
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, types):
+            raise TypeError(f"{attribute.name} of an outcome must be {expected}: {value!r}")
 
-_OPTIONAL_STATUS: Final = validators.optional(
-    validators.and_(validators.instance_of(int), validators.ge(-(2**31)), validators.lt(2**31))
-)
-_OPTIONAL_SECONDS: Final = validators.optional(
-    validators.and_(validators.instance_of((int, float)), _a_number)
-)
+    return check
 
 
 @frozen(kw_only=True)
@@ -84,12 +82,18 @@ class Outcome:
     Values of other types are refused where they are given, with `TypeError` or `ValueError`.
     """
 
-    kind: OutcomeKind = field(validator=validators.instance_of(OutcomeKind))
-    detail: str = field(default="", validator=validators.instance_of(str))
-    status: int | None = field(default=None, validator=_OPTIONAL_STATUS)
-    response: str = field(default="", repr=False, validator=validators.instance_of(str))
-    retry_after: float | None = field(default=None, validator=_OPTIONAL_SECONDS)
-    timed_out: bool = field(default=False, validator=validators.instance_of(bool))
+    kind: OutcomeKind = field(validator=_of(OutcomeKind))
+    detail: str = field(default="", validator=_of(str))
+    status: int | None = field(default=None, validator=_of(int, type(None)))
+    response: str = field(default="", repr=False, validator=_of(str))
+    retry_after: float | None = field(default=None, validator=_of(int, float, type(None)))
+    timed_out: bool = field(default=False, validator=_of(bool))
+
+    def __attrs_post_init__(self) -> None:
+        if self.status is not None and not -(2**31) <= self.status < 2**31:
+            raise ValueError(f"status of an outcome has at most 32 bits: {self.status}")
+        if self.retry_after is not None and math.isnan(self.retry_after):
+            raise ValueError("retry_after of an outcome is not a number")
 
     @classmethod
     def delivered(cls, detail: str = "", *, status: int | None = None, response: str = "") -> Self:

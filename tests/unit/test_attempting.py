@@ -49,6 +49,15 @@ async def test_an_outcome_with_a_value_of_the_wrong_type_is_a_bug_of_the_sink(wr
     assert next(iter(wrong)) in outcome.detail
 
 
+async def test_what_is_wrong_with_an_outcome_is_said_in_one_line():
+    async def deed():
+        return Outcome.retryable("HTTP 503", retry_after="30")
+
+    assert (await outcome_of(deed)).detail == (
+        "bug in sink Doing: TypeError: retry_after of an outcome must be int or float or None: '30'"
+    )
+
+
 @pytest.mark.parametrize("error", [asyncio.CancelledError, SystemExit])
 async def test_a_sink_that_cancels_itself_or_exits_has_a_bug(error):
     async def deed():
