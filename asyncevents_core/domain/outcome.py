@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import Final, Self
+import math
+from collections.abc import Callable
+from typing import Any, Final, Self
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 
 class OutcomeKind(enum.StrEnum):
@@ -59,6 +61,16 @@ _RETRIED: Final = frozenset(
 )
 
 
+def _of(*types: type) -> Callable[[Any, Attribute[Any], Any], None]:
+    expected = " or ".join("None" if one is type(None) else one.__name__ for one in types)
+
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, types):
+            raise TypeError(f"{attribute.name} of an outcome must be {expected}: {value!r}")
+
+    return check
+
+
 @frozen(kw_only=True)
 class Outcome:
     """What one attempt came to, made with one of the class methods.
@@ -66,14 +78,22 @@ class Outcome:
     `detail` is one line for people ("HTTP 503", "connection refused"); `response` what the
     recipient answered, cut by the sink to its cap; `retry_after` a wish of the recipient in
     seconds; `timed_out` tells the engine to send this subscription less at a time.
+
+    Values of other types are refused where they are given, with `TypeError` or `ValueError`.
     """
 
-    kind: OutcomeKind
-    detail: str = ""
-    status: int | None = None
-    response: str = field(default="", repr=False)
-    retry_after: float | None = None
-    timed_out: bool = False
+    kind: OutcomeKind = field(validator=_of(OutcomeKind))
+    detail: str = field(default="", validator=_of(str))
+    status: int | None = field(default=None, validator=_of(int, type(None)))
+    response: str = field(default="", repr=False, validator=_of(str))
+    retry_after: float | None = field(default=None, validator=_of(int, float, type(None)))
+    timed_out: bool = field(default=False, validator=_of(bool))
+
+    def __attrs_post_init__(self) -> None:
+        if self.status is not None and not -(2**31) <= self.status < 2**31:
+            raise ValueError(f"status of an outcome has at most 32 bits: {self.status}")
+        if self.retry_after is not None and math.isnan(self.retry_after):
+            raise ValueError("retry_after of an outcome is not a number")
 
     @classmethod
     def delivered(cls, detail: str = "", *, status: int | None = None, response: str = "") -> Self:

@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from asyncevents_core.domain.outcome import Failure, Outcome
+from asyncevents_core.domain.text import storable
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.ports.sink import DeliveryRequest, Sink
 
@@ -15,6 +16,8 @@ logger = logging.getLogger("asyncevents.deliver")
 _OVERTIME: Final = 1.0
 """Seconds that a sink may take beyond its deadline before it is cut off."""
 LONGEST_DETAIL: Final = 500
+LONGEST_RESPONSE: Final = 1_000_000
+"""Characters that are kept, whatever a sink returns."""
 
 
 def request_of(lease: Lease) -> DeliveryRequest:
@@ -44,14 +47,16 @@ async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outc
     """Make one attempt. Never raises, except `asyncio.CancelledError`.
 
     An exception of the sink, or a result that is not an `Outcome`, is a bug of the sink: logged
-    with its traceback, and retried.
+    with its traceback, and retried. So is a `CancelledError` that nobody asked for.
     """
     try:
         async with asyncio.timeout(deadline + _OVERTIME):
             outcome: object = await sink.deliver(request, deadline)
     except TimeoutError:
         return Outcome.failed(Failure.TIMED_OUT, f"no outcome within {deadline:g} s")
-    except Exception as error:
+    except (Exception, asyncio.CancelledError, SystemExit) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
         logger.exception(
             "a sink raised instead of returning an outcome",
             extra={"delivery": str(request.delivery_id), "sink": type(sink).__qualname__},
@@ -66,5 +71,10 @@ async def attempt(sink: Sink, request: DeliveryRequest, deadline: float) -> Outc
     return outcome
 
 
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def _bug(sink: Sink, what: str) -> str:
-    return f"bug in sink {type(sink).__qualname__}: {what}"[:LONGEST_DETAIL]
+    return storable(f"bug in sink {type(sink).__qualname__}: {what}", LONGEST_DETAIL)

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -29,6 +29,8 @@ _PACE: Final = 0.005
 _BUSY_PACE: Final = 0.02
 _BUSY: Final = 10
 """Ids at a time from which on they are sent less often: a message costs more than an id."""
+_FORK_PATIENCE: Final = 1.0
+"""Seconds that a fork waits for a message that is being sent."""
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
@@ -37,7 +39,8 @@ class HandOffThread:
     """A bounded queue of ids and the thread that sends them. Thread-safe; survives fork().
 
     The thread starts at the first `submit`, is flushed at exit, and is made anew in a child
-    process, where the parent's queue is not sent a second time.
+    process, where the parent's queue is not sent a second time. A fork waits until the thread is
+    outside of the broker's client: a child would inherit locks in there that nobody releases.
     """
 
     def __init__(self, broker: Broker, *, capacity: int = CAPACITY) -> None:
@@ -45,8 +48,11 @@ class HandOffThread:
         self._capacity = capacity
         self.dropped = 0
         self._thread: threading.Thread | None = None
+        self._forking: int | None = None
+        self._startable = True
         self._reset()
         _at_exit(self)
+        _at_fork(self)
 
     def submit(self, ids: Sequence[UUID]) -> None:
         """Queue ids. Never blocks and never raises; with a full queue the rest is dropped."""
@@ -61,10 +67,7 @@ class HandOffThread:
             was_empty = not self._queue
             self._queue.extend(ids)
             if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(
-                    target=self._run, name="asyncevents-handoff", daemon=True
-                )
-                self._thread.start()
+                self._start()
             if was_empty:
                 # Not each time: waking a thread takes as long as queueing many ids.
                 self._wake.notify_all()
@@ -92,8 +95,43 @@ class HandOffThread:
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
 
+    def before_fork(self) -> None:
+        """Keep the thread out of the broker's client, if it leaves in time."""
+        if self._outside.acquire(timeout=_FORK_PATIENCE):
+            self._forking = threading.get_ident()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the thread go on."""
+        if self._forking == threading.get_ident():
+            self._forking = None
+            self._outside.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: the thread, its locks and its connection belong to the parent."""
+        self._reset()
+
+    def _start(self) -> None:
+        """Start the thread; where that is impossible, the sweep finds what waits."""
+        thread = threading.Thread(target=self._run, name="asyncevents-handoff", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # Too many threads, or the interpreter is about to end. The events are committed.
+            if self._startable:
+                logger.warning(
+                    "no thread for hand-offs; workers find the events in the ledger",
+                    extra={"error": str(error)},
+                )
+            self._startable = False
+            self.dropped += len(self._queue)
+            self._queue.clear()
+        else:
+            self._thread, self._startable = thread, True
+
     def _reset(self) -> None:
         self._pid = os.getpid()
+        self._outside = threading.Lock()
+        self._forking = None
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
         self._queue: deque[UUID] = deque()
@@ -102,7 +140,9 @@ class HandOffThread:
         self._thread = None
 
     def _run(self) -> None:
-        producer = self._broker.producer()
+        outside = self._outside
+        with outside:
+            producer = self._broker.producer()
         pause = 0.0
         try:
             while True:
@@ -110,12 +150,14 @@ class HandOffThread:
                 if some is None:
                     return
                 # At once when idle, in groups under load.
-                pause = self._send(producer, some, pause)
+                with outside:
+                    pause = self._send(producer, some, pause)
                 with self._lock:
                     self._sending = False
                     self._wake.notify_all()
         finally:
-            producer.close()
+            with outside:
+                producer.close()
 
     def _next(self, pause: float) -> list[UUID] | None:
         """Wait for ids, `pause` seconds at least; None when closed."""
@@ -165,3 +207,21 @@ def _at_exit(thread: HandOffThread) -> None:
     atexit.register(close)
     # Without this, every object ever made would leave a handler behind.
     weakref.finalize(thread, atexit.unregister, close)
+
+
+def _at_fork(thread: HandOffThread) -> None:
+    if not hasattr(os, "register_at_fork"):
+        return
+    # Handlers stay for ever; what they hold does not.
+    reference = weakref.ref(thread)
+
+    def call(step: Callable[[HandOffThread], None]) -> None:
+        alive = reference()
+        if alive is not None:
+            step(alive)
+
+    os.register_at_fork(
+        before=lambda: call(HandOffThread.before_fork),
+        after_in_parent=lambda: call(HandOffThread.after_fork_in_parent),
+        after_in_child=lambda: call(HandOffThread.after_fork_in_child),
+    )

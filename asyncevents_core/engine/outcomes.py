@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.backoff import exhausted, retry_delay
@@ -15,6 +15,8 @@ from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.domain.text import storable
+from asyncevents_core.engine.attempting import LONGEST_DETAIL, LONGEST_RESPONSE
 from asyncevents_core.engine.claims import Lease
 from asyncevents_core.engine.policy import Policy, micros
 from asyncevents_core.ports.clock import Clock
@@ -152,6 +154,12 @@ def book(
     )
 
 
+def in_plain_words(finished: Finished) -> Finished:
+    """Return it with as little as possible to write, for a ledger that refused the rest."""
+    detail = f"bug in sink {finished.lease.subscription.sink}: the ledger refused its outcome"
+    return evolve(finished, outcome=Outcome(kind=finished.outcome.kind, detail=detail))
+
+
 def _disabled(subscription: Subscription) -> AuditEntry:
     return AuditEntry(
         id=uuid7(),
@@ -189,9 +197,9 @@ def _attempt(finished: Finished) -> Attempt:
         delivery_id=lease.delivery.id,
         claim_no=lease.delivery.claims,
         outcome=outcome.kind,
-        detail=outcome.detail,
+        detail=storable(outcome.detail, LONGEST_DETAIL),
         status=outcome.status,
-        response=outcome.response,
+        response=storable(outcome.response, LONGEST_RESPONSE),
         target=lease.subscription.target,
         started_at=lease.leased_at + micros(finished.started),
         duration=finished.duration,

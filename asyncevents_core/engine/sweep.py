@@ -22,9 +22,12 @@ def alive(workers: Iterable[WorkerRow], now: int) -> list[WorkerRow]:
     return [one for one in workers if one.beat_at >= now - micros(SILENT_AFTER)]
 
 
-def reap_workers(tx: LedgerTransaction) -> int:
-    """Make the leases of workers that have fallen silent due now; return how many leases."""
-    silent = tx.silent_workers(before=tx.now() - micros(SILENT_AFTER))
+def reap_workers(tx: LedgerTransaction, *, me: UUID) -> int:
+    """Make the leases of workers that have fallen silent due now; return how many leases.
+
+    `me` is the worker that looks, which lives whatever its last beat.
+    """
+    silent = [one for one in tx.silent_workers(before=tx.now() - micros(SILENT_AFTER)) if one != me]
     if not silent:
         return 0
     expired = tx.expire_leases(silent)

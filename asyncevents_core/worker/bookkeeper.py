@@ -11,15 +11,20 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.worker import WorkerRow
-from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book
+from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book, in_plain_words
 from asyncevents_core.engine.policy import Policy
 from asyncevents_core.engine.sweep import retire
-from asyncevents_core.errors import BrokerError, LedgerError
+from asyncevents_core.errors import (
+    LedgerError,
+    LedgerNotMigrated,
+    LedgerUnavailable,
+)
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.worker.bell import Bell
 from asyncevents_core.worker.ledger_health import LedgerHealth
+from asyncevents_core.worker.retry_teller import RetryTeller
 
 logger = logging.getLogger("asyncevents.worker.bookkeeper")
 
@@ -33,6 +38,8 @@ _LONGEST_PAUSE: Final = 2.0
 """Between tries during an outage: beats must be back well before silent workers are reaped."""
 _LAST_COMMIT: Final = 5.0
 """Seconds for a commit that is under way when time is over."""
+_LAST_WORDS: Final = 5.0
+"""Seconds to tell the retry manager what it does not know yet."""
 
 
 class Bookkeeper:
@@ -52,7 +59,7 @@ class Bookkeeper:
         written: Callable[[], None],
     ) -> None:
         self._ledger = ledger
-        self._retries = retries
+        self._teller = RetryTeller(retries)
         self._worker = worker
         self._policy = policy
         self._clock = clock
@@ -61,9 +68,7 @@ class Bookkeeper:
         self._scheduled = scheduled
         self._written = written
         self._queue: deque[Finished | Returned] = deque()
-        self._dead: deque[UUID] = deque()
         self._pending = 0
-        self._silent = False
         self._bell = Bell()
         self._stopping = threading.Event()
         self._give_up_at: float | None = None
@@ -77,7 +82,9 @@ class Bookkeeper:
     def start(self) -> None:
         """Write the first beat, then start the thread. Raises `LedgerError`."""
         self._ledger.run(self._beat)
+        self._health.beaten()
         self._heard()
+        self._teller.start()
         self._thread.start()
 
     def put(self, item: Finished | Returned) -> None:
@@ -87,8 +94,7 @@ class Bookkeeper:
 
     def bury(self, delivery_ids: Sequence[UUID]) -> None:
         """Tell the retry manager of dead letters, soon. Thread-safe."""
-        self._dead.extend(delivery_ids)
-        self._bell.ring()
+        self._teller.bury(delivery_ids)
 
     def stop(self, timeout: float) -> bool:
         """Write what is queued, take the worker off the list, stop; False if time ran out."""
@@ -96,6 +102,7 @@ class Bookkeeper:
         self._stopping.set()
         self._bell.ring()
         self._thread.join(timeout + _LAST_COMMIT)
+        self._teller.stop(_LAST_WORDS)
         return not self.unwritten
 
     def _run(self) -> None:
@@ -105,11 +112,10 @@ class Bookkeeper:
                 self._bell.wait(next_beat - time.monotonic())
             begun = time.monotonic()
             if begun >= next_beat:
-                self._persist(lambda: self._ledger.run(self._beat))
+                if self._persist(lambda: self._ledger.run(self._beat)):
+                    self._health.beaten()
                 self._persist(self._heard)
                 next_beat = begun + BEAT_EVERY
-            if self._dead:
-                self._bury()
             if self._queue:
                 self._write_batch()
                 self._stopping.wait(max(0.0, PACE - (time.monotonic() - begun)))
@@ -123,60 +129,68 @@ class Bookkeeper:
         while self._queue and len(batch) < BATCH:
             batch.append(self._queue.popleft())
         self._pending = len(batch)
-        booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
-        if not self._persist(lambda: self._ledger.run(booking.write)):
-            self._queue.extendleft(reversed(batch))
-            self._pending = 0
-            return
+        try:
+            self._write(batch, insist=False)
+        except Exception:
+            logger.exception("outcomes were refused; they are written one by one")
+            for one in batch:
+                if not self._write_alone(one):
+                    break
+        # What is left has to wait: time ran out.
+        self._queue.extendleft(reversed(batch[len(batch) - self._pending :]))
         self._pending = 0
-        self._announce(booking)
         self._written()
+
+    def _write(self, batch: Sequence[Finished | Returned], *, insist: bool) -> bool:
+        booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
+        if not self._persist(lambda: self._ledger.run(booking.write), insist=insist):
+            return False
+        self._pending -= len(batch)
+        self._announce(booking)
+        return True
+
+    def _write_alone(self, one: Finished | Returned) -> bool:
+        """Write one of a batch that was refused; if it is the culprit, in other words."""
+        if isinstance(one, Finished):
+            try:
+                return self._write([one], insist=False)
+            except Exception:
+                logger.exception(
+                    "an outcome was refused; written without its details",
+                    extra={"delivery": str(one.lease.delivery.id)},
+                )
+                one = in_plain_words(one)
+        return self._write([one], insist=True)
 
     def _announce(self, booking: Booking) -> None:
         if booking.retries:
-            self._tell(lambda: self._retries.schedule(booking.retries), len(booking.retries))
+            self._teller.schedule(booking.retries)
             self._scheduled(min(retry.delay for retry in booking.retries))
         if booking.dead:
-            self._dead.extend(booking.dead)
-            self._bury()
+            self._teller.bury(booking.dead)
         for subscription_id in booking.disabled:
             logger.warning(
                 "the recipient answered 410 Gone: subscription disabled",
                 extra={"subscription": subscription_id},
             )
 
-    def _bury(self) -> None:
-        dead = [self._dead.popleft() for _ in range(len(self._dead))]
-        self._tell(lambda: self._retries.bury(dead), len(dead))
+    def _persist(self, write: Callable[[], object], *, insist: bool = True) -> bool:
+        """Write until it works; False only when stopping and out of time.
 
-    def _tell(self, message: Callable[[], None], deliveries: int) -> None:
-        """Tell the retry manager something: best effort, the ledger knows it already."""
-        try:
-            message()
-        except BrokerError as error:
-            if not self._silent:
-                logger.warning(
-                    "the retry manager does not answer; the ledger's due times serve retries",
-                    extra={"error": str(error), "deliveries": deliveries},
-                )
-            self._silent = True
-        except Exception:
-            logger.exception("the retry manager failed; the ledger's due times serve retries")
-        else:
-            self._silent = False
-
-    def _persist(self, write: Callable[[], object]) -> bool:
-        """Write until it works; False only when stopping and out of time."""
+        Unless told to `insist`, raises what is no outage.
+        """
         pause = 0.1
         while True:
             try:
                 write()
-            except LedgerError as error:
+            except (LedgerUnavailable, LedgerNotMigrated) as error:
                 if self._health.lost():
                     logger.warning(
                         "the ledger does not answer; outcomes wait", extra={"error": str(error)}
                     )
             except Exception:
+                if not insist:
+                    raise
                 logger.exception("writing outcomes failed; they are kept and written again")
             else:
                 if self._health.found():

@@ -16,6 +16,8 @@ from asyncevents_core.ports.upkeep import Cleaned
 logger = logging.getLogger("asyncevents.worker.caretaker")
 
 _LOOK_EVERY: Final = 30.0
+_LAST_STEP: Final = 5.0
+"""Seconds for the step that is under way when the worker stops."""
 
 
 class Caretaker:
@@ -47,9 +49,9 @@ class Caretaker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the step under way. Waits for the thread."""
+        """Stop after the step under way. Waits for the thread, unless it hangs."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_LAST_STEP)
 
     def _run(self) -> None:
         while True:

@@ -39,6 +39,8 @@ _WOKEN_AT_ONCE: Final = 500
 _BLOCKED_WAIT: Final = 0.05
 _AWAY: Final = (LedgerUnavailable, LedgerNotMigrated)
 """What is worth waiting for; anything else fails again with the same rows."""
+_LAST_TRANSACTION: Final = 5.0
+"""Seconds for a transaction that is under way when time is over."""
 
 
 @frozen(kw_only=True)
@@ -108,18 +110,19 @@ class Claimer:
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """Claim nothing more; waits for the transaction under way.
+        """Claim nothing more; waits up to `grace` seconds for the transaction under way.
 
-        For `grace` seconds what services still return is fanned out: `join` waits for that.
+        As long, what services still return is fanned out: `join` waits for that.
         """
         self._give_up_at = time.monotonic() + grace
         self._stop.set()
         self._bell.ring()
-        self._claimed.wait()
+        if not self._claimed.wait(grace):
+            logger.warning("a transaction hangs; what it claims is left to other workers")
 
     def join(self) -> None:
-        """Wait for the thread; `stop` comes first."""
-        self._thread.join()
+        """Wait for the thread, but not for a transaction that hangs; `stop` comes first."""
+        self._thread.join(max(0.0, self._give_up_at - time.monotonic()) + _LAST_TRANSACTION)
 
     def expect(self, delay: float) -> None:
         """A delivery becomes due in `delay` seconds: look then. Thread-safe."""

@@ -20,6 +20,8 @@ logger = logging.getLogger("asyncevents.worker.indexing")
 _LOOK_EVERY: Final = 0.5
 _WAIT_FOR_LEASE: Final = 5.0
 _LONGEST_PAUSE: Final = 30.0
+_LAST_STEP: Final = 10.0
+"""Seconds for the step that is under way when the worker stops."""
 
 
 class IndexConsumer:
@@ -51,9 +53,9 @@ class IndexConsumer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the step under way. Waits for the thread."""
+        """Stop after the step under way. Waits for the thread, unless it hangs."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_LAST_STEP)
 
     def _run(self) -> None:
         pause = 0.0

@@ -40,6 +40,8 @@ from asyncevents_core.worker.rounds import Rounds
 logger = logging.getLogger("asyncevents.worker")
 
 EXPIRE_EVERY: Final = 0.25
+_LEAST_TO_WRITE: Final = 5.0
+"""Seconds to write outcomes, when attempts used up the grace."""
 _Acknowledge = Callable[[Sequence[HandOff]], None]
 
 
@@ -47,7 +49,7 @@ _Acknowledge = Callable[[Sequence[HandOff]], None]
 class WorkerOptions:
     """How to run: which roles, and whether to exit when there is nothing left to do.
 
-    `handle_signals` installs SIGTERM and SIGINT handlers; only possible on the main thread.
+    `handle_signals` installs handlers of `stop_signals()`; only possible on the main thread.
     """
 
     roles: tuple[Role, ...] = (Role.TRIGGER, Role.RETRY, Role.INDEX)
@@ -138,6 +140,7 @@ class Parts:
                 due=DueDeliveries(index=index, policy=policy, owner=self.row.id),
                 permits=self.permits,
                 roles=options.roles,
+                owner=self.row.id,
                 health=health,
             ),
             events=events,
@@ -217,17 +220,20 @@ class Parts:
     async def stop(self, grace: float) -> int:
         """Stop claiming, finish attempts and services, write outcomes, release everything.
 
+        All that is under way shares `grace` seconds. Nothing here waits without an end.
         Returns how many threads hang still, in services or sinks.
         """
-        run = asyncio.get_running_loop().run_in_executor
+        loop = asyncio.get_running_loop()
+        run, until = loop.run_in_executor, loop.time() + grace
         await run(self._side, self._claimer.stop, grace)
-        await self.deliverer.drain(grace)
+        await self.deliverer.drain(max(0.0, until - loop.time()))
         await run(self._side, self._claimer.join)
         if self._caretaker is not None:
             await run(self._side, self._caretaker.stop)
         for receiver in self._receivers:
             await run(self._side, receiver.stop)
-        if not await run(self._side, self._bookkeeper.stop, grace):
+        left = max(_LEAST_TO_WRITE, until - loop.time())
+        if not await run(self._side, self._bookkeeper.stop, left):
             logger.error(
                 "outcomes could not be written; their deliveries are sent again",
                 extra={"outcomes": self._bookkeeper.unwritten},

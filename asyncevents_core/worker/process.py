@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Collection
@@ -20,8 +21,12 @@ EXIT_OK: Final = 0
 EXIT_STUCK: Final = 3
 """Threads hang in services or sinks: the process has drained, and wants to be started anew."""
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-"""What ends a worker gracefully, also while it starts."""
+EXIT_AT_ONCE: Final = 1
+"""A second signal: what is under way is left to other workers."""
+
+AGAIN_AFTER: Final = 1.0
+"""Seconds after a signal within which another means the same: a service manager may tell a whole
+group, and the supervisor passes the signal on."""
 
 START_PATIENCE: Final = 60.0
 """Seconds for which a worker that starts waits for its ledger."""
@@ -42,6 +47,7 @@ class Worker:
         self._options = options
         # Not an Event: its lock could be held by what the signal interrupts.
         self._stop_requested = False
+        self._signalled_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
 
@@ -63,6 +69,15 @@ class Worker:
         if loop is not None and wake is not None and not loop.is_closed():
             loop.call_soon_threadsafe(wake.set)
 
+    def _on_signal(self) -> None:
+        now = time.monotonic()
+        if self._signalled_at is None:
+            self._signalled_at = now
+            self.stop()
+        elif now - self._signalled_at >= AGAIN_AFTER:
+            logger.warning("stopping at once; what is under way is made again")
+            os._exit(EXIT_AT_ONCE)
+
     async def _main(self) -> int:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
@@ -70,13 +85,13 @@ class Worker:
         parts = Parts(self._runtime, self._options, self._loop)
         if self._options.handle_signals:
             # The loop's handlers run between steps of the loop; signing on is one long step.
-            for number in SIGNALS:
-                signal.signal(number, lambda *_: self.stop())
+            for number in stop_signals():
+                signal.signal(number, lambda *_: self._on_signal())
         if not patiently(parts.sign_on, unless=lambda: self._stop_requested):
             return EXIT_OK
         if self._options.handle_signals:
-            for number in SIGNALS:
-                self._loop.add_signal_handler(number, self.stop)
+            for number in stop_signals():
+                self._loop.add_signal_handler(number, self._on_signal)
         parts.start()
         logger.info(
             "worker started",
@@ -132,6 +147,18 @@ def allow_many_files() -> None:
         logger.warning(
             "the limit of open files stays as it is", extra={"limit": soft, "error": str(error)}
         )
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return what ends a worker gracefully, also while it starts: what this system has of it.
+
+    A hang-up that is ignored stays so: that is how `nohup` works.
+    """
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+    found = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    return [
+        one for one in found if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN
+    ]
 
 
 def preflight(runtime: Runtime, roles: Collection[Role]) -> None:

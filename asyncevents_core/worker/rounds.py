@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from typing import Final
+from uuid import UUID
 
 from attrs import frozen
 
@@ -52,6 +53,7 @@ class Rounds:
         due: DueDeliveries,
         permits: Permits,
         roles: Collection[Role],
+        owner: UUID,
         health: LedgerHealth,
     ) -> None:
         self._index = index
@@ -59,6 +61,7 @@ class Rounds:
         self._due = due
         self._permits = permits
         self._roles = frozenset(roles)
+        self._owner = owner
         self._health = health
 
     def execute(self, tx: LedgerTransaction, wanted: Round) -> tuple[ClaimResult, Plan]:
@@ -112,8 +115,8 @@ class Rounds:
             plan.free = 0
 
     def _look_after(self, tx: LedgerTransaction, result: ClaimResult) -> None:
-        # After an outage all beats are old: those who live are about to write theirs.
-        expired = reap_workers(tx) if self._health.settled else 0
+        # After an outage or a stall all beats are old: those who live are about to write theirs.
+        expired = reap_workers(tx, me=self._owner) if self._health.steady else 0
         if expired:
             logger.warning("workers have vanished", extra={"leases": expired})
         if Role.RETRY in self._roles:

@@ -12,7 +12,12 @@ from typing import Final
 
 from attrs import define
 
-from asyncevents_core.worker.process import EXIT_OK, EXIT_STUCK, SIGNALS
+from asyncevents_core.worker.process import (
+    AGAIN_AFTER,
+    EXIT_OK,
+    EXIT_STUCK,
+    stop_signals,
+)
 
 logger = logging.getLogger("asyncevents.supervisor")
 
@@ -38,8 +43,9 @@ class Supervisor:
     """Runs `commands` as children. Each is a program of its own: nothing is forked.
 
     A child that exits with 0 is done (`--drain`); one that dies is started again, at once the
-    first time, later after 1 to 30 seconds. SIGTERM and SIGINT are passed on; children get
-    `grace` seconds and a little more, then they are killed.
+    first time, later after 1 to 30 seconds. SIGTERM, SIGINT and a terminal that is closed stop
+    all of them; children get `grace` seconds and a little more, then they are killed. A second
+    signal kills them at once.
     """
 
     def __init__(self, commands: Sequence[Sequence[str]], *, grace: float) -> None:
@@ -47,26 +53,35 @@ class Supervisor:
         self._grace = grace
         # Not an Event: the signal could come while this thread holds its lock.
         self._stop = False
+        self._stop_at: float | None = None
+        self._at_once = False
 
     def run(self) -> int:
         """Supervise until all children are done or a signal comes; return the exit code.
 
         To be called on the main thread, which gets the signal handlers.
         """
-        for number in SIGNALS:
+        for number in stop_signals():
             signal.signal(number, self._on_signal)
-        children = [self._start(command) for command in self._commands]
-        logger.info("supervisor started", extra={"processes": len(children)})
-        while not self._stop:
-            time.sleep(_LOOK_EVERY)
-            for child in children:
-                self._look_after(child)
-            if all(child.done for child in children):
-                return EXIT_OK
-        return self._stop_all(children)
+        children: list[_Child] = []
+        try:
+            for command in self._commands:
+                children.append(self._start(command))
+            logger.info("supervisor started", extra={"processes": len(children)})
+            while not (self._stop or all(child.done for child in children)):
+                time.sleep(_LOOK_EVERY)
+                for child in children:
+                    self._look_after(child)
+        finally:
+            # Children have sessions of their own: nobody else would stop them.
+            code = self._stop_all(children)
+        return code
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self._stop = True
+        now = time.monotonic()
+        if self._stop_at is None:
+            self._stop_at = now
+        self._stop, self._at_once = True, now - self._stop_at >= AGAIN_AFTER
 
     def _start(self, command: Sequence[str]) -> _Child:
         # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
@@ -100,16 +115,23 @@ class Supervisor:
 
     def _stop_all(self, children: Sequence[_Child]) -> int:
         running = [child.process for child in children if child.process.poll() is None]
+        if not running:
+            return EXIT_OK
         logger.info("supervisor stopping", extra={"running": len(running)})
         for process in running:
             process.terminate()
         until = time.monotonic() + self._grace + _EXTRA_GRACE
-        codes = []
+        while not self._at_once and time.monotonic() < until and _any_runs(running):
+            time.sleep(_LOOK_EVERY)
+        if self._at_once:
+            logger.warning("stopping at once; what is under way is made again")
         for process in running:
-            try:
-                codes.append(process.wait(max(0.0, until - time.monotonic())))
-            except subprocess.TimeoutExpired:
+            if process.poll() is None:
                 logger.error("a worker did not stop in time; killed", extra={"pid": process.pid})
                 process.kill()
-                codes.append(process.wait())
+        codes = [process.wait() for process in running]
         return next((code if code > 0 else 1 for code in codes if code not in _ENDED), EXIT_OK)
+
+
+def _any_runs(processes: Sequence[subprocess.Popen[bytes]]) -> bool:
+    return any(process.poll() is None for process in processes)

@@ -183,7 +183,7 @@ class Harness:
 
     def look_after(self) -> tuple[int, int]:
         """Reap silent workers, release held deliveries; return how many of each."""
-        return self.ledger.run(lambda tx: (reap_workers(tx), release_held(tx)))
+        return self.ledger.run(lambda tx: (reap_workers(tx, me=self.owner), release_held(tx)))
 
     def beat(self) -> None:
         row = WorkerRow(

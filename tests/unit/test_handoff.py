@@ -155,3 +155,60 @@ def test_a_child_sends_its_own_ids_and_none_of_the_parents():
     gate.open.set()
     thread.close()
     assert len(received(gate)) == 4
+
+
+class Watched(MemoryBroker):
+    """A broker that tells whether a message is being sent, and takes a moment for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = threading.Event()
+        self.sending = False
+
+    def _send(self, ids):
+        self.sending = True
+        self.asked.set()
+        time.sleep(0.05)
+        super()._send(ids)
+        self.sending = False
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_waits_until_a_message_is_sent():
+    broker = Watched()
+    thread = HandOffThread(broker)
+    some = ids(2)
+    thread.submit(some[:1])
+    assert broker.asked.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(1 if broker.sending else 0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    thread.submit(some[1:])
+    assert thread.flush(10)
+    thread.close()
+    assert received(broker) == some
+
+
+def test_without_a_thread_ids_are_dropped_with_one_line_and_nothing_raised(
+    broker, monkeypatch, caplog
+):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    thread = HandOffThread(broker)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        thread.submit(ids(3))
+        thread.submit(ids(2))
+        assert thread.flush(10)
+    assert thread.dropped == 5
+    (record,) = caplog.records
+    assert record.error == "can't start new thread"
+    later = ids(1)
+    thread.submit(later)
+    assert thread.flush(10)
+    thread.close()
+    assert received(broker) == later

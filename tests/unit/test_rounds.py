@@ -8,7 +8,7 @@ from attrs import frozen
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.worker.ledger_health import SETTLE, LedgerHealth
+from asyncevents_core.worker.ledger_health import ON_TIME, SETTLE, LedgerHealth
 from asyncevents_core.worker.rounds import Round, Rounds
 
 
@@ -19,7 +19,11 @@ class Message:
 
 @pytest.fixture
 def health():
-    return LedgerHealth()
+    """That of a process that has written its beats on time."""
+    made = LedgerHealth()
+    for _ in range(4):
+        made.beaten()
+    return made
 
 
 @pytest.fixture
@@ -30,6 +34,7 @@ def execute(harness, health):
         due=harness._due,
         permits=harness.permits,
         roles=[Role.TRIGGER, Role.RETRY],
+        owner=harness.owner,
         health=health,
     )
 
@@ -60,17 +65,26 @@ def test_events_of_hand_offs_do_not_count_as_swept(harness, execute):
     assert not execute(room=2, sweep=None).more_events
 
 
-def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health, execute):
+@pytest.fixture
+def workers(harness):
+    """Return the ids of the workers, another that is silent and this one, after a minute."""
+    other = harness.second()
+    other.beat()
     harness.beat()
     harness.clock.advance(60)
 
-    def workers():
-        return harness.ledger.read(lambda queries: list(queries.workers()))
+    def ids():
+        return {one.id for one in harness.ledger.read(lambda queries: queries.workers())}
 
+    assert ids() == {other.owner, harness.owner}
+    return ids
+
+
+def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health, workers, execute):
     health.lost()
     health.found()
     execute(room=0, reap=True)
-    assert len(workers()) == 1
+    assert len(workers()) == 2
     health._up_since -= SETTLE
     execute(room=0, reap=True)
     assert workers() == []
@@ -90,3 +104,4 @@ def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness, ex
     assert result.left_waiting
     assert harness.states(more) == [DeliveryState.WAITING]
     assert harness.event(swept).state is EventState.OPEN
+        owner=harness.owner,

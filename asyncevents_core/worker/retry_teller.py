@@ -1,0 +1,84 @@
+"""The thread that tells the retry manager: one that hangs holds up neither outcomes nor beats."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from asyncevents_core.errors import BrokerError
+from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
+
+logger = logging.getLogger("asyncevents.worker.retries")
+
+_MOST_MESSAGES: Final = 100
+"""Messages that wait; more are dropped. A message is what one transaction came to."""
+
+_Message = Callable[[], None]
+
+
+class RetryTeller:
+    """Passes on retries and dead letters, best effort: the ledger knows them. Thread-safe."""
+
+    def __init__(self, retries: RetryManager) -> None:
+        self._retries = retries
+        self._messages: queue.Queue[_Message | None] = queue.Queue(_MOST_MESSAGES)
+        self._silent = False
+        self._full = False
+        self._thread = threading.Thread(target=self._run, name="retry-teller", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def schedule(self, retries: Sequence[ScheduledRetry]) -> None:
+        """Tell of retries, soon. Never blocks."""
+        self._put(lambda: self._retries.schedule(retries))
+
+    def bury(self, delivery_ids: Sequence[UUID]) -> None:
+        """Tell of dead letters, soon. Never blocks."""
+        self._put(lambda: self._retries.bury(delivery_ids))
+
+    def stop(self, timeout: float) -> None:
+        """Tell what waits, within `timeout` seconds; what is left then is dropped."""
+        with suppress(queue.Full):
+            self._messages.put(None, timeout=timeout)
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            logger.warning(
+                "the retry manager hangs; the ledger's due times serve retries",
+                extra={"messages": self._messages.qsize()},
+            )
+
+    def _put(self, message: _Message) -> None:
+        try:
+            self._messages.put_nowait(message)
+        except queue.Full:
+            if not self._full:
+                logger.warning("the retry manager hangs; the ledger's due times serve retries")
+            self._full = True
+        else:
+            self._full = False
+
+    def _run(self) -> None:
+        while (message := self._messages.get()) is not None:
+            self._tell(message)
+
+    def _tell(self, message: _Message) -> None:
+        try:
+            message()
+        except BrokerError as error:
+            if not self._silent:
+                logger.warning(
+                    "the retry manager does not answer; the ledger's due times serve retries",
+                    extra={"error": str(error)},
+                )
+            self._silent = True
+        except Exception:
+            logger.exception("the retry manager failed; the ledger's due times serve retries")
+        else:
+            self._silent = False

@@ -1,0 +1,202 @@
+"""The thread that writes outcomes: what stops it, and what does not."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.outcomes import Finished
+from asyncevents_core.errors import BrokerUnavailable, LedgerUnavailable
+from asyncevents_core.ports.retry import RetryManager
+from asyncevents_core.worker.bookkeeper import Bookkeeper
+from asyncevents_core.worker.ledger_health import LedgerHealth
+from asyncevents_core.worker.retry_teller import RetryTeller
+
+WAIT = 30.0
+
+
+class Remembering(RetryManager):
+    """A retry manager that remembers, and waits until it may."""
+
+    def __init__(self):
+        self.scheduled = []
+        self.buried = []
+        self.asked = threading.Event()
+        self.may = threading.Event()
+        self.may.set()
+
+    def schedule(self, retries):
+        self.asked.set()
+        self.may.wait(WAIT)
+        self.scheduled.extend(one.delivery_id for one in retries)
+
+    def bury(self, delivery_ids):
+        self.asked.set()
+        self.may.wait(WAIT)
+        self.buried.extend(delivery_ids)
+
+
+class Picky:
+    """A ledger that refuses attempts with a certain detail, or fails for a while."""
+
+    def __init__(self, ledger, refused, outages=0):
+        self._ledger = ledger
+        self._refused = refused
+        self.outages = outages
+
+    def run(self, work):
+        def picky(tx):
+            record = tx.record_attempts
+
+            def refuse(attempts):
+                if self.outages:
+                    self.outages -= 1
+                    raise LedgerUnavailable("the database is away")
+                if any(one.detail == self._refused for one in attempts):
+                    raise ValueError("a text that cannot be stored")
+                record(attempts)
+
+            tx.record_attempts = refuse
+            return work(tx)
+
+        return self._ledger.run(picky)
+
+
+@pytest.fixture
+def retries():
+    return Remembering()
+
+
+@pytest.fixture
+def keeping(harness, retries):
+    """Return a context in which a bookkeeper writes what is put, and stops at its end."""
+
+    @contextmanager
+    def keep(ledger=None):
+        written = threading.Event()
+        made = Bookkeeper(
+            ledger=ledger or harness.ledger,
+            retries=retries,
+            worker=WorkerRow(
+                id=harness.owner, host="h", pid=1, roles=tuple(Role), started_at=0, beat_at=0
+            ),
+            policy=harness.policy,
+            clock=harness.clock,
+            health=LedgerHealth(),
+            heard=lambda: None,
+            scheduled=lambda delay: None,
+            written=written.set,
+        )
+        made.start()
+        yield made, written
+        assert made.stop(WAIT)
+
+    return keep
+
+
+def finished(harness, *outcomes):
+    """Return attempts of as many new events, and the events' ids."""
+    harness.subscribe()
+    ids = [harness.publish() for _ in outcomes]
+    leases = {one.event.id: one for one in harness.claim(*ids).leases}
+    return ids, [
+        Finished(lease=leases[id_], outcome=outcome, started=0.0, duration=0.1)
+        for id_, outcome in zip(ids, outcomes, strict=True)
+    ]
+
+
+def test_text_that_databases_refuse_is_mended(harness, keeping):
+    (event_id,), (one,) = finished(
+        harness, Outcome.permanent("a\x00b\ud800" + "x" * 1000, response="\x00")
+    )
+    with keeping() as (keeper, _):
+        keeper.put(one)
+    (attempt,) = harness.trace(event_id).attempts
+    assert attempt.detail.startswith("a\ufffdb\ufffdxxx")
+    assert len(attempt.detail) == 500
+    assert attempt.response == "\ufffd"
+
+
+def test_an_outcome_that_the_ledger_refuses_does_not_stop_others(harness, keeping, caplog):
+    ids, batch = finished(
+        harness,
+        Outcome.delivered("HTTP 200"),
+        Outcome.permanent("odd"),
+        Outcome.delivered("HTTP 201"),
+    )
+    with keeping(Picky(harness.ledger, "odd", outages=1)) as (keeper, _):
+        for one in batch:
+            keeper.put(one)
+    states = [harness.states(one) for one in ids]
+    assert states == [[DeliveryState.DELIVERED], [DeliveryState.DEAD], [DeliveryState.DELIVERED]]
+    details = [harness.trace(one).attempts[0].detail for one in ids]
+    assert details == [
+        "HTTP 200",
+        "bug in sink recording: the ledger refused its outcome",
+        "HTTP 201",
+    ]
+    refused = [one for one in caplog.records if one.message.startswith("an outcome was refused")]
+    assert [one.delivery for one in refused] == [str(batch[1].lease.delivery.id)]
+
+
+def test_the_retry_manager_hears_of_retries_and_dead_letters(harness, keeping, retries):
+    _, (again, dead) = finished(harness, Outcome.retryable("HTTP 503"), Outcome.permanent("no"))
+    with keeping() as (keeper, _):
+        keeper.put(again)
+        keeper.put(dead)
+    assert retries.scheduled == [again.lease.delivery.id]
+    assert retries.buried == [dead.lease.delivery.id]
+
+
+def test_a_retry_manager_that_hangs_holds_up_no_outcome(harness, keeping, retries):
+    ids, (first, second) = finished(
+        harness, Outcome.retryable("HTTP 503"), Outcome.delivered("HTTP 200")
+    )
+    retries.may.clear()
+    with keeping() as (keeper, written):
+        keeper.put(first)
+        assert retries.asked.wait(WAIT)
+        written.clear()
+        keeper.put(second)
+        assert written.wait(WAIT)
+        assert harness.states(ids[1]) == [DeliveryState.DELIVERED]
+        retries.may.set()
+    assert retries.scheduled == [first.lease.delivery.id]
+
+
+def test_what_a_hanging_retry_manager_cannot_take_is_dropped_with_one_line(retries, caplog):
+    retries.may.clear()
+    teller = RetryTeller(retries)
+    teller.start()
+    teller.bury([uuid7()])
+    assert retries.asked.wait(WAIT)
+    for _ in range(500):
+        teller.bury([uuid7()])
+    assert [one.message for one in caplog.records] == [
+        "the retry manager hangs; the ledger's due times serve retries"
+    ]
+    retries.may.set()
+
+
+def test_a_retry_manager_that_does_not_answer_is_a_line_and_a_bug_a_traceback(retries, caplog):
+    errors = [BrokerUnavailable("away"), BrokerUnavailable("away"), ZeroDivisionError()]
+
+    def fail(_):
+        raise errors.pop(0)
+
+    retries.bury = fail
+    teller = RetryTeller(retries)
+    teller.start()
+    for _ in range(3):
+        teller.bury([uuid7()])
+    teller.stop(WAIT)
+    assert [one.message for one in caplog.records] == [
+        "the retry manager does not answer; the ledger's due times serve retries",
+        "the retry manager failed; the ledger's due times serve retries",
+    ]
