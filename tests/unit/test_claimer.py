@@ -40,6 +40,7 @@ class Worker:
                 due=harness._due,
                 permits=harness.permits,
                 roles=[Role.TRIGGER],
+                owner=harness.owner,
                 health=health,
             ),
             events=harness._claims,

@@ -65,6 +65,22 @@ def test_events_of_hand_offs_do_not_count_as_swept(harness, execute):
     assert not execute(room=2, sweep=None).more_events
 
 
+def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness, execute):
+    harness.subscribe()
+    vanishing = harness.second()
+    vanishing.claim(harness.publish())
+    harness.clock.advance(harness.policy.delivery_lease + 1)
+    vanishing.due()
+    harness.clock.advance(harness.policy.delivery_lease + 1)
+    more, swept = harness.publish(), harness.publish()
+    harness.clock.advance(10)
+    result = execute(room=200, messages=[Message(ids=(more,))], due=True, sweep=500)
+    assert [lease.alone for lease in result.leases] == [True]
+    assert result.left_waiting
+    assert harness.states(more) == [DeliveryState.WAITING]
+    assert harness.event(swept).state is EventState.OPEN
+
+
 @pytest.fixture
 def workers(harness):
     """Return the ids of the workers, another that is silent and this one, after a minute."""
@@ -87,21 +103,26 @@ def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health
     assert len(workers()) == 2
     health._up_since -= SETTLE
     execute(room=0, reap=True)
-    assert workers() == []
+    assert workers() == {harness.owner}
 
 
-def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness, execute):
-    harness.subscribe()
-    vanishing = harness.second()
-    vanishing.claim(harness.publish())
-    harness.clock.advance(harness.policy.delivery_lease + 1)
-    vanishing.due()
-    harness.clock.advance(harness.policy.delivery_lease + 1)
-    more, swept = harness.publish(), harness.publish()
-    harness.clock.advance(10)
-    result = execute(room=200, messages=[Message(ids=(more,))], due=True, sweep=500)
-    assert [lease.alone for lease in result.leases] == [True]
-    assert result.left_waiting
-    assert harness.states(more) == [DeliveryState.WAITING]
-    assert harness.event(swept).state is EventState.OPEN
-        owner=harness.owner,
+def test_after_a_stall_silent_workers_are_reaped_once_beats_are_on_time_again(
+    harness, health, workers, execute
+):
+    health._last_beat -= ON_TIME + 1
+    execute(room=0, reap=True)
+    assert len(workers()) == 2
+    for _ in range(3):
+        health.beaten()
+        execute(room=0, reap=True)
+        assert len(workers()) == 2
+    health.beaten()
+    execute(room=0, reap=True)
+    assert workers() == {harness.owner}
+
+
+def test_a_worker_that_just_started_reaps_nobody():
+    health = LedgerHealth()
+    health.beaten()
+    assert health.settled
+    assert not health.steady

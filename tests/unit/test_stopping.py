@@ -167,6 +167,7 @@ def test_a_claimer_whose_transaction_hangs_does_not_hold_up_the_end(monkeypatch,
         outlets=None,
     )
     monkeypatch.setattr(claimer, "_room", lambda: 1)
+    monkeypatch.setattr(claimer, "_may_resolve", lambda: 1)
     claimer.start()
     assert begun.wait(WAIT)
     claimer.stop(0.01)
