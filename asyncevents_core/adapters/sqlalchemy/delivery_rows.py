@@ -72,17 +72,14 @@ class DeliveryRows(Statements):
         return [rows.to_delivery(row) for row in locked]
 
     def parked_subscriptions(self, *, limit: int) -> Sequence[int]:
-        # A look into the index for each subscription, however many rows are parked. No EXISTS:
-        # databases turn that into a join, and may read all of them for it.
+        # A look into the index for each subscription, however many rows are parked.
         parked = (
             select(delivery.c.id)
             .where(delivery.c.subscription_id == subscription.c.id)
             .where(delivery.c.state == DeliveryState.WAITING.value)
             .where(delivery.c.parked == true())
-            .limit(1)
-            .scalar_subquery()
         )
-        statement = select(subscription.c.id).where(parked.is_not(None)).limit(limit)
+        statement = select(subscription.c.id).where(self._dialect.exists(parked)).limit(limit)
         return list(self._connection.execute(statement).scalars())
 
     def lock_held(self, subscription_id: int, *, limit: int) -> list[Delivery]:

@@ -77,6 +77,13 @@ class SqlDialect:
             return column == func.any(wanted)
         return column.in_(bindparam(name, expanding=True))
 
+    def exists(self, statement: Select[Any]) -> ColumnElement[bool]:
+        """Return the condition that a subquery finds a row, for each row of the query around it."""
+        if family(self.name) == "mysql":
+            # An EXISTS becomes a join there, which reads all that the subquery could find.
+            return statement.limit(1).scalar_subquery().is_not(None)
+        return statement.exists()
+
     def lock(self, statement: Select[Any]) -> Select[Any]:
         """Lock the rows found, passing over those that others have locked."""
         return statement if self.is_sqlite else statement.with_for_update(skip_locked=True)
