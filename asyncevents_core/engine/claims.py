@@ -167,7 +167,7 @@ class EventClaims:
             tx.mark_fanned_out(nobody)
         if bodies:
             tx.store_bodies(bodies)
-        self._fan_out(tx, ready, plan, result)
+        self._fan_out(tx, ready, plan, result, claims=0)
 
     def claim_due(
         self, tx: LedgerTransaction, *, limit: int, plan: Plan, result: ClaimResult
@@ -202,11 +202,18 @@ class EventClaims:
             ready.append(event)
         if bodies:
             tx.store_bodies(bodies)
-        self._fan_out(tx, ready, plan, result)
+        self._fan_out(tx, ready, plan, result, claims=1)
 
     def _fan_out(
-        self, tx: LedgerTransaction, events: Sequence[Event], plan: Plan, result: ClaimResult
+        self,
+        tx: LedgerTransaction,
+        events: Sequence[Event],
+        plan: Plan,
+        result: ClaimResult,
+        *,
+        claims: int,
     ) -> None:
+        """Fan out events, which have so many `claims` if nobody has begun to."""
         if not events:
             return
         now = tx.now()
@@ -231,14 +238,13 @@ class EventClaims:
                 else:
                     result.left_waiting = True
         tx.fan_out(rows, [event.id for event in events])
-        result.leases += self._kept(tx, events, leases)
+        if any(event.claims > claims for event in events):
+            leases = self._kept(tx, leases)
+        result.leases += leases
 
-    def _kept(
-        self, tx: LedgerTransaction, events: Sequence[Event], leases: list[Lease]
-    ) -> list[Lease]:
+    @staticmethod
+    def _kept(tx: LedgerTransaction, leases: list[Lease]) -> list[Lease]:
         """Drop leases whose row was there before: a chunked fan-out that is being repeated."""
-        if all(event.claims <= 1 for event in events):
-            return leases
         kept = tx.deliveries_of([lease.delivery.id for lease in leases])
         return [lease for lease in leases if lease.delivery.id in kept]
 

@@ -11,10 +11,12 @@ from asyncevents_core.catalog import EventCatalog
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition, EventState
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine import claims
 from asyncevents_core.engine.claims import Resolved
 from asyncevents_core.engine.permits import Permits
 from asyncevents_core.engine.replay import replay
+from asyncevents_core.engine.subscriptions import set_status
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge, UnknownEvent
 from tests.unit.harness import OPERATOR, Harness, ok, resolved
 
@@ -233,6 +235,21 @@ def test_a_large_fan_out_goes_in_chunks_and_can_be_repeated(harness, clock, monk
         assert other.fan_out_chunk(Resolved(resolving=again), chunk, last=number == 2)
     assert len(harness.traces(event_id)) == 25
     assert harness.event(event_id).state is EventState.FANNED_OUT
+
+
+def test_a_chunked_fan_out_that_fits_into_one_when_repeated_leases_rows_that_exist(
+    harness, clock, monkeypatch
+):
+    monkeypatch.setattr(claims, "CHUNK", 3)
+    subscriptions = [harness.subscribe() for _ in range(4)]
+    event_id = harness.publish()
+    (resolving,) = harness.claim(event_id).resolving
+    chunk = harness.chunks(resolving.event)[0]
+    assert harness.fan_out_chunk(Resolved(resolving=resolving), chunk, last=False)
+    set_status(harness.ledger, subscriptions[-1:], SubscriptionStatus.DELETED, by=OPERATOR)
+    clock.advance(harness.policy.resolve_lease + 1)
+    assert harness.second().sweep().leases == []
+    assert len(harness.traces(event_id)) == 3
 
 
 def test_what_has_no_permit_waits(ledger, clock):
