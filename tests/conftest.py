@@ -18,9 +18,12 @@ T = TypeVar("T")
 
 
 def pytest_configure() -> None:
-    # A shell ignores it for what it starts in the background, and children would inherit that.
+    # A shell ignores them for what it starts in the background, as `nohup` does, and children
+    # would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
