@@ -18,11 +18,7 @@ from attrs import frozen
 from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, NewEvent
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
-from asyncevents_core.domain.subscription import (
-    NewSubscription,
-    Subscription,
-    SubscriptionStatus,
-)
+from asyncevents_core.domain.subscription import NewSubscription, Subscription, SubscriptionStatus
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.access import AccessOperations
 from asyncevents_core.ports.index_queue import IndexQueue

@@ -128,7 +128,6 @@ def test_close_sends_what_waits_and_drops_what_comes_later(broker):
     assert received(broker) == some
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_sends_its_own_ids_and_none_of_the_parents():
     gate = Gate()
@@ -173,7 +172,6 @@ class Watched(MemoryBroker):
         self.sending = False
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_waits_until_a_message_is_sent():
     broker = Watched()

@@ -128,13 +128,19 @@ def test_410_disables_the_subscription_and_holds_what_is_open(harness):
     assert harness.states(third) == []
 
 
-def test_enabling_releases_what_was_held(harness):
+def held(harness):
+    """Make a delivery that its disabled subscription holds; return both ids."""
     subscription = harness.subscribe()
     event_id = harness.publish()
     harness.attempt(harness.sweep_now().leases, fails)
     set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
     harness.clock.advance(10)
     harness.due()
+    return subscription, event_id
+
+
+def test_enabling_releases_what_was_held(harness):
+    subscription, event_id = held(harness)
     assert harness.states(event_id) == [DeliveryState.HELD]
     set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
     assert harness.look_after() == (0, 1)
@@ -145,15 +151,10 @@ def test_enabling_releases_what_was_held(harness):
 
 
 def test_a_replay_takes_the_place_of_what_is_still_held(harness):
-    subscription = harness.subscribe()
-    event_id = harness.publish()
-    harness.attempt(harness.sweep_now().leases, fails)
-    set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
-    harness.clock.advance(10)
-    harness.due()
+    subscription, event_id = held(harness)
     set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
-    (held,) = harness.traces(event_id)
-    replay(harness.ledger, held.delivery.id, by=OPERATOR)
+    (trace,) = harness.traces(event_id)
+    replay(harness.ledger, trace.delivery.id, by=OPERATOR)
     harness.look_after()
     harness.attempt(harness.due().leases, ok)
     assert sorted(harness.states(event_id)) == [DeliveryState.CANCELLED, DeliveryState.DELIVERED]

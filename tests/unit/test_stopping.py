@@ -20,7 +20,6 @@ from asyncevents_core.worker.receiver import Inbox
 from asyncevents_core.worker.supervisor import Supervisor
 
 WAIT = 30.0
-POSIX = pytest.mark.skipif(os.name != "posix", reason="this system has no such signals")
 
 
 @pytest.fixture
@@ -56,7 +55,6 @@ def test_a_signal_that_is_passed_on_twice_is_one(now, exits):
     assert exits == []
 
 
-@POSIX
 def test_a_hang_up_stops_unless_it_is_ignored():
     before = signal.getsignal(signal.SIGHUP)
     try:
@@ -105,7 +103,6 @@ def gone(pid):
     return False
 
 
-@POSIX
 def test_closing_the_terminal_leaves_no_child_behind(supervised):
     made, child = supervised(_CHILD)
     made.send_signal(signal.SIGHUP)
@@ -113,7 +110,6 @@ def test_closing_the_terminal_leaves_no_child_behind(supervised):
     assert gone(child)
 
 
-@POSIX
 def test_a_second_signal_kills_children_that_do_not_stop(supervised):
     made, child = supervised(_STUBBORN)
     made.send_signal(signal.SIGTERM)
