@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         SubscriptionStatus,
     )
     from asyncevents_core.domain.trace import Trace
-    from asyncevents_core.engine.publish import PublishRequest
+    from asyncevents_core.engine.publishing.publish import PublishRequest
     from asyncevents_core.errors import (
         AccessDenied,
         AsyncEventsError,
@@ -146,7 +146,7 @@ _HOMES = {
     "PluginError": "errors",
     "private_key": "domain.secret",
     "PublishError": "errors",
-    "PublishRequest": "engine.publish",
+    "PublishRequest": "engine.publishing.publish",
     "Rebuild": "ports.indexer",
     "receiver_secret": "domain.secret",
     "Rejected": "ports.indexer",

@@ -1,5 +1,5 @@
 """`python -m asyncevents_core` is `asyncevents`."""
 
-from asyncevents_core.cli import main
+from asyncevents_core.cli.app import main
 
 main()

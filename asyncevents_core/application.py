@@ -17,15 +17,15 @@ from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
-from asyncevents_core.engine.eager import EagerDelivery
-from asyncevents_core.engine.handoff import HandOffThread
-from asyncevents_core.engine.publish import LedgerPublisher, Publisher, PublishRequest
-from asyncevents_core.engine.service_caller import ServiceCaller
-from asyncevents_core.engine.subscriptions import change, subscribe
-from asyncevents_core.engine.tracing import traces_of_event
+from asyncevents_core.engine.delivering.eager import EagerDelivery
+from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.engine.managing.subscriptions import change, subscribe
+from asyncevents_core.engine.publishing.handoff import HandOffThread
+from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
+from asyncevents_core.engine.searching.traces import traces_of_event
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
-from asyncevents_core.worker.parts import WorkerOptions
+from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.process import Worker
 
 if TYPE_CHECKING:

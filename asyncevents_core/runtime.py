@@ -17,10 +17,10 @@ from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
 from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
-from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.publish import PublishRules
-from asyncevents_core.engine.searching import LogSearch
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
+from asyncevents_core.engine.publishing.publish import PublishRules
+from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import InvalidOptions, PluginError, SearchOff
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig

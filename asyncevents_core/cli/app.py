@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from functools import cached_property
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from asyncevents_core.cli import commands
 from asyncevents_core.errors import AsyncEventsError, suggestion
 from asyncevents_core.logging_setup import configure_logging
 
@@ -21,31 +23,35 @@ if TYPE_CHECKING:
     from asyncevents_core.runtime import Runtime
     from asyncevents_core.settings import Settings
 
-# Where each command lives: its module is imported when it is used or listed.
-_COMMANDS: Final = {
-    "init": "setup:init",
-    "check": "checking:check",
-    "db": "setup:db",
-    "plugins": "definitions:plugins",
-    "new-plugin": "new_plugin:new_plugin",
-    "events": "definitions:events",
-    "published": "reading:published",
-    "publish": "publishing:publish",
-    "subscribe": "subscriptions:subscribe",
-    "subscriptions": "subscriptions:subscriptions",
-    "worker": "working:worker",
-    "status": "upkeep:status",
-    "logs": "logs:logs",
-    "trace": "reading:trace",
-    "replay": "replaying:replay",
-    "dead-letters": "replaying:dead_letters",
-    "cleanup": "upkeep:cleanup",
-    "reindex": "reindexing:reindex",
-    "secrets": "secrets:secrets",
-    "token": "token:token",
-    "serve": "serve:serve",
-    "completion": "setup:completion",
-}
+_FIRST: Final = (
+    "init",
+    "check",
+    "db",
+    "plugins",
+    "new-plugin",
+    "events",
+    "published",
+    "publish",
+    "subscribe",
+    "subscriptions",
+    "worker",
+    "status",
+    "logs",
+    "trace",
+    "replay",
+    "dead-letters",
+)
+"""The commands in the order in which one needs them; others follow by name."""
+
+
+def _own_commands() -> list[str]:
+    """Return the names of core's commands: each has a module in `commands`, called as it is.
+
+    None of them is imported here: that happens when one is used or listed.
+    """
+    modules = (one.name for one in iter_modules(commands.__path__))
+    names = [one.replace("_", "-") for one in modules if not one.startswith("_")]
+    return [*_FIRST, *sorted(set(names) - set(_FIRST))]
 
 
 class CliContext:
@@ -103,18 +109,14 @@ class CommandGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names: core's in the order in which one needs them, then the plugins'."""
-        return [
-            *_COMMANDS,
-            *(name for name in _plugins().commands.names() if name not in _COMMANDS),
-        ]
+        own = _own_commands()
+        return [*own, *(name for name in _plugins().commands.names() if name not in own)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; plugins are loaded only for names that are not core's."""
-        home = _COMMANDS.get(cmd_name)
-        if home is not None:
-            module, _, attribute = home.partition(":")
-            loaded = importlib.import_module(f"asyncevents_core.cli.{module}")
-            command: click.Command = getattr(loaded, attribute)
+        if cmd_name in _own_commands():
+            name = cmd_name.replace("-", "_")
+            command: click.Command = getattr(import_module(f"{commands.__name__}.{name}"), name)
             return command
         plugins = _plugins()
         if cmd_name in plugins.commands.names():

@@ -6,9 +6,10 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 from __future__ import annotations
 
 import functools
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
+
+from asyncevents_core.domain.instant import to_datetime
 
 _JSON: Final = "application/json"
 # With quotes that are not escaped: neither can stand inside a JSON text.
@@ -16,12 +17,6 @@ _DATA: Final = b', "data": '
 _ID: Final = b'"id": "ID"'
 _TIME: Final = b'"time": "1970-01-01T00:00:00Z"'
 _KINDS_KEPT: Final = 4096
-
-
-def to_datetime(instant: int) -> datetime:
-    """Turn microseconds since the epoch into an aware datetime (UTC)."""
-    seconds, micros = divmod(instant, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
 
 
 def envelope(

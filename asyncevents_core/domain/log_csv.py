@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.trace import LogRow
 
 COLUMNS: Final = (

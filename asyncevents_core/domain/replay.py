@@ -7,7 +7,7 @@ from uuid import UUID
 from attrs import field, frozen
 
 from asyncevents_core.domain.delivery import DeadReason
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 
 
 @frozen(kw_only=True)

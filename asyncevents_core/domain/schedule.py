@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 
 
 def next_run(schedule: str, after: int) -> int:

@@ -8,8 +8,8 @@ from typing import Final
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.limits import LARGEST_COUNT, LONGEST_DAYS, count_mistake
-from asyncevents_core.engine.auditing import audit
-from asyncevents_core.engine.policy import LiveValues
+from asyncevents_core.engine.delivering.policy import LiveValues
+from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries

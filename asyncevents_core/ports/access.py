@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.once import Answer, Once
+from asyncevents_core.domain.idempotency import EarlierResult, IdempotentRequest
 from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken
 
@@ -52,14 +52,14 @@ class AccessOperations(ABC):
         """Write entries, made now; those that are there already are passed over."""
 
     @abstractmethod
-    def begin_once(self, request: Once) -> Answer | None:
+    def begin_request(self, request: IdempotentRequest) -> EarlierResult | None:
         """Return what became of a request of that key, waiting for one that is under way.
 
-        None: nobody made it in the last `KEPT_FOR` seconds. Do it now, and `finish_once`.
+        None: nobody made it in the last `KEPT_FOR` seconds. Do it now, and `finish_request`.
         """
 
     @abstractmethod
-    def finish_once(self, request: Once, result: str) -> None:
+    def finish_request(self, request: IdempotentRequest, result: str) -> None:
         """Say what became of a request that was begun in this transaction."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from asyncevents_core.domain.outcome import Failure, Outcome
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.ports.sink import BlockingSink, DeliveryRequest, Sink, SinkType
 
 Config = TypeVar("Config")

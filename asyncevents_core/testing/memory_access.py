@@ -10,7 +10,7 @@ from uuid import UUID
 from attrs import evolve
 
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.once import KEPT_FOR, Answer, Once
+from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken
@@ -47,19 +47,19 @@ class AccessOperations(LedgerTransaction):
                 details = json.loads(json.dumps(dict(one.details), default=str))
                 self._tables.audit.put(one.id, evolve(one, details=details, at=self.now()))
 
-    def begin_once(self, request: Once) -> Answer | None:
+    def begin_request(self, request: IdempotentRequest) -> EarlierResult | None:
         oldest = self.now() - KEPT_FOR * 1_000_000
         for key, row in self._tables.once.items():
             if row.created_at < oldest:
                 self._tables.once.delete(key)
         there = self._tables.once.get(request.key)
         if there is not None and there.result is not None:
-            return Answer(digest=there.digest, result=there.result)
+            return EarlierResult(digest=there.digest, result=there.result)
         row = OnceRow(digest=request.digest, result=None, created_at=self.now())
         self._tables.once.put(request.key, row)
         return None
 
-    def finish_once(self, request: Once, result: str) -> None:
+    def finish_request(self, request: IdempotentRequest, result: str) -> None:
         row = self._tables.once.get(request.key)
         if row is not None:
             self._tables.once.put(request.key, evolve(row, result=result))

@@ -11,7 +11,12 @@ from uuid import UUID
 from attrs import frozen
 
 from asyncevents_core.domain.json_text import from_json, to_json
-from asyncevents_core.engine.publish import Publisher, PublishRequest, PublishRules, prepare
+from asyncevents_core.engine.publishing.publish import (
+    Publisher,
+    PublishRequest,
+    PublishRules,
+    prepare,
+)
 from asyncevents_core.ports.definitions import Definitions
 
 _UNSET: Final[Any] = object()

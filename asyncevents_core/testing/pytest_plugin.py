@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from asyncevents_core.application import AsyncEvents
-    from asyncevents_core.engine.publish import Publisher
+    from asyncevents_core.engine.publishing.publish import Publisher
     from asyncevents_core.ports.sink import DeliveryRequest
     from asyncevents_core.testing.application import MemoryApplication
     from asyncevents_core.testing.published import PublishedEvents

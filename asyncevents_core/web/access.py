@@ -9,9 +9,9 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from asyncevents_core.domain.access import Actor, Resource
-from asyncevents_core.engine.tokens import authenticate
+from asyncevents_core.engine.managing.tokens import authenticate
+from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
-from asyncevents_core.web.problems import Problem
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 

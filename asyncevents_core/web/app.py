@@ -18,14 +18,21 @@ from litestar.types import Message, Scope
 
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings
-from asyncevents_core.web import documentation
 from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
+from asyncevents_core.web.api import documentation
+from asyncevents_core.web.api.log_filters import provide_log_filter
+from asyncevents_core.web.api.parameters import provide_idempotency
+from asyncevents_core.web.api.problems import HANDLERS
+from asyncevents_core.web.api.request_ids import RequestIds, id_of
+from asyncevents_core.web.api.routes import (
+    actions,
+    async_events,
+    catalog,
+    logs,
+    operations,
+    replays,
+)
 from asyncevents_core.web.backend import Backend
-from asyncevents_core.web.log_filters import provide_log_filter
-from asyncevents_core.web.parameters import provide_once
-from asyncevents_core.web.problems import HANDLERS
-from asyncevents_core.web.request_ids import RequestIds, id_of
-from asyncevents_core.web.routes import actions, async_events, catalog, logs, operations, replays
 
 BASE: Final = "/rest/V1"
 
@@ -85,7 +92,7 @@ def create_app(runtime: Runtime) -> Litestar:
         dependencies={
             "backend": Provide(_backend, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
-            "once": Provide(provide_once),
+            "idempotency": Provide(provide_idempotency),
             "log_filter": Provide(provide_log_filter, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,

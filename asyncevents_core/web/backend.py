@@ -10,12 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
-from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.web.jobs import JobRunner
-from asyncevents_core.web.problems import Problem
+from asyncevents_core.web.api.jobs import JobRunner
+from asyncevents_core.web.api.problems import Problem
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Final
 import uvicorn
 from litestar.types import ASGIApp
 
-from asyncevents_core.web.request_ids import RequestIdFilter
+from asyncevents_core.web.api.request_ids import RequestIdFilter
 
 logger = logging.getLogger("asyncevents.web")
 

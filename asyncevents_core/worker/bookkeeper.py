@@ -11,9 +11,15 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.worker import WorkerRow
-from asyncevents_core.engine.outcomes import Booking, Finished, Returned, book, in_plain_words
-from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.sweep import retire
+from asyncevents_core.engine.delivering.outcomes import (
+    Booking,
+    Finished,
+    Returned,
+    book,
+    in_plain_words,
+)
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.recovery import retire
 from asyncevents_core.errors import (
     LedgerError,
     LedgerNotMigrated,

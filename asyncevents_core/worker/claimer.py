@@ -16,8 +16,14 @@ from attrs import frozen
 
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
-from asyncevents_core.engine.permits import Permits
+from asyncevents_core.engine.delivering.claims import (
+    ClaimResult,
+    EventClaims,
+    Lease,
+    Resolved,
+    Resolving,
+)
+from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.broker import HandOff
 from asyncevents_core.ports.clock import Clock

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-from asyncevents_core.engine.claims import Lease
-from asyncevents_core.engine.outcomes import Finished, Returned
-from asyncevents_core.engine.permits import SLOW_AFTER, Permits
-from asyncevents_core.engine.policy import GIVE_BACK_MARGIN, Policy
-from asyncevents_core.engine.sink_rack import SinkRack
+from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.outcomes import Finished, Returned
+from asyncevents_core.engine.delivering.permits import SLOW_AFTER, Permits
+from asyncevents_core.engine.delivering.policy import GIVE_BACK_MARGIN, Policy
+from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.ports.clock import Clock
 
 logger = logging.getLogger("asyncevents.worker.deliverer")

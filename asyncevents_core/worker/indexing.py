@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from asyncevents_core.engine.indexing import PAGE, IndexFeed, index_lease
 from asyncevents_core.engine.overrides import read_overrides
-from asyncevents_core.engine.reindexing import is_reindexing
-from asyncevents_core.engine.task_lease import Kept
+from asyncevents_core.engine.searching.feed import PAGE, IndexFeed, index_lease
+from asyncevents_core.engine.searching.rebuild import is_reindexing
+from asyncevents_core.engine.shared.task_lease import Kept
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger

@@ -13,7 +13,7 @@ from typing import Final
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.worker.parts import Parts, WorkerOptions
+from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions
 
 logger = logging.getLogger("asyncevents.worker")
 
@@ -82,7 +82,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         preflight(self._runtime, self._options.roles)
-        parts = Parts(self._runtime, self._options, self._loop)
+        parts = WorkerAssembly(self._runtime, self._options, self._loop)
         if self._options.handle_signals:
             # The loop's handlers run between steps of the loop; signing on is one long step.
             for number in stop_signals():

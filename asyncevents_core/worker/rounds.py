@@ -10,11 +10,11 @@ from uuid import UUID
 from attrs import frozen
 
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.claims import ClaimResult, EventClaims, Resolved
-from asyncevents_core.engine.due import DueDeliveries
-from asyncevents_core.engine.permits import Permits, Plan
-from asyncevents_core.engine.subscription_index import SubscriptionIndex
-from asyncevents_core.engine.sweep import reap_workers, release_held
+from asyncevents_core.engine.delivering.claims import ClaimResult, EventClaims, Resolved
+from asyncevents_core.engine.delivering.due import DueDeliveries
+from asyncevents_core.engine.delivering.permits import Permits, Plan
+from asyncevents_core.engine.delivering.recovery import reap_workers, release_held
+from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
 from asyncevents_core.ports.broker import HandOff
 from asyncevents_core.ports.ledger import LedgerTransaction
 from asyncevents_core.worker.ledger_health import LedgerHealth

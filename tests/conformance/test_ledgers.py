@@ -15,7 +15,7 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.sweep import release_held
+from asyncevents_core.engine.delivering.recovery import release_held
 from asyncevents_core.errors import LedgerError, LedgerUnavailable
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.secrets import KeyAge

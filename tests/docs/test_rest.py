@@ -10,7 +10,7 @@ from litestar.routes import HTTPRoute
 
 from asyncevents_core import AsyncEvents
 from asyncevents_core.web import create_app
-from asyncevents_core.web.criteria.parsing import CONDITIONS
+from asyncevents_core.web.api.criteria.parsing import CONDITIONS
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/rest.md").read_text()
 ROUTES = {

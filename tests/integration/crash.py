@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from attrs import define, field, frozen
 
 from asyncevents_core.domain.query.nodes import MatchAll
-from asyncevents_core.engine.indexing import IndexFeed, index_lease
+from asyncevents_core.engine.searching.feed import IndexFeed, index_lease
 from tests.integration.project import PATIENCE, Project, eventually
 
 PUBLISHER = """

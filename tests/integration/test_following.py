@@ -11,7 +11,7 @@ from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.adapters.sqlalchemy.rows import attempt_values
 from asyncevents_core.adapters.sqlalchemy.schema import attempt
 from asyncevents_core.domain.log_filter import LogFilter
-from asyncevents_core.engine.following import LONGEST_WAIT, LogFollower
+from asyncevents_core.engine.searching.tail import LONGEST_WAIT, LogFollower
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 
 

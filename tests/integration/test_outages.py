@@ -22,7 +22,7 @@ real, real_ns = time.time, time.time_ns
 time.time = lambda: real() + 3600
 time.time_ns = lambda: real_ns() + 3600 * 10**9
 sys.argv = ["asyncevents", "worker"]
-from asyncevents_core.cli import main
+from asyncevents_core.cli.app import main
 main()
 """
 

@@ -10,7 +10,7 @@ import pytest
 from asyncevents_core import AsyncEvents, NewSubscription, Settings
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType

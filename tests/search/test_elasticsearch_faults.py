@@ -20,7 +20,7 @@ from asyncevents_core.adapters.elasticsearch import (
 )
 from asyncevents_core.adapters.elasticsearch.bulk import PAUSES, Action, Bulk
 from asyncevents_core.domain.query.nodes import MatchAll
-from asyncevents_core.engine.indexing import IndexFeed
+from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, SearchTimeout
 from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.cli.app import cli
-from asyncevents_core.engine.indexing import BATCH, IndexFeed, index_lease
-from asyncevents_core.engine.reindexing import Reindex, is_reindexing
-from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.engine.searching.feed import BATCH, IndexFeed, index_lease
+from asyncevents_core.engine.searching.rebuild import Reindex, is_reindexing
+from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
@@ -109,7 +109,7 @@ def test_what_was_set_aside_is_tried_again(ledger, indexer):
 
 
 def test_one_at_a_time(ledger, indexer, monkeypatch):
-    monkeypatch.setattr("asyncevents_core.engine.reindexing._PATIENCE", 0.4)
+    monkeypatch.setattr("asyncevents_core.engine.searching.rebuild._PATIENCE", 0.4)
     with Reindex(ledger, indexer):
         assert is_reindexing(ledger)
         with pytest.raises(IndexBusy, match="running already"), Reindex(ledger, indexer):
@@ -120,7 +120,7 @@ def test_one_at_a_time(ledger, indexer, monkeypatch):
 def test_it_waits_until_a_worker_gives_way(ledger, indexer, clock, monkeypatch):
     worker = index_lease(ledger)
     assert worker.keep()
-    monkeypatch.setattr("asyncevents_core.engine.reindexing._PATIENCE", 0.4)
+    monkeypatch.setattr("asyncevents_core.engine.searching.rebuild._PATIENCE", 0.4)
     with pytest.raises(IndexBusy, match="has not given up"), Reindex(ledger, indexer):
         pass
     assert not is_reindexing(ledger)

@@ -11,11 +11,11 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.replay_job import JobState
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.indexing import IndexFeed
-from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.replay_found import count_found, found_filter, replay_found
-from asyncevents_core.engine.replay_jobs import LEASE, run_step, start_job, take_job
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.engine.replaying.by_query import count_found, found_filter, replay_found
+from asyncevents_core.engine.replaying.jobs import LEASE, run_step, start_job, take_job
+from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import InvalidQuery
 from tests.search.steps import asyncevents
 from tests.unit.harness import OPERATOR, Harness

@@ -18,9 +18,9 @@ import pytest
 from asyncevents_core import Settings
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.engine.indexing import IndexFeed, index_lease
 from asyncevents_core.engine.overrides import set_overrides
-from asyncevents_core.engine.searching import LogSearch
+from asyncevents_core.engine.searching.feed import IndexFeed, index_lease
+from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.runtime import Runtime

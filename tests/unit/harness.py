@@ -17,15 +17,21 @@ from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.engine.claims import ClaimResult, EventClaims, Lease, Resolved, Resolving
-from asyncevents_core.engine.due import DueDeliveries
-from asyncevents_core.engine.outcomes import Finished, Returned, book
-from asyncevents_core.engine.permits import Permits
-from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.publish import LedgerPublisher, PublishRequest, PublishRules
-from asyncevents_core.engine.subscription_index import SubscriptionIndex
-from asyncevents_core.engine.sweep import reap_workers, release_held
-from asyncevents_core.engine.tracing import traces_of_event
+from asyncevents_core.engine.delivering.claims import (
+    ClaimResult,
+    EventClaims,
+    Lease,
+    Resolved,
+    Resolving,
+)
+from asyncevents_core.engine.delivering.due import DueDeliveries
+from asyncevents_core.engine.delivering.outcomes import Finished, Returned, book
+from asyncevents_core.engine.delivering.permits import Permits
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.recovery import reap_workers, release_held
+from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRequest, PublishRules
+from asyncevents_core.engine.searching.traces import traces_of_event
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.clock import ManualClock
 

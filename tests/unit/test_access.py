@@ -9,12 +9,12 @@ from cryptography.fernet import Fernet
 from asyncevents_core import AsyncEvents
 from asyncevents_core.configuration import configured, log_lifetime_days
 from asyncevents_core.domain.access import ALL, Actor, Resource
-from asyncevents_core.domain.once import Once
+from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.token import new_token, read_token
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.managing.subscriptions import change, subscribe
+from asyncevents_core.engine.managing.tokens import authenticate, create_token, revoke_token
 from asyncevents_core.engine.overrides import refresh, set_overrides
-from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.subscriptions import change, subscribe
-from asyncevents_core.engine.tokens import authenticate, create_token, revoke_token
 from asyncevents_core.errors import (
     AccessDenied,
     IdempotencyConflict,
@@ -25,7 +25,7 @@ from asyncevents_core.errors import (
 from asyncevents_core.settings import Settings
 from asyncevents_core.testing.builders import make_subscription
 from asyncevents_core.testing.ledger import MemoryLedger
-from asyncevents_core.worker.caretaker import Caretaker
+from asyncevents_core.worker.janitor import Janitor
 from tests.unit.harness import OPERATOR, Harness
 
 DAY = 86_400
@@ -140,16 +140,18 @@ def good(subscription):
 
 def test_the_same_key_makes_one_subscription(ledger, harness):
     new = make_subscription(event_name="order.created")
-    once = Once.of("somebody", "key", b"one")
+    idempotency = IdempotentRequest.of("somebody", "key", b"one")
 
     def ask(request):
-        return subscribe(ledger, harness.definitions, new, check=good, by=OPERATOR, once=request)
+        return subscribe(
+            ledger, harness.definitions, new, check=good, by=OPERATOR, idempotency=request
+        )
 
-    first, second = ask(once), ask(once)
+    first, second = ask(idempotency), ask(idempotency)
     assert first == second
     assert ask(None).id != first.id
     with pytest.raises(IdempotencyConflict):
-        ask(Once.of("somebody", "key", b"two"))
+        ask(IdempotentRequest.of("somebody", "key", b"two"))
 
 
 def test_a_commit_whose_fate_is_unknown_makes_one_subscription(clock):
@@ -218,7 +220,7 @@ def test_workers_hear_of_what_is_set(ledger):
     ],
 )
 def test_the_clean_up_is_switched_at_run_time(ledger, clock, setting, values, runs):
-    caretaker = Caretaker(
+    caretaker = Janitor(
         ledger=ledger, enabled=setting, days=30, indexed=False, next_run=lambda now: now
     )
     set_overrides(ledger, values, by=OPERATOR)
@@ -230,7 +232,7 @@ def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
     event = harness.publish()
     harness.attempt(harness.sweep_now().leases)
     clock.advance(10 * DAY)
-    caretaker = Caretaker(
+    caretaker = Janitor(
         ledger=ledger, enabled=True, days=30, indexed=False, next_run=lambda now: now
     )
     assert caretaker._look().events == 0

@@ -11,7 +11,7 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.engine.outcomes import Finished
+from asyncevents_core.engine.delivering.outcomes import Finished
 from asyncevents_core.errors import BrokerUnavailable, LedgerUnavailable
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.worker.bookkeeper import Bookkeeper

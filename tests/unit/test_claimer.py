@@ -8,7 +8,7 @@ from attrs import frozen
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.claims import Resolved
+from asyncevents_core.engine.delivering.claims import Resolved
 from asyncevents_core.errors import LedgerError, LedgerUnavailable
 from asyncevents_core.worker.bell import Bell
 from asyncevents_core.worker.claimer import Claimer, Outlets

@@ -12,11 +12,11 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition, EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine import claims
-from asyncevents_core.engine.claims import Resolved
-from asyncevents_core.engine.permits import Permits
-from asyncevents_core.engine.replay import replay
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.delivering import claims
+from asyncevents_core.engine.delivering.claims import Resolved
+from asyncevents_core.engine.delivering.permits import Permits
+from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.engine.replaying.replay import replay
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge, UnknownEvent
 from tests.unit.harness import OPERATOR, Harness, ok, resolved
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from asyncevents_core.cli import local
+from asyncevents_core.cli import actor
 from tests.unit.commandline import Shell
 
 
@@ -172,8 +172,8 @@ def test_a_user_without_a_name_may_replay(monkeypatch):
     def nobody():
         raise KeyError("getpwuid(): uid not found: 12345")
 
-    monkeypatch.setattr(local.getpass, "getuser", nobody)
-    assert local.user_name() == f"uid {os.getuid()}"
+    monkeypatch.setattr(actor.getpass, "getuser", nobody)
+    assert actor.user_name() == f"uid {os.getuid()}"
 
 
 # -- as a process -----------------------------------------------------------------------------

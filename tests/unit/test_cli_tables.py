@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from asyncevents_core.cli.render import table
+from asyncevents_core.cli.output import table
 
 DELIVERY = "01a20db9-18ed-7c3f-8404-7a976b50113d"
 COLUMNS = ["log id", "started", "uuid", "event", "detail"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-from asyncevents_core.engine.outcomes import Finished, Returned, book
+from asyncevents_core.engine.delivering.outcomes import Finished, Returned, book
 from tests.unit.harness import fails, ok
 
 

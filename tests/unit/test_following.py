@@ -6,8 +6,8 @@ import pytest
 
 from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.engine import following
-from asyncevents_core.engine.following import LogFollower
+from asyncevents_core.engine.searching import tail as following
+from asyncevents_core.engine.searching.tail import LogFollower
 from tests.unit.harness import fails, ok
 from tests.unit.logged import log
 

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from asyncevents_core import BrokerError, RetryManagerType, ServiceResolverType, Settings, hookimpl
 from asyncevents_core.adapters import builtins
-from asyncevents_core.cli import definitions
+from asyncevents_core.cli.commands import plugins as plugins_command
 from asyncevents_core.cli.health import parts
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
@@ -147,7 +147,7 @@ def installed(monkeypatch):
                 return [kind() for kind in kinds]
 
         plugins = load_plugins([builtins, Sinks()], found=[])
-        monkeypatch.setattr(definitions, "load_plugins", lambda *_, **__: plugins)
+        monkeypatch.setattr(plugins_command, "load_plugins", lambda *_, **__: plugins)
 
     return install
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncevents_core.engine.permits import Permits, Verdict
+from asyncevents_core.engine.delivering.permits import Permits, Verdict
 
 
 def grant(permits, subscription, count=1):

@@ -10,7 +10,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import JobState
-from asyncevents_core.engine.replay_jobs import (
+from asyncevents_core.engine.replaying.jobs import (
     LEASE,
     cancel_job,
     count_job,

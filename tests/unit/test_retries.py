@@ -11,9 +11,9 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
-from asyncevents_core.engine.policy import Policy
-from asyncevents_core.engine.replay import replay
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.engine.replaying.replay import replay
 from asyncevents_core.errors import NotFound, ReplayRefused
 from tests.unit.harness import OPERATOR, Harness, fails, ok
 

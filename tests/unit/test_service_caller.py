@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.engine.claims import Resolving
-from asyncevents_core.engine.service_caller import AHEAD, ServiceCaller
+from asyncevents_core.engine.delivering.claims import Resolving
+from asyncevents_core.engine.delivering.services import AHEAD, ServiceCaller
 from asyncevents_core.testing.builders import make_event
 
 WAIT = 5.0

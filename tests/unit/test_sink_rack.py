@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from asyncevents_core.engine.sink_rack import SinkRack
+from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.errors import UnknownName
 from asyncevents_core.testing import RecordingSinkType
 from asyncevents_core.testing.sinks import RecordingConfig

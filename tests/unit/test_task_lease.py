@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
-from asyncevents_core.engine.task_lease import Kept, TaskLease
+from asyncevents_core.engine.shared.task_lease import Kept, TaskLease
 from tests.unit.harness import Harness
 
 SECONDS = 3.0

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from asyncevents_core import BatchingSink, BatchLimits, BlockingSink, Outcome, OutcomeKind
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.testing.builders import make_request
 
 WAIT = 5.0

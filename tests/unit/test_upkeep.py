@@ -12,12 +12,12 @@ from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
-from asyncevents_core.engine import cleanup as engine_cleanup
-from asyncevents_core.engine import replay as engine_replay
-from asyncevents_core.engine.claims import Resolved
-from asyncevents_core.engine.cleanup import clean_up, clean_up_if_due
-from asyncevents_core.engine.replay import replay_dead
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.delivering.claims import Resolved
+from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.engine.replaying import replay as engine_replay
+from asyncevents_core.engine.replaying.replay import replay_dead
+from asyncevents_core.engine.upkeep import cleanup as engine_cleanup
+from asyncevents_core.engine.upkeep.cleanup import clean_up, clean_up_if_due
 from asyncevents_core.errors import LedgerUnavailable
 from tests.unit.harness import OPERATOR, fails, ok, resolved
 

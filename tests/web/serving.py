@@ -31,8 +31,8 @@ from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.engine.indexing import IndexFeed
-from asyncevents_core.engine.tokens import create_token
+from asyncevents_core.engine.managing.tokens import create_token
+from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.sink import AnySinkType

@@ -85,7 +85,7 @@ def test_the_log_as_csv(api, client):
 
 
 def test_an_export_has_no_limit(api, client, monkeypatch):
-    monkeypatch.setattr("asyncevents_core.engine.log_pages.PAGE", 2)
+    monkeypatch.setattr("asyncevents_core.engine.searching.pages.PAGE", 2)
     number = api.subscribe()
     ids = [str(api.deliver(number)) for _ in range(5)]
     rows = list(csv.DictReader(io.StringIO(client.get("/logs/export").text)))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.engine.tokens import create_token
+from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.errors import MissingExtra
 from tests.web.serving import running, settings
 

@@ -19,8 +19,8 @@ from asyncevents_core.errors import (
     UnknownEvent,
     UnknownName,
 )
-from asyncevents_core.web.problems import problem_of
-from asyncevents_core.web.request_ids import RequestIdFilter
+from asyncevents_core.web.api.problems import problem_of
+from asyncevents_core.web.api.request_ids import RequestIdFilter
 from tests.web.serving import TARGET
 
 KEYS = {"type", "title", "status", "detail", "message", "request_id", "errors"}

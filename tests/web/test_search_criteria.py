@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncevents_core.web.criteria.parsing import (
+from asyncevents_core.web.api.criteria.parsing import (
     CONDITIONS,
     CriteriaError,
     Filter,
@@ -18,7 +18,7 @@ from asyncevents_core.web.criteria.parsing import (
     SortOrder,
     parse,
 )
-from asyncevents_core.web.criteria.selecting import (
+from asyncevents_core.web.api.criteria.selecting import (
     Column,
     is_like,
     read_flag,

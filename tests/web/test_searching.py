@@ -8,7 +8,7 @@ import io
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 from tests.web.test_replays import ended
 
 DEAD = DeliveryState.DEAD

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.domain.query.words import MAX_WORD

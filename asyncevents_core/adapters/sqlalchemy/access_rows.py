@@ -14,7 +14,7 @@ from asyncevents_core.adapters.sqlalchemy.inserting import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import audit, once, override, token
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.once import KEPT_FOR, Answer, Once
+from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.token import ApiToken
 
 _REPLACE: Final = Upsert(key=("name",), changes=("value", "changed_by", "changed_at"))
@@ -43,7 +43,7 @@ class AccessRows(Statements):
     def write_audit(self, entries: Sequence[AuditEntry]) -> None:
         self._insert(audit, [access_values.audit_values(one, self.now()) for one in entries])
 
-    def begin_once(self, request: Once) -> Answer | None:
+    def begin_request(self, request: IdempotentRequest) -> EarlierResult | None:
         self._connection.execute(
             delete(once).where(once.c.created_at < self.now() - KEPT_FOR * 1_000_000)
         )
@@ -60,9 +60,9 @@ class AccessRows(Statements):
             ],
         )
         row = self._connection.execute(select(once).where(once.c.id == request.key)).one()
-        return None if row.result is None else Answer(digest=row.digest, result=row.result)
+        return None if row.result is None else EarlierResult(digest=row.digest, result=row.result)
 
-    def finish_once(self, request: Once, result: str) -> None:
+    def finish_request(self, request: IdempotentRequest, result: str) -> None:
         self._connection.execute(update(once).where(once.c.id == request.key).values(result=result))
 
     def set_override(self, name: str, value: int | bool | None, *, by: str) -> None:

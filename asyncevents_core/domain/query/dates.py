@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from asyncevents_core.domain.envelope import to_datetime
+from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,

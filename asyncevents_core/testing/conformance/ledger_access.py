@@ -11,8 +11,8 @@ from attrs import evolve
 
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
+from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.once import KEPT_FOR, Answer, Once
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.token import ApiToken
@@ -108,27 +108,29 @@ class AccessRows(LedgerFixtures):
     # -- idempotency keys -------------------------------------------------------------------
 
     def test_a_request_is_done_once(self, ledger: Ledger) -> None:
-        request = Once.of("token", "key", b"{}")
+        request = IdempotentRequest.of("token", "key", b"{}")
 
         first = ledger.run(lambda tx: _do(tx, request, "1"))
         second = ledger.run(lambda tx: _do(tx, request, "2"))
 
         assert first is None
-        assert second == Answer(digest=request.digest, result="1")
+        assert second == EarlierResult(digest=request.digest, result="1")
 
     def test_the_answer_tells_what_the_first_request_was(self, ledger: Ledger) -> None:
-        first = Once.of("token", "key", b"one")
+        first = IdempotentRequest.of("token", "key", b"one")
         ledger.run(lambda tx: _do(tx, first, "1"))
 
-        found = ledger.run(lambda tx: tx.begin_once(Once.of("token", "key", b"two")))
+        found = ledger.run(
+            lambda tx: tx.begin_request(IdempotentRequest.of("token", "key", b"two"))
+        )
 
-        assert found == Answer(digest=first.digest, result="1")
+        assert found == EarlierResult(digest=first.digest, result="1")
 
     def test_a_request_that_failed_may_be_made_again(self, ledger: Ledger) -> None:
-        request = Once.of("token", "key", b"{}")
+        request = IdempotentRequest.of("token", "key", b"{}")
 
         def fail(tx: LedgerTransaction) -> None:
-            tx.begin_once(request)
+            tx.begin_request(request)
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -137,33 +139,33 @@ class AccessRows(LedgerFixtures):
         assert ledger.run(lambda tx: _do(tx, request, "1")) is None
 
     def test_keys_are_forgotten(self, ledger: Ledger, clock: ManualClock) -> None:
-        request = Once.of("token", "key", b"{}")
+        request = IdempotentRequest.of("token", "key", b"{}")
         ledger.run(lambda tx: _do(tx, request, "1"))
         clock.advance(KEPT_FOR + 1)
 
         assert ledger.run(lambda tx: _do(tx, request, "2")) is None
 
     def test_of_two_requests_at_once_the_second_waits(self, ledger: Ledger) -> None:
-        request = Once.of("token", "key", b"{}")
+        request = IdempotentRequest.of("token", "key", b"{}")
         begun, looked = threading.Event(), threading.Event()
 
-        def slowly(tx: LedgerTransaction) -> Answer | None:
-            found = tx.begin_once(request)
+        def slowly(tx: LedgerTransaction) -> EarlierResult | None:
+            found = tx.begin_request(request)
             begun.set()
             assert not looked.wait(GLANCE)
-            tx.finish_once(request, "1")
+            tx.finish_request(request, "1")
             return found
 
-        def other() -> Answer | None:
+        def other() -> EarlierResult | None:
             assert begun.wait(PATIENCE)
-            found = ledger.run(lambda tx: tx.begin_once(request))
+            found = ledger.run(lambda tx: tx.begin_request(request))
             looked.set()
             return found
 
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.submit(ledger.run, slowly), pool.submit(other)
             assert first.result(PATIENCE) is None
-            assert second.result(PATIENCE) == Answer(digest=request.digest, result="1")
+            assert second.result(PATIENCE) == EarlierResult(digest=request.digest, result="1")
 
     # -- overrides --------------------------------------------------------------------------
 
@@ -252,10 +254,10 @@ class AccessRows(LedgerFixtures):
         assert page(None, "t") == [ids[1]]
 
 
-def _do(tx: LedgerTransaction, request: Once, result: str) -> Answer | None:
-    found = tx.begin_once(request)
+def _do(tx: LedgerTransaction, request: IdempotentRequest, result: str) -> EarlierResult | None:
+    found = tx.begin_request(request)
     if found is None:
-        tx.finish_once(request, result)
+        tx.finish_request(request, result)
     return found
 
 

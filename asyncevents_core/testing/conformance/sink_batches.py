@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from asyncevents_core.domain.outcome import Failure, Outcome, OutcomeKind
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.ports.sink import (
     AnySinkType,
     BatchingSink,

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.errors import InvalidOptions, InvalidTarget
 from asyncevents_core.ports.sink import AnySinkType, BlockingSink, Sink
 from asyncevents_core.structuring import structure

@@ -19,7 +19,7 @@ from asyncevents_aws.kinds import (
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from aws_places import KEYS, REGION, Places
 from aws_proxy import Proxy, running
 

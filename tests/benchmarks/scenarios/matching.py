@@ -11,8 +11,8 @@ from attrs import frozen
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.subscription_index import SubscriptionIndex
-from asyncevents_core.engine.subscriptions import set_status
+from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.engine.managing.subscriptions import set_status
 from tests.benchmarks.bulk import load_subscriptions
 from tests.benchmarks.figures import Bar, Columns, Figure, Findings, percentile
 from tests.benchmarks.scenario import Context, Scenario

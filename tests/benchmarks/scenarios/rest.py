@@ -17,7 +17,7 @@ import httpx
 from attrs import frozen
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.engine.tokens import create_token
+from asyncevents_core.engine.managing.tokens import create_token
 from tests.benchmarks import history, reading
 from tests.benchmarks.driving import EVENT, Workers, running
 from tests.benchmarks.figures import Bar, Figure, Findings, percentile

@@ -28,7 +28,7 @@ from asyncevents_aws.kinds import (
     SqsSinkType,
 )
 from asyncevents_core import BatchingSink, BatchLimits, OutcomeKind
-from asyncevents_core.engine.threaded_sink import ThreadedSink
+from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.testing.builders import make_request
 from asyncevents_gcp.config import PubSubConfig

@@ -1,0 +1,260 @@
+"""`check`: would it work? Validates everything, connects to everything, or tries one sink."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+import click
+from attrs import asdict, frozen
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.commands.logs import INCOMPLETE
+from asyncevents_core.cli.delivery_tests import (
+    EVENT_OPTION,
+    dry_rules,
+    read_options,
+    run_dry_delivery,
+)
+from asyncevents_core.cli.health import sink_health
+from asyncevents_core.cli.options import JSON_OPTION
+from asyncevents_core.cli.output import console, counted, json_lines
+from asyncevents_core.configuration import configured
+from asyncevents_core.domain.subscription import NewSubscription
+from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.delivering.recovery import alive
+from asyncevents_core.engine.managing.delivery_tests import deliver_dry_to_target
+from asyncevents_core.engine.searching.rebuild import is_reindexing
+from asyncevents_core.engine.searching.search import holds_first
+from asyncevents_core.errors import AsyncEventsError, LedgerError
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings import why_off
+
+State = Literal["ok", "warning", "error"]
+_STATES: Final[Mapping[str, State]] = MappingProxyType(
+    {"ok": "ok", "not configured": "warning", "not in use": "ok", "error": "error"}
+)
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    state: State
+    detail: str
+
+
+@click.command()
+@click.option("--sink", help="Try this sink: send one test event to --target.")
+@click.option("--target", help="Where to; it need not be subscribed.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the sink; repeatable.",
+)
+@click.option("--secret", help="Verification token, for sinks that sign.")
+@EVENT_OPTION
+@JSON_OPTION
+@pass_cli
+def check(
+    context: CliContext,
+    sink: str | None,
+    target: str | None,
+    options: tuple[str, ...],
+    secret: str | None,
+    event_name: str,
+    as_json: bool,
+) -> None:
+    """Validate the settings and connect to everything.
+
+    Warns of what is unsafe. Exits with 1 if anything is wrong; warnings alone exit with 0.
+
+    With --sink and --target it makes one real delivery of a test event instead, as a worker would,
+    and prints what it came to; it exits with 1 unless it was delivered. Nothing is recorded.
+
+    \b
+    Examples:
+      asyncevents check
+      asyncevents check --sink http --target https://example.com/orders --secret supersecret
+    """
+    if (sink is None) != (target is None):
+        raise click.UsageError("--sink and --target belong together")
+    if sink is not None and target is not None:
+        runtime = Runtime(context.settings_or_defaults)
+        wanted = NewSubscription(
+            event_name=event_name,
+            sink=sink,
+            target=target,
+            secret=secret,
+            options=read_options(runtime, sink, options),
+        )
+        run_dry_delivery(deliver_dry_to_target(wanted, dry_rules(runtime)), as_json=as_json)
+    if options or secret is not None:
+        raise click.UsageError("--option and --secret go with --sink and --target")
+    _check_all(context, as_json)
+
+
+def _check_all(context: CliContext, as_json: bool) -> None:
+    findings = list(_findings(context))
+    if as_json:
+        json_lines(asdict(one) for one in findings)
+    else:
+        marks = {
+            "ok": "[green]ok     [/]",
+            "warning": "[yellow]warning[/]",
+            "error": "[red]error  [/]",
+        }
+        for one in findings:
+            console().print(f"{marks[one.state]}  [bold]{one.what}[/]  ", end="")
+            console().print(one.detail, markup=False)
+    sys.exit(1 if any(one.state == "error" for one in findings) else 0)
+
+
+def _findings(context: CliContext) -> Iterator[Finding]:
+    try:
+        runtime = context.runtime
+        defined = len(runtime.catalog)
+    except AsyncEventsError as error:
+        yield Finding(what="settings", state="error", detail=str(error))
+        return
+    yield Finding(what="settings", state="ok", detail=f"{counted(defined, 'event')} defined")
+    for problem in runtime.plugins.problems:
+        yield Finding(what="plugin", state="error", detail=str(problem))
+    yield from _ledger(runtime)
+    yield from _broker(runtime)
+    name = runtime.settings.retry_manager
+    yield _opened("retry manager", name, lambda: runtime.retry_manager)
+    yield from _search(runtime)
+    yield from _services(runtime)
+    yield from _sinks(runtime)
+    yield from _configuration(runtime)
+
+
+def _opened(what: str, name: str, open_it: Callable[[], object]) -> Finding:
+    try:
+        open_it()
+    except AsyncEventsError as error:
+        return Finding(what=what, state="error", detail=str(error))
+    return Finding(what=what, state="ok", detail=name)
+
+
+def _search(runtime: Runtime) -> Iterator[Finding]:
+    name = runtime.indexer
+    if name is None:
+        yield Finding(what="search", state="ok", detail=f"off: {why_off(runtime.settings)}")
+        return
+
+    try:
+        yield from _index(runtime, name)
+    except LedgerError:
+        return  # said above
+    except AsyncEventsError as error:
+        yield Finding(what="search", state="error", detail=str(error))
+
+
+def _index(runtime: Runtime, name: str) -> Iterator[Finding]:
+    backlog = runtime.ledger.read(lambda queries: queries.index_backlog())
+    with runtime.open_indexer() as indexer:
+        count, begun = indexer.count(), indexer.is_rebuilding()
+        complete = holds_first(
+            runtime.ledger, indexer, backlog, timeout=runtime.settings.search_timeout
+        )
+    default = " (INDEXER is not set)" if runtime.settings.indexer is None else ""
+    detail = f"{name}{default}: {counted(count, 'attempt')} indexed, {backlog.waiting:,} wait"
+    yield Finding(what="search", state="ok", detail=detail)
+    if is_reindexing(runtime.ledger):
+        yield Finding(what="search", state="ok", detail="the index is being built anew")
+    elif begun:
+        detail = "a reindex was interrupted: `asyncevents reindex` goes on with it"
+        yield Finding(what="search", state="warning", detail=detail)
+    elif not complete:
+        yield Finding(what="search", state="warning", detail=INCOMPLETE)
+
+
+def _ledger(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        warnings = runtime.ledger.check()
+        workers = runtime.ledger.read(lambda queries: alive(queries.workers(), queries.now()))
+        subscriptions = runtime.ledger.read(lambda queries: queries.all_subscriptions())
+    except AsyncEventsError as error:
+        yield Finding(what="ledger", state="error", detail=str(error))
+        return
+    yield Finding(what="ledger", state="ok", detail=runtime.ledger.describe())
+    for warning in warnings:
+        yield Finding(what="durability", state="warning", detail=warning)
+    for role in Role:
+        if role is Role.INDEX and runtime.indexer is None:
+            continue
+        count = sum(role in worker.roles for worker in workers)
+        if count:
+            yield Finding(what=f"{role} consumers", state="ok", detail=f"{count} running")
+        else:
+            detail = f"nobody runs one: asyncevents worker --consumers {role}"
+            yield Finding(what=f"{role} consumers", state="warning", detail=detail)
+    for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
+        detail = f"subscriptions use the sink {sink!r}, which is not installed"
+        yield Finding(what="subscriptions", state="error", detail=detail)
+    for one in subscriptions:
+        if one.unreadable is not None:
+            detail = f"subscription {one.id}: {one.unreadable}"
+            yield Finding(what="subscriptions", state="error", detail=detail)
+
+
+def _configuration(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        found = configured(runtime.settings, runtime.ledger)
+    except LedgerError:
+        return  # said above
+    for one in found:
+        by = f", set by {one.changed_by}" if one.changed_by else ""
+        detail = f"{one.value} ({one.origin}{by})"
+        yield Finding(what=one.name, state="ok", detail=detail)
+
+
+def _broker(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        yield Finding(what="broker", state="ok", detail=runtime.broker.check())
+        aside = runtime.broker.quarantined()
+    except AsyncEventsError as error:
+        yield Finding(what="broker", state="error", detail=str(error))
+        return
+    if aside:
+        detail = (
+            f"{counted(aside, 'message')} in the queue event.quarantine: not hand-offs; the header "
+            "asyncevents-reason says why"
+        )
+        yield Finding(what="quarantine", state="warning", detail=detail)
+
+
+def _services(runtime: Runtime) -> Iterator[Finding]:
+    try:
+        resolver = runtime.resolver
+    except AsyncEventsError as error:
+        yield Finding(what="service resolver", state="error", detail=str(error))
+        return
+    named = [one for one in runtime.catalog if one.service is not None]
+    found = 0
+    for definition in named:
+        try:
+            resolver.resolve(definition)
+            found += 1
+        except AsyncEventsError as error:
+            yield Finding(what=f"service of {definition.name}", state="error", detail=str(error))
+    if found:
+        yield Finding(what="services", state="ok", detail=f"{found:,} found")
+
+
+def _sinks(runtime: Runtime) -> Iterator[Finding]:
+    for entry in runtime.plugins.sinks:
+        health = sink_health(runtime, entry.value)
+        detail = health.reason or entry.source.distribution
+        yield Finding(what=f"sink {entry.name}", state=_STATES[health.state], detail=detail)
+    unknown = sorted(set(runtime.settings.sinks) - set(runtime.plugins.sinks.names()))
+    for name in unknown:
+        detail = "SINKS configures it, but no plugin provides it"
+        yield Finding(what=f"sink {name}", state="warning", detail=detail)

@@ -1,0 +1,85 @@
+"""`dead-letters`: what could not be delivered."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.options import JSON_OPTION, LIMIT_OPTION, dead_filter, dead_filter_options
+from asyncevents_core.cli.output import (
+    iso,
+    json_lines,
+    local,
+    table,
+)
+
+
+@click.command("dead-letters")
+@dead_filter_options
+@LIMIT_OPTION
+@click.option("--before", type=click.UUID, metavar="UUID", help="Page on: the last uuid shown.")
+@JSON_OPTION
+@pass_cli
+def dead_letters(
+    context: CliContext,
+    event_name: str | None,
+    subscription: int | None,
+    reason: str | None,
+    since: int | None,
+    until: int | None,
+    replayed: bool,
+    limit: int,
+    before: UUID | None,
+    as_json: bool,
+) -> None:
+    """List what could not be delivered, newest first.
+
+    It is what `asyncevents replay --dead` with the same options would send again: without
+    --replayed what was replayed already is left out. Events whose service failed are among it; they
+    have no subscription and no reason of the list, so those options leave them out.
+    """
+    wanted = dead_filter(
+        event_name=event_name,
+        subscription=subscription,
+        reason=reason,
+        since=since,
+        until=until,
+        replayed=replayed,
+    )
+    found = context.ledger.read(
+        lambda queries: queries.dead_letters(wanted, limit=limit, before=before)
+    )
+    if as_json:
+        json_lines(
+            {
+                "uuid": one.id,
+                "event_name": one.event_name,
+                "subscription_id": one.subscription_id,
+                "target": one.target,
+                "reason": one.reason,
+                "summary": one.summary,
+                "created_at": iso(one.created_at),
+                "replayed": one.replayed,
+            }
+            for one in found
+        )
+        return
+    table(
+        "Dead letters (asyncevents replay UUID)",
+        ["created", "uuid", "event", "sub.", "target", "reason", "summary", "replayed"],
+        [
+            [
+                local(one.created_at),
+                one.id,
+                one.event_name,
+                one.subscription_id,
+                one.target,
+                one.reason,
+                one.summary,
+                "yes" if one.replayed else "",
+            ]
+            for one in found
+        ],
+    )

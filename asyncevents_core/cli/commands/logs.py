@@ -1,0 +1,257 @@
+"""`logs`: list attempts, search them, export what is found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.json_forms import attempt_fields
+from asyncevents_core.cli.options import JSON_OPTION, SHOWN
+from asyncevents_core.cli.output import (
+    counted,
+    errors,
+    json_lines,
+    local,
+    progress_bar,
+    seconds,
+    short,
+    table,
+)
+from asyncevents_core.cli.parameters import instant, row_id
+from asyncevents_core.domain import log_csv
+from asyncevents_core.domain.log_filter import LogFilter
+from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.engine.searching.pages import pages_of_log
+from asyncevents_core.engine.searching.search import SearchPage
+from asyncevents_core.engine.searching.tail import LogFollower
+from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.ports.index_queue import IndexBacklog
+from asyncevents_core.ports.ledger import Ledger
+
+INCOMPLETE: Final = (
+    "The index lacks attempts that the ledger has: `asyncevents reindex` builds it anew"
+)
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option("--event", "event_name", metavar="NAME", help="Of events of this name.")
+@click.option("--subscription", type=row_id, metavar="ID", help="Of one subscription.")
+@click.option("--delivered/--failed", default=None, help="Those that succeeded, or did not.")
+@click.option(
+    "--since",
+    type=instant,
+    metavar="TIME",
+    help="Begun then or later, in local time, such as 2026-11-24.",
+)
+@click.option("--until", type=instant, metavar="TIME", help="Begun before then.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), help="By default 50; with --csv or --json, all."
+)
+@click.option("--before", type=row_id, metavar="LOG_ID", help="Page on: the last log id shown.")
+@click.option(
+    "--csv",
+    "csv_path",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="Write them into a file; - is stdout.",
+)
+@click.option(
+    "--follow", "-f", is_flag=True, help="Print new attempts as they are written, until Ctrl-C."
+)
+@JSON_OPTION
+@pass_cli
+def logs(
+    context: CliContext,
+    query: str | None,
+    event_name: str | None,
+    subscription: int | None,
+    delivered: bool | None,
+    since: int | None,
+    until: int | None,
+    limit: int | None,
+    before: int | None,
+    csv_path: Path | None,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """List attempts, newest first, or search them.
+
+    Options narrow the list without an index. A QUERY in Lucene's syntax looks into the payload,
+    too (data.data.x), and needs the index that workers keep (extra `search`). --csv and --json
+    stream all there is. With --follow what is written from now on is printed, one attempt a line,
+    within about a second. `asyncevents trace UUID` shows one delivery in full.
+
+    \b
+    Examples:
+      asyncevents logs --failed --since 2026-11-24
+      asyncevents logs --failed --follow
+      asyncevents logs 'customer.* AND success: false'
+      asyncevents logs 'data.data.increment_id: CK*' --csv found.csv
+    """
+    if csv_path is not None and as_json:
+        raise click.UsageError("--csv or --json, not both")
+    wanted = LogFilter(
+        subscription_id=subscription,
+        event_name=event_name,
+        delivered=delivered,
+        since=since,
+        until=until,
+    )
+    if follow:
+        if any(one is not None for one in (query, csv_path, since, until, limit, before)):
+            raise click.UsageError(
+                "--follow prints what comes: leave out QUERY, --csv, --since, --until, --limit and "
+                "--before; --event, --subscription, --delivered, --failed and --json go with it"
+            )
+        follow_log(context.ledger, wanted, _print_json if as_json else _print_line)
+        return
+    streams = as_json or csv_path is not None
+    if query is None:
+        most = limit if streams else limit or SHOWN
+        found = pages_of_log(context.ledger, wanted, limit=most, before=before)
+        if streams:
+            _stream(found, csv_path, total=limit)
+            return
+        rows = [one for some in found for one in some]
+        _show(rows)
+        if len(rows) == most:
+            errors().print(f"more: --before {rows[-1].log_id}", markup=False)
+        return
+    search = context.runtime.search
+    if not streams:
+        page = search.page(query, wanted, limit=limit or SHOWN, before=before)
+        _show(page.rows)
+        errors().print(_told(page), markup=False)
+        return
+    page = search.page(query, wanted, limit=1, before=before)
+    total = page.total if page.exact and before is None else None
+    _stream(
+        search.pages(query, wanted, limit=limit, before=before),
+        csv_path,
+        total=limit if total is None else min(total, limit or total),
+    )
+    errors().print(behind(page.behind, complete=page.complete), markup=False)
+
+
+def _stream(pages: Iterable[Sequence[LogRow]], path: Path | None, *, total: int | None) -> None:
+    if path is None:
+        json_lines(_plain(one) for rows in pages for one in rows)
+    else:
+        _export(pages, path, total=total)
+
+
+def _show(rows: Iterable[LogRow]) -> None:
+    table(
+        "Attempts",
+        ["log id", "started", "uuid", "event", "sub.", "outcome", "detail", "took"],
+        [
+            [
+                one.log_id,
+                local(one.attempt.started_at),
+                one.attempt.delivery_id,
+                one.event_name,
+                one.subscription_id,
+                one.attempt.outcome,
+                short(one.attempt.detail),
+                seconds(one.attempt.duration),
+            ]
+            for one in rows
+        ],
+    )
+
+
+def _print_json(one: LogRow) -> None:
+    json_lines([_plain(one)])
+
+
+def _print_line(one: LogRow) -> None:
+    attempt = one.attempt
+    cells = (
+        one.log_id,
+        local(attempt.started_at),
+        attempt.delivery_id,
+        one.event_name,
+        one.subscription_id,
+        attempt.outcome,
+        short(attempt.detail),
+        seconds(attempt.duration),
+    )
+    click.echo("  ".join(map(str, cells)))
+
+
+def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None) -> None:
+    written = 0
+    rest = iter(pages)
+    first = next(rest, ())  # what is wrong is told before a file is replaced
+    try:
+        with click.open_file(str(path), "wb") as file, progress_bar() as progress:
+            task = progress.add_task("writing", total=total)
+            file.write(log_csv.header())
+            for rows in chain([first], rest):
+                file.write(log_csv.lines(rows))
+                written += len(rows)
+                progress.advance(task, len(rows))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise AsyncEventsError(f"{path}: {error.strerror}") from error
+    to_stdout = str(path) == "-"
+    where = "" if to_stdout else f" to {path}"
+    click.echo(f"{counted(written, 'attempt')} written{where}", err=to_stdout)
+
+
+def _plain(one: LogRow) -> dict[str, Any]:
+    return {
+        "log_id": one.log_id,
+        "uuid": one.attempt.delivery_id,
+        "event_name": one.event_name,
+        "subscription_id": one.subscription_id,
+        "delivery": one.delivery_state.value,
+        **attempt_fields(one.attempt),
+    }
+
+
+def _told(page: SearchPage) -> str:
+    """Say how much was found, and how far behind the index is."""
+    total = f"{page.total:,}" if page.exact else f"more than {page.total:,}"
+    more = f"; more: --before {page.next}" if page.next is not None else ""
+    off = "" if page.indexing else " Indexing is switched off (INDEXING_ENABLED)."
+    return f"{total} found{more}. {behind(page.behind, complete=page.complete)}{off}"
+
+
+def behind(backlog: IndexBacklog, *, complete: bool) -> str:
+    """Say in words what an index does not hold."""
+    aside = f"; {backlog.set_aside:,} were refused by it" if backlog.set_aside else ""
+    if not complete:
+        return f"{INCOMPLETE}{aside}."
+    if not backlog.waiting:
+        return f"The index is up to date{aside}."
+    age = ""
+    if backlog.oldest is not None:
+        late = datetime.now(UTC).timestamp() - backlog.oldest / 1e6
+        age = f", the oldest made {max(0, round(late))} s ago"
+    return f"The index is behind by {counted(backlog.waiting, 'attempt')}{age}{aside}."
+
+
+_PAUSE: Final = 1.0
+
+
+def follow_log(ledger: Ledger, wanted: LogFilter, show: Callable[[LogRow], None]) -> None:
+    """Give `show` each attempt that is written from now on, until Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        follower = LogFollower(ledger, wanted)
+        errors().print("Waiting for new attempts; Ctrl-C ends it.")
+        while True:
+            for row in follower.poll():
+                show(row)
+            if not follower.behind:
+                time.sleep(_PAUSE)

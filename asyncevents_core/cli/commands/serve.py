@@ -1,0 +1,71 @@
+"""`serve`: the REST API as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.options import log_options
+from asyncevents_core.cli.parameters import network
+from asyncevents_core.errors import MissingExtra
+from asyncevents_core.logging_setup import Format, configure_logging
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0: a free one, which the log names.",
+)
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    type=network,
+    metavar="ADDRESS",
+    help="Address, or network, of reverse proxies whose X-Forwarded-… headers count; repeatable.",
+)
+@log_options
+@pass_cli
+def serve(
+    context: CliContext,
+    host: str,
+    port: int,
+    proxies: tuple[str, ...],
+    log_format: Format,
+    log_level: str,
+) -> None:
+    """Serve the REST API until SIGTERM or Ctrl-C. Needs the extra `web`.
+
+    The API describes itself at /rest/docs. `asyncevents token create` makes tokens for it.
+
+    \b
+    Example:
+      asyncevents serve --port 8080
+    """
+    configure_logging(log_format, log_level)
+    context.ledger.check()
+    application, server = _load()
+    try:
+        server(application(context.runtime), host=host, port=port, proxies=proxies)
+    except OSError as error:
+        raise click.ClickException(f"host {host}, port {port}: {error.strerror}") from error
+
+
+def _load() -> tuple[Any, Any]:
+    """Import what the extra brings. Raises `MissingExtra`."""
+    try:
+        from asyncevents_core.web import create_app
+        from asyncevents_core.web.server import run
+    except ModuleNotFoundError as error:
+        if error.name != "uvicorn":
+            raise
+        raise MissingExtra("`asyncevents serve`", extra="web") from error
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return create_app, run

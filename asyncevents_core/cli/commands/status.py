@@ -1,0 +1,110 @@
+"""`status` and `cleanup`: how it stands, and what may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.options import JSON_OPTION
+from asyncevents_core.cli.output import console, counted, iso, json_lines, local
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.upkeep.status import Status, read_status
+
+
+@click.command()
+@JSON_OPTION
+@pass_cli
+def status(context: CliContext, as_json: bool) -> None:
+    """Show the backlog, the workers and the dead letters.
+
+    Also how late the oldest due row is, which workers are alive, how far the search index is, and
+    what to do next, if anything. --json prints one object, with the names of the REST API.
+    """
+    found = context.ledger.read(read_status)
+    if as_json:
+        json_lines([status_fields(found)])
+        return
+    for label, value in _told(found, indexer=context.runtime.indexer):
+        console().print(f"{label:>18}  {value}", markup=False)
+    for line in _advice(found):
+        console().print(f"[yellow]{line}[/]", soft_wrap=True)
+
+
+def status_fields(found: Status) -> dict[str, Any]:
+    """Return how it stands as JSON has it, under the names of the REST API."""
+    return {
+        "events_open": found.events_open,
+        "events_resolving": found.events_resolving,
+        "events_failed": found.events_failed,
+        "deliveries_due": found.deliveries_due,
+        "retries_scheduled": found.retries_scheduled,
+        "parked": found.parked,
+        "under_way": found.under_way,
+        "held": found.held,
+        "dead_letters": found.dead_letters,
+        "oldest_due_at": iso(found.oldest_due_at),
+        "oldest_due_seconds": found.oldest_due_seconds,
+        "workers_alive": len(found.workers),
+        **{f"{role}_consumers": found.consumers(role) for role in Role},
+        "index_waiting": found.index_waiting,
+        "index_set_aside": found.index_set_aside,
+        "workers": [_worker(one) for one in found.workers],
+    }
+
+
+def _worker(one: WorkerRow) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "host": one.host,
+        "pid": one.pid,
+        "consumers": [role.value for role in one.roles],
+        "started_at": iso(one.started_at),
+        "beat_at": iso(one.beat_at),
+    }
+
+
+def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
+    """Say how it stands in words, a line for each thing."""
+    for label, number in (
+        ("events open", found.events_open),
+        ("events resolving", found.events_resolving),
+        ("events failed", found.events_failed),
+        ("deliveries due", found.deliveries_due),
+        ("retries scheduled", found.retries_scheduled),
+        ("parked", found.parked),
+        ("under way", found.under_way),
+        ("held", found.held),
+        ("dead letters", found.dead_letters),
+    ):
+        yield label, f"{number:,}"
+    yield "oldest due", _oldest(found)
+    roles = ", ".join(f"{found.consumers(role)} {role}" for role in Role)
+    yield "workers", f"{len(found.workers)} alive ({roles})" if found.workers else "none alive"
+    if indexer is None:
+        yield "search index", "off"
+        return
+    behind = f"{counted(found.index_waiting, 'attempt')} not in it yet"
+    refused = f", {found.index_set_aside:,} refused" if found.index_set_aside else ""
+    yield "search index", (behind if found.index_waiting else "up to date") + refused
+
+
+def _oldest(found: Status) -> str:
+    if found.oldest_due_at is None:
+        return "nothing waits"
+    ahead = (found.oldest_due_at - found.now) / 1e6
+    when = f"in {ahead:.0f} s" if ahead > 0 else f"{-ahead:.0f} s ago"
+    return f"{when}, {local(found.oldest_due_at)}"
+
+
+def _advice(found: Status) -> Iterator[str]:
+    """Say what to do next, where anything is to be done."""
+    if found.events_open and not found.consumers(Role.TRIGGER):
+        yield "nobody takes the open events: asyncevents worker"
+    waiting = found.deliveries_due or found.retries_scheduled or found.parked
+    if waiting and not found.consumers(Role.RETRY):
+        yield "nobody makes the deliveries that wait: asyncevents worker"
+    if found.dead_letters or found.events_failed:
+        yield "what could not be delivered: asyncevents dead-letters, asyncevents replay --dead"

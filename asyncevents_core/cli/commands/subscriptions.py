@@ -1,0 +1,141 @@
+"""`subscribe` and `subscriptions`."""
+
+from __future__ import annotations
+
+import click
+
+from asyncevents_core.cli.actor import local_actor
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.commands._subscriptions_change import change
+from asyncevents_core.cli.delivery_tests import EVENT_OPTION, dry_rules, run_dry_delivery
+from asyncevents_core.cli.json_forms import subscription_fields
+from asyncevents_core.cli.options import JSON_OPTION
+from asyncevents_core.cli.output import console, json_lines, local, table
+from asyncevents_core.cli.parameters import row_id
+from asyncevents_core.domain.subscription import (
+    Subscription,
+    SubscriptionStatus,
+)
+from asyncevents_core.engine.managing.delivery_tests import deliver_dry
+from asyncevents_core.engine.managing.subscriptions import no_subscription, set_status
+
+
+@click.group()
+def subscriptions() -> None:
+    """List, test, change, switch and delete subscriptions."""
+
+
+@subscriptions.command("list")
+@JSON_OPTION
+@pass_cli
+def list_(context: CliContext, as_json: bool) -> None:
+    """List the subscriptions that are not deleted."""
+    found = context.events.subscriptions()
+    if as_json:
+        json_lines(subscription_fields(context, one) for one in found)
+        return
+    table(
+        "Subscriptions",
+        ["id", "status", "event", "sink", "target", "tenant"],
+        [[one.id, _status(one), one.event_name, one.sink, one.target, one.tenant] for one in found],
+    )
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=row_id)
+@JSON_OPTION
+@pass_cli
+def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
+    """Show one subscription, without its secret.
+
+    ID is its number in `asyncevents subscriptions list`.
+    """
+    found = context.ledger.read(lambda queries: queries.subscription(subscription_id))
+    if found is None:
+        raise no_subscription(subscription_id)
+    if as_json:
+        json_lines([subscription_fields(context, found)])
+        return
+    shown = {**subscription_fields(context, found), "created_at": local(found.created_at)}
+    for name, value in shown.items():
+        label = name.replace("_", " ")
+        console().print(f"{label:>15}  {'-' if value is None else value}", markup=False)
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=row_id)
+@EVENT_OPTION
+@JSON_OPTION
+@pass_cli
+def test(context: CliContext, subscription_id: int, event_name: str, as_json: bool) -> None:
+    """Send a test event now, and print what it came to.
+
+    ID is the subscription's number in `asyncevents subscriptions list`. It gets one real attempt
+    with its target, options and secret, from this process, even if it is disabled. That is not
+    recorded and not retried. Exits with 1 unless it was delivered.
+    """
+    rules = dry_rules(context.runtime)
+    dry = deliver_dry(
+        context.ledger,
+        subscription_id,
+        rules,
+        by=local_actor(context.settings),
+        event_name=event_name,
+    )
+    run_dry_delivery(dry, as_json=as_json)
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=row_id)
+@pass_cli
+def enable(context: CliContext, subscription_id: int) -> None:
+    """Resume delivery; held deliveries are released in batches.
+
+    ID is the subscription's number in `asyncevents subscriptions list`.
+    """
+    _set_status(context, subscription_id, SubscriptionStatus.ENABLED)
+    click.echo(f"subscription {subscription_id} is enabled")
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=row_id)
+@pass_cli
+def disable(context: CliContext, subscription_id: int) -> None:
+    """Hold open deliveries and make no new ones.
+
+    ID is the subscription's number in `asyncevents subscriptions list`.
+    """
+    _set_status(context, subscription_id, SubscriptionStatus.DISABLED)
+    click.echo(f"subscription {subscription_id} is disabled; its open deliveries are held")
+
+
+@subscriptions.command()
+@click.argument("subscription_id", metavar="ID", type=row_id)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_cli
+def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
+    """Delete a subscription for good; its log stays.
+
+    ID is its number in `asyncevents subscriptions list`. Its open deliveries are cancelled.
+    """
+    if not yes:
+        click.confirm(f"Delete subscription {subscription_id} for good?", abort=True)
+    _set_status(context, subscription_id, SubscriptionStatus.DELETED)
+    click.echo(f"subscription {subscription_id} is deleted; its log stays")
+
+
+subscriptions.add_command(change)
+
+
+def _set_status(context: CliContext, subscription_id: int, status: SubscriptionStatus) -> None:
+    set_status(
+        context.ledger,
+        [subscription_id],
+        status,
+        by=local_actor(context.settings),
+        definitions=context.runtime.catalog,
+    )
+
+
+def _status(one: Subscription) -> str:
+    return one.status if one.unreadable is None else f"{one.status}, unreadable"

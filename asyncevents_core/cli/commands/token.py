@@ -1,0 +1,131 @@
+"""`token`: who may use the REST API."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from asyncevents_core.cli.actor import local_actor
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.options import JSON_OPTION
+from asyncevents_core.cli.output import console, iso, json_lines, local, table
+from asyncevents_core.cli.parameters import DAYS, Number
+from asyncevents_core.domain.token import ApiToken
+from asyncevents_core.engine.managing.tokens import create_token, revoke_token
+from asyncevents_core.ports.queries import LedgerQueries
+
+
+@click.group()
+def token() -> None:
+    """Create, list and revoke tokens of the REST API."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    required=True,
+    help="Permission, e.g. manage or logs.list; repeatable.",
+)
+@click.option("--tenant", help="It sees and makes what belongs to this tenant only.")
+@click.option("--days", type=Number(0, DAYS, min_open=True), help="It expires after so many days.")
+@JSON_OPTION
+@pass_cli
+def create(
+    context: CliContext,
+    name: str,
+    resources: tuple[str, ...],
+    tenant: str | None,
+    days: float | None,
+    as_json: bool,
+) -> None:
+    """Make a token and print it, once.
+
+    NAME is what the audit log calls whoever uses it. The ledger keeps a hash of the token only.
+    Resources are view, get, create, save, logs (or logs.list, logs.trace, logs.replay), manage (all
+    of these, and the configuration), those of the event definitions, and all.
+
+    \b
+    Example:
+      asyncevents token create shop --resource manage --days 90
+    """
+    catalog = context.runtime.catalog
+    made, text = create_token(
+        context.ledger,
+        name=name,
+        resources=resources,
+        tenant=tenant,
+        days=days,
+        known={one for definition in catalog for one in definition.resources},
+        by=local_actor(context.settings),
+    )
+    if as_json:
+        json_lines([{**_plain(made, made.created_at), "token": text}])
+        return
+    console().print(f"token {made.id} ({made.name}), shown only now:", markup=False)
+    click.echo(text)
+
+
+@token.command("list")
+@JSON_OPTION
+@pass_cli
+def list_(context: CliContext, as_json: bool) -> None:
+    """List the tokens, revoked and expired ones too."""
+
+    def read(queries: LedgerQueries) -> tuple[list[ApiToken], int]:
+        return list(queries.tokens()), queries.now()
+
+    found, now = context.ledger.read(read)
+    if as_json:
+        json_lines(_plain(one, now) for one in found)
+        return
+    table(
+        "Tokens",
+        ["id", "name", "state", "resources", "tenant", "expires", "last used"],
+        [
+            [
+                one.id,
+                one.name,
+                _state(one, now),
+                ", ".join(one.resources),
+                one.tenant,
+                local(one.expires_at),
+                local(one.used_at),
+            ]
+            for one in found
+        ],
+    )
+
+
+@token.command()
+@click.argument("token_id", metavar="ID", type=click.UUID)
+@pass_cli
+def revoke(context: CliContext, token_id: UUID) -> None:
+    """Revoke a token: it is refused from now on.
+
+    ID is what `asyncevents token list` shows.
+    """
+    revoke_token(context.ledger, token_id, by=local_actor(context.settings))
+    click.echo(f"token {token_id} is revoked")
+
+
+def _state(one: ApiToken, now: int) -> str:
+    if one.revoked_at is not None:
+        return "revoked"
+    return "valid" if one.is_valid(now) else "expired"
+
+
+def _plain(one: ApiToken, now: int) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "state": _state(one, now),
+        "resources": list(one.resources),
+        "tenant": one.tenant,
+        "created_at": iso(one.created_at),
+        "expires_at": iso(one.expires_at),
+        "used_at": iso(one.used_at),
+    }

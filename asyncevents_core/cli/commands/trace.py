@@ -1,0 +1,103 @@
+"""`published`, `trace`: what happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from uuid import UUID
+
+import click
+from rich.syntax import Syntax
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.json_forms import trace_fields
+from asyncevents_core.cli.options import JSON_OPTION
+from asyncevents_core.cli.output import console, json_lines, local, seconds, short, table
+from asyncevents_core.domain.trace import Trace
+from asyncevents_core.engine.searching.traces import traces_of_event
+from asyncevents_core.errors import NotFound
+from asyncevents_core.logging_setup import printable
+from asyncevents_core.ports.ledger import Ledger
+
+
+@click.command()
+@click.argument("identifier", metavar="UUID", type=click.UUID)
+@JSON_OPTION
+@pass_cli
+def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
+    """Show a delivery, or all of an event, with attempts.
+
+    UUID is a delivery's id (the header `asyncevents-delivery`) or an event's (`webhook-id`).
+    """
+    found = _traces(context.ledger, identifier)
+    if as_json:
+        json_lines(trace_fields(one) for one in found)
+        return
+    for one in found:
+        _show(one)
+
+
+def _traces(ledger: Ledger, identifier: UUID) -> Iterator[Trace]:
+    one = ledger.read(lambda queries: queries.trace(identifier))
+    if one is not None:
+        yield one
+        return
+    event = ledger.read(lambda queries: queries.event(identifier))
+    if event is None:
+        raise NotFound(f"no delivery and no event {identifier}: `asyncevents logs` lists them")
+    found = 0
+    for one in traces_of_event(ledger, identifier):
+        yield one
+        found += 1
+    if not found:
+        reason = f" ({event.reason})" if event.reason else ""
+        raise NotFound(
+            f"event {identifier} ({event.name}) has no deliveries; it is {event.state}{reason}"
+        )
+
+
+def _show(one: Trace) -> None:
+    out = console()
+    good = one.delivery.state.value == "delivered"
+    colour = "green" if good else "red" if one.delivery.state.value == "dead" else "yellow"
+    out.print(f"[bold {colour}]{one.summary}[/]", end="")
+    out.print(f" ({one.delivery.reason})" if one.delivery.reason else "")
+    for label, value in (
+        ("delivery", one.delivery.id),
+        ("event", f"{one.event.name} {one.event.id}"),
+        ("published", local(one.event.created_at)),
+        ("tenant", one.event.tenant),
+        ("to", f"{one.sink} {one.target} (subscription {one.delivery.subscription_id})"),
+        ("due", local(one.delivery.due_at)),
+        ("replay of", one.delivery.replay_of),
+        ("asked for by", _request(one)),
+        ("replayed by", ", ".join(map(str, one.replays))),
+    ):
+        if value:
+            out.print(f"{label:>12}  {printable(str(value))}", markup=False)
+    table(
+        "Attempts",
+        ["no.", "started", "outcome", "status", "took", "detail", "response"],
+        [
+            [
+                number,
+                local(attempt.started_at),
+                attempt.outcome,
+                attempt.status,
+                seconds(attempt.duration),
+                attempt.detail,
+                short(attempt.response),
+            ]
+            for number, attempt in enumerate(one.attempts, start=1)
+        ],
+    )
+    if one.event.body is not None:
+        lines = json.dumps(json.loads(one.event.body), indent=2, ensure_ascii=False).split("\n")
+        pretty = "\n".join(map(printable, lines))
+        out.print("payload", style="italic")
+        out.print(Syntax(pretty, "json", theme="ansi_dark", word_wrap=True))
+
+
+def _request(one: Trace) -> str | None:
+    request = one.request
+    return None if request is None else f"{request.requested_by}, {local(request.requested_at)}"

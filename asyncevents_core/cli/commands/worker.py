@@ -1,0 +1,116 @@
+"""`worker`: the process that delivers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+import click
+
+from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.options import log_options
+from asyncevents_core.domain.worker import Role
+from asyncevents_core.logging_setup import Format, configure_logging
+from asyncevents_core.worker.assembly import WorkerOptions
+from asyncevents_core.worker.process import EXIT_STUCK, Worker, patiently, preflight
+from asyncevents_core.worker.supervisor import Supervisor
+
+# The names of mageos-async-events' consumers.
+_ALIASES: Final = {
+    "event.trigger.consumer": Role.TRIGGER,
+    "event.retry.consumer": Role.RETRY,
+}
+
+_NICE: Final = 10
+
+
+@click.command()
+@click.option(
+    "--consumers",
+    default="trigger,retry,index",
+    show_default=True,
+    help="What to consume, with commas between.",
+)
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Worker processes; one that dies is started again.",
+)
+@click.option("--drain", is_flag=True, help="Exit when nothing is due within ten seconds.")
+@log_options
+@pass_cli
+def worker(
+    context: CliContext,
+    consumers: str,
+    processes: int,
+    drain: bool,
+    log_format: Format,
+    log_level: str,
+) -> None:
+    """Deliver events until SIGTERM or Ctrl-C.
+
+    Either ends it gracefully: what is under way is finished within SHUTDOWN_GRACE, everything
+    else stays in the ledger. The consumer `trigger` takes new events, `retry` takes deliveries
+    that are due again, `index` feeds the search index, one process at a time: with --processes
+    it gets one of its own, beside them, at a lower priority. Exits with 3 where threads hang in
+    services or sinks.
+
+    \b
+    Examples:
+      asyncevents worker
+      asyncevents worker --processes 4 --log-format json
+      asyncevents worker --consumers retry
+    """
+    roles = _roles(consumers)
+    configure_logging(log_format, log_level)
+    if processes > 1:
+        preflight(context.runtime, roles)
+        patiently(context.ledger.check)
+        context.events.close()
+        command = [sys.executable, "-m", "asyncevents_core"]
+        if context.settings_module is not None:
+            command += ["--settings", context.settings_module]
+        command += ["worker", "--log-format", log_format, "--log-level", log_level]
+        command += ["--drain"] if drain else []
+        shares = _shares(roles, processes, indexing=context.runtime.indexer is not None)
+        commands = [[*command, "--consumers", ",".join(share)] for share in shares]
+        sys.exit(Supervisor(commands, grace=context.settings.shutdown_grace).run())
+    if roles == (Role.INDEX,) and hasattr(os, "nice"):
+        # Where processors are short, deliveries come first: the index catches up.
+        os.nice(_NICE)
+    code = Worker(context.runtime, WorkerOptions(roles=roles, drain=drain)).run()
+    if code == EXIT_STUCK:
+        # The interpreter would wait for the threads that hang.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _shares(roles: tuple[Role, ...], processes: int, *, indexing: bool) -> list[tuple[Role, ...]]:
+    """Return what each process consumes: `index` gets one of its own, beside the others."""
+    others: tuple[Role, ...] = tuple(role for role in roles if role is not Role.INDEX)
+    if not others:
+        return [roles]
+    shares = [others] * processes
+    return [*shares, (Role.INDEX,)] if indexing and Role.INDEX in roles else shares
+
+
+def _roles(consumers: str) -> tuple[Role, ...]:
+    roles: list[Role] = []
+    for name in filter(None, (part.strip() for part in consumers.split(","))):
+        try:
+            role = _ALIASES.get(name) or Role(name)
+        except ValueError as error:
+            known = ", ".join([*Role, *_ALIASES])
+            raise click.BadParameter(
+                f"{name!r} is none of {known}", param_hint="--consumers"
+            ) from error
+        if role not in roles:
+            roles.append(role)
+    if not roles:
+        raise click.BadParameter("name at least one", param_hint="--consumers")
+    return tuple(roles)

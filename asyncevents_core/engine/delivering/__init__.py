@@ -1,0 +1,1 @@
+"""How events become deliveries and deliveries become attempts: what a worker does."""

@@ -1,0 +1,180 @@
+"""EAGER = True: resolve and deliver inside `publish()`, for development and tests.
+
+The same state machine on the same ledger, driven by the caller: no broker, no worker, no
+retries. What fails is recorded as a dead letter and raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+from asyncevents_core.domain.subscription import RetryPolicy
+from asyncevents_core.engine.delivering.claims import (
+    ClaimResult,
+    EventClaims,
+    Lease,
+    Resolved,
+    Resolving,
+)
+from asyncevents_core.engine.delivering.outcomes import Finished, book
+from asyncevents_core.engine.delivering.permits import Plan
+from asyncevents_core.engine.delivering.policy import LiveValues, Policy
+from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.errors import EagerDeliveryFailed
+from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.sink import Sink
+
+T = TypeVar("T")
+
+_NO_RETRY = RetryPolicy(maximum_deaths=0)
+_NO_LIMIT = 1_000_000_000
+
+
+class EagerDelivery:
+    """Delivers events that were just committed, on the calling thread. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        definitions: Definitions,
+        policy: Policy,
+        clock: Clock,
+        services: ServiceCaller,
+        open_sink: Callable[[str], Sink],
+    ) -> None:
+        self._ledger = ledger
+        self._definitions = definitions
+        self._policy = evolve(policy, maximum_deaths=0, live=LiveValues())
+        self._clock = clock
+        self._services = services
+        self._open_sink = open_sink
+
+    def deliver(self, ids: Sequence[UUID]) -> None:
+        """Resolve and deliver these events.
+
+        An exception of a service passes through, after it was recorded; failed deliveries are
+        raised together as `EagerDeliveryFailed`.
+        """
+        owner, index = uuid7(), SubscriptionIndex()
+        claims = EventClaims(
+            index=index, definitions=self._definitions, policy=self._policy, owner=owner
+        )
+
+        def claim(tx: LedgerTransaction) -> ClaimResult:
+            events = tx.lock_events(ids)
+            index.refresh(tx)
+            result = ClaimResult()
+            claims.claim(tx, events, _plan(), result)
+            return result
+
+        claimed = self._ledger.run(claim)
+        leases = list(claimed.leases)
+        if claimed.resolving:
+            leases += self._resolve(claims, index, claimed.resolving)
+        finished = _run_anywhere(self._attempt_all(leases))
+        if finished:
+            booking = book(finished, policy=self._policy, clock=self._clock, owner=owner)
+            self._ledger.run(booking.write)
+        failed = [one for one in finished if one.outcome.kind is not OutcomeKind.DELIVERED]
+        if failed:
+            raise EagerDeliveryFailed("\n".join(_line(one) for one in failed))
+
+    def _resolve(
+        self, claims: EventClaims, index: SubscriptionIndex, resolving: Sequence[Resolving]
+    ) -> list[Lease]:
+        resolved: list[Resolved] = []
+        failure: Exception | None = None
+        for one in resolving:
+            try:
+                resolved.append(self._call(one))
+            except Exception as error:
+                failure = failure or error
+                reason = f"{type(error).__name__}: {error}"
+                resolved.append(Resolved(resolving=one, error=reason, final=True))
+
+        def fan_out(tx: LedgerTransaction) -> ClaimResult:
+            index.refresh(tx)
+            result = ClaimResult()
+            claims.fan_out_resolved(tx, resolved, _plan(), result)
+            return result
+
+        leases = self._ledger.run(fan_out).leases
+        if failure is not None:
+            raise failure
+        return leases
+
+    def _call(self, resolving: Resolving) -> Resolved:
+        if resolving.definition is None:
+            return Resolved(resolving=resolving)
+        data = self._services.call(resolving.definition, resolving.event.published)
+        return Resolved(resolving=resolving, data=data)
+
+    async def _attempt_all(self, leases: Sequence[Lease]) -> list[Finished]:
+        rack = SinkRack(self._open_sink)
+        try:
+            return [await self._attempt(rack, lease) for lease in leases]
+        finally:
+            await rack.close()
+
+    async def _attempt(self, rack: SinkRack, lease: Lease) -> Finished:
+        begun = self._clock.monotonic()
+        outcome = await rack.attempt(lease, self._policy.sink_deadline)
+        no_retry = evolve(lease, subscription=evolve(lease.subscription, retry=_NO_RETRY))
+        return Finished(
+            lease=no_retry,
+            outcome=outcome,
+            started=0.0,
+            duration=self._clock.monotonic() - begun,
+        )
+
+
+def _plan() -> Plan:
+    return Plan(free=_NO_LIMIT, room_of=lambda _: _NO_LIMIT, tokens={}, rates={}, now=0.0)
+
+
+def _line(finished: Finished) -> str:
+    subscription, outcome = finished.lease.subscription, finished.outcome
+    return (
+        f"{finished.lease.event.name} to {subscription.target} (subscription {subscription.id}): "
+        f"{_what(outcome)}. Trace: asyncevents trace {finished.lease.delivery.id}"
+    )
+
+
+def _what(outcome: Outcome) -> str:
+    return outcome.detail or outcome.kind.value
+
+
+def _run_anywhere(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, also where the calling thread has a running loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="eager")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]

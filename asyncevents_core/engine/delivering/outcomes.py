@@ -1,0 +1,222 @@
+"""T2 (outcome): write down what attempts came to, many in one transaction."""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from attrs import evolve, field, frozen
+
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.backoff import exhausted, retry_delay
+from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.domain.text import storable
+from asyncevents_core.engine.delivering.attempt import LONGEST_DETAIL, LONGEST_RESPONSE
+from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.ledger import Claim, LedgerTransaction
+from asyncevents_core.ports.retry import ScheduledRetry
+
+
+@frozen(kw_only=True)
+class Finished:
+    """An attempt that is over. `started` and `duration` are seconds, the first since the lease."""
+
+    lease: Lease
+    outcome: Outcome
+    started: float
+    duration: float
+
+
+@frozen(kw_only=True)
+class Returned:
+    """A lease that is given back: not begun, or (`attempted`) cut off in the middle."""
+
+    lease: Lease
+    attempted: bool
+    started: float = 0.0
+    duration: float = 0.0
+
+
+class _Fate(enum.Enum):
+    DELIVERED = enum.auto()
+    RETRY = enum.auto()
+    EXHAUSTED = enum.auto()
+    PERMANENT = enum.auto()
+
+
+@frozen(kw_only=True)
+class _Verdict:
+    fate: _Fate
+    finished: Finished
+    delay: float = 0.0
+
+
+@frozen(kw_only=True)
+class Booking:
+    """A batch whose decisions are made: running `write` twice writes the same."""
+
+    retries: tuple[ScheduledRetry, ...]
+    dead: tuple[UUID, ...]
+    disabled: frozenset[int]
+    _audit: tuple[AuditEntry, ...] = field(repr=False)
+    _verdicts: tuple[_Verdict, ...] = field(repr=False)
+    _returned: tuple[Returned, ...] = field(repr=False)
+    _policy: Policy = field(repr=False)
+    _owner: UUID = field(repr=False)
+
+    def write(self, tx: LedgerTransaction) -> None:
+        """Write the batch: attempts, then successes, failures, disabled subscriptions."""
+        attempts = [_attempt(verdict.finished) for verdict in self._verdicts]
+        attempts += [_cut_off(one) for one in self._returned if one.attempted]
+        if attempts:
+            tx.record_attempts(attempts)
+        delivered = [
+            one.finished.lease.delivery.id for one in self._verdicts if one.fate is _Fate.DELIVERED
+        ]
+        if delivered:
+            tx.mark_delivered(delivered)
+        self._write_failures(tx)
+        if self._returned:
+            tx.give_back([one.lease.claim for one in self._returned], owner=self._owner)
+        if self.disabled:
+            tx.set_subscription_status(self.disabled, SubscriptionStatus.DISABLED)
+            tx.write_audit(self._audit)
+        if self._policy.indexing and attempts:
+            tx.queue_for_index(
+                [Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts]
+            )
+
+    def _write_failures(self, tx: LedgerTransaction) -> None:
+        groups: defaultdict[tuple[_Fate, float], list[Claim]] = defaultdict(list)
+        for verdict in self._verdicts:
+            if verdict.fate is not _Fate.DELIVERED:
+                groups[verdict.fate, verdict.delay].append(verdict.finished.lease.claim)
+        for (fate, delay), claims in groups.items():
+            if fate is _Fate.RETRY:
+                tx.mark_failed(
+                    claims,
+                    owner=self._owner,
+                    state=DeliveryState.WAITING,
+                    due_at=tx.now() + micros(delay + self._policy.retry_backstop),
+                    reason=None,
+                )
+                continue
+            exhausted_ = fate is _Fate.EXHAUSTED
+            tx.mark_failed(
+                claims,
+                owner=self._owner,
+                state=DeliveryState.DEAD,
+                due_at=None,
+                reason=DeadReason.EXHAUSTED if exhausted_ else DeadReason.PERMANENT,
+            )
+
+
+def book(
+    batch: Sequence[Finished | Returned], *, policy: Policy, clock: Clock, owner: UUID
+) -> Booking:
+    """Decide what becomes of each delivery of a batch, before any transaction."""
+    verdicts = [
+        _judge(one, policy=policy, clock=clock) for one in batch if isinstance(one, Finished)
+    ]
+    gone = {
+        one.finished.lease.subscription.id: one.finished.lease.subscription
+        for one in verdicts
+        if one.finished.outcome.kind is OutcomeKind.GONE
+    }
+    return Booking(
+        retries=tuple(
+            ScheduledRetry(
+                delivery_id=one.finished.lease.delivery.id,
+                deaths=one.finished.lease.delivery.deaths + 1,
+                delay=one.delay,
+            )
+            for one in verdicts
+            if one.fate is _Fate.RETRY
+        ),
+        dead=tuple(
+            one.finished.lease.delivery.id
+            for one in verdicts
+            if one.fate in {_Fate.EXHAUSTED, _Fate.PERMANENT}
+        ),
+        disabled=frozenset(gone),
+        audit=tuple(_disabled(one) for one in gone.values()),
+        verdicts=tuple(verdicts),
+        returned=tuple(one for one in batch if isinstance(one, Returned)),
+        policy=policy,
+        owner=owner,
+    )
+
+
+def in_plain_words(finished: Finished) -> Finished:
+    """Return it with as little as possible to write, for a ledger that refused the rest."""
+    detail = f"bug in sink {finished.lease.subscription.sink}: the ledger refused its outcome"
+    return evolve(finished, outcome=Outcome(kind=finished.outcome.kind, detail=detail))
+
+
+def _disabled(subscription: Subscription) -> AuditEntry:
+    return AuditEntry(
+        id=uuid7(),
+        who="worker",
+        action="subscription.disable",
+        subject=str(subscription.id),
+        tenant=subscription.tenant,
+        details={"reason": "the recipient answered 410 Gone"},
+    )
+
+
+def _judge(finished: Finished, *, policy: Policy, clock: Clock) -> _Verdict:
+    outcome, lease = finished.outcome, finished.lease
+    if outcome.kind is OutcomeKind.DELIVERED:
+        return _Verdict(fate=_Fate.DELIVERED, finished=finished)
+    if outcome.kind is not OutcomeKind.RETRYABLE:
+        return _Verdict(fate=_Fate.PERMANENT, finished=finished)
+    deaths = lease.delivery.deaths + 1
+    retry = lease.subscription.retry
+    if exhausted(deaths, retry, default_maximum=policy.deaths_allowed):
+        return _Verdict(fate=_Fate.EXHAUSTED, finished=finished)
+    delay = retry_delay(
+        deaths,
+        retry,
+        retry_after=outcome.retry_after,
+        retry_after_max=policy.retry_after_max,
+        random=clock.random() if retry.jitter else 0.5,
+    )
+    return _Verdict(fate=_Fate.RETRY, finished=finished, delay=delay)
+
+
+def _attempt(finished: Finished) -> Attempt:
+    lease, outcome = finished.lease, finished.outcome
+    return Attempt(
+        delivery_id=lease.delivery.id,
+        claim_no=lease.delivery.claims,
+        outcome=outcome.kind,
+        detail=storable(outcome.detail, LONGEST_DETAIL),
+        status=outcome.status,
+        response=storable(outcome.response, LONGEST_RESPONSE),
+        target=lease.subscription.target,
+        started_at=lease.leased_at + micros(finished.started),
+        duration=finished.duration,
+    )
+
+
+def _cut_off(returned: Returned) -> Attempt:
+    lease = returned.lease
+    return Attempt(
+        delivery_id=lease.delivery.id,
+        claim_no=lease.delivery.claims,
+        outcome=OutcomeKind.ABANDONED,
+        detail="its worker was stopped; whether it was received is unknown",
+        status=None,
+        response="",
+        target=lease.subscription.target,
+        started_at=lease.leased_at + micros(returned.started),
+        duration=returned.duration,
+    )

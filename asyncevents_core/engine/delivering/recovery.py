@@ -1,0 +1,57 @@
+"""T4 (sweep): look after what nobody else does: vanished workers, and what was held for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+from uuid import UUID
+
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.ports.ledger import LedgerTransaction
+
+SILENT_AFTER: Final = 15.0
+"""Seconds without a beat after which a worker counts as gone."""
+RELEASE_BATCH: Final = 500
+"""Held deliveries that are released per subscription and sweep."""
+
+
+def alive(workers: Iterable[WorkerRow], now: int) -> list[WorkerRow]:
+    """Return the workers that have not fallen silent at `now`, the ledger's microseconds."""
+    return [one for one in workers if one.beat_at >= now - micros(SILENT_AFTER)]
+
+
+def reap_workers(tx: LedgerTransaction, *, me: UUID) -> int:
+    """Make the leases of workers that have fallen silent due now; return how many leases.
+
+    `me` is the worker that looks, which lives whatever its last beat.
+    """
+    silent = [one for one in tx.silent_workers(before=tx.now() - micros(SILENT_AFTER)) if one != me]
+    if not silent:
+        return 0
+    expired = tx.expire_leases(silent)
+    for worker_id in silent:
+        tx.remove_worker(worker_id)
+    return expired
+
+
+def retire(tx: LedgerTransaction, worker_id: UUID) -> None:
+    """Take a worker that stops off the list; what it did not finish is due now."""
+    tx.expire_leases([worker_id])
+    tx.remove_worker(worker_id)
+
+
+def release_held(tx: LedgerTransaction) -> int:
+    """Let deliveries of subscriptions that were enabled again go on, a batch of each."""
+    released = 0
+    for subscription_id in tx.holding():
+        rows = tx.lock_held(subscription_id, limit=RELEASE_BATCH)
+        if not rows:
+            # Another worker may have locked them, and not commit.
+            if not tx.has_held(subscription_id):
+                tx.stop_holding(subscription_id)
+            continue
+        tx.move_deliveries([row.id for row in rows], state=DeliveryState.WAITING, due_at=tx.now())
+        released += len(rows)
+    return released

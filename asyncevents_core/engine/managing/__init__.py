@@ -1,0 +1,1 @@
+"""What people manage: subscriptions, secrets, tokens; and how they test a subscription."""

@@ -1,0 +1,272 @@
+"""Test deliveries. A dry one makes a real attempt and leaves nothing; a recorded one is as others.
+
+A *dry* delivery is made here and now, as a worker makes it. A *recorded* delivery goes into the
+ledger, for a worker to make, and appears in the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from attrs import field, frozen
+
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.delivery import Delivery, DeliveryState
+from asyncevents_core.domain.envelope import envelope
+from asyncevents_core.domain.event import Event, EventState, NewEvent
+from asyncevents_core.domain.idempotency import IdempotentRequest
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.secret import receiver_secret
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    RetryPolicy,
+    Subscription,
+    SubscriptionStatus,
+)
+from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.managing.subscriptions import require_resources, visible
+from asyncevents_core.engine.publishing.publish import PublishRules
+from asyncevents_core.engine.shared.audit import audit
+from asyncevents_core.engine.shared.idempotency import do_idempotently
+from asyncevents_core.errors import PayloadTooLarge, ReplayRefused, SecretKeysError
+from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.sink import Sink
+
+TEST_EVENT: Final = "asyncevents.test"
+"""The CloudEvent's type of a test event, unless another name is wanted."""
+
+NO_SUBSCRIPTION: Final = 0
+"""The subscription's id in a test of a target that nobody has subscribed."""
+
+_DATA: Final = {"test": True, "message": "A test event of asyncevents: nothing has happened."}
+
+
+@frozen(kw_only=True)
+class DryDelivery:
+    """What a test event came to; `duration` in seconds."""
+
+    subscription: Subscription
+    event: Event
+    delivery: Delivery
+    outcome: Outcome
+    duration: float
+
+    @property
+    def body(self) -> bytes:
+        """The CloudEvent that was sent."""
+        return self.event.body or b""
+
+
+@frozen(kw_only=True)
+class DryRules:
+    """How test events are sent.
+
+    `check` raises where a sink is unknown or refuses the target or the options; `open_sink` makes
+    a sink from its name; `source` is the CloudEvents source; `deadline` is in seconds.
+    """
+
+    check: Callable[[NewSubscription], object]
+    open_sink: Callable[[str], Sink] = field(repr=False)
+    clock: Clock
+    source: str
+    deadline: float
+
+
+async def deliver_dry(
+    ledger: Ledger,
+    subscription_id: int,
+    rules: DryRules,
+    *,
+    by: Actor,
+    event_name: str = TEST_EVENT,
+) -> DryDelivery:
+    """Send a test event to a subscription, a disabled one too. Returns what it came to.
+
+    Raises `NotFound`, `SecretKeysError`, and as `deliver_dry_to_target` does.
+    """
+    found = ledger.read(lambda queries: queries.subscription(subscription_id))
+    subscription = visible(found, subscription_id, by)
+    if subscription.unreadable is not None:
+        raise SecretKeysError(f"subscription {subscription_id}: {subscription.unreadable}")
+    return await _try(subscription, rules, event_name)
+
+
+async def deliver_dry_to_target(wanted: NewSubscription, rules: DryRules) -> DryDelivery:
+    """Send a test event of `wanted.event_name` as if `wanted` were subscribed.
+
+    Raises `UnknownName`, `SettingsError`, `InvalidTarget`, `InvalidOptions` or `InvalidSecret`
+    before anything is sent. Whatever happens then is the outcome.
+    """
+    subscription = Subscription(
+        id=NO_SUBSCRIPTION,
+        event_name=wanted.event_name,
+        sink=wanted.sink,
+        target=wanted.target,
+        secret=wanted.secret,
+        tenant=wanted.tenant,
+        retry=RetryPolicy(),
+        rate_limit=None,
+        options=wanted.options,
+        status=SubscriptionStatus.ENABLED,
+        created_at=_now(),
+    )
+    return await _try(subscription, rules, wanted.event_name)
+
+
+async def _try(subscription: Subscription, rules: DryRules, event_name: str) -> DryDelivery:
+    _check(subscription, rules)
+    lease = _lease(subscription, event_name, rules.source)
+    rack = SinkRack(rules.open_sink)
+    begun = rules.clock.monotonic()
+    try:
+        outcome = await rack.attempt(lease, rules.deadline)
+        duration = rules.clock.monotonic() - begun
+    finally:
+        await rack.close()
+    return DryDelivery(
+        subscription=subscription,
+        event=lease.event,
+        delivery=lease.delivery,
+        outcome=outcome,
+        duration=duration,
+    )
+
+
+def _check(subscription: Subscription, rules: DryRules) -> None:
+    if subscription.secret is not None:
+        receiver_secret(subscription.secret)
+    rules.check(
+        NewSubscription(
+            event_name=subscription.event_name,
+            sink=subscription.sink,
+            target=subscription.target,
+            options=subscription.options,
+        )
+    )
+
+
+def _lease(subscription: Subscription, event_name: str, source: str) -> Lease:
+    now = _now()
+    event = _event(event_name, source, subscription.tenant, now)
+    delivery = Delivery(
+        id=uuid7(),
+        event_id=event.id,
+        subscription_id=subscription.id,
+        state=DeliveryState.LEASED,
+        claims=1,
+        created_at=now,
+    )
+    return Lease(delivery=delivery, subscription=subscription, event=event, leased_at=now)
+
+
+def _event(name: str, source: str, tenant: str | None, now: int) -> Event:
+    event_id, data = uuid7(), to_json(_DATA)
+    body = envelope(
+        event_id=event_id, name=name, source=source, occurred_at=now, tenant=tenant, data=data
+    )
+    return Event(
+        id=event_id,
+        external_id=None,
+        name=name,
+        tenant=tenant,
+        arguments=None,
+        body=body,
+        state=EventState.FANNED_OUT,
+        reason=None,
+        due_at=None,
+        claims=1,
+        deaths=0,
+        abandonments=0,
+        owner=None,
+        occurred_at=now,
+        created_at=now,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def send_recorded_test(
+    ledger: Ledger,
+    subscription_id: int,
+    data: object,
+    *,
+    rules: PublishRules,
+    by: Actor,
+    definitions: Definitions,
+    idempotency: IdempotentRequest | None = None,
+) -> UUID:
+    """Send `data` to one subscription as its event; return the id of the delivery, to trace.
+
+    A worker delivers it, within a second or so. Nobody else receives it, and no service is
+    called. `definitions` say which resources of the event `by` needs. Raises `NotFound`,
+    `AccessDenied`, `ReplayRefused` where the subscription is disabled, `InvalidPayload`,
+    `PayloadTooLarge`.
+    """
+    content = to_json(data)
+    if len(content) > rules.max_payload_bytes:
+        raise PayloadTooLarge(
+            f"the data has {len(content)} bytes, MAX_PAYLOAD_BYTES allows {rules.max_payload_bytes}"
+        )
+    event_id, delivery_id = uuid7(), uuid7()
+
+    def insert(tx: LedgerTransaction) -> str:
+        subscription = visible(tx.lock_subscription(subscription_id), subscription_id, by)
+        if subscription.status is SubscriptionStatus.DISABLED:
+            raise ReplayRefused(
+                f"subscription {subscription_id} is disabled: "
+                f"`asyncevents subscriptions enable {subscription_id}` first"
+            )
+        require_resources(definitions, [subscription.event_name], by)
+        event = _new_event(event_id, subscription, content, rules.source, tx.now())
+        tx.insert_events([event], due_in=0.0)
+        tx.lock_events([event_id])
+        tx.mark_fanned_out([event_id])
+        delivery = Delivery.waiting(
+            id=delivery_id, event_id=event_id, subscription_id=subscription_id, now=tx.now()
+        )
+        tx.insert_deliveries([delivery])
+        audit(
+            tx,
+            by,
+            "subscription.test",
+            entry_id=event_id,
+            subject=subscription_id,
+            tenant=subscription.tenant,
+            details={"delivery": str(delivery_id)},
+        )
+        return str(delivery_id)
+
+    return UUID(ledger.run(lambda tx: do_idempotently(tx, idempotency, lambda: insert(tx))))
+
+
+def _new_event(
+    event_id: UUID, subscription: Subscription, content: bytes, source: str, now: int
+) -> NewEvent:
+    return NewEvent(
+        id=event_id,
+        external_id=None,
+        digest=hashlib.sha256(content).digest(),
+        name=subscription.event_name,
+        tenant=subscription.tenant,
+        arguments=None,
+        body=envelope(
+            event_id=event_id,
+            name=subscription.event_name,
+            source=source,
+            occurred_at=now,
+            tenant=subscription.tenant,
+            data=content,
+        ),
+        occurred_at=now,
+    )

@@ -1,0 +1,268 @@
+"""Make and change subscriptions: checked, allowed, audited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from attrs import evolve
+
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.idempotency import IdempotentRequest
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.secret import receiver_secret
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    Subscription,
+    SubscriptionStatus,
+)
+from asyncevents_core.engine.shared.audit import audit
+from asyncevents_core.engine.shared.idempotency import do_idempotently
+from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound, SecretKeysError
+from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+
+CANCEL_BATCH: Final = 500
+_UNREAD: Final = "(not decrypted)"
+"""Stands for a secret that no key decrypts, while the subscription is changed."""
+
+Check = Callable[[NewSubscription], NewSubscription]
+"""Raises where a sink is unknown, or refuses the target or the options; returns what to keep."""
+
+
+def subscribe(
+    ledger: Ledger,
+    definitions: Definitions,
+    subscription: NewSubscription,
+    *,
+    check: Check,
+    by: Actor,
+    idempotency: IdempotentRequest | None = None,
+) -> Subscription:
+    """Insert a subscription and return it; with `once`, or the one that was made before.
+
+    Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
+    `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
+    """
+    subscription = _checked(definitions, subscription, check)
+    require_resources(definitions, [subscription.event_name], by)
+    _allow_tenant(subscription.tenant, by)
+    entry_id = uuid7()
+    # Without a key one of our own: a commit whose fate is unknown is run again.
+    request = idempotency or IdempotentRequest.of(by.who, str(entry_id), b"")
+
+    def insert(tx: LedgerTransaction) -> str:
+        made = tx.insert_subscription(subscription)
+        details = {**_plain(subscription), "signed": subscription.secret is not None}
+        audit(
+            tx,
+            by,
+            "subscription.create",
+            entry_id=entry_id,
+            subject=made,
+            tenant=subscription.tenant,
+            details=details,
+        )
+        return str(made)
+
+    def work(tx: LedgerTransaction) -> Subscription:
+        made = int(do_idempotently(tx, request, lambda: insert(tx)))
+        try:
+            return visible(tx.lock_subscription(made), made, by)
+        except NotFound:
+            raise IdempotencyConflict(
+                f"this idempotency key made subscription {made}, which was deleted since: "
+                "send a new key to make another one"
+            ) from None
+
+    return ledger.run(work)
+
+
+def change(
+    ledger: Ledger,
+    definitions: Definitions,
+    subscription_id: int,
+    edit: Callable[[NewSubscription], NewSubscription],
+    *,
+    check: Check,
+    by: Actor,
+) -> Subscription:
+    """Let `edit` change a subscription and return it as it is then.
+
+    `edit` sees the subscription as it is and returns what it is to be; it may be called again
+    where the database asks for that. Where nothing changes, nothing is written; where only the
+    status does, nothing is checked: what cannot be delivered any more can be disabled. Raises as
+    `subscribe`, and `NotFound`.
+    """
+    entry_id = uuid7()
+
+    def work(tx: LedgerTransaction) -> Subscription:
+        found = visible(tx.lock_subscription(subscription_id), subscription_id, by)
+        old = _to_change(found)
+        new = edit(old)
+        if new == old:
+            return found
+        status_only = evolve(new, status=old.status) == old
+        if not status_only:
+            _refuse_unread(found, old, new)
+            new = _checked(definitions, new, check)
+        require_resources(definitions, [old.event_name, new.event_name], by)
+        _allow_tenant(new.tenant, by)
+        if status_only:
+            tx.set_subscription_status([subscription_id], new.status)
+        else:
+            tx.update_subscription(subscription_id, new)
+        audit(
+            tx,
+            by,
+            "subscription.change",
+            entry_id=entry_id,
+            subject=subscription_id,
+            tenant=new.tenant,
+            details=_differences(old, new),
+        )
+        return visible(tx.lock_subscription(subscription_id), subscription_id, by)
+
+    return ledger.run(work)
+
+
+def _to_change(found: Subscription) -> NewSubscription:
+    # Something else than None, which asks for a new secret or for none.
+    old = found.as_new()
+    return evolve(old, secret=_UNREAD) if "secret" in found.unread else old
+
+
+def _refuse_unread(found: Subscription, old: NewSubscription, new: NewSubscription) -> None:
+    """Raise `SecretKeysError` where a change would write away what it cannot read."""
+    kept = [name for name in found.unread if getattr(new, name) == getattr(old, name)]
+    if kept:
+        raise SecretKeysError(
+            f"subscription {found.id}: {found.unreadable}; or give it new {' and '.join(kept)} in "
+            "the same change"
+        )
+
+
+def set_status(
+    ledger: Ledger,
+    ids: Collection[int],
+    status: SubscriptionStatus,
+    *,
+    by: Actor,
+    definitions: Definitions | None = None,
+) -> None:
+    """Enable, disable or delete subscriptions, all or none of them.
+
+    Disabling holds their open deliveries until they are enabled; workers release them then.
+    Deleting cancels them and keeps the log. `definitions` say which resources of events `by`
+    needs; None: `by` is trusted. Raises `NotFound` (deleted ones are not found), `AccessDenied`.
+    """
+    wanted = sorted(set(ids))
+    entry_ids = {one: uuid7() for one in wanted}
+
+    def work(tx: LedgerTransaction) -> None:
+        found = [visible(tx.lock_subscription(one), one, by) for one in wanted]
+        if definitions is not None:
+            require_resources(definitions, [one.event_name for one in found], by)
+        changed = [one for one in found if one.status is not status]
+        if not changed:
+            return
+        tx.set_subscription_status([one.id for one in changed], status)
+        for one in changed:
+            audit(
+                tx,
+                by,
+                _ACTIONS[status],
+                entry_id=entry_ids[one.id],
+                subject=one.id,
+                tenant=one.tenant,
+            )
+
+    ledger.run(work)
+    if status is SubscriptionStatus.DELETED:
+        for one in wanted:
+            _cancel(ledger, one)
+
+
+_ACTIONS: Final = {
+    SubscriptionStatus.ENABLED: "subscription.enable",
+    SubscriptionStatus.DISABLED: "subscription.disable",
+    SubscriptionStatus.DELETED: "subscription.delete",
+}
+
+
+def _cancel(ledger: Ledger, subscription_id: int) -> None:
+    while ledger.run(lambda tx: tx.cancel_deliveries(subscription_id, limit=CANCEL_BATCH)):
+        continue
+
+
+def visible(found: Subscription | None, subscription_id: int, by: Actor) -> Subscription:
+    """Return what was found for an id if `by` may know of it, and it is not deleted.
+
+    Raises `NotFound`, the same for what there is not and for what is another tenant's.
+    """
+    gone = found is None or found.status is SubscriptionStatus.DELETED
+    if found is None or gone or not by.sees(found.tenant):
+        raise no_subscription(subscription_id)
+    return found
+
+
+def no_subscription(subscription_id: int) -> NotFound:
+    """Return the error of an id that no subscription has."""
+    return NotFound(
+        f"no subscription {subscription_id}: `asyncevents subscriptions list` shows those there are"
+    )
+
+
+def _checked(
+    definitions: Definitions, subscription: NewSubscription, check: Check
+) -> NewSubscription:
+    definitions.get(subscription.event_name)
+    if subscription.secret is not None:
+        receiver_secret(subscription.secret)
+    return check(subscription)
+
+
+def require_resources(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
+    """Raise `AccessDenied` unless `by` has all resources of these events.
+
+    An event that is defined no more has none: its subscriptions can be cleared away.
+    """
+    known = set(definitions.names())
+    for name in sorted(set(event_names) & known):
+        by.require(definitions.get(name).resources, to=f"subscribe to {name}")
+
+
+def _allow_tenant(tenant: str | None, by: Actor) -> None:
+    if not by.sees(tenant):
+        of = "all tenants" if tenant is None else f"tenant {tenant!r}"
+        raise AccessDenied(f"you are bound to tenant {by.tenant!r}: not to {of}")
+
+
+_CHANGED: Final = "changed"
+
+
+def _plain(one: NewSubscription) -> dict[str, object]:
+    """Return what is not secret, for the audit log."""
+    return {
+        "event_name": one.event_name,
+        "sink": one.sink,
+        "target": one.target,
+        "tenant": one.tenant,
+        "maximum_deaths": one.retry.maximum_deaths,
+        "schedule": one.retry.schedule,
+        "jitter": one.retry.jitter,
+        "rate_limit": one.rate_limit,
+        "status": one.status.value,
+    }
+
+
+def _differences(old: NewSubscription, new: NewSubscription) -> dict[str, object]:
+    before, after = _plain(old), _plain(new)
+    changed: dict[str, object] = {
+        name: [before[name], after[name]] for name in before if before[name] != after[name]
+    }
+    if old.secret != new.secret:
+        changed["secret"] = _CHANGED
+    if old.options != new.options:
+        changed["options"] = _CHANGED
+    return changed

@@ -1,0 +1,1 @@
+"""How an event gets into the ledger, and its id to the broker."""

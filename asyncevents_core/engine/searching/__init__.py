@@ -1,0 +1,1 @@
+"""Reading and searching the log, and feeding the index."""

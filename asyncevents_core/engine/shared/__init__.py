@@ -1,0 +1,1 @@
+"""What several stories of the engine need: the audit log, idempotency, tasks for one process."""

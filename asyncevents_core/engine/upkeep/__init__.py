@@ -1,0 +1,1 @@
+"""What keeps the ledger small and shows its state."""

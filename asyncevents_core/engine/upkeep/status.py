@@ -1,0 +1,64 @@
+"""How it stands: what is open, how late it is, and who works on it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.delivering.recovery import alive
+from asyncevents_core.ports.queries import LedgerQueries
+
+
+@frozen(kw_only=True)
+class Status:
+    """One look at the ledger; the command line and the REST API print it under these names.
+
+    `oldest_due_at` (microseconds) is the oldest due time among open events and waiting
+    deliveries that are not parked, None where there are none; `oldest_due_seconds` is how long
+    ago that is, to a tenth, 0 while it is still to come. `index_waiting` attempts (counted up to
+    100,000) are not in the search index yet, `index_set_aside` were refused by it. `workers` are
+    those that are alive, by start.
+    """
+
+    events_open: int
+    events_resolving: int
+    events_failed: int
+    deliveries_due: int
+    retries_scheduled: int
+    parked: int
+    under_way: int
+    held: int
+    dead_letters: int
+    oldest_due_at: int | None
+    oldest_due_seconds: float | None
+    index_waiting: int
+    index_set_aside: int
+    workers: tuple[WorkerRow, ...]
+    now: int
+
+    def consumers(self, role: Role) -> int:
+        """Return how many workers that are alive have a role."""
+        return sum(role in one.roles for one in self.workers)
+
+
+def read_status(queries: LedgerQueries) -> Status:
+    """Return how it stands, all of it at the same moment."""
+    backlog, index, now = queries.backlog(), queries.index_backlog(), queries.now()
+    oldest = backlog.oldest_due_at
+    return Status(
+        events_open=backlog.events_open,
+        events_resolving=backlog.events_resolving,
+        events_failed=backlog.events_failed,
+        deliveries_due=backlog.waiting_due,
+        retries_scheduled=backlog.waiting_later,
+        parked=backlog.parked,
+        under_way=backlog.leased,
+        held=backlog.held,
+        dead_letters=backlog.dead,
+        oldest_due_at=oldest,
+        oldest_due_seconds=None if oldest is None else max(0.0, round((now - oldest) / 1e6, 1)),
+        index_waiting=index.waiting,
+        index_set_aside=index.set_aside,
+        workers=tuple(alive(queries.workers(), now)),
+        now=now,
+    )

@@ -1,0 +1,134 @@
+"""What there is: event definitions, sinks, published events."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import get
+
+from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.event import Event
+from asyncevents_core.domain.instant import to_datetime
+from asyncevents_core.errors import NotFound
+from asyncevents_core.web.access import needs
+from asyncevents_core.web.api.injected import GivenActor, GivenBackend
+from asyncevents_core.web.api.json_schema import schema_of
+from asyncevents_core.web.api.keyset import page
+from asyncevents_core.web.api.parameters import BeforeUuid, Limit, Name, Uuid, checked_name
+from asyncevents_core.web.api.problems import documented
+from asyncevents_core.web.api.schemas.as_it_is import as_it_is
+from asyncevents_core.web.api.schemas.catalog import (
+    EventDefinitionItem,
+    EventDefinitionList,
+    PublishedEvent,
+    PublishedPage,
+    SinkItem,
+    SinkList,
+)
+
+TAG: Final = ["catalog"]
+
+
+@get(
+    "/event_definitions",
+    opt=needs(Resource.VIEW),
+    responses=documented(),
+    tags=TAG,
+    summary="List what can be subscribed to",
+)
+async def event_definitions(backend: GivenBackend) -> EventDefinitionList:
+    """List the event definitions, with the resources that a subscriber needs."""
+    return EventDefinitionList(
+        items=[
+            EventDefinitionItem(
+                name=one.name,
+                title=one.title,
+                service=one.service,
+                resources=list(one.resources),
+                origin=one.origin,
+            )
+            for one in backend.runtime.catalog
+        ]
+    )
+
+
+@get(
+    "/sinks",
+    opt=needs(Resource.VIEW),
+    responses=documented(),
+    tags=TAG,
+    summary="List the sinks that are installed",
+)
+async def sinks(backend: GivenBackend) -> SinkList:
+    """List the sinks with the JSON Schema of a subscription's options and of their own."""
+    return SinkList(
+        items=[
+            SinkItem(
+                name=one.name,
+                title=one.value.title,
+                distribution=one.source.distribution,
+                signs=one.value.signs,
+                options=schema_of(one.value.options_class),
+                configuration=schema_of(one.value.config_class),
+            )
+            for one in backend.runtime.plugins.sinks
+        ]
+    )
+
+
+@get(
+    "/events",
+    opt=needs(Resource.LOGS_LIST),
+    responses=documented(400),
+    tags=TAG,
+    summary="List what was published",
+)
+async def published(
+    backend: GivenBackend,
+    actor: GivenActor,
+    event_name: Name = None,
+    limit: Limit = 50,
+    before: BeforeUuid = None,
+) -> PublishedPage:
+    """List what was published, newest first; of a bound token's tenant only."""
+    name = checked_name("event_name", event_name)
+    rows = await backend.read(
+        lambda queries: queries.events(
+            name=name, limit=limit + 1, before=before, tenant=actor.tenant
+        )
+    )
+    shown, after = page(rows, limit, lambda one: one.id)
+    return PublishedPage(items=[_published(one) for one in shown], next=after)
+
+
+@get(
+    "/events/{event_id:uuid}",
+    opt=needs(Resource.LOGS_TRACE),
+    responses=documented(404),
+    tags=TAG,
+    summary="Read what was published",
+)
+async def read_published(
+    event_id: Uuid, backend: GivenBackend, actor: GivenActor
+) -> PublishedEvent:
+    """Read one published event; `/traces/…` of the same id shows its deliveries."""
+    found = await backend.read(lambda queries: queries.event(event_id))
+    if found is None or not actor.sees(found.tenant):
+        raise NotFound(f"no event {event_id}")
+    return _published(found)
+
+
+HANDLERS: Final = [event_definitions, sinks, published, read_published]
+
+
+def _published(one: Event) -> PublishedEvent:
+    return PublishedEvent(
+        id=one.id,
+        event_name=one.name,
+        state=one.state.value,
+        reason=one.reason,
+        tenant=one.tenant,
+        event_id=one.external_id,
+        published_at=to_datetime(one.created_at),
+        data=as_it_is(one.published),
+    )

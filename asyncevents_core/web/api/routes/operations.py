@@ -1,0 +1,214 @@
+"""Operations: configuration, status, the audit log, tokens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import delete, get, patch
+from litestar.params import JSONBody
+
+from asyncevents_core.configuration import ConfiguredValue, configured
+from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.instant import to_datetime
+from asyncevents_core.domain.token import ApiToken
+from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.managing.tokens import revoke_token
+from asyncevents_core.engine.overrides import set_overrides
+from asyncevents_core.engine.upkeep.status import Status, read_status
+from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.web.access import needs
+from asyncevents_core.web.api.injected import GivenActor, GivenBackend
+from asyncevents_core.web.api.keyset import page
+from asyncevents_core.web.api.parameters import BeforeUuid, Limit, Uuid
+from asyncevents_core.web.api.problems import documented
+from asyncevents_core.web.api.schemas.bodies import ConfigurationBody
+from asyncevents_core.web.api.schemas.catalog import (
+    AuditItem,
+    AuditPage,
+    ConfigurationItem,
+    ConfigurationList,
+    StatusItem,
+    TokenItem,
+    TokenList,
+    WorkerItem,
+)
+from asyncevents_core.web.api.strict_body import StrictBody
+
+_OPERATIONS: Final = ["operations"]
+
+
+@get(
+    "/configuration",
+    opt=needs(Resource.MANAGE, unbound=True),
+    responses=documented(),
+    tags=_OPERATIONS,
+    summary="Read what can be changed at run time",
+)
+async def read_configuration(backend: GivenBackend) -> ConfigurationList:
+    """Read the values that can be changed at run time, and where each comes from."""
+    found = await backend.run(configured, backend.runtime.settings, backend.ledger)
+    return ConfigurationList(items=[_configuration(one) for one in found])
+
+
+@patch(
+    "/configuration",
+    opt=needs(Resource.MANAGE, unbound=True),
+    dto=StrictBody[ConfigurationBody],
+    return_dto=None,
+    responses=documented(400),
+    tags=_OPERATIONS,
+    summary="Change values at run time",
+)
+async def change_configuration(
+    data: JSONBody[ConfigurationBody], backend: GivenBackend, actor: GivenActor
+) -> ConfigurationList:
+    """Set values, all or none of them; null goes back to the setting. Workers hear in seconds."""
+    await backend.run(set_overrides, backend.ledger, data.values, by=actor)
+    found = await backend.run(configured, backend.runtime.settings, backend.ledger)
+    return ConfigurationList(items=[_configuration(one) for one in found])
+
+
+@get(
+    "/status",
+    opt=needs(Resource.MANAGE, unbound=True),
+    responses=documented(),
+    tags=_OPERATIONS,
+    summary="Read how it stands",
+)
+async def status(backend: GivenBackend) -> StatusItem:
+    """Read what is open, how late the oldest is, how far the index, which workers are alive."""
+    return _status(await backend.read(read_status))
+
+
+@get(
+    "/audit",
+    opt=needs(Resource.MANAGE),
+    responses=documented(400),
+    tags=_OPERATIONS,
+    summary="Read who changed what, and when",
+)
+async def audit(
+    backend: GivenBackend,
+    actor: GivenActor,
+    limit: Limit = 50,
+    before: BeforeUuid = None,
+) -> AuditPage:
+    """Read the audit log, newest first; of a bound token's tenant only."""
+    rows = await backend.read(
+        lambda queries: queries.audit(limit=limit + 1, before=before, tenant=actor.tenant)
+    )
+    shown, after = page(rows, limit, lambda one: one.id)
+    return AuditPage(items=[_audit(one) for one in shown], next=after)
+
+
+@get(
+    "/tokens",
+    opt=needs(Resource.MANAGE, unbound=True),
+    responses=documented(),
+    tags=_OPERATIONS,
+    summary="List API tokens",
+)
+async def tokens(backend: GivenBackend) -> TokenList:
+    """List the tokens, revoked and expired ones too; `asyncevents token create` makes them."""
+
+    def read(queries: LedgerQueries) -> tuple[list[ApiToken], int]:
+        return list(queries.tokens()), queries.now()
+
+    found, now = await backend.read(read)
+    return TokenList(items=[_token(one, now) for one in found])
+
+
+@delete(
+    "/tokens/{token_id:uuid}",
+    opt=needs(Resource.MANAGE, unbound=True),
+    responses=documented(404),
+    tags=_OPERATIONS,
+    summary="Revoke an API token",
+)
+async def revoke(token_id: Uuid, backend: GivenBackend, actor: GivenActor) -> None:
+    """Revoke a token: it is refused from now on."""
+    await backend.run(revoke_token, backend.ledger, token_id, by=actor)
+
+
+HANDLERS: Final = [
+    read_configuration,
+    change_configuration,
+    status,
+    audit,
+    tokens,
+    revoke,
+]
+
+
+def _configuration(one: ConfiguredValue) -> ConfigurationItem:
+    return ConfigurationItem(
+        name=one.name,
+        value=one.value,
+        origin=one.origin,
+        setting=one.setting,
+        setting_origin=one.setting_origin,
+        changed_by=one.changed_by,
+        changed_at=None if one.changed_at is None else to_datetime(one.changed_at),
+    )
+
+
+def _status(found: Status) -> StatusItem:
+    oldest = found.oldest_due_at
+    return StatusItem(
+        events_open=found.events_open,
+        events_resolving=found.events_resolving,
+        events_failed=found.events_failed,
+        deliveries_due=found.deliveries_due,
+        retries_scheduled=found.retries_scheduled,
+        parked=found.parked,
+        under_way=found.under_way,
+        held=found.held,
+        dead_letters=found.dead_letters,
+        oldest_due_at=None if oldest is None else to_datetime(oldest),
+        oldest_due_seconds=found.oldest_due_seconds,
+        workers_alive=len(found.workers),
+        trigger_consumers=found.consumers(Role.TRIGGER),
+        retry_consumers=found.consumers(Role.RETRY),
+        index_consumers=found.consumers(Role.INDEX),
+        index_waiting=found.index_waiting,
+        index_set_aside=found.index_set_aside,
+        workers=[_worker(one) for one in found.workers],
+    )
+
+
+def _worker(one: WorkerRow) -> WorkerItem:
+    return WorkerItem(
+        id=one.id,
+        host=one.host,
+        pid=one.pid,
+        consumers=[role.value for role in one.roles],
+        started_at=to_datetime(one.started_at),
+        beat_at=to_datetime(one.beat_at),
+    )
+
+
+def _audit(one: AuditEntry) -> AuditItem:
+    return AuditItem(
+        id=one.id,
+        at=to_datetime(one.at),
+        who=one.who,
+        action=one.action,
+        subject=one.subject,
+        tenant=one.tenant,
+        details=dict(one.details),
+    )
+
+
+def _token(one: ApiToken, now: int) -> TokenItem:
+    return TokenItem(
+        id=one.id,
+        name=one.name,
+        valid=one.is_valid(now),
+        resources=list(one.resources),
+        tenant=one.tenant,
+        created_at=to_datetime(one.created_at),
+        expires_at=None if one.expires_at is None else to_datetime(one.expires_at),
+        revoked_at=None if one.revoked_at is None else to_datetime(one.revoked_at),
+        used_at=None if one.used_at is None else to_datetime(one.used_at),
+    )

@@ -1,0 +1,81 @@
+"""The thread of a worker that runs the scheduled clean-up, while it is switched on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from asyncevents_core.engine.overrides import read_overrides
+from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
+from asyncevents_core.errors import LedgerError
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.upkeep import Cleaned
+
+logger = logging.getLogger("asyncevents.worker.caretaker")
+
+_LOOK_EVERY: Final = 30.0
+_LAST_STEP: Final = 5.0
+"""Seconds for the step that is under way when the worker stops."""
+
+
+class Janitor:
+    """Looks every half minute whether the clean-up is due and nobody else runs it.
+
+    `enabled` and `days` are what the settings say; what is set at run time wins. `indexed` says
+    whether an index has to drop what is deleted.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        enabled: bool,
+        days: float,
+        indexed: bool,
+        next_run: Callable[[int], int],
+    ) -> None:
+        self._ledger = ledger
+        self._enabled = enabled
+        self._days = days
+        self._indexed = indexed
+        self._next_run = next_run
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the step under way. Waits for the thread, unless it hangs."""
+        self._stop.set()
+        self._thread.join(_LAST_STEP)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                done = self._look()
+            except LedgerError as error:
+                logger.warning("the clean-up is put off", extra={"error": str(error)})
+            except Exception:
+                logger.exception("the clean-up failed")
+            else:
+                if done is not None:
+                    logger.info("cleaned up", extra={"events": done.events, "rows": done.rows})
+            if self._stop.wait(_LOOK_EVERY):
+                return
+
+    def _look(self) -> Cleaned | None:
+        overrides = read_overrides(self._ledger)
+        if not overrides.get("LOG_CLEANUP_ENABLED", self._enabled):
+            return None
+        return clean_up_if_due(
+            self._ledger,
+            days=overrides.get("LOG_LIFETIME_DAYS", self._days),
+            indexed=self._indexed,
+            next_run=self._next_run,
+            go_on=lambda: not self._stop.is_set(),
+            rest=self._stop.wait,
+        )
