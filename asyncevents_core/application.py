@@ -23,6 +23,7 @@ from asyncevents_core.engine.managing.subscriptions import change, subscribe
 from asyncevents_core.engine.publishing.handoff import HandOffThread
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.searching.traces import traces_of_event
+from asyncevents_core.ports.observer import Observer
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings, load_settings
 from asyncevents_core.worker.assembly import WorkerOptions
@@ -46,10 +47,18 @@ class AsyncEvents:
     `source` is the name of a settings module, a mapping of settings, a `Settings`, or None for
     the module that ASYNCEVENTS_SETTINGS_MODULE names. Nothing is loaded or connected before
     the first use. Thread-safe; an object made before `fork()` works in the children.
+
+    `observers` hear what happens in this process, and hold nothing up; see `Observer`.
     """
 
-    def __init__(self, source: str | Mapping[str, object] | Settings | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Mapping[str, object] | Settings | None = None,
+        *,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self._source = source
+        self._observers = tuple(observers)
         self._lock = threading.RLock()
         self._runtime: Runtime | None = None
         self._publisher: Publisher | None = None
@@ -168,6 +177,7 @@ class AsyncEvents:
             subscription,
             check=runtime.check_subscription,
             by=by or _ITSELF,
+            observers=runtime.observers,
         )
 
     def change_subscription(
@@ -190,6 +200,7 @@ class AsyncEvents:
             edit,
             check=runtime.check_subscription,
             by=by or _ITSELF,
+            observers=runtime.observers,
         )
 
     def subscriptions(self) -> Sequence[Subscription]:
@@ -246,7 +257,7 @@ class AsyncEvents:
         """The parts that the settings name, made at first use. Raises `SettingsError`."""
         with self._lock:
             if self._runtime is None:
-                self._runtime = Runtime(load_settings(self._source))
+                self._runtime = Runtime(load_settings(self._source), observers=self._observers)
             return self._runtime
 
     def flush(self, timeout: float = 2.0) -> bool:
@@ -300,10 +311,11 @@ class AsyncEvents:
             definitions=runtime.catalog,
             rules=runtime.publish_rules,
             hand_off=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
+            observers=runtime.observers,
         )
 
     def _deferred(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
-        self._hand_off = HandOffThread(runtime.broker)
+        self._hand_off = HandOffThread(runtime.broker, observers=runtime.observers)
         return self._hand_off.submit
 
     def _eager(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:

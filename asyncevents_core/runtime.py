@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -21,12 +22,14 @@ from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.searching.search import LogSearch
+from asyncevents_core.engine.shared.observing import ObserverThread
 from asyncevents_core.errors import InvalidOptions, PluginError, SearchOff
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.observer import Observer, Observers
 from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, NoOptions, Sink
@@ -44,7 +47,7 @@ class Runtime:
     """Everything that one process needs, each part made at first use. Thread-safe.
 
     A context manager: leaving it closes connections. `ledger`, `broker` and `clock` replace
-    the parts that the settings name, for tests.
+    the parts that the settings name, for tests. `observers` hear what this process does.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class Runtime:
         broker: Broker | None = None,
         clock: Clock | None = None,
         plugins: PluginSet | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.settings = settings
+        self._observing = ObserverThread(observers)
         self.clock: Clock = clock or SystemClock()
         self.plugins: PluginSet = plugins or load_plugins([builtins])
         self._ledger = ledger
@@ -85,6 +90,7 @@ class Runtime:
             self._search.close()
         if self._ledger is not None:
             self._ledger.close()
+        self._observing.close()
 
     def after_fork(self) -> None:
         """Leave locks and connections to the parent. To be called in the child of a fork."""
@@ -93,12 +99,19 @@ class Runtime:
             self._ledger.after_fork()
 
     @property
+    def observers(self) -> Observers:
+        """Whom to tell what happens."""
+        return self._observing
+
+    @property
     def ledger(self) -> Ledger:
         """The ledger; nothing is connected yet. Raises `LedgerUnavailable` for a wrong URL."""
         with self._lock:
             if self._ledger is None:
                 cipher = Cipher(self.settings.secret_keys)
-                self._ledger = SqlLedger(self.settings.ledger_url, cipher=cipher)
+                self._ledger = SqlLedger(
+                    self.settings.ledger_url, cipher=cipher, observers=self._observing
+                )
             return self._ledger
 
     @property

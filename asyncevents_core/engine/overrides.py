@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.limits import LARGEST_COUNT, LONGEST_DAYS, count_mistake
-from asyncevents_core.engine.delivering.policy import LiveValues
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -60,17 +60,25 @@ def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) ->
     ledger.run(work)
 
 
-def read_overrides(ledger: Ledger) -> dict[str, int | bool]:
-    """Return what is set, by the setting's name."""
-    return ledger.read(overrides_of)
+class RunTimeValues:
+    """What operators have set instead of settings, as this process heard of it last. Thread-safe."""
 
+    def __init__(self, values: Mapping[str, int | bool] = MappingProxyType({})) -> None:
+        self._values = values
 
-def overrides_of(queries: LedgerQueries) -> dict[str, int | bool]:
-    """As `read_overrides`, beside other things that are read."""
-    return {one.name: one.value for one in queries.overrides()}
+    @classmethod
+    def of(cls, queries: LedgerQueries) -> RunTimeValues:
+        """Return what is set now."""
+        return cls({one.name: one.value for one in queries.overrides()})
 
+    def refresh(self, ledger: Ledger) -> None:
+        """Hear of what is set now. Raises `LedgerError`."""
+        self._values = ledger.read(RunTimeValues.of)._values
 
-def refresh(ledger: Ledger, live: LiveValues) -> None:
-    """Let a worker's policy hear of what is set."""
-    deaths = read_overrides(ledger).get("MAXIMUM_DEATHS")
-    live.maximum_deaths = None if deaths is None else int(deaths)
+    def number(self, name: str, setting: float) -> float:
+        """Return the number of that name, or the setting where none is set."""
+        return self._values.get(name, setting)
+
+    def switch(self, name: str, setting: bool) -> bool:
+        """Tell whether something is on; `setting` says so where nothing is set."""
+        return bool(self._values.get(name, setting))

@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -16,33 +16,28 @@ from attrs import frozen
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.engine.delivering.claims import EventClaims, Resolved, Resolving
-from asyncevents_core.engine.delivering.due import DueDeliveries
+from asyncevents_core.engine.delivering.leases import Claimant
 from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkRack
-from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
-from asyncevents_core.engine.overrides import refresh
 from asyncevents_core.engine.publishing.publish import SWEEP_AFTER
 from asyncevents_core.errors import LedgerError
-from asyncevents_core.ports.broker import Consumer, HandOff
+from asyncevents_core.ports.observer import BACKLOG_EVERY, BacklogCounted
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.worker.bell import Bell
 from asyncevents_core.worker.bookkeeper import Bookkeeper
-from asyncevents_core.worker.claimer import Claimer, Outlets
+from asyncevents_core.worker.claimer import Claimer
 from asyncevents_core.worker.deliverer import Deliverer
+from asyncevents_core.worker.inboxes import Alarm, Bell, Inbox, ResolvedInbox
 from asyncevents_core.worker.indexing import IndexConsumer
 from asyncevents_core.worker.janitor import Janitor
 from asyncevents_core.worker.ledger_health import LedgerHealth
-from asyncevents_core.worker.receiver import PREFETCH, Inbox, Receiver
-from asyncevents_core.worker.rounds import Rounds
+from asyncevents_core.worker.receiver import PREFETCH, Receiver
 
 logger = logging.getLogger("asyncevents.worker")
 
 EXPIRE_EVERY: Final = 0.25
 _LEAST_TO_WRITE: Final = 5.0
 """Seconds to write outcomes, when attempts used up the grace."""
-_Acknowledge = Callable[[Sequence[HandOff]], None]
 
 
 @frozen(kw_only=True)
@@ -65,11 +60,14 @@ class WorkerAssembly:
     ) -> None:
         settings, policy, clock = runtime.settings, runtime.policy, runtime.clock
         self.row = _worker_row(options.roles)
-        self._side = ThreadPoolExecutor(1, thread_name_prefix="supervisor")
         self._ledger = runtime.ledger
+        self._observers = runtime.observers
         self._horizon = SWEEP_AFTER + policy.retry_backstop
+        self._checks = ThreadPoolExecutor(1, thread_name_prefix="checks")
         bell, health = Bell(), LedgerHealth()
-        index = SubscriptionIndex()
+        alarm, resolved = Alarm(bell), ResolvedInbox(bell)
+        hand_offs, retries = Inbox(bell), Inbox(bell)
+        self._receivers = _receivers(runtime, options.roles, hand_offs, retries)
         self.permits = Permits(
             budget=settings.permits, per_subscription=settings.permits_per_subscription
         )
@@ -81,34 +79,8 @@ class WorkerAssembly:
             patience=policy.service_patience,
             clock=clock,
         )
-        hand_offs, woken = Inbox(bell), Inbox(bell)
-        self._receivers: list[Receiver] = []
-        acknowledge: _Acknowledge = _ignore
-        acknowledge_woken: _Acknowledge = _ignore
-        if Role.TRIGGER in options.roles:
-            acknowledge = self._receive(
-                "receiver", lambda: runtime.broker.consumer(prefetch=PREFETCH), hand_offs
-            )
-        if Role.RETRY in options.roles and runtime.retry_manager.wakes:
-            acknowledge_woken = self._receive(
-                "retries", lambda: runtime.retry_manager.woken(prefetch=PREFETCH), woken
-            )
-        self._caretaker: Janitor | None = None
-        if Role.RETRY in options.roles:
-            self._caretaker = Janitor(
-                ledger=runtime.ledger,
-                enabled=settings.log_cleanup_enabled,
-                days=settings.log_lifetime_days,
-                indexed=policy.indexing,
-                next_run=functools.partial(next_run, settings.log_cleanup_schedule),
-            )
-        self._indexing: IndexConsumer | None = None
-        if policy.indexing and Role.INDEX in options.roles:
-            self._indexing = IndexConsumer(
-                ledger=runtime.ledger,
-                open_indexer=runtime.open_indexer,
-                enabled=settings.indexing_enabled,
-            )
+        self._janitor = _janitor(runtime, options.roles)
+        self._indexing = _index_consumer(runtime, options.roles)
         self._bookkeeper = Bookkeeper(
             ledger=runtime.ledger,
             retries=runtime.retry_manager,
@@ -116,9 +88,9 @@ class WorkerAssembly:
             policy=policy,
             clock=clock,
             health=health,
-            heard=functools.partial(refresh, runtime.ledger, policy.live),
-            scheduled=self._expect,
-            written=bell.ring,
+            alarm=alarm,
+            bell=bell,
+            observers=runtime.observers,
         )
         self.deliverer = Deliverer(
             loop=loop,
@@ -126,41 +98,27 @@ class WorkerAssembly:
             permits=self.permits,
             policy=policy,
             clock=clock,
-            report=self._bookkeeper.put,
-            freed=bell.ring,
-        )
-        events = EventClaims(
-            index=index, definitions=runtime.catalog, policy=policy, owner=self.row.id
+            bookkeeper=self._bookkeeper,
+            bell=bell,
+            observers=runtime.observers,
         )
         self._claimer = Claimer(
             ledger=runtime.ledger,
-            rounds=Rounds(
-                index=index,
-                events=events,
-                due=DueDeliveries(index=index, policy=policy, owner=self.row.id),
-                permits=self.permits,
-                roles=options.roles,
-                owner=self.row.id,
-                health=health,
-            ),
-            events=events,
+            claimant=Claimant(owner=self.row.id, policy=policy, definitions=runtime.catalog),
             permits=self.permits,
             roles=options.roles,
             most_resolving=settings.service_threads * 8,
-            inbox=hand_offs,
-            woken=woken,
+            hand_offs=hand_offs,
+            retries=retries,
+            resolved=resolved,
+            alarm=alarm,
             bell=bell,
             health=health,
             clock=clock,
-            outlets=Outlets(
-                deliver=self.deliverer.submit,
-                resolve=self._resolve,
-                resolvable=lambda: self.services.room,
-                acknowledge=acknowledge,
-                acknowledge_woken=acknowledge_woken,
-                bury=self._bookkeeper.bury,
-                unwritten=lambda: self._bookkeeper.unwritten,
-            ),
+            services=self.services,
+            deliverer=self.deliverer,
+            bookkeeper=self._bookkeeper,
+            observers=runtime.observers,
         )
 
     def sign_on(self) -> None:
@@ -174,7 +132,7 @@ class WorkerAssembly:
         self._claimer.start()
         for receiver in self._receivers:
             receiver.start()
-        for helper in (self._caretaker, self._indexing):
+        for helper in (self._janitor, self._indexing):
             if helper is not None:
                 helper.start()
 
@@ -190,13 +148,31 @@ class WorkerAssembly:
 
     async def watch(self) -> None:
         """Expire slow service calls, move slow attempts aside; runs until cancelled."""
-        watch = asyncio.get_running_loop().create_task(self.deliverer.watch())
+        loop = asyncio.get_running_loop()
+        watches = [loop.create_task(self.deliverer.watch())]
+        if self._observers.any:
+            watches.append(loop.create_task(self._watch_backlog()))
         try:
             while True:
                 self.services.expire()
                 await asyncio.sleep(EXPIRE_EVERY)
         finally:
-            watch.cancel()
+            for one in watches:
+                one.cancel()
+
+    async def _watch_backlog(self) -> None:
+        """Tell observers what is open; runs until cancelled."""
+        while True:
+            await asyncio.get_running_loop().run_in_executor(self._checks, self._tell_backlog)
+            await asyncio.sleep(BACKLOG_EVERY)
+
+    def _tell_backlog(self) -> None:
+        try:
+            backlog = self._ledger.read(lambda queries: queries.backlog())
+        except LedgerError as error:
+            logger.warning("cannot count the backlog", extra={"error": str(error)})
+        else:
+            self._observers.tell(BacklogCounted(backlog=backlog))
 
     def idle(self) -> bool:
         """Tell whether there is nothing to do within seconds, here or in the ledger. Blocks."""
@@ -215,7 +191,7 @@ class WorkerAssembly:
 
     async def is_idle(self) -> bool:
         """As `idle`, without blocking the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._side, self.idle)
+        return await asyncio.get_running_loop().run_in_executor(self._checks, self.idle)
 
     async def stop(self, grace: float) -> int:
         """Stop claiming, finish attempts and services, write outcomes, release everything.
@@ -225,46 +201,77 @@ class WorkerAssembly:
         """
         loop = asyncio.get_running_loop()
         run, until = loop.run_in_executor, loop.time() + grace
-        await run(self._side, self._claimer.stop, grace)
+        await run(self._checks, self._claimer.stop, grace)
         await self.deliverer.drain(max(0.0, until - loop.time()))
-        await run(self._side, self._claimer.join)
-        if self._caretaker is not None:
-            await run(self._side, self._caretaker.stop)
+        await run(self._checks, self._claimer.join)
+        if self._janitor is not None:
+            await run(self._checks, self._janitor.stop)
         for receiver in self._receivers:
-            await run(self._side, receiver.stop)
+            await run(self._checks, receiver.stop)
         left = max(_LEAST_TO_WRITE, until - loop.time())
-        if not await run(self._side, self._bookkeeper.stop, left):
+        if not await run(self._checks, self._bookkeeper.stop, left):
             logger.error(
                 "outcomes could not be written; their deliveries are sent again",
                 extra={"outcomes": self._bookkeeper.unwritten},
             )
         if self._indexing is not None:
             # The last outcomes are indexed by whoever has the lease next.
-            await run(self._side, self._indexing.stop)
+            await run(self._checks, self._indexing.stop)
         self.services.close()
         hanging = self.stuck
         await self.sinks.close()
-        self._side.shutdown()
+        self._checks.shutdown()
         return hanging
-
-    def _receive(self, name: str, connect: Callable[[], Consumer], inbox: Inbox) -> _Acknowledge:
-        """Make a receiver and return how to acknowledge its messages."""
-        receiver = Receiver(name=name, connect=connect, inbox=inbox)
-        self._receivers.append(receiver)
-        return receiver.ack
 
     def _busy(self) -> bool:
         return bool(self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle)
 
-    def _expect(self, delay: float) -> None:
-        self._claimer.expect(delay)
 
-    def _resolve(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
-        self.services.submit(resolving, done)
+def _receivers(
+    runtime: Runtime, roles: Collection[Role], hand_offs: Inbox, retries: Inbox
+) -> list[Receiver]:
+    """Return what receives: hand-offs from the broker, retries from a manager that wakes."""
+    receivers = []
+    if Role.TRIGGER in roles:
+        receivers.append(
+            Receiver(
+                name="receiver",
+                connect=functools.partial(runtime.broker.consumer, prefetch=PREFETCH),
+                inbox=hand_offs,
+            )
+        )
+    if Role.RETRY in roles and runtime.retry_manager.wakes:
+        receivers.append(
+            Receiver(
+                name="retries",
+                connect=functools.partial(runtime.retry_manager.woken, prefetch=PREFETCH),
+                inbox=retries,
+            )
+        )
+    return receivers
 
 
-def _ignore(messages: Sequence[HandOff]) -> None:
-    """Acknowledge nothing: nothing is received."""
+def _janitor(runtime: Runtime, roles: Collection[Role]) -> Janitor | None:
+    if Role.RETRY not in roles:
+        return None
+    settings = runtime.settings
+    return Janitor(
+        ledger=runtime.ledger,
+        enabled=settings.log_cleanup_enabled,
+        days=settings.log_lifetime_days,
+        indexed=runtime.policy.indexing,
+        next_run=functools.partial(next_run, settings.log_cleanup_schedule),
+    )
+
+
+def _index_consumer(runtime: Runtime, roles: Collection[Role]) -> IndexConsumer | None:
+    if not runtime.policy.indexing or Role.INDEX not in roles:
+        return None
+    return IndexConsumer(
+        ledger=runtime.ledger,
+        open_indexer=runtime.open_indexer,
+        enabled=runtime.settings.indexing_enabled,
+    )
 
 
 def _worker_row(roles: Collection[Role]) -> WorkerRow:

@@ -1,4 +1,4 @@
-"""The thread that writes attempts in groups (T2, outcome), and the worker's beats."""
+"""The thread that writes what attempts came to, in groups, and the worker's beats."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
+from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.delivering.outcomes import (
     Booking,
@@ -27,8 +28,9 @@ from asyncevents_core.errors import (
 )
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.observer import Observers, SubscriptionChanged
 from asyncevents_core.ports.retry import RetryManager
-from asyncevents_core.worker.bell import Bell
+from asyncevents_core.worker.inboxes import Alarm, Bell
 from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.retry_teller import RetryTeller
 
@@ -38,8 +40,6 @@ BATCH: Final = 500
 PACE: Final = 0.025
 """Seconds from one batch to the next: nobody waits for an outcome, and each commit costs."""
 BEAT_EVERY: Final = 5.0
-MOST_UNWRITTEN: Final = 2_000
-"""With so many outcomes unwritten no new permits are given; none is ever dropped."""
 _LONGEST_PAUSE: Final = 2.0
 """Between tries during an outage: beats must be back well before silent workers are reaped."""
 _LAST_COMMIT: Final = 5.0
@@ -60,9 +60,9 @@ class Bookkeeper:
         policy: Policy,
         clock: Clock,
         health: LedgerHealth,
-        heard: Callable[[], None],
-        scheduled: Callable[[float], None],
-        written: Callable[[], None],
+        alarm: Alarm,
+        bell: Bell,
+        observers: Observers,
     ) -> None:
         self._ledger = ledger
         self._teller = RetryTeller(retries)
@@ -70,9 +70,9 @@ class Bookkeeper:
         self._policy = policy
         self._clock = clock
         self._health = health
-        self._heard = heard
-        self._scheduled = scheduled
-        self._written = written
+        self._alarm = alarm
+        self._claimers_bell = bell
+        self._observers = observers
         self._queue: deque[Finished | Returned] = deque()
         self._pending = 0
         self._bell = Bell()
@@ -89,7 +89,7 @@ class Bookkeeper:
         """Write the first beat, then start the thread. Raises `LedgerError`."""
         self._ledger.run(self._beat)
         self._health.beaten()
-        self._heard()
+        self._refresh()
         self._teller.start()
         self._thread.start()
 
@@ -120,7 +120,7 @@ class Bookkeeper:
             if begun >= next_beat:
                 if self._persist(lambda: self._ledger.run(self._beat)):
                     self._health.beaten()
-                self._persist(self._heard)
+                self._persist(self._refresh)
                 next_beat = begun + BEAT_EVERY
             if self._queue:
                 self._write_batch()
@@ -145,7 +145,7 @@ class Bookkeeper:
         # What is left has to wait: time ran out.
         self._queue.extendleft(reversed(batch[len(batch) - self._pending :]))
         self._pending = 0
-        self._written()
+        self._claimers_bell.ring()
 
     def _write(self, batch: Sequence[Finished | Returned], *, insist: bool) -> bool:
         booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
@@ -168,13 +168,24 @@ class Bookkeeper:
                 one = in_plain_words(one)
         return self._write([one], insist=True)
 
+    def _refresh(self) -> None:
+        """Hear of what operators have set at run time."""
+        self._policy.run_time.refresh(self._ledger)
+
     def _announce(self, booking: Booking) -> None:
         if booking.retries:
             self._teller.schedule(booking.retries)
-            self._scheduled(min(retry.delay for retry in booking.retries))
+            self._alarm.set(min(retry.delay for retry in booking.retries))
         if booking.dead:
-            self._teller.bury(booking.dead)
+            self._teller.bury([one.delivery_id for one in booking.dead])
+        for died in booking.dead:
+            self._observers.tell(died)
         for subscription_id in booking.disabled:
+            self._observers.tell(
+                SubscriptionChanged(
+                    subscription_id=subscription_id, status=SubscriptionStatus.DISABLED
+                )
+            )
             logger.warning(
                 "the recipient answered 410 Gone: subscription disabled",
                 extra={"subscription": subscription_id},

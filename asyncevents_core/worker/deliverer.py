@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.outcomes import Finished, Returned
 from asyncevents_core.engine.delivering.permits import SLOW_AFTER, Permits
 from asyncevents_core.engine.delivering.policy import GIVE_BACK_MARGIN, Policy
 from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.observer import AttemptEnded, AttemptStarted, Observers
+from asyncevents_core.worker.bookkeeper import Bookkeeper
+from asyncevents_core.worker.inboxes import Bell
 
 logger = logging.getLogger("asyncevents.worker.deliverer")
 
@@ -43,16 +46,18 @@ class Deliverer:
         permits: Permits,
         policy: Policy,
         clock: Clock,
-        report: Callable[[Finished | Returned], None],
-        freed: Callable[[], None],
+        bookkeeper: Bookkeeper,
+        bell: Bell,
+        observers: Observers,
     ) -> None:
         self._loop = loop
         self._sinks = sinks
         self._permits = permits
         self._policy = policy
         self._clock = clock
-        self._report = report
-        self._freed = freed
+        self._bookkeeper = bookkeeper
+        self._bell = bell
+        self._observers = observers
         self._running: dict[asyncio.Task[None], _Running] = {}
 
     def submit(self, leases: Sequence[Lease], taken: float) -> None:
@@ -75,7 +80,7 @@ class Deliverer:
             for one in late[:moved]:
                 one.slow = True
             if moved:
-                self._freed()
+                self._bell.ring()
 
     async def drain(self, grace: float) -> None:
         """Wait up to `grace` seconds for attempts under way, then cut them off."""
@@ -100,6 +105,8 @@ class Deliverer:
         if left < self._policy.sink_deadline + GIVE_BACK_MARGIN:
             self._end(running, Returned(lease=lease, attempted=False), None)
             return
+        if self._observers.any:
+            self._observers.tell(_started(lease))
         try:
             outcome = await self._sinks.attempt(lease, self._policy.sink_deadline)
         except asyncio.CancelledError:
@@ -118,16 +125,18 @@ class Deliverer:
             duration=self._clock.monotonic() - begun,
         )
         self._end(running, finished, outcome)
+        if self._observers.any:
+            self._observers.tell(_ended(finished))
 
     def _end(self, running: _Running, result: Finished | Returned, outcome: Outcome | None) -> None:
-        self._report(result)
+        self._bookkeeper.put(result)
         self._permits.release(
             running.lease.subscription.id,
             slow=running.slow,
             delivered=outcome is not None and outcome.kind is OutcomeKind.DELIVERED,
             timed_out=outcome is not None and outcome.timed_out,
         )
-        self._freed()
+        self._bell.ring()
 
     def _over(self, task: asyncio.Task[None]) -> None:
         running = self._running.pop(task)
@@ -143,3 +152,25 @@ class Deliverer:
                 exc_info=error,
                 extra={"delivery": str(running.lease.delivery.id)},
             )
+
+
+def _started(lease: Lease) -> AttemptStarted:
+    return AttemptStarted(
+        delivery_id=lease.delivery.id,
+        event_name=lease.event.name,
+        subscription_id=lease.subscription.id,
+        sink=lease.subscription.sink,
+        number=lease.delivery.deaths + 1,
+    )
+
+
+def _ended(finished: Finished) -> AttemptEnded:
+    lease = finished.lease
+    return AttemptEnded(
+        delivery_id=lease.delivery.id,
+        event_name=lease.event.name,
+        subscription_id=lease.subscription.id,
+        sink=lease.subscription.sink,
+        outcome=finished.outcome,
+        seconds=finished.duration,
+    )

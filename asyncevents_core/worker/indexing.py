@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from asyncevents_core.engine.overrides import read_overrides
+from asyncevents_core.engine.overrides import RunTimeValues
 from asyncevents_core.engine.searching.feed import PAGE, IndexFeed, index_lease
 from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.shared.task_lease import Kept
@@ -37,6 +37,7 @@ class IndexConsumer:
         self._ledger = ledger
         self._open_indexer = open_indexer
         self._enabled = enabled
+        self._run_time = RunTimeValues()
         self._lease = index_lease(ledger)
         self._holding = True
         self._stop = threading.Event()
@@ -89,4 +90,5 @@ class IndexConsumer:
     def _on(self) -> bool:
         if is_reindexing(self._ledger):
             return False
-        return bool(read_overrides(self._ledger).get("INDEXING_ENABLED", self._enabled))
+        self._run_time.refresh(self._ledger)
+        return self._run_time.switch("INDEXING_ENABLED", self._enabled)

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from asyncevents_core.engine.overrides import read_overrides
+from asyncevents_core.engine.overrides import RunTimeValues
 from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.upkeep import Cleaned
 
-logger = logging.getLogger("asyncevents.worker.caretaker")
+logger = logging.getLogger("asyncevents.worker.janitor")
 
 _LOOK_EVERY: Final = 30.0
 _LAST_STEP: Final = 5.0
@@ -38,11 +38,12 @@ class Janitor:
     ) -> None:
         self._ledger = ledger
         self._enabled = enabled
+        self._run_time = RunTimeValues()
         self._days = days
         self._indexed = indexed
         self._next_run = next_run
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -68,12 +69,13 @@ class Janitor:
                 return
 
     def _look(self) -> Cleaned | None:
-        overrides = read_overrides(self._ledger)
-        if not overrides.get("LOG_CLEANUP_ENABLED", self._enabled):
+        run_time = self._run_time
+        run_time.refresh(self._ledger)
+        if not run_time.switch("LOG_CLEANUP_ENABLED", self._enabled):
             return None
         return clean_up_if_due(
             self._ledger,
-            days=overrides.get("LOG_LIFETIME_DAYS", self._days),
+            days=run_time.number("LOG_LIFETIME_DAYS", self._days),
             indexed=self._indexed,
             next_run=self._next_run,
             go_on=lambda: not self._stop.is_set(),

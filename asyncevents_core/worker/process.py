@@ -12,6 +12,7 @@ from typing import Final
 
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.errors import LedgerUnavailable
+from asyncevents_core.ports.observer import WorkerStarted, WorkerStopping
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions
 
@@ -81,44 +82,48 @@ class Worker:
     async def _main(self) -> int:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        observers = self._runtime.observers
         preflight(self._runtime, self._options.roles)
-        parts = WorkerAssembly(self._runtime, self._options, self._loop)
+        assembly = WorkerAssembly(self._runtime, self._options, self._loop)
         if self._options.handle_signals:
             # The loop's handlers run between steps of the loop; signing on is one long step.
             for number in stop_signals():
                 signal.signal(number, lambda *_: self._on_signal())
-        if not patiently(parts.sign_on, unless=lambda: self._stop_requested):
+        if not patiently(assembly.sign_on, unless=lambda: self._stop_requested):
             return EXIT_OK
         if self._options.handle_signals:
             for number in stop_signals():
                 self._loop.add_signal_handler(number, self._on_signal)
-        parts.start()
+        assembly.start()
         logger.info(
             "worker started",
             extra={
-                "worker": str(parts.row.id),
-                "pid": parts.row.pid,
-                "consumers": ",".join(parts.row.roles),
+                "worker": str(assembly.row.id),
+                "pid": assembly.row.pid,
+                "consumers": ",".join(assembly.row.roles),
             },
         )
-        watch = self._loop.create_task(parts.watch())
+        observers.tell(WorkerStarted(worker=assembly.row))
+        watch = self._loop.create_task(assembly.watch())
         try:
             while not self._stop_requested:
-                if parts.stuck > _MOST_STUCK:
+                if assembly.stuck > _MOST_STUCK:
                     logger.error(
                         "threads hang in services or sinks whose time is over; draining",
-                        extra={"threads": parts.stuck},
+                        extra={"threads": assembly.stuck},
                     )
                     break
-                if self._options.drain and await parts.is_idle():
+                if self._options.drain and await assembly.is_idle():
                     logger.info("nothing left to do")
                     break
                 await self._pause()
         finally:
-            logger.info("worker stopping", extra={"under_way": parts.permits.in_flight})
-            hanging = await parts.stop(self._runtime.settings.shutdown_grace)
+            under_way = assembly.permits.in_flight
+            logger.info("worker stopping", extra={"under_way": under_way})
+            observers.tell(WorkerStopping(worker=assembly.row, under_way=under_way))
+            hanging = await assembly.stop(self._runtime.settings.shutdown_grace)
             watch.cancel()
-        logger.info("worker stopped", extra={"worker": str(parts.row.id), **parts.counts})
+        logger.info("worker stopped", extra={"worker": str(assembly.row.id), **assembly.counts})
         return EXIT_STUCK if hanging else EXIT_OK
 
     async def _pause(self) -> None:

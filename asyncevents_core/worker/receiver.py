@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from asyncevents_core.errors import BrokerUnavailable
 from asyncevents_core.ports.broker import Consumer, HandOff
-from asyncevents_core.worker.bell import Bell
+from asyncevents_core.worker.inboxes import Inbox
 
 logger = logging.getLogger("asyncevents.worker.receiver")
 
@@ -20,34 +18,6 @@ PREFETCH: Final = 20
 _BUSY_WAIT: Final = 0.05
 _IDLE_WAIT: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
-
-
-class Inbox:
-    """Hand-offs received and not yet claimed. Thread-safe."""
-
-    def __init__(self, bell: Bell) -> None:
-        self._bell = bell
-        self._messages: deque[HandOff] = deque()
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def put(self, messages: Sequence[HandOff]) -> None:
-        """Add messages and wake the claimer."""
-        self._messages.extend(messages)
-        self._bell.ring()
-
-    def take(self, ids: int) -> list[HandOff]:
-        """Take messages with at most `ids` ids in all, but one at least if there is room."""
-        taken: list[HandOff] = []
-        while self._messages and ids > 0:
-            ids -= len(self._messages[0].ids)
-            taken.append(self._messages.popleft())
-        return taken
-
-    def put_back(self, messages: Sequence[HandOff]) -> None:
-        """Return messages whose claim failed, in their order."""
-        self._messages.extendleft(reversed(messages))
 
 
 class Receiver:
@@ -59,7 +29,6 @@ class Receiver:
     def __init__(self, *, name: str, connect: Callable[[], Consumer], inbox: Inbox) -> None:
         self._connect = connect
         self._inbox = inbox
-        self._acks: queue.SimpleQueue[HandOff] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._outstanding: dict[int, HandOff] = {}
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -67,11 +36,6 @@ class Receiver:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
-
-    def ack(self, messages: Sequence[HandOff]) -> None:
-        """Acknowledge messages whose claim is committed, soon, on this thread. Thread-safe."""
-        for message in messages:
-            self._acks.put(message)
 
     def stop(self) -> None:
         """Stop receiving; what was not acknowledged comes again. Waits for the thread."""
@@ -119,11 +83,6 @@ class Receiver:
         Messages of an earlier connection cannot be acknowledged: they come again, and find
         nothing open.
         """
-        try:
-            message = self._acks.get(timeout=wait) if wait else self._acks.get_nowait()
-            while True:
-                if self._outstanding.pop(id(message), None) is message:
-                    message.ack()
-                message = self._acks.get_nowait()
-        except queue.Empty:
-            return
+        for message in self._inbox.claimed(wait):
+            if self._outstanding.pop(id(message), None) is message:
+                message.ack()

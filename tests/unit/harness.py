@@ -17,22 +17,22 @@ from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.engine.delivering.claims import (
-    ClaimResult,
-    EventClaims,
+from asyncevents_core.engine.delivering.fan_out import chunks_of, fan_out_chunk
+from asyncevents_core.engine.delivering.leases import (
+    Claimant,
+    Claimed,
     Lease,
     Resolved,
     Resolving,
 )
-from asyncevents_core.engine.delivering.due import DueDeliveries
 from asyncevents_core.engine.delivering.outcomes import Finished, Returned, book
-from asyncevents_core.engine.delivering.permits import Permits
+from asyncevents_core.engine.delivering.permits import NO_LIMIT, Permits
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.recovery import reap_workers, release_held
-from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRequest, PublishRules
 from asyncevents_core.engine.searching.traces import traces_of_event
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.clock import ManualClock
 
 OPERATOR = Actor.trusted("operator")
@@ -64,17 +64,12 @@ class Harness:
     )
     permits: Permits = field(factory=lambda: Permits(budget=200, per_subscription=1000))
     owner: UUID = field(factory=uuid7)
-    wants_alone: bool = False
     handed_off: list[UUID] = field(factory=list)
     requests: list[tuple[int, UUID]] = field(factory=list)
     """Each attempt that was made: seconds since the start, and the delivery."""
 
     def __attrs_post_init__(self) -> None:
-        self._index = SubscriptionIndex()
-        self._claims = EventClaims(
-            index=self._index, definitions=self.definitions, policy=self.policy, owner=self.owner
-        )
-        self._due = DueDeliveries(index=self._index, policy=self.policy, owner=self.owner)
+        self.claimant = Claimant(owner=self.owner, policy=self.policy, definitions=self.definitions)
 
     def second(self) -> Harness:
         """Return another worker on the same ledger."""
@@ -121,54 +116,46 @@ class Harness:
 
     # -- a worker ---------------------------------------------------------------------------
 
-    def claim(self, *ids: UUID) -> ClaimResult:
-        """T1 (claim) for a hand-off."""
-        return self._run(
-            lambda tx, plan, result: self._claims.claim(tx, tx.lock_events(ids), plan, result)
-        )
+    def claim(self, *ids: UUID) -> Claimed:
+        """Claim the events of a hand-off."""
+        return self.round(event_ids=frozenset(ids))
 
-    def sweep(self) -> ClaimResult:
-        """T4 (sweep): events that are due."""
-        return self._run(
-            lambda tx, plan, result: self._claims.claim_due(tx, limit=500, plan=plan, result=result)
-        )
+    def sweep(self) -> Claimed:
+        """Claim events that are due."""
+        return self.round(sweep=500)
 
-    def sweep_now(self) -> ClaimResult:
+    def sweep_now(self) -> Claimed:
         """Sweep once the hand-off counts as lost."""
         self.clock.advance(10)
         return self.sweep()
 
     def chunks(self, event):
-        return self._claims.chunks(event)
+        return chunks_of(self.claimant, event)
 
     def fan_out_chunk(self, resolved, chunk, *, last: bool) -> bool:
         return self.ledger.run(
-            lambda tx: self._claims.fan_out_chunk(tx, resolved, chunk, last=last)
+            lambda tx: fan_out_chunk(tx, self.claimant, resolved, chunk, last=last)
         )
 
-    def fan_out(self, *resolved: Resolved) -> ClaimResult:
-        """T1b (fan-out) for what services returned."""
-        return self._run(
-            lambda tx, plan, result: self._claims.fan_out_resolved(tx, resolved, plan, result)
+    def fan_out(self, *resolved: Resolved) -> Claimed:
+        """Fan out what services returned."""
+        return self.round(resolved=resolved)
+
+    def due(self, *, expired: bool = True, idle: bool = True) -> Claimed:
+        """Claim deliveries that are due."""
+        return self.round(due=True, expired=expired, idle=idle)
+
+    def parked(self, *subscriptions: int) -> Claimed:
+        """Claim parked deliveries."""
+        return self.round(parked=subscriptions)
+
+    def round(self, *, room: int = NO_LIMIT, **wanted) -> Claimed:
+        """Claim as a worker does; `wanted` are fields of `Round`."""
+        result = self.ledger.run(
+            lambda tx: claim_round(tx, self.claimant, Round(room=room, **wanted), self.permits)
         )
-
-    def due(self, *, expired: bool = True, idle: bool = True) -> ClaimResult:
-        """T3 (due): deliveries that are due."""
-
-        def work(tx, plan, result):
-            self.wants_alone = self._due.claim_due(
-                tx, limit=500, expired=expired, idle=idle, plan=plan, result=result
-            )
-
-        return self._run(work)
-
-    def parked(self, *subscriptions: int) -> ClaimResult:
-        """T3 for parked deliveries."""
-        return self._run(
-            lambda tx, plan, result: self._due.claim_parked(
-                tx, subscriptions, limit=plan.free, plan=plan, result=result
-            )
-        )
+        self.permits.take(result.permits)
+        return result.claimed
 
     def attempt(self, leases: Sequence[Lease], answer: Answer = ok) -> None:
         """Make an attempt of each lease and write what it came to (T2)."""
@@ -218,17 +205,6 @@ class Harness:
 
     def event(self, event_id: UUID):
         return self.ledger.read(lambda queries: queries.event(event_id))
-
-    def _run(self, work: Callable[[LedgerTransaction, object, ClaimResult], object]) -> ClaimResult:
-        def run(tx: LedgerTransaction):
-            self._index.refresh(tx)
-            result, plan = ClaimResult(), self.permits.plan(self._index.rates)
-            work(tx, plan, result)
-            return result, plan
-
-        result, plan = self.ledger.run(run)
-        self.permits.take(plan)
-        return result
 
 
 def resolved(resolving: Resolving, data: object) -> Resolved:

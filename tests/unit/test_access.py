@@ -14,7 +14,7 @@ from asyncevents_core.domain.token import new_token, read_token
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.managing.subscriptions import change, subscribe
 from asyncevents_core.engine.managing.tokens import authenticate, create_token, revoke_token
-from asyncevents_core.engine.overrides import refresh, set_overrides
+from asyncevents_core.engine.overrides import set_overrides
 from asyncevents_core.errors import (
     AccessDenied,
     IdempotencyConflict,
@@ -200,7 +200,7 @@ def test_workers_hear_of_what_is_set(ledger):
     policy = Policy(source="/t", maximum_deaths=5)
 
     def hear():
-        refresh(ledger, policy.live)
+        policy.run_time.refresh(ledger)
         return policy.deaths_allowed
 
     assert hear() == 5
@@ -220,11 +220,11 @@ def test_workers_hear_of_what_is_set(ledger):
     ],
 )
 def test_the_clean_up_is_switched_at_run_time(ledger, clock, setting, values, runs):
-    caretaker = Janitor(
+    janitor = Janitor(
         ledger=ledger, enabled=setting, days=30, indexed=False, next_run=lambda now: now
     )
     set_overrides(ledger, values, by=OPERATOR)
-    assert (caretaker._look() is not None) == runs
+    assert (janitor._look() is not None) == runs
 
 
 def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
@@ -232,12 +232,10 @@ def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
     event = harness.publish()
     harness.attempt(harness.sweep_now().leases)
     clock.advance(10 * DAY)
-    caretaker = Janitor(
-        ledger=ledger, enabled=True, days=30, indexed=False, next_run=lambda now: now
-    )
-    assert caretaker._look().events == 0
+    janitor = Janitor(ledger=ledger, enabled=True, days=30, indexed=False, next_run=lambda now: now)
+    assert janitor._look().events == 0
     set_overrides(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
-    assert caretaker._look().events == 1
+    assert janitor._look().events == 1
     assert harness.event(event) is None
 
 

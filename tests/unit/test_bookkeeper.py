@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,8 +14,10 @@ from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.delivering.outcomes import Finished
 from asyncevents_core.errors import BrokerUnavailable, LedgerUnavailable
+from asyncevents_core.ports.observer import NOBODY
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.worker.bookkeeper import Bookkeeper
+from asyncevents_core.worker.inboxes import Alarm, Bell
 from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.retry_teller import RetryTeller
 
@@ -49,6 +52,9 @@ class Picky:
         self._ledger = ledger
         self._refused = refused
         self.outages = outages
+
+    def read(self, query):
+        return self._ledger.read(query)
 
     def run(self, work):
         def picky(tx):
@@ -89,9 +95,9 @@ def keeping(harness, retries):
             policy=harness.policy,
             clock=harness.clock,
             health=LedgerHealth(),
-            heard=lambda: None,
-            scheduled=lambda delay: None,
-            written=written.set,
+            alarm=Alarm(Bell()),
+            bell=SimpleNamespace(ring=written.set),
+            observers=NOBODY,
         )
         made.start()
         yield made, written

@@ -3,78 +3,47 @@
 from __future__ import annotations
 
 import pytest
-from attrs import frozen
 
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.delivering.claims import Resolved
+from asyncevents_core.engine.delivering.leases import Resolved, Resolving
 from asyncevents_core.errors import LedgerError, LedgerUnavailable
-from asyncevents_core.worker.bell import Bell
-from asyncevents_core.worker.claimer import Claimer, Outlets
-from asyncevents_core.worker.ledger_health import LedgerHealth
-from asyncevents_core.worker.receiver import Inbox
-from asyncevents_core.worker.rounds import Rounds
-
-
-@frozen
-class Message:
-    ids: tuple
+from tests.unit.claiming import Message, make_claimer
 
 
 class Worker:
     """A claimer, and what it hands on."""
 
     def __init__(self, harness):
-        bell, health = Bell(), LedgerHealth()
-        self.harness = harness
-        self.inbox = Inbox(bell)
         self.leases = []
         self.calls = {}
+        self.unwritten = 0
         self.room = 100
-        self.claimer = Claimer(
-            ledger=harness.ledger,
-            rounds=Rounds(
-                index=harness._index,
-                events=harness._claims,
-                due=harness._due,
-                permits=harness.permits,
-                roles=[Role.TRIGGER],
-                owner=harness.owner,
-                health=health,
-            ),
-            events=harness._claims,
-            permits=harness.permits,
-            roles=[Role.TRIGGER],
-            most_resolving=100,
-            inbox=self.inbox,
-            woken=Inbox(bell),
-            bell=bell,
-            health=health,
-            clock=harness.clock,
-            outlets=Outlets(
-                deliver=lambda leases, _: self.leases.extend(leases),
-                resolve=self._resolve,
-                resolvable=lambda: self.room,
-                acknowledge=lambda _: None,
-                acknowledge_woken=lambda _: None,
-                bury=lambda _: None,
-                unwritten=lambda: 0,
-            ),
+        self.claimer = make_claimer(
+            harness, deliverer=self, services=self, bookkeeper=self, roles=[Role.TRIGGER]
         )
 
     def hand_off(self, *ids):
-        self.inbox.put([Message(ids=ids)])
+        self.claimer._hand_offs.put([Message(ids=ids)])
 
     def cycle(self):
-        self.claimer._cycle()
+        self.claimer._claim()
 
     def answer(self, event_id, **result):
-        resolving, done = self.calls.pop(event_id)
-        done(Resolved(resolving=resolving, **result))
+        resolving, results = self.calls.pop(event_id)
+        results.put(Resolved(resolving=resolving, **result))
 
-    def _resolve(self, resolving, done):
-        self.calls[resolving.event.id] = (resolving, done)
+    # -- what the claimer hands on to -------------------------------------------------------
+
+    def submit(self, what, where):
+        if isinstance(what, Resolving):
+            self.calls[what.event.id] = (what, where)
+        else:
+            self.leases.extend(what)
+
+    def bury(self, delivery_ids):
+        raise NotImplementedError
 
 
 @pytest.fixture
@@ -82,16 +51,25 @@ def worker(harness):
     return Worker(harness)
 
 
-def refusing(harness, refused, error):
-    """Let the ledger refuse the body of one event, as often as it is tried."""
-    fan_out = harness._claims.fan_out_resolved
+class Refusing:
+    """A ledger that refuses the body of one event, as often as it is tried."""
 
-    def stubborn(tx, resolved, plan, result):
-        fan_out(tx, resolved, plan, result)
-        if any(one.resolving.event.id == refused and one.error is None for one in resolved):
-            raise error
+    def __init__(self, ledger, refused, error):
+        self._ledger, self.refused, self._error = ledger, refused, error
 
-    harness._claims.fan_out_resolved = stubborn
+    def run(self, work):
+        def stubborn(tx):
+            store = tx.store_bodies
+
+            def refuse(bodies):
+                if self.refused in bodies:
+                    raise self._error
+                store(bodies)
+
+            tx.store_bodies = refuse
+            return work(tx)
+
+        return self._ledger.run(stubborn)
 
 
 def test_a_result_that_cannot_be_written_keeps_no_others_waiting(harness, worker):
@@ -100,7 +78,7 @@ def test_a_result_that_cannot_be_written_keeps_no_others_waiting(harness, worker
     good, bad = harness.publish("order.loaded"), harness.publish("order.loaded")
     worker.hand_off(good, bad)
     worker.cycle()
-    refusing(harness, bad, LedgerError("refused"))
+    worker.claimer._ledger = Refusing(harness.ledger, bad, LedgerError("refused"))
     plain = harness.publish()
     worker.hand_off(plain)
     for one in (good, bad):
@@ -121,12 +99,11 @@ def test_results_wait_for_a_ledger_that_is_away(harness, worker):
     event_id = harness.publish("order.loaded")
     worker.hand_off(event_id)
     worker.cycle()
-    fan_out = harness._claims.fan_out_resolved
-    refusing(harness, event_id, LedgerUnavailable("away"))
+    worker.claimer._ledger = Refusing(harness.ledger, event_id, LedgerUnavailable("away"))
     worker.answer(event_id, data=to_json({}))
     with pytest.raises(LedgerUnavailable):
         worker.cycle()
-    harness._claims.fan_out_resolved = fan_out
+    worker.claimer._ledger = harness.ledger
     worker.cycle()
     assert harness.event(event_id).state is EventState.FANNED_OUT
 

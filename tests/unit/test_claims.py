@@ -12,8 +12,8 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition, EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.delivering import claims
-from asyncevents_core.engine.delivering.claims import Resolved
+from asyncevents_core.engine.delivering import fan_out
+from asyncevents_core.engine.delivering.leases import Resolved
 from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.engine.replaying.replay import replay
@@ -27,7 +27,7 @@ def test_one_event_reaches_each_subscriber_once(harness):
     assert harness.handed_off == [event_id]
     leases = harness.claim(event_id).leases
     assert {lease.subscription.id for lease in leases} == ids
-    assert harness.claim(event_id).leases == []
+    assert harness.claim(event_id).leases == ()
     harness.attempt(leases, ok)
     assert harness.states(event_id) == [DeliveryState.DELIVERED] * 3
     body = json.loads(leases[0].event.body)
@@ -54,7 +54,7 @@ def test_an_event_whose_hand_off_was_lost_is_swept_after_ten_seconds(harness, cl
 def test_without_subscribers_no_service_is_called(harness):
     event_id = harness.publish("order.loaded")
     result = harness.claim(event_id)
-    assert (result.leases, result.resolving) == ([], [])
+    assert (result.leases, result.resolving) == ((), ())
     assert harness.event(event_id).state is EventState.FANNED_OUT
 
 
@@ -80,11 +80,11 @@ def test_a_service_is_called_once_and_its_result_is_the_payload(harness):
     harness.subscribe("order.loaded")
     event_id = harness.publish("order.loaded", {"id": 3})
     (resolving,) = harness.claim(event_id).resolving
-    assert harness.claim(event_id).resolving == []
+    assert harness.claim(event_id).resolving == ()
     leases = harness.fan_out(resolved(resolving, {"total": "9.90"})).leases
     assert len(leases) == 2
     assert {json.loads(lease.event.body)["data"]["total"] for lease in leases} == {"9.90"}
-    assert harness.fan_out(resolved(resolving, {"total": "0"})).leases == []
+    assert harness.fan_out(resolved(resolving, {"total": "0"})).leases == ()
 
 
 def test_without_a_service_the_body_is_made_where_it_is_published(harness):
@@ -184,7 +184,7 @@ def test_a_worker_that_vanishes_with_a_service_is_replaced(harness, clock):
     clock.advance(harness.policy.resolve_lease + 1)
     other = harness.second()
     (new,) = other.sweep().resolving
-    assert harness.fan_out(resolved(old, {"from": "old"})).leases == []
+    assert harness.fan_out(resolved(old, {"from": "old"})).leases == ()
     (lease,) = other.fan_out(resolved(new, {"from": "new"})).leases
     assert json.loads(lease.event.body)["data"] == {"from": "new"}
 
@@ -209,7 +209,7 @@ def test_a_name_that_only_the_worker_does_not_know_is_retried(harness, clock):
         clock=clock,
         definitions=EventCatalog([EventDefinition(name="order.creation")]),
     )
-    assert old.claim(event_id).leases == []
+    assert old.claim(event_id).leases == ()
     event = harness.event(event_id)
     assert event.state is EventState.OPEN
     assert "order.creation" in event.reason
@@ -218,7 +218,7 @@ def test_a_name_that_only_the_worker_does_not_know_is_retried(harness, clock):
 
 
 def test_a_large_fan_out_goes_in_chunks_and_can_be_repeated(harness, clock, monkeypatch):
-    monkeypatch.setattr(claims, "CHUNK", 10)
+    monkeypatch.setattr(fan_out, "CHUNK", 10)
     for _ in range(25):
         harness.subscribe()
     event_id = harness.publish()
@@ -240,7 +240,7 @@ def test_a_large_fan_out_goes_in_chunks_and_can_be_repeated(harness, clock, monk
 def test_a_chunked_fan_out_that_fits_into_one_when_repeated_leases_rows_that_exist(
     harness, clock, monkeypatch
 ):
-    monkeypatch.setattr(claims, "CHUNK", 3)
+    monkeypatch.setattr(fan_out, "CHUNK", 3)
     subscriptions = [harness.subscribe() for _ in range(4)]
     event_id = harness.publish()
     (resolving,) = harness.claim(event_id).resolving
@@ -248,7 +248,7 @@ def test_a_chunked_fan_out_that_fits_into_one_when_repeated_leases_rows_that_exi
     assert harness.fan_out_chunk(Resolved(resolving=resolving), chunk, last=False)
     set_status(harness.ledger, subscriptions[-1:], SubscriptionStatus.DELETED, by=OPERATOR)
     clock.advance(harness.policy.resolve_lease + 1)
-    assert harness.second().sweep().leases == []
+    assert harness.second().sweep().leases == ()
     assert len(harness.traces(event_id)) == 3
 
 
@@ -262,8 +262,8 @@ def test_what_has_no_permit_waits(ledger, clock):
     more = harness.publish()
     parked = harness.claim(more)
     assert parked.parked == {first, second}
-    assert parked.leases == []
-    assert harness.due().leases == []
+    assert parked.leases == ()
+    assert harness.due().leases == ()
     harness.attempt(one.leases, ok)
     assert [lease.event.id for lease in harness.parked(first).leases] == [more]
 

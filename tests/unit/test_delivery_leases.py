@@ -134,8 +134,9 @@ def test_from_the_second_abandonment_on_a_delivery_runs_alone(harness, clock):
     clock.advance(11)
     busy = harness.second()
     assert [lease.alone for lease in busy.sweep().leases] == [False]
-    assert busy.due(idle=False).leases == []
-    assert busy.wants_alone
+    found = busy.due(idle=False)
+    assert found.leases == ()
+    assert found.wants_alone
     idle = harness.second()
     assert [lease.alone for lease in idle.due(idle=True).leases] == [True]
 
@@ -160,5 +161,5 @@ def test_after_a_ledger_outage_expired_leases_are_left_alone_for_a_while(harness
     harness.subscribe()
     harness.claim(harness.publish())
     clock.advance(harness.policy.delivery_lease + 1)
-    assert harness.second().due(expired=False).leases == []
+    assert harness.second().due(expired=False).leases == ()
     assert len(harness.second().due(expired=True).leases) == 1

@@ -1,20 +1,14 @@
-"""One transaction of the claimer."""
+"""One round of claiming, and what decides about it."""
 
 from __future__ import annotations
 
 import pytest
-from attrs import frozen
 
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.worker.claim_state import ClaimState, Situation, Taken
 from asyncevents_core.worker.ledger_health import ON_TIME, SETTLE, LedgerHealth
-from asyncevents_core.worker.rounds import Round, Rounds
-
-
-@frozen
-class Message:
-    ids: tuple
 
 
 @pytest.fixture
@@ -26,46 +20,26 @@ def health():
     return made
 
 
-@pytest.fixture
-def execute(harness, health):
-    rounds = Rounds(
-        index=harness._index,
-        events=harness._claims,
-        due=harness._due,
-        permits=harness.permits,
-        roles=[Role.TRIGGER, Role.RETRY],
-        owner=harness.owner,
-        health=health,
-    )
-
-    def run(**wanted):
-        result, plan = harness.ledger.run(lambda tx: rounds.execute(tx, Round(**wanted)))
-        harness.permits.take(plan)
-        return result
-
-    return run
-
-
-def test_a_sweep_that_found_as_many_as_it_looked_for_tells_that_there_may_be_more(harness, execute):
+def test_a_sweep_that_found_as_many_as_it_looked_for_tells_that_there_may_be_more(harness):
     harness.subscribe()
     for _ in range(5):
         harness.publish()
     harness.clock.advance(10)
-    first = execute(room=3, sweep=500)
+    first = harness.round(room=3, sweep=500)
     assert (first.events, first.more_events) == (3, True)
-    second = execute(room=100, sweep=500)
+    second = harness.round(room=100, sweep=500)
     assert (second.events, second.more_events) == (2, False)
 
 
-def test_events_of_hand_offs_do_not_count_as_swept(harness, execute):
+def test_events_of_hand_offs_do_not_count_as_swept(harness):
     harness.subscribe()
     harness.publish()
     harness.clock.advance(10)
-    assert not execute(room=10).more_events
-    assert not execute(room=2, sweep=None).more_events
+    assert not harness.round(room=10).more_events
+    assert not harness.round(room=2).more_events
 
 
-def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness, execute):
+def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness):
     harness.subscribe()
     vanishing = harness.second()
     vanishing.claim(harness.publish())
@@ -74,7 +48,9 @@ def test_what_runs_alone_is_the_only_one_that_its_transaction_starts(harness, ex
     harness.clock.advance(harness.policy.delivery_lease + 1)
     more, swept = harness.publish(), harness.publish()
     harness.clock.advance(10)
-    result = execute(room=200, messages=[Message(ids=(more,))], due=True, sweep=500)
+    result = harness.round(
+        room=200, event_ids=frozenset([more]), due=True, expired=True, idle=True, sweep=500
+    )
     assert [lease.alone for lease in result.leases] == [True]
     assert result.left_waiting
     assert harness.states(more) == [DeliveryState.WAITING]
@@ -96,28 +72,44 @@ def workers(harness):
     return ids
 
 
-def test_after_an_outage_silent_workers_get_time_to_write_a_beat(harness, health, workers, execute):
+@pytest.fixture
+def look_after(harness, health):
+    """Run the round that a worker with this health decides on, when it is time to look."""
+    state = ClaimState(roles=frozenset([Role.RETRY]), most_resolving=8)
+
+    def run():
+        seen = Situation(now=1.0, ledger_settled=health.settled, ledger_steady=health.steady)
+        wanted = state.next_round(seen, Taken(), [])
+        assert wanted.release
+        harness.round(room=0, reap=wanted.reap)
+
+    return run
+
+
+def test_after_an_outage_silent_workers_get_time_to_write_a_beat(
+    harness, health, workers, look_after
+):
     health.lost()
     health.found()
-    execute(room=0, reap=True)
+    look_after()
     assert len(workers()) == 2
     health._up_since -= SETTLE
-    execute(room=0, reap=True)
+    look_after()
     assert workers() == {harness.owner}
 
 
 def test_after_a_stall_silent_workers_are_reaped_once_beats_are_on_time_again(
-    harness, health, workers, execute
+    harness, health, workers, look_after
 ):
     health._last_beat -= ON_TIME + 1
-    execute(room=0, reap=True)
+    look_after()
     assert len(workers()) == 2
     for _ in range(3):
         health.beaten()
-        execute(room=0, reap=True)
+        look_after()
         assert len(workers()) == 2
     health.beaten()
-    execute(room=0, reap=True)
+    look_after()
     assert workers() == {harness.owner}
 
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.engine.delivering.claims import Resolving
+from asyncevents_core.engine.delivering.leases import Resolving
 from asyncevents_core.engine.delivering.services import AHEAD, ServiceCaller
 from asyncevents_core.testing.builders import make_event
 
@@ -38,7 +38,7 @@ class Services:
     def submit(self):
         definition = EventDefinition(name="order.loaded", service="shop:load")
         event = make_event(name="order.loaded")
-        self.caller.submit(Resolving(event=event, definition=definition), self._done.put)
+        self.caller.submit(Resolving(event=event, definition=definition), self._done)
 
     def result(self):
         return self._done.get(timeout=WAIT)

@@ -12,12 +12,9 @@ import time
 import pytest
 
 from asyncevents_core.worker import process, supervisor
-from asyncevents_core.worker.bell import Bell
-from asyncevents_core.worker.claimer import Claimer
-from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.process import AGAIN_AFTER, EXIT_AT_ONCE, Worker, stop_signals
-from asyncevents_core.worker.receiver import Inbox
 from asyncevents_core.worker.supervisor import Supervisor
+from tests.unit.claiming import make_claimer
 
 WAIT = 30.0
 
@@ -147,23 +144,7 @@ def test_a_claimer_whose_transaction_hangs_does_not_hold_up_the_end(monkeypatch,
             begun.set()
             go_on.wait(WAIT)
 
-    bell = Bell()
-    claimer = Claimer(
-        ledger=Hanging(),
-        rounds=None,
-        events=harness._claims,
-        permits=harness.permits,
-        roles=[],
-        most_resolving=1,
-        inbox=Inbox(bell),
-        woken=Inbox(bell),
-        bell=bell,
-        health=LedgerHealth(),
-        clock=harness.clock,
-        outlets=None,
-    )
-    monkeypatch.setattr(claimer, "_room", lambda: 1)
-    monkeypatch.setattr(claimer, "_may_resolve", lambda: 1)
+    claimer = make_claimer(harness, ledger=Hanging())
     claimer.start()
     assert begun.wait(WAIT)
     claimer.stop(0.01)

@@ -12,7 +12,7 @@ from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
-from asyncevents_core.engine.delivering.claims import Resolved
+from asyncevents_core.engine.delivering.leases import Resolved
 from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.engine.replaying import replay as engine_replay
 from asyncevents_core.engine.replaying.replay import replay_dead

@@ -22,6 +22,7 @@ from asyncevents_core.adapters.sqlalchemy.dialects import (
     open_engine,
 )
 from asyncevents_core.adapters.sqlalchemy.joined import Outbox
+from asyncevents_core.adapters.sqlalchemy.metering import Reruns, RowCounter
 from asyncevents_core.adapters.sqlalchemy.queries import SqlQueries
 from asyncevents_core.adapters.sqlalchemy.transaction import SqlTransaction, SqlWriter
 from asyncevents_core.domain.event import NewEvent
@@ -31,6 +32,7 @@ from asyncevents_core.ports.ledger import (
     Ledger,
     LedgerTransaction,
 )
+from asyncevents_core.ports.observer import NOBODY, LedgerUsed, Observers
 from asyncevents_core.ports.queries import LedgerQueries
 
 logger = logging.getLogger("asyncevents.ledger")
@@ -41,10 +43,18 @@ _LONGEST_PAUSE: Final = 0.5
 
 
 class SqlLedger(Ledger):
-    """The ledger at `url`. `clock_offset` returns microseconds to add to its clock, for tests."""
+    """The ledger at `url`. `clock_offset` returns microseconds to add to its clock, for tests.
+
+    `observers` are told of each transaction.
+    """
 
     def __init__(
-        self, url: str, *, cipher: Cipher, clock_offset: Callable[[], int] = lambda: 0
+        self,
+        url: str,
+        *,
+        cipher: Cipher,
+        clock_offset: Callable[[], int] = lambda: 0,
+        observers: Observers = NOBODY,
     ) -> None:
         self._url = url
         self._engine: Engine = open_engine(url)
@@ -58,6 +68,10 @@ class SqlLedger(Ledger):
             # One statement is a transaction by itself: one round trip instead of three. An engine
             # of its own, since a connection that changes its mode each time saves nothing.
             self._autocommit = open_engine(url, isolation_level="AUTOCOMMIT")
+        self._observers = observers
+        self._counter = RowCounter()
+        if observers.any:
+            self._counter.count_on(self._engines)
 
     def __repr__(self) -> str:
         return f"SqlLedger({masked(self._url)!r})"
@@ -88,7 +102,7 @@ class SqlLedger(Ledger):
             with self._reader.begin() as connection:
                 return query(SqlQueries(connection, self._dialect, self._cipher, self._offset))
 
-        return self._insist(once)
+        return self._insist(once, reads_only=True)
 
     def join(self, transaction: object) -> JoinedTransaction:
         return self._outbox.join(transaction)
@@ -128,9 +142,30 @@ class SqlLedger(Ledger):
     def _engines(self) -> list[Engine]:
         return [one for one in (self._engine, self._autocommit) if one is not None]
 
-    def _insist(self, once: Callable[[], T]) -> T:
+    def _insist(self, once: Callable[[], T], *, reads_only: bool = False) -> T:
         """Run a transaction again while that is worth it, and name what is wrong otherwise."""
+        if not self._observers.any:
+            return self._rerun(once, Reruns())
+        reruns, begun, done = Reruns(), time.monotonic(), False
+        self._counter.reset()
+        try:
+            result = self._rerun(once, reruns)
+            done = True
+            return result
+        finally:
+            self._observers.tell(
+                LedgerUsed(
+                    seconds=time.monotonic() - begun,
+                    rows=self._counter.rows,
+                    reruns=reruns.number,
+                    reads_only=reads_only,
+                    failed=not done,
+                )
+            )
+
+    def _rerun(self, once: Callable[[], T], reruns: Reruns) -> T:
         for number in range(1, _MOST_RUNS + 1):
+            reruns.number = number - 1
             try:
                 return once()
             except PoolTimeout as error:

@@ -134,6 +134,7 @@ def _set_status(context: CliContext, subscription_id: int, status: SubscriptionS
         status,
         by=local_actor(context.settings),
         definitions=context.runtime.catalog,
+        observers=context.runtime.observers,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from asyncevents_core.domain.outcome import Failure, Outcome
 from asyncevents_core.domain.text import storable
-from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.ports.sink import DeliveryRequest, Sink
 
 logger = logging.getLogger("asyncevents.deliver")

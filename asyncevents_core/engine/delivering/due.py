@@ -1,4 +1,4 @@
-"""T3 (due): take deliveries that are due: retries, replays, leftovers, and leases that ran out."""
+"""Claiming deliveries that are due: retries, replays, leftovers, and leases that ran out."""
 
 from __future__ import annotations
 
@@ -12,189 +12,200 @@ from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, Deli
 from asyncevents_core.domain.instant import micros
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
-from asyncevents_core.engine.delivering.claims import ClaimResult, Lease
+from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Lease
 from asyncevents_core.engine.delivering.permits import Plan, Verdict
-from asyncevents_core.engine.delivering.policy import ALONE_FROM, POISON_AFTER, Policy
-from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.engine.delivering.policy import ALONE_FROM, POISON_AFTER
 from asyncevents_core.ports.ledger import Claim, LedgerTransaction
 
 
-class DueDeliveries:
-    """Takes due deliveries, as functions of a transaction. Belongs to one thread."""
+def claim_due_deliveries(
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    plan: Plan,
+    *,
+    limit: int,
+    expired: bool,
+    idle: bool,
+) -> Claimed:
+    """Take up to `limit` due deliveries; `expired` leases too, if asked.
 
-    def __init__(self, *, index: SubscriptionIndex, policy: Policy, owner: UUID) -> None:
-        self._index = index
-        self._policy = policy
-        self._owner = owner
+    `idle` says whether nothing is under way in this process. What it returns `wants_alone` if a
+    delivery has to run alone and could not, so that the caller lets the process run empty.
+    """
+    rows = tx.lock_due_deliveries(limit=limit, expired=expired)
+    suspects = [row for row in rows if _abandonments(row) >= ALONE_FROM]
+    more = len(rows) == limit
+    if idle and suspects:
+        rows, more = suspects[:1], True
+    taken = _sort_out(tx, claimant, plan, rows, idle=idle)
+    return taken + Claimed(left_waiting=more or taken.wants_alone)
 
-    def claim_due(
-        self,
-        tx: LedgerTransaction,
-        *,
-        limit: int,
-        expired: bool,
-        idle: bool,
-        plan: Plan,
-        result: ClaimResult,
-    ) -> bool:
-        """Take up to `limit` due deliveries; `expired` leases too, if asked.
 
-        `idle` says whether nothing is under way in this process. Returns True if a delivery
-        wants to run alone and could not, so that the caller lets the process run empty.
-        """
-        rows = tx.lock_due_deliveries(limit=limit, expired=expired)
-        suspects = [row for row in rows if _abandonments(row) >= ALONE_FROM]
-        if idle and suspects:
-            rows = suspects[:1]
-            result.left_waiting = True
-        elif len(rows) == limit:
-            result.left_waiting = True
-        return self._sort_out(tx, rows, idle=idle, plan=plan, result=result)
+def claim_parked(
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    plan: Plan,
+    subscription_ids: Sequence[int],
+    *,
+    limit: int,
+) -> Claimed:
+    """Take up to `limit` parked deliveries of these subscriptions, as permits allow."""
+    rows: list[Delivery] = []
+    emptied: set[int] = set()
+    for subscription_id in subscription_ids:
+        room = min(plan.room(subscription_id), limit - len(rows))
+        if room <= 0:
+            continue
+        found = tx.lock_parked(subscription_id, limit=room)
+        rows += found
+        if len(found) < room:
+            emptied.add(subscription_id)
+    taken = _sort_out(tx, claimant, plan, rows, idle=False)
+    # One that has to run alone is due now, unparked: the next look at what is due takes it.
+    left_waiting = taken.left_waiting or taken.wants_alone
+    return evolve(taken, emptied=frozenset(emptied), left_waiting=left_waiting, wants_alone=False)
 
-    def wake(self, tx: LedgerTransaction, ids: Collection[UUID]) -> None:
-        """Make deliveries due whose retry manager says that their time has come.
 
-        Their due time is the backstop's, so a row that is due later than that was rescheduled
-        meanwhile: the message is about an earlier retry.
-        """
-        tx.make_due(ids, before=tx.now() + micros(self._policy.retry_backstop))
+def wake(tx: LedgerTransaction, claimant: Claimant, ids: Collection[UUID]) -> None:
+    """Make deliveries due whose retry manager says that their time has come.
 
-    def claim_parked(
-        self,
-        tx: LedgerTransaction,
-        subscription_ids: Sequence[int],
-        *,
-        limit: int,
-        plan: Plan,
-        result: ClaimResult,
-    ) -> None:
-        """Take up to `limit` parked deliveries of these subscriptions, as permits allow."""
-        rows: list[Delivery] = []
-        for subscription_id in subscription_ids:
-            room = min(plan.room(subscription_id), limit - len(rows))
-            if room <= 0:
-                continue
-            found = tx.lock_parked(subscription_id, limit=room)
-            rows += found
-            if len(found) < room:
-                result.emptied.add(subscription_id)
-        self._sort_out(tx, rows, idle=False, plan=plan, result=result)
+    Their due time is the backstop's, so a row that is due later than that was rescheduled
+    meanwhile: the message is about an earlier retry.
+    """
+    tx.make_due(ids, before=tx.now() + micros(claimant.policy.retry_backstop))
 
-    def _sort_out(
-        self,
-        tx: LedgerTransaction,
-        rows: Sequence[Delivery],
-        *,
-        idle: bool,
-        plan: Plan,
-        result: ClaimResult,
-    ) -> bool:
-        if not rows:
-            return False
-        now = tx.now()
-        moves = _Moves(tx)
-        granted: list[tuple[Delivery, Subscription]] = []
-        wants_to_be_alone = False
-        self._record_abandoned(tx, [row for row in rows if row.state is DeliveryState.LEASED], now)
-        disabled = self._disabled(tx, rows)
-        for row in rows:
-            abandonments = _abandonments(row)
-            subscription = self._index.get(row.subscription_id)
-            if abandonments >= POISON_AFTER:
-                moves.add(DeliveryState.DEAD, row, reason=DeadReason.POISON)
-                result.dead.append(row.id)
-            elif subscription is None:
-                moves.add(DeliveryState.CANCELLED, row)
-            elif subscription.id in disabled:
-                moves.add(DeliveryState.HELD, row)
-            elif abandonments >= ALONE_FROM and not idle:
-                wants_to_be_alone = True
-                moves.add(DeliveryState.WAITING, row, due_at=now)
+
+def _sort_out(
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    plan: Plan,
+    rows: Sequence[Delivery],
+    *,
+    idle: bool,
+) -> Claimed:
+    """Say of each locked row what becomes of it, and write that down."""
+    if not rows:
+        return Claimed()
+    now = tx.now()
+    moves = _Moves(tx)
+    granted: list[tuple[Delivery, Subscription]] = []
+    dead: list[UUID] = []
+    parked: set[int] = set()
+    left_waiting = wants_alone = False
+    abandoned = [row for row in rows if row.state is DeliveryState.LEASED]
+    _record_abandoned(tx, claimant, abandoned, now)
+    disabled = _disabled(tx, claimant, rows)
+    for row in rows:
+        abandonments = _abandonments(row)
+        subscription = claimant.subscriptions.get(row.subscription_id)
+        if abandonments >= POISON_AFTER:
+            moves.add(DeliveryState.DEAD, row, reason=DeadReason.POISON)
+            dead.append(row.id)
+        elif subscription is None:
+            moves.add(DeliveryState.CANCELLED, row)
+        elif subscription.id in disabled:
+            moves.add(DeliveryState.HELD, row)
+        elif abandonments >= ALONE_FROM and not idle:
+            wants_alone = True
+            moves.add(DeliveryState.WAITING, row, due_at=now)
+        else:
+            verdict = plan.ask(subscription.id)
+            if verdict is Verdict.GRANTED:
+                granted.append((row, subscription))
+            elif verdict is Verdict.PARK:
+                moves.add(DeliveryState.WAITING, row, due_at=now, parked=True)
+                parked.add(subscription.id)
             else:
-                verdict = plan.ask(subscription.id)
-                if verdict is Verdict.GRANTED:
-                    granted.append((row, subscription))
-                elif verdict is Verdict.PARK:
-                    moves.add(DeliveryState.WAITING, row, due_at=now, parked=True)
-                    result.parked.add(subscription.id)
-                else:
-                    moves.add(DeliveryState.WAITING, row, due_at=now)
-                    result.left_waiting = True
-        moves.execute()
-        result.leases += self._lease(tx, granted, now)
-        return wants_to_be_alone
+                moves.add(DeliveryState.WAITING, row, due_at=now)
+                left_waiting = True
+    moves.execute()
+    return Claimed(
+        leases=_lease(tx, claimant, granted, now),
+        dead=tuple(dead),
+        parked=frozenset(parked),
+        left_waiting=left_waiting,
+        wants_alone=wants_alone,
+    )
 
-    def _disabled(self, tx: LedgerTransaction, rows: Sequence[Delivery]) -> set[int]:
-        """Return the disabled subscriptions among the rows', locked so that they stay so."""
-        candidates = set()
-        for row in rows:
-            subscription = self._index.get(row.subscription_id)
-            if subscription and subscription.status is SubscriptionStatus.DISABLED:
-                candidates.add(subscription.id)
-        return tx.still_disabled(candidates) if candidates else set()
 
-    def _record_abandoned(self, tx: LedgerTransaction, rows: Sequence[Delivery], now: int) -> None:
-        if not rows:
-            return
-        attempts = []
-        for row in rows:
-            subscription = self._index.get(row.subscription_id)
-            attempts.append(
-                Attempt(
-                    delivery_id=row.id,
-                    claim_no=row.claims,
-                    outcome=OutcomeKind.ABANDONED,
-                    detail="its worker vanished; whether it was received is unknown",
-                    status=None,
-                    response="",
-                    target=subscription.target if subscription else "",
-                    started_at=now,
-                    duration=0.0,
-                )
+def _disabled(tx: LedgerTransaction, claimant: Claimant, rows: Sequence[Delivery]) -> set[int]:
+    """Return the disabled subscriptions among the rows', locked so that they stay so."""
+    candidates = set()
+    for row in rows:
+        subscription = claimant.subscriptions.get(row.subscription_id)
+        if subscription and subscription.status is SubscriptionStatus.DISABLED:
+            candidates.add(subscription.id)
+    return tx.still_disabled(candidates) if candidates else set()
+
+
+def _record_abandoned(
+    tx: LedgerTransaction, claimant: Claimant, rows: Sequence[Delivery], now: int
+) -> None:
+    if not rows:
+        return
+    attempts = []
+    for row in rows:
+        subscription = claimant.subscriptions.get(row.subscription_id)
+        attempts.append(
+            Attempt(
+                delivery_id=row.id,
+                claim_no=row.claims,
+                outcome=OutcomeKind.ABANDONED,
+                detail="its worker vanished; whether it was received is unknown",
+                status=None,
+                response="",
+                target=subscription.target if subscription else "",
+                started_at=now,
+                duration=0.0,
             )
-        tx.record_attempts(attempts)
-        if self._policy.indexing:
-            tx.queue_for_index([Claim(id=row.id, claim_no=row.claims) for row in rows])
+        )
+    tx.record_attempts(attempts)
+    if claimant.policy.indexing:
+        tx.queue_for_index([Claim(id=row.id, claim_no=row.claims) for row in rows])
 
-    def _lease(
-        self, tx: LedgerTransaction, granted: Sequence[tuple[Delivery, Subscription]], now: int
-    ) -> list[Lease]:
-        if not granted:
-            return []
-        due_at = now + micros(self._policy.delivery_lease)
-        for abandoned in (False, True):
-            ids = [row.id for row, _ in granted if (row.state is DeliveryState.LEASED) == abandoned]
-            if ids:
-                tx.move_deliveries(
-                    ids,
+
+def _lease(
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    granted: Sequence[tuple[Delivery, Subscription]],
+    now: int,
+) -> tuple[Lease, ...]:
+    if not granted:
+        return ()
+    due_at = now + micros(claimant.policy.delivery_lease)
+    for abandoned in (False, True):
+        ids = [row.id for row, _ in granted if (row.state is DeliveryState.LEASED) == abandoned]
+        if ids:
+            tx.move_deliveries(
+                ids,
+                state=DeliveryState.LEASED,
+                due_at=due_at,
+                owner=claimant.owner,
+                claimed=True,
+                abandoned=abandoned,
+            )
+    events = tx.events_with_bodies({row.event_id for row, _ in granted})
+    leases = []
+    for row, subscription in granted:
+        abandonments = _abandonments(row)
+        leases.append(
+            Lease(
+                delivery=evolve(
+                    row,
                     state=DeliveryState.LEASED,
+                    claims=row.claims + 1,
+                    abandonments=abandonments,
                     due_at=due_at,
-                    owner=self._owner,
-                    claimed=True,
-                    abandoned=abandoned,
-                )
-        events = tx.events_with_bodies({row.event_id for row, _ in granted})
-        leases = []
-        for row, subscription in granted:
-            abandonments = _abandonments(row)
-            leases.append(
-                Lease(
-                    delivery=evolve(
-                        row,
-                        state=DeliveryState.LEASED,
-                        claims=row.claims + 1,
-                        abandonments=abandonments,
-                        due_at=due_at,
-                        owner=self._owner,
-                        parked=False,
-                    ),
-                    subscription=subscription,
-                    event=events[row.event_id],
-                    leased_at=now,
-                    alone=abandonments >= ALONE_FROM,
-                )
+                    owner=claimant.owner,
+                    parked=False,
+                ),
+                subscription=subscription,
+                event=events[row.event_id],
+                leased_at=now,
+                alone=abandonments >= ALONE_FROM,
             )
-        return leases
+        )
+    return tuple(leases)
 
 
 def _abandonments(row: Delivery) -> int:

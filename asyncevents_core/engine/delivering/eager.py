@@ -16,30 +16,20 @@ from attrs import evolve
 
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-from asyncevents_core.domain.subscription import RetryPolicy
-from asyncevents_core.engine.delivering.claims import (
-    ClaimResult,
-    EventClaims,
-    Lease,
-    Resolved,
-    Resolving,
-)
+from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Lease, Resolved, Resolving
 from asyncevents_core.engine.delivering.outcomes import Finished, book
-from asyncevents_core.engine.delivering.permits import Plan
-from asyncevents_core.engine.delivering.policy import LiveValues, Policy
+from asyncevents_core.engine.delivering.permits import NO_LIMIT, UnlimitedPermits
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkRack
-from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.definitions import Definitions
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.sink import Sink
 
 T = TypeVar("T")
-
-_NO_RETRY = RetryPolicy(maximum_deaths=0)
-_NO_LIMIT = 1_000_000_000
 
 
 class EagerDelivery:
@@ -57,7 +47,7 @@ class EagerDelivery:
     ) -> None:
         self._ledger = ledger
         self._definitions = definitions
-        self._policy = evolve(policy, maximum_deaths=0, live=LiveValues())
+        self._policy = evolve(policy, retries=False)
         self._clock = clock
         self._services = services
         self._open_sink = open_sink
@@ -68,33 +58,24 @@ class EagerDelivery:
         An exception of a service passes through, after it was recorded; failed deliveries are
         raised together as `EagerDeliveryFailed`.
         """
-        owner, index = uuid7(), SubscriptionIndex()
-        claims = EventClaims(
-            index=index, definitions=self._definitions, policy=self._policy, owner=owner
-        )
-
-        def claim(tx: LedgerTransaction) -> ClaimResult:
-            events = tx.lock_events(ids)
-            index.refresh(tx)
-            result = ClaimResult()
-            claims.claim(tx, events, _plan(), result)
-            return result
-
-        claimed = self._ledger.run(claim)
-        leases = list(claimed.leases)
+        claimant = Claimant(owner=uuid7(), definitions=self._definitions, policy=self._policy)
+        claimed = self._claim(claimant, Round(room=NO_LIMIT, event_ids=frozenset(ids)))
+        leases = claimed.leases
         if claimed.resolving:
-            leases += self._resolve(claims, index, claimed.resolving)
+            leases += self._resolve(claimant, claimed.resolving)
         finished = _run_anywhere(self._attempt_all(leases))
         if finished:
-            booking = book(finished, policy=self._policy, clock=self._clock, owner=owner)
+            booking = book(finished, policy=self._policy, clock=self._clock, owner=claimant.owner)
             self._ledger.run(booking.write)
         failed = [one for one in finished if one.outcome.kind is not OutcomeKind.DELIVERED]
         if failed:
             raise EagerDeliveryFailed("\n".join(_line(one) for one in failed))
 
-    def _resolve(
-        self, claims: EventClaims, index: SubscriptionIndex, resolving: Sequence[Resolving]
-    ) -> list[Lease]:
+    def _claim(self, claimant: Claimant, wanted: Round) -> Claimed:
+        permits = UnlimitedPermits()
+        return self._ledger.run(lambda tx: claim_round(tx, claimant, wanted, permits)).claimed
+
+    def _resolve(self, claimant: Claimant, resolving: Sequence[Resolving]) -> tuple[Lease, ...]:
         resolved: list[Resolved] = []
         failure: Exception | None = None
         for one in resolving:
@@ -104,14 +85,7 @@ class EagerDelivery:
                 failure = failure or error
                 reason = f"{type(error).__name__}: {error}"
                 resolved.append(Resolved(resolving=one, error=reason, final=True))
-
-        def fan_out(tx: LedgerTransaction) -> ClaimResult:
-            index.refresh(tx)
-            result = ClaimResult()
-            claims.fan_out_resolved(tx, resolved, _plan(), result)
-            return result
-
-        leases = self._ledger.run(fan_out).leases
+        leases = self._claim(claimant, Round(room=NO_LIMIT, resolved=resolved)).leases
         if failure is not None:
             raise failure
         return leases
@@ -132,17 +106,12 @@ class EagerDelivery:
     async def _attempt(self, rack: SinkRack, lease: Lease) -> Finished:
         begun = self._clock.monotonic()
         outcome = await rack.attempt(lease, self._policy.sink_deadline)
-        no_retry = evolve(lease, subscription=evolve(lease.subscription, retry=_NO_RETRY))
         return Finished(
-            lease=no_retry,
+            lease=lease,
             outcome=outcome,
             started=0.0,
             duration=self._clock.monotonic() - begun,
         )
-
-
-def _plan() -> Plan:
-    return Plan(free=_NO_LIMIT, room_of=lambda _: _NO_LIMIT, tokens={}, rates={}, now=0.0)
 
 
 def _line(finished: Finished) -> str:

@@ -1,16 +1,16 @@
-"""T2 (outcome): write down what attempts came to, many in one transaction."""
+"""Outcomes: write down what attempts came to, many in one transaction."""
 
 from __future__ import annotations
 
 import enum
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from attrs import evolve, field, frozen
 
 from asyncevents_core.domain.audit import AuditEntry
-from asyncevents_core.domain.backoff import exhausted, retry_delay
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.instant import micros
@@ -18,10 +18,11 @@ from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.domain.text import storable
 from asyncevents_core.engine.delivering.attempt import LONGEST_DETAIL, LONGEST_RESPONSE
-from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Claim, LedgerTransaction
+from asyncevents_core.ports.observer import DeliveryDied
 from asyncevents_core.ports.retry import ScheduledRetry
 
 
@@ -52,6 +53,9 @@ class _Fate(enum.Enum):
     PERMANENT = enum.auto()
 
 
+_REASONS: Final = {_Fate.EXHAUSTED: DeadReason.EXHAUSTED, _Fate.PERMANENT: DeadReason.PERMANENT}
+
+
 @frozen(kw_only=True)
 class _Verdict:
     fate: _Fate
@@ -61,10 +65,14 @@ class _Verdict:
 
 @frozen(kw_only=True)
 class Booking:
-    """A batch whose decisions are made: running `write` twice writes the same."""
+    """A batch whose decisions are made: running `write` twice writes the same.
+
+    What has to be kept about outcomes (the state of a circuit breaker, say) is written here too,
+    in the same transaction.
+    """
 
     retries: tuple[ScheduledRetry, ...]
-    dead: tuple[UUID, ...]
+    dead: tuple[DeliveryDied, ...]
     disabled: frozenset[int]
     _audit: tuple[AuditEntry, ...] = field(repr=False)
     _verdicts: tuple[_Verdict, ...] = field(repr=False)
@@ -109,13 +117,12 @@ class Booking:
                     reason=None,
                 )
                 continue
-            exhausted_ = fate is _Fate.EXHAUSTED
             tx.mark_failed(
                 claims,
                 owner=self._owner,
                 state=DeliveryState.DEAD,
                 due_at=None,
-                reason=DeadReason.EXHAUSTED if exhausted_ else DeadReason.PERMANENT,
+                reason=_REASONS[fate],
             )
 
 
@@ -142,9 +149,9 @@ def book(
             if one.fate is _Fate.RETRY
         ),
         dead=tuple(
-            one.finished.lease.delivery.id
+            DeliveryDied(delivery_id=one.finished.lease.delivery.id, reason=_REASONS[one.fate])
             for one in verdicts
-            if one.fate in {_Fate.EXHAUSTED, _Fate.PERMANENT}
+            if one.fate in _REASONS
         ),
         disabled=frozenset(gone),
         audit=tuple(_disabled(one) for one in gone.values()),
@@ -180,13 +187,12 @@ def _judge(finished: Finished, *, policy: Policy, clock: Clock) -> _Verdict:
         return _Verdict(fate=_Fate.PERMANENT, finished=finished)
     deaths = lease.delivery.deaths + 1
     retry = lease.subscription.retry
-    if exhausted(deaths, retry, default_maximum=policy.deaths_allowed):
+    if policy.is_exhausted(deaths, retry):
         return _Verdict(fate=_Fate.EXHAUSTED, finished=finished)
-    delay = retry_delay(
+    delay = policy.delay(
         deaths,
         retry,
         retry_after=outcome.retry_after,
-        retry_after_max=policy.retry_after_max,
         random=clock.random() if retry.jitter else 0.5,
     )
     return _Verdict(fate=_Fate.RETRY, finished=finished, delay=delay)

@@ -12,6 +12,7 @@ A subscription with a rate limit spends a token per delivery; tokens come back w
 from __future__ import annotations
 
 import enum
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -26,6 +27,8 @@ _SLOW_FACTOR: Final = 4
 _FAST_SHARE: Final = 4
 _FIRST_CAP: Final = 16
 _REMEMBERED: Final = 10_000
+NO_LIMIT: Final = sys.maxsize
+NO_RATES: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 class Verdict(enum.Enum):
@@ -100,8 +103,8 @@ class Permits:
             rooms = {one: self._room(one) for one in subscription_ids}
         return sorted((one for one in rooms if rooms[one] > 0), key=rooms.__getitem__, reverse=True)
 
-    def plan(self, rates: Mapping[int, float] = MappingProxyType({})) -> Plan:
-        """Return a plan on top of what is under way now.
+    def plan(self, rates: Mapping[int, float] = NO_RATES, *, at_most: int = NO_LIMIT) -> Plan:
+        """Return a plan, on top of what is under way now, that grants `at_most` so many.
 
         `rates` are the limits of the subscriptions that have one, in deliveries a second.
         """
@@ -112,8 +115,8 @@ class Permits:
                 for one, rate in rates.items()
             }
             return Plan(
-                free=max(0, self._fast_budget - self._fast),
-                room_of=self._room_of,
+                free=max(0, min(at_most, self._fast_budget - self._fast)),
+                room_of=self,
                 tokens={one: self._buckets[one].filled(rate, now) for one, rate in rates.items()},
                 rates=rates,
                 now=now,
@@ -173,7 +176,8 @@ class Permits:
             usage = self._usage[subscription_id] = _Usage(cap=cap)
         return usage
 
-    def _room_of(self, subscription_id: int) -> int:
+    def room(self, subscription_id: int) -> int:
+        """Return how many more deliveries of a subscription its share and its cap allow."""
         with self._lock:
             return self._room(subscription_id)
 
@@ -187,14 +191,29 @@ class Permits:
         return max(0, min(share - usage.fast, usage.cap - usage.fast - usage.slow))
 
 
+class UnlimitedPermits:
+    """Permits for a caller who makes every attempt himself, one after the other: no limit."""
+
+    def plan(self, rates: Mapping[int, float] = NO_RATES, *, at_most: int = NO_LIMIT) -> Plan:
+        """Return a plan that grants `at_most` so many; `rates` do not count."""
+        return Plan(free=at_most, room_of=self, tokens={}, rates={}, now=0.0)
+
+    def room(self, subscription_id: int) -> int:
+        """Return how many deliveries of a subscription may start: as many as there are."""
+        return NO_LIMIT
+
+
 class Plan:
-    """Permits that a transaction is about to use. Dropped with it if it fails."""
+    """Permits that a transaction is about to use. Dropped with it if it fails.
+
+    `free` is how many may start in all; `room_of` tells how many of one subscription.
+    """
 
     def __init__(
         self,
         *,
         free: int,
-        room_of: Callable[[int], int],
+        room_of: Permits | UnlimitedPermits,
         tokens: Mapping[int, float],
         rates: Mapping[int, float],
         now: float,
@@ -208,6 +227,10 @@ class Plan:
         self._rates = rates
         self._room_of = room_of
         self._rooms: dict[int, int] = {}
+
+    def close(self) -> None:
+        """Grant nothing more: what else is due waits."""
+        self.free = 0
 
     def room(self, subscription_id: int) -> int:
         """Return how many more deliveries of this subscription could start."""
@@ -228,7 +251,7 @@ class Plan:
         room = self._rooms.get(subscription_id)
         if room is None:
             # Looked up once: what ends meanwhile only makes it larger.
-            room = self._rooms[subscription_id] = self._room_of(subscription_id)
+            room = self._rooms[subscription_id] = self._room_of.room(subscription_id)
         room -= granted
         if subscription_id not in self.tokens:
             return room

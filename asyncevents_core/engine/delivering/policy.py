@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
-from asyncevents_core.domain.backoff import DEFAULT_MAXIMUM_DEATHS
+from asyncevents_core.domain.backoff import DEFAULT_MAXIMUM_DEATHS, exhausted, retry_delay
+from asyncevents_core.domain.subscription import RetryPolicy
+from asyncevents_core.engine.overrides import RunTimeValues
 
 START_LIMIT: Final = 5.0
 """Seconds within which a claimed delivery must have started."""
@@ -20,19 +22,13 @@ ALONE_FROM: Final = 2
 """Abandonments in a row from which on a delivery runs alone in its process."""
 
 
-@define
-class LiveValues:
-    """What operators set at run time, as this process heard of it last; None: nothing."""
-
-    maximum_deaths: int | None = None
-
-
 @frozen(kw_only=True)
 class Policy:
     """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events.
 
-    `maximum_deaths` is what the settings say, `live` what it is replaced with. With `indexing`
-    attempts are queued for the index, also while it is switched off.
+    `maximum_deaths` is what the settings say; what is set at run time wins. With `indexing`
+    attempts are queued for the index, also while it is switched off. Without `retries` the first
+    failure is final, whatever a subscription says.
     """
 
     source: str
@@ -41,14 +37,14 @@ class Policy:
     maximum_deaths: int = DEFAULT_MAXIMUM_DEATHS
     retry_after_max: float = 3600.0
     retry_backstop: float = 0.0
+    retries: bool = True
     indexing: bool = False
-    live: LiveValues = field(factory=LiveValues, eq=False)
+    run_time: RunTimeValues = field(factory=RunTimeValues, eq=False)
 
     @property
     def deaths_allowed(self) -> int:
         """The maximum deaths of a subscription that has none of its own."""
-        found = self.live.maximum_deaths
-        return self.maximum_deaths if found is None else found
+        return int(self.run_time.number("MAXIMUM_DEATHS", self.maximum_deaths))
 
     @property
     def delivery_lease(self) -> float:
@@ -64,3 +60,19 @@ class Policy:
     def service_patience(self) -> float:
         """How long a claimed event may wait for a thread that calls its service."""
         return self.resolve_lease - self.service_timeout - GIVE_BACK_MARGIN
+
+    def is_exhausted(self, deaths: int, retry: RetryPolicy) -> bool:
+        """Tell whether failure number `deaths` was the last one allowed."""
+        return not self.retries or exhausted(deaths, retry, default_maximum=self.deaths_allowed)
+
+    def delay(
+        self, deaths: int, retry: RetryPolicy, *, retry_after: float | None, random: float
+    ) -> float:
+        """Return the seconds until the attempt after failure `deaths`; see `retry_delay`."""
+        return retry_delay(
+            deaths,
+            retry,
+            retry_after=retry_after,
+            retry_after_max=self.retry_after_max,
+            random=random,
+        )

@@ -1,4 +1,4 @@
-"""T4 (sweep): look after what nobody else does: vanished workers, and what was held for a while."""
+"""Looking after what nobody else does: vanished workers, and what was held for a while."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.json_text import from_json, to_json
-from asyncevents_core.engine.delivering.claims import Resolved, Resolving
+from asyncevents_core.engine.delivering.leases import Resolved, Resolving
 from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceTimeout
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.resolver import Service, ServiceResolver
@@ -22,6 +22,13 @@ logger = logging.getLogger("asyncevents.service")
 _OVERTIME: Final = 1.0
 AHEAD: Final = 8
 """Calls that a thread may have before it, its own included; slow ones are given back."""
+
+
+class Results(Protocol):
+    """Where calls in the background leave what they came to. Thread-safe, never blocks."""
+
+    def put(self, resolved: Resolved, /) -> None:
+        """Take the result of a call."""
 
 
 class ServiceCaller:
@@ -71,13 +78,13 @@ class ServiceCaller:
             return to_json(self._on_loop(result).result())
         return to_json(result)
 
-    def submit(self, resolving: Resolving, done: Callable[[Resolved], None]) -> None:
-        """Call a service in the background; `done` gets what it came to, on any thread, once."""
+    def submit(self, resolving: Resolving, results: Results) -> None:
+        """Call a service in the background; `results` get what it came to, on any thread, once."""
         definition = resolving.definition
         if definition is None:
-            done(Resolved(resolving=resolving))
+            results.put(Resolved(resolving=resolving))
             return
-        call = _Call(resolving, definition, done, submitted=self._clock.monotonic())
+        call = _Call(resolving, definition, results, submitted=self._clock.monotonic())
         with self._lock:
             self._waiting.add(call)
             self._on_threads += 1
@@ -97,10 +104,10 @@ class ServiceCaller:
             self._calls.difference_update(overdue)
             self._count_stuck(overdue)
         for call in unstarted:
-            call.done(Resolved(resolving=call.resolving, unstarted=True))
+            call.results.put(Resolved(resolving=call.resolving, unstarted=True))
         for call in overdue:
             error = ServiceTimeout(f"the service took longer than {self._timeout:g} s")
-            call.done(Resolved(resolving=call.resolving, error=_reason(error)))
+            call.results.put(Resolved(resolving=call.resolving, error=_reason(error)))
 
     def close(self) -> None:
         """Stop. Threads in calls still under way count as stuck; nobody reports those calls."""
@@ -120,12 +127,12 @@ class ServiceCaller:
         if isinstance(under_way, Future):
             under_way.add_done_callback(lambda future: self._end(call, future))
         elif under_way is not None and self._leave(call):
-            call.done(under_way)
+            call.results.put(under_way)
 
     def _end(self, call: _Call, future: Future[object]) -> None:
         """Report what an async call came to."""
         if self._leave(call):
-            call.done(_outcome(call, future))
+            call.results.put(_outcome(call, future))
 
     def _is_wanted(self, call: _Call) -> bool:
         """Move a call from those that wait to those under way; False if it was given back."""
@@ -194,13 +201,13 @@ class _Call:
         self,
         resolving: Resolving,
         definition: EventDefinition,
-        done: Callable[[Resolved], None],
+        results: Results,
         *,
         submitted: float,
     ) -> None:
         self.resolving = resolving
         self.definition = definition
-        self.done = done
+        self.results = results
         self.submitted = submitted
         self.started = 0.0
         self.on_thread = True

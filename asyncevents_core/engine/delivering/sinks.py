@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.engine.delivering.attempt import LONGEST_DETAIL, attempt, refusal, request_of
-from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.sink import Sink

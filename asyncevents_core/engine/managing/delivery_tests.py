@@ -29,7 +29,7 @@ from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
 )
-from asyncevents_core.engine.delivering.claims import Lease
+from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.engine.managing.subscriptions import require_resources, visible
 from asyncevents_core.engine.publishing.publish import PublishRules

@@ -21,6 +21,7 @@ from asyncevents_core.engine.shared.idempotency import do_idempotently
 from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound, SecretKeysError
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.observer import NOBODY, Observers, SubscriptionChanged
 
 CANCEL_BATCH: Final = 500
 _UNREAD: Final = "(not decrypted)"
@@ -38,8 +39,9 @@ def subscribe(
     check: Check,
     by: Actor,
     idempotency: IdempotentRequest | None = None,
+    observers: Observers = NOBODY,
 ) -> Subscription:
-    """Insert a subscription and return it; with `once`, or the one that was made before.
+    """Insert a subscription and return it; with `idempotency`, or the one that was made before.
 
     Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
     `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
@@ -75,7 +77,9 @@ def subscribe(
                 "send a new key to make another one"
             ) from None
 
-    return ledger.run(work)
+    made = ledger.run(work)
+    _tell(made.id, made.status, observers)
+    return made
 
 
 def change(
@@ -86,6 +90,7 @@ def change(
     *,
     check: Check,
     by: Actor,
+    observers: Observers = NOBODY,
 ) -> Subscription:
     """Let `edit` change a subscription and return it as it is then.
 
@@ -96,12 +101,12 @@ def change(
     """
     entry_id = uuid7()
 
-    def work(tx: LedgerTransaction) -> Subscription:
+    def work(tx: LedgerTransaction) -> tuple[Subscription, bool]:
         found = visible(tx.lock_subscription(subscription_id), subscription_id, by)
         old = _to_change(found)
         new = edit(old)
         if new == old:
-            return found
+            return found, False
         status_only = evolve(new, status=old.status) == old
         if not status_only:
             _refuse_unread(found, old, new)
@@ -121,9 +126,17 @@ def change(
             tenant=new.tenant,
             details=_differences(old, new),
         )
-        return visible(tx.lock_subscription(subscription_id), subscription_id, by)
+        return visible(tx.lock_subscription(subscription_id), subscription_id, by), True
 
-    return ledger.run(work)
+    subscription, changed = ledger.run(work)
+    if changed:
+        _tell(subscription.id, subscription.status, observers)
+    return subscription
+
+
+def _tell(subscription_id: int, status: SubscriptionStatus, observers: Observers) -> None:
+    """Tell observers of a change that is committed."""
+    observers.tell(SubscriptionChanged(subscription_id=subscription_id, status=status))
 
 
 def _to_change(found: Subscription) -> NewSubscription:
@@ -149,6 +162,7 @@ def set_status(
     *,
     by: Actor,
     definitions: Definitions | None = None,
+    observers: Observers = NOBODY,
 ) -> None:
     """Enable, disable or delete subscriptions, all or none of them.
 
@@ -159,13 +173,13 @@ def set_status(
     wanted = sorted(set(ids))
     entry_ids = {one: uuid7() for one in wanted}
 
-    def work(tx: LedgerTransaction) -> None:
+    def work(tx: LedgerTransaction) -> list[int]:
         found = [visible(tx.lock_subscription(one), one, by) for one in wanted]
         if definitions is not None:
             require_resources(definitions, [one.event_name for one in found], by)
         changed = [one for one in found if one.status is not status]
         if not changed:
-            return
+            return []
         tx.set_subscription_status([one.id for one in changed], status)
         for one in changed:
             audit(
@@ -176,8 +190,10 @@ def set_status(
                 subject=one.id,
                 tenant=one.tenant,
             )
+        return [one.id for one in changed]
 
-    ledger.run(work)
+    for subscription_id in ledger.run(work):
+        _tell(subscription_id, status, observers)
     if status is SubscriptionStatus.DELETED:
         for one in wanted:
             _cancel(ledger, one)

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.broker import MOST_IDS, Broker, Producer
+from asyncevents_core.ports.observer import NOBODY, EventsHandedOff, Observers
 
 logger = logging.getLogger("asyncevents.handoff")
 
@@ -43,8 +44,11 @@ class HandOffThread:
     outside of the broker's client: a child would inherit locks in there that nobody releases.
     """
 
-    def __init__(self, broker: Broker, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, broker: Broker, *, capacity: int = CAPACITY, observers: Observers = NOBODY
+    ) -> None:
         self._broker = broker
+        self._observers = observers
         self._capacity = capacity
         self.dropped = 0
         self._thread: threading.Thread | None = None
@@ -190,6 +194,8 @@ class HandOffThread:
             with self._lock:
                 self.dropped += len(ids)
             return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, pause * 2))
+        if self._observers.any:
+            self._observers.tell(EventsHandedOff(event_ids=tuple(ids)))
         if pause >= _SHORTEST_PAUSE:
             logger.info("the broker answers again")
         pace = _PACE if len(ids) < _BUSY else _BUSY_PACE

@@ -21,6 +21,7 @@ from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
+from asyncevents_core.ports.observer import NOBODY, EventsPublished, Observers
 
 SWEEP_AFTER: Final = 10.0
 """Seconds after which the sweep takes an event whose hand-off was lost."""
@@ -68,7 +69,9 @@ class LedgerPublisher(Publisher):
         definitions: Definitions,
         rules: PublishRules,
         hand_off: Callable[[Sequence[UUID]], None],
+        observers: Observers = NOBODY,
     ) -> None:
+        self._observers = observers
         self._ledger = ledger
         self._definitions = definitions
         self._rules = rules
@@ -82,13 +85,20 @@ class LedgerPublisher(Publisher):
             return []
         if transaction is None:
             ids = self._commit(events)
-            self._hand_off(ids)
+            self._committed(events, ids)
             return ids
         joined = self._ledger.join(transaction)
         ids = [event.id for event in events]
-        observed = joined.on_commit(lambda: self._hand_off(ids))
+        observed = joined.on_commit(lambda: self._committed(events, ids))
         # A commit that cannot be observed is noticed by the sweep: due as soon as it is visible.
         return insert(joined, events, due_in=SWEEP_AFTER if observed else 0.0)
+
+    def _committed(self, events: Sequence[NewEvent], ids: Sequence[UUID]) -> None:
+        """Hand the ids over, and tell observers."""
+        self._hand_off(ids)
+        if self._observers.any:
+            names = tuple(event.name for event in events)
+            self._observers.tell(EventsPublished(event_ids=tuple(ids), names=names))
 
     def _commit(self, events: Sequence[NewEvent]) -> list[UUID]:
         if all(event.external_id is None for event in events):

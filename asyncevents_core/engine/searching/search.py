@@ -12,7 +12,7 @@ from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query, TermQuery
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogRow
-from asyncevents_core.engine.overrides import overrides_of
+from asyncevents_core.engine.overrides import RunTimeValues
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger
@@ -85,7 +85,7 @@ class LogSearch:
         ids = found.log_ids[:limit]
 
         def read(queries: LedgerQueries) -> tuple[Sequence[LogRow], IndexBacklog, bool]:
-            enabled = overrides_of(queries).get("INDEXING_ENABLED", self._enabled)
+            enabled = RunTimeValues.of(queries).switch("INDEXING_ENABLED", self._enabled)
             rows = queries.logs_of(ids, tenant=wanted.tenant)
             return rows, queries.index_backlog(), bool(enabled)
 

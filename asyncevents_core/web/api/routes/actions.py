@@ -39,7 +39,15 @@ async def change_status(
     status = SubscriptionStatus.ENABLED if data.status else SubscriptionStatus.DISABLED
     ids = sorted(set(data.subscription_ids))
     definitions = backend.runtime.catalog
-    await backend.run(set_status, backend.ledger, ids, status, by=actor, definitions=definitions)
+    await backend.run(
+        set_status,
+        backend.ledger,
+        ids,
+        status,
+        by=actor,
+        definitions=definitions,
+        observers=backend.runtime.observers,
+    )
     return Changed(subscription_ids=ids)
 
 

@@ -88,6 +88,7 @@ async def create(
             check=runtime.check_subscription,
             by=actor,
             idempotency=idempotency,
+            observers=runtime.observers,
         )
     )
     shown = answer(made)
@@ -200,6 +201,7 @@ async def remove(subscription_id: RowId, backend: GivenBackend, actor: GivenActo
         SubscriptionStatus.DELETED,
         by=actor,
         definitions=backend.runtime.catalog,
+        observers=backend.runtime.observers,
     )
 
 
@@ -240,5 +242,6 @@ async def _change(
             lambda old: data.merged(old, clear=clear),
             check=runtime.check_subscription,
             by=actor,
+            observers=runtime.observers,
         )
     )

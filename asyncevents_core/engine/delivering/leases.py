@@ -1,0 +1,127 @@
+"""What a claim takes: leases of deliveries, events whose service is to be called, and for whom."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import field, frozen
+
+from asyncevents_core.domain.delivery import Delivery
+from asyncevents_core.domain.event import Event, EventDefinition
+from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.ledger import Claim
+
+
+@frozen(kw_only=True)
+class Claimant:
+    """Who claims, and what it goes by. Belongs to one thread, as its index does."""
+
+    owner: UUID
+    policy: Policy
+    definitions: Definitions
+    subscriptions: SubscriptionIndex = field(factory=SubscriptionIndex)
+
+
+@frozen(kw_only=True)
+class Lease:
+    """A delivery that belongs to this worker, with all that an attempt needs."""
+
+    delivery: Delivery
+    subscription: Subscription
+    event: Event
+    leased_at: int
+    alone: bool = False
+
+    @property
+    def claim(self) -> Claim:
+        """The fence of this lease."""
+        return Claim(id=self.delivery.id, claim_no=self.delivery.claims)
+
+
+@frozen(kw_only=True)
+class Resolving:
+    """An event whose service this worker has to call. `definition` None: data is at hand."""
+
+    event: Event
+    definition: EventDefinition | None
+
+    @property
+    def claim(self) -> Claim:
+        """The fence of this claim."""
+        return Claim(id=self.event.id, claim_no=self.event.claims)
+
+
+@frozen(kw_only=True)
+class Resolved:
+    """What a service returned: `data` as JSON text, or `error` (`final`: do not retry).
+
+    `unstarted`: it was not called, and any worker may take the event.
+    """
+
+    resolving: Resolving
+    data: bytes | None = field(default=None, repr=False)
+    error: str | None = None
+    final: bool = False
+    unstarted: bool = False
+
+
+@frozen(kw_only=True)
+class FailedEvent:
+    """An event that was given up, and why."""
+
+    id: UUID
+    reason: str
+
+
+@frozen(kw_only=True)
+class Claimed:
+    """What was claimed, valid once its transaction is committed. Two of them can be added."""
+
+    leases: tuple[Lease, ...] = ()
+    """Deliveries to attempt now."""
+    resolving: tuple[Resolving, ...] = ()
+    """Events whose service is to be called now."""
+    dead: tuple[UUID, ...] = ()
+    """Deliveries that were given up as poison."""
+    failed: tuple[FailedEvent, ...] = ()
+    """Events that were given up."""
+    parked: frozenset[int] = frozenset()
+    """Subscriptions that have new parked deliveries."""
+    emptied: frozenset[int] = frozenset()
+    """Subscriptions that have no parked deliveries left."""
+    left_waiting: bool = False
+    """More deliveries are due than were taken."""
+    more_events: bool = False
+    """More events are due, which no hand-off brought, than were taken."""
+    wants_alone: bool = False
+    """A delivery waits until this process has nothing else under way."""
+    events: int = 0
+    """How many events were claimed."""
+    stale: int = 0
+    """How many ids of hand-offs were of events that others have claimed, or that are unknown."""
+    vanished: int = 0
+    """How many leases of workers that have vanished were made due."""
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether a delivery was taken, or waits, that must have the process for itself."""
+        return self.wants_alone or any(lease.alone for lease in self.leases)
+
+    def __add__(self, other: Claimed) -> Claimed:
+        return Claimed(
+            leases=self.leases + other.leases,
+            resolving=self.resolving + other.resolving,
+            dead=self.dead + other.dead,
+            failed=self.failed + other.failed,
+            parked=self.parked | other.parked,
+            emptied=self.emptied | other.emptied,
+            left_waiting=self.left_waiting or other.left_waiting,
+            more_events=self.more_events or other.more_events,
+            wants_alone=self.wants_alone or other.wants_alone,
+            events=self.events + other.events,
+            stale=self.stale + other.stale,
+            vanished=self.vanished + other.vanished,
+        )
