@@ -1,8 +1,8 @@
 """asyncevents: application events, delivered asynchronously and reliably.
 
-The names below are the public API, with those of `asyncevents_core.search`, `.testing` and `.web`
-that docs/reference names; everything else may change without notice. They are imported on first
-use, so that ``import asyncevents_core`` stays cheap.
+The names below are the public API, with those of `asyncevents_core.indexer_kit`, `.testing` and
+`.web` that docs/reference names; everything else may change without notice. They are imported on
+first use, so that ``import asyncevents_core`` stays cheap.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from asyncevents_core import (
     Trace,
     errors,
     hookspecs,
-    search,
+    indexer_kit,
     testing,
 )
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
@@ -222,7 +222,7 @@ def test_every_part_for_tests_is_there():
 
 def test_every_name_for_authors_of_indexers_is_there():
     text = (REFERENCE / "indexers.md").read_text()
-    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(search.__all__)
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(indexer_kit.__all__)
 
 
 def test_every_field_that_can_be_searched_is_there():

@@ -16,7 +16,7 @@ from asyncevents_core import (
     Rejected,
     SearchTimeout,
 )
-from asyncevents_core.search import COUNTED, Query, TermMaker, Translator
+from asyncevents_core.indexer_kit import COUNTED, Query, TermMaker, Translator
 from asyncevents_sqlite_indexer.database import Database
 from asyncevents_sqlite_indexer.making import SqlMaker
 from asyncevents_sqlite_indexer.writing import add, made, remove
