@@ -13,7 +13,7 @@ from asyncevents_core.engine.policy import LiveValues
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries
-from asyncevents_core.structuring import shown
+from asyncevents_core.showing import shown
 
 _BOUNDS: Final[Mapping[str, tuple[int, int] | None]] = {
     "MAXIMUM_DEATHS": (0, LARGEST_COUNT),

@@ -4,7 +4,7 @@ An engine that keeps exact terms, and words with their positions, finds what
 docs/reference/search.md says if it writes what a `TermMaker` makes of a document's leaves, and
 answers what a `Translator` asks through its `QueryMaker`. Nothing here knows an engine.
 
-The names below are public API, beside those of `asyncevents_core`.
+The names below are public API, beside those of `asyncevents_core.plugin`.
 """
 
 from asyncevents_core.domain.query import nodes, regex

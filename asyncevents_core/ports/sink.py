@@ -10,7 +10,7 @@ from uuid import UUID
 from attrs import field, frozen, validators
 
 from asyncevents_core.domain.outcome import Outcome
-from asyncevents_core.structuring import SECRET
+from asyncevents_core.showing import SECRET
 
 __all__ = [
     "SECRET",

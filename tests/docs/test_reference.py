@@ -17,16 +17,14 @@ import pytest
 import asyncevents_core
 from asyncevents_core import (
     AsyncEvents,
-    EventDefinition,
-    Failure,
     NewSubscription,
-    OutcomeKind,
     RetryPolicy,
     Settings,
     Trace,
     errors,
     hookspecs,
     indexer_kit,
+    plugin,
     testing,
 )
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
@@ -34,6 +32,7 @@ from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
 from asyncevents_core.cli.app import cli
 from asyncevents_core.domain.query.fields import ATTRIBUTES, FIELDS
+from asyncevents_core.plugin import EventDefinition, Failure, OutcomeKind
 from asyncevents_core.testing import (
     IndexerConformance,
     RetryManagerConformance,
@@ -77,6 +76,11 @@ def test_every_public_name_is_there(name):
     assert is_named(name, PYTHON)
 
 
+@pytest.mark.parametrize("name", [name for name in vars(plugin) if name[0].isalpha()])
+def test_every_name_for_authors_of_plugins_is_there(name):
+    assert is_named(name, (REFERENCE / "hooks.md").read_text())
+
+
 PUBLIC = {name: one for name, one in vars(AsyncEvents).items() if not name.startswith("_")}
 
 
@@ -103,7 +107,7 @@ def raised_by(one):
 def test_what_methods_raise_is_public():
     raised = {error for one in PUBLIC.values() for error in raised_by(one)}
     assert {"UnknownEvent", "InvalidTarget", "NotFound", "SettingsError"} <= raised
-    assert raised <= set(asyncevents_core.__all__)
+    assert raised <= set(errors.__all__)
 
 
 @pytest.mark.parametrize("name", errors.__all__)

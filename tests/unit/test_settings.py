@@ -9,9 +9,9 @@ import pytest
 from attrs import field, frozen
 from cryptography.fernet import Fernet
 
-from asyncevents_core import SECRET, SinkType
 from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
 from asyncevents_core.errors import SettingsError
+from asyncevents_core.plugin import SECRET, SinkType
 from asyncevents_core.settings import (
     Settings,
     indexer_config,
