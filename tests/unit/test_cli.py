@@ -90,6 +90,15 @@ def test_upgrade_may_be_repeated(ready):
     assert "revision" in first
 
 
+def test_check_lists_variables_that_are_no_settings(ready, settings):
+    settings(PORT="tcp://10.0.0.1:80", SHOP="mine", EAGER="no")
+    (found,) = [one for one in ready.rows("check") if one["what"] == "environment"]
+    assert found["state"] == "ok"
+    named = found["detail"].partition("not read: ")[2].split(", ")
+    assert {"ASYNCEVENTS_PORT", "ASYNCEVENTS_SHOP"} <= set(named)
+    assert not {"ASYNCEVENTS_EAGER", "ASYNCEVENTS_SETTINGS_MODULE"} & set(named)
+
+
 def test_check_reports_all_mistakes_at_once(ready, settings):
     settings(MAXIMUM_DEATHS="-1", LEDGR_URL="x", BROKER_URL="nonsense")
     (finding,) = ready.rows("check", code=1)
