@@ -1,274 +1,53 @@
 """asyncevents: application events, delivered asynchronously and reliably.
 
-The names below are the public API, with those of `asyncevents_core.search`, `.testing` and `.web`
-that docs/reference names; everything else may change without notice. They are imported on first
-use, so that ``import asyncevents_core`` stays cheap.
+The names below are what applications import. `asyncevents_core.errors` has all errors,
+`asyncevents_core.plugin` what authors of plugins import. These, and what docs/reference names of
+`.indexer_kit`, `.testing` and `.web`, are the public API; everything else may change without
+notice.
 """
-
-from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+# A name is imported on first use: `AsyncEvents` brings SQLAlchemy and kombu along, which a module
+# of marked events does not need. Type-checkers and editors follow import statements only; at run
+# time there are none to follow. So each name is here twice, and a test holds both lists equal.
+# ``X as X`` marks what is meant for others, as an `__all__` would.
 if TYPE_CHECKING:
-    from asyncevents_core.application import AsyncEvents
-    from asyncevents_core.domain.access import Actor
-    from asyncevents_core.domain.delivery import DeliveryState
-    from asyncevents_core.domain.event import EventDefinition
-    from asyncevents_core.domain.marked import event
-    from asyncevents_core.domain.outcome import Failure, Outcome, OutcomeKind
-    from asyncevents_core.domain.secret import private_key, receiver_secret, symmetric_key
-    from asyncevents_core.domain.subscription import (
-        NewSubscription,
-        RetryPolicy,
-        Subscription,
-        SubscriptionStatus,
-    )
-    from asyncevents_core.domain.trace import Trace
-    from asyncevents_core.engine.publishing.publish import PublishRequest
-    from asyncevents_core.errors import (
-        AccessDenied,
-        AsyncEventsError,
-        BrokerError,
-        BrokerUnavailable,
-        DuplicateName,
-        EagerDeliveryFailed,
-        EventConflict,
-        ForeignTransaction,
-        IdempotencyConflict,
-        IndexBusy,
-        IndexerError,
-        IndexUnavailable,
-        InvalidOptions,
-        InvalidPayload,
-        InvalidQuery,
-        InvalidSecret,
-        InvalidTarget,
-        InvalidValue,
-        LedgerError,
-        LedgerNotMigrated,
-        LedgerUnavailable,
-        MissingExtra,
-        NotFound,
-        PayloadTooLarge,
-        PluginError,
-        PublishError,
-        ReplayRefused,
-        SearchOff,
-        SearchTimeout,
-        SecretKeysError,
-        ServiceArguments,
-        ServiceError,
-        ServiceNotFound,
-        ServiceTimeout,
-        SettingsError,
-        SubscriptionError,
-        UnknownEvent,
-        UnknownName,
-    )
-    from asyncevents_core.hookspecs import hookimpl
-    from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
-    from asyncevents_core.ports.indexer import (
-        AttemptDocument,
-        Found,
-        Indexer,
-        IndexerType,
-        Rebuild,
-        Rejected,
-    )
-    from asyncevents_core.ports.resolver import (
-        BuildService,
-        Service,
-        ServiceResolver,
-        ServiceResolverType,
-    )
-    from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
-    from asyncevents_core.ports.sink import (
-        SECRET,
-        BatchingSink,
-        BatchLimits,
-        BlockingSink,
-        DeliveryRequest,
-        NoOptions,
-        Sink,
-        SinkType,
-    )
-    from asyncevents_core.settings import Settings
+    from asyncevents_core.application import AsyncEvents as AsyncEvents
+    from asyncevents_core.domain.access import Actor as Actor
+    from asyncevents_core.domain.delivery import DeliveryState as DeliveryState
+    from asyncevents_core.domain.marked import event as event
+    from asyncevents_core.domain.subscription import NewSubscription as NewSubscription
+    from asyncevents_core.domain.subscription import RetryPolicy as RetryPolicy
+    from asyncevents_core.domain.subscription import Subscription as Subscription
+    from asyncevents_core.domain.subscription import SubscriptionStatus as SubscriptionStatus
+    from asyncevents_core.domain.trace import Trace as Trace
+    from asyncevents_core.engine.publishing.publish import PublishRequest as PublishRequest
+    from asyncevents_core.settings import Settings as Settings
 
 _HOMES = {
-    "AccessDenied": "errors",
-    "Actor": "domain.access",
-    "AsyncEvents": "application",
-    "AsyncEventsError": "errors",
-    "AttemptDocument": "ports.indexer",
-    "BatchingSink": "ports.sink",
-    "BatchLimits": "ports.sink",
-    "BlockingSink": "ports.sink",
-    "BrokerConfig": "ports.broker",
-    "BrokerError": "errors",
-    "BrokerUnavailable": "errors",
-    "BuildService": "ports.resolver",
-    "Consumer": "ports.broker",
-    "DeliveryRequest": "ports.sink",
-    "DeliveryState": "domain.delivery",
-    "DuplicateName": "errors",
-    "EagerDeliveryFailed": "errors",
-    "event": "domain.marked",
-    "EventConflict": "errors",
-    "EventDefinition": "domain.event",
-    "Failure": "domain.outcome",
-    "ForeignTransaction": "errors",
-    "Found": "ports.indexer",
-    "HandOff": "ports.broker",
-    "hookimpl": "hookspecs",
-    "IdempotencyConflict": "errors",
-    "IndexBusy": "errors",
-    "Indexer": "ports.indexer",
-    "IndexerError": "errors",
-    "IndexerType": "ports.indexer",
-    "IndexUnavailable": "errors",
-    "InvalidOptions": "errors",
-    "InvalidPayload": "errors",
-    "InvalidQuery": "errors",
-    "InvalidSecret": "errors",
-    "InvalidTarget": "errors",
-    "InvalidValue": "errors",
-    "LedgerError": "errors",
-    "LedgerNotMigrated": "errors",
-    "LedgerUnavailable": "errors",
-    "MissingExtra": "errors",
-    "NewSubscription": "domain.subscription",
-    "NoOptions": "ports.sink",
-    "NotFound": "errors",
-    "Outcome": "domain.outcome",
-    "OutcomeKind": "domain.outcome",
-    "PayloadTooLarge": "errors",
-    "PluginError": "errors",
-    "private_key": "domain.secret",
-    "PublishError": "errors",
-    "PublishRequest": "engine.publishing.publish",
-    "Rebuild": "ports.indexer",
-    "receiver_secret": "domain.secret",
-    "Rejected": "ports.indexer",
-    "ReplayRefused": "errors",
-    "RetryManager": "ports.retry",
-    "RetryManagerType": "ports.retry",
-    "RetryPolicy": "domain.subscription",
-    "ScheduledRetry": "ports.retry",
-    "SearchOff": "errors",
-    "SearchTimeout": "errors",
-    "SECRET": "ports.sink",
-    "SecretKeysError": "errors",
-    "Service": "ports.resolver",
-    "ServiceArguments": "errors",
-    "ServiceError": "errors",
-    "ServiceNotFound": "errors",
-    "ServiceResolver": "ports.resolver",
-    "ServiceResolverType": "ports.resolver",
-    "ServiceTimeout": "errors",
-    "Settings": "settings",
-    "SettingsError": "errors",
-    "Sink": "ports.sink",
-    "SinkType": "ports.sink",
-    "Subscription": "domain.subscription",
-    "SubscriptionError": "errors",
-    "SubscriptionStatus": "domain.subscription",
-    "symmetric_key": "domain.secret",
-    "Trace": "domain.trace",
-    "UnknownEvent": "errors",
-    "UnknownName": "errors",
+    "Actor": "asyncevents_core.domain.access",
+    "AsyncEvents": "asyncevents_core.application",
+    "DeliveryState": "asyncevents_core.domain.delivery",
+    "event": "asyncevents_core.domain.marked",
+    "NewSubscription": "asyncevents_core.domain.subscription",
+    "PublishRequest": "asyncevents_core.engine.publishing.publish",
+    "RetryPolicy": "asyncevents_core.domain.subscription",
+    "Settings": "asyncevents_core.settings",
+    "Subscription": "asyncevents_core.domain.subscription",
+    "SubscriptionStatus": "asyncevents_core.domain.subscription",
+    "Trace": "asyncevents_core.domain.trace",
 }
 
-__all__ = [
-    "AccessDenied",
-    "Actor",
-    "AsyncEvents",
-    "AsyncEventsError",
-    "AttemptDocument",
-    "BatchingSink",
-    "BatchLimits",
-    "BlockingSink",
-    "BrokerConfig",
-    "BrokerError",
-    "BrokerUnavailable",
-    "BuildService",
-    "Consumer",
-    "DeliveryRequest",
-    "DeliveryState",
-    "DuplicateName",
-    "EagerDeliveryFailed",
-    "event",
-    "EventConflict",
-    "EventDefinition",
-    "Failure",
-    "ForeignTransaction",
-    "Found",
-    "HandOff",
-    "hookimpl",
-    "IdempotencyConflict",
-    "IndexBusy",
-    "Indexer",
-    "IndexerError",
-    "IndexerType",
-    "IndexUnavailable",
-    "InvalidOptions",
-    "InvalidPayload",
-    "InvalidQuery",
-    "InvalidSecret",
-    "InvalidTarget",
-    "InvalidValue",
-    "LedgerError",
-    "LedgerNotMigrated",
-    "LedgerUnavailable",
-    "MissingExtra",
-    "NewSubscription",
-    "NoOptions",
-    "NotFound",
-    "Outcome",
-    "OutcomeKind",
-    "PayloadTooLarge",
-    "PluginError",
-    "private_key",
-    "PublishError",
-    "PublishRequest",
-    "Rebuild",
-    "receiver_secret",
-    "Rejected",
-    "ReplayRefused",
-    "RetryManager",
-    "RetryManagerType",
-    "RetryPolicy",
-    "ScheduledRetry",
-    "SearchOff",
-    "SearchTimeout",
-    "SECRET",
-    "SecretKeysError",
-    "Service",
-    "ServiceArguments",
-    "ServiceError",
-    "ServiceNotFound",
-    "ServiceResolver",
-    "ServiceResolverType",
-    "ServiceTimeout",
-    "Settings",
-    "SettingsError",
-    "Sink",
-    "SinkType",
-    "Subscription",
-    "SubscriptionError",
-    "SubscriptionStatus",
-    "symmetric_key",
-    "Trace",
-    "UnknownEvent",
-    "UnknownName",
-]
+# Hidden from type-checkers: they would take every misspelt name for one that `__getattr__` knows.
+if not TYPE_CHECKING:
+    __all__ = list(_HOMES)
 
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'asyncevents_core' has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'asyncevents_core' has no attribute {name!r}")
-    return getattr(import_module(f"asyncevents_core.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+    def __dir__() -> list[str]:
+        return __all__

@@ -293,7 +293,10 @@ class EagerDeliveryFailed(AsyncEventsError):
     """With EAGER = True, a service or a sink failed inside `publish()`."""
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x' or 'y'?)`` for the close matches, else an empty text."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+def suggestion(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return `` (did you mean 'x' or 'y'?)`` for the close matches, else an empty text.
+
+    `cutoff` is how close: 1.0 is the same.
+    """
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=cutoff)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""

@@ -7,7 +7,7 @@ module (or object) of hook implementations::
     my-sinks = "my_package.plugin"
 
     # my_package/plugin.py
-    from asyncevents_core import hookimpl
+    from asyncevents_core.plugin import hookimpl
 
     @hookimpl
     def asyncevents_register_sinks():

@@ -40,7 +40,8 @@ from asyncevents_core.settings import (
     sink_config,
     why_off,
 )
-from asyncevents_core.structuring import masked, structure
+from asyncevents_core.showing import masked
+from asyncevents_core.structuring import structure
 
 
 class Runtime:

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -28,12 +27,12 @@ T = TypeVar("T")
 
 MODULE_VARIABLE: Final = "ASYNCEVENTS_SETTINGS_MODULE"
 _PREFIX: Final = "ASYNCEVENTS_"
-_NOT_SETTINGS: Final = frozenset({MODULE_VARIABLE, "ASYNCEVENTS_REQUIRE_SERVICES"})
-_OF_KUBERNETES: Final = re.compile(
-    r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
-)
-"""What every pod gets for a Service whose name begins with `asyncevents`, behind the prefix."""
-_NOT_SETTINGS_PREFIXES: Final = ("ASYNCEVENTS_TEST_", "ASYNCEVENTS_LISTEN_")
+_MISSPELT: Final = 0.8
+"""The part of its letters that a name shares with a setting's, in order, to be taken for it.
+
+LEDGERURL shares 95 %, MAX_DEATHS 83 %. BROKER_PORT, as Kubernetes calls it in every pod if a
+Service has the name asyncevents-broker, shares 76 % with BROKER_URL, and is not meant for us.
+"""
 DEFAULT: Final = "default"
 _EMBEDDED: Final = "embedded"
 _SEARCH_LIBRARIES: Final = ("tantivy", "luqum")
@@ -95,7 +94,8 @@ class Settings:
     """All settings; the setting LEDGER_URL is the attribute `ledger_url`, and so on.
 
     Times are seconds. `origins` says where each value comes from: "default", the settings
-    module, or an environment variable.
+    module, or an environment variable. `unknown_variables` are those whose names begin like ours,
+    but are neither a setting's nor close to one: of a plugin, of Kubernetes, of your own.
     """
 
     ledger_url: str = field(default="sqlite:///asyncevents.db", validator=_url, repr=False)
@@ -139,6 +139,7 @@ class Settings:
     web_cors_origins: tuple[str, ...] = ()
     cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+    unknown_variables: tuple[str, ...] = field(default=(), repr=False, eq=False)
 
     @classmethod
     def from_mapping(
@@ -150,7 +151,8 @@ class Settings:
     ) -> Settings:
         """Return settings from UPPERCASE names, overridden by ``ASYNCEVENTS_…`` variables.
 
-        Raises `SettingsError` with all mistakes.
+        Raises `SettingsError` with all mistakes; a variable is one if its name is close to a
+        setting's.
         """
         problems: list[str] = []
         merged: dict[str, object] = {}
@@ -161,15 +163,19 @@ class Settings:
                 origins[name] = origin
             else:
                 problems.append(f"{name}: no such setting{suggestion(name, _FIELDS)}")
-        _override(merged, origins, problems, environ or {})
+        unknown = _override(merged, origins, problems, environ or {})
         settings = _structure_all(cls, merged, problems)
         if problems:
             raise SettingsError(problems, origin=origin)
-        return attrs.evolve(settings, origins=MappingProxyType(origins))
+        return attrs.evolve(settings, origins=MappingProxyType(origins), unknown_variables=unknown)
 
 
 _FIELDS: Final[Mapping[str, attrs.Attribute[Any]]] = MappingProxyType(
-    {one.name.upper(): one for one in attrs.fields(Settings) if one.name != "origins"}
+    {
+        one.name.upper(): one
+        for one in attrs.fields(Settings)
+        if one.name not in {"origins", "unknown_variables"}
+    }
 )
 
 
@@ -274,18 +280,19 @@ def _override(
     origins: dict[str, str],
     problems: list[str],
     environ: Mapping[str, str],
-) -> None:
+) -> tuple[str, ...]:
+    """Take values from the environment; return the variables that are none of ours."""
+    unknown: list[str] = []
     for variable, text in sorted(environ.items()):
-        if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
-            continue
-        if variable.startswith(_NOT_SETTINGS_PREFIXES):
+        if not variable.startswith(_PREFIX) or variable == MODULE_VARIABLE:
             continue
         name, *nested = variable.removeprefix(_PREFIX).split("__")
         if name not in _FIELDS:
-            if _OF_KUBERNETES.fullmatch(variable.removeprefix(_PREFIX)):
-                continue
-            close = suggestion(name, _FIELDS)
-            problems.append(f"environment variable {variable}: no setting {name}{close}")
+            close = suggestion(name.upper(), _FIELDS, cutoff=_MISSPELT)
+            if close:
+                problems.append(f"environment variable {variable}: no setting {name}{close}")
+            else:
+                unknown.append(variable)
             continue
         try:
             _put(merged, name, [part.lower() for part in nested], text)
@@ -293,6 +300,7 @@ def _override(
             problems.append(f"environment variable {variable}: {error}")
             continue
         origins[name] = f"environment variable {variable}"
+    return tuple(unknown)
 
 
 def _put(merged: dict[str, object], name: str, nested: list[str], text: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from cattrs import Converter
@@ -17,14 +16,9 @@ from cattrs.errors import (
 )
 
 from asyncevents_core.errors import suggestion
+from asyncevents_core.showing import SECRET, shown
 
 T = TypeVar("T")
-
-SECRET: Final = "secret"  # noqa: S105 - a key, no password
-"""Key in an attrs field's metadata: ``field(metadata={SECRET: True})`` is masked everywhere."""
-
-DOTS: Final = "•••"
-"""What is shown instead of a secret."""
 
 
 def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T:
@@ -122,16 +116,6 @@ def _exactly(value: Any, kind: type) -> Any:
     return value
 
 
-def shown(value: object) -> str:
-    """Return a value as Python writes it, but of what is long or deep the beginning and the end."""
-    short = reprlib.Repr()
-    short.maxstring = short.maxlong = short.maxother = 100
-    try:
-        return short.repr(value)
-    except ValueError:  # Python writes no number of thousands of digits
-        return f"one of type {type(value).__name__} with too many digits"
-
-
 def _explain(error: Exception, path: str) -> list[str]:
     """Turn cattrs' nested errors into lines with paths."""
     if isinstance(error, ClassValidationError):
@@ -205,12 +189,3 @@ def read_texts(cls: type, texts: Mapping[str, str]) -> dict[str, object]:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     return read
-
-
-def masked(cls: type, values: Mapping[str, object]) -> dict[str, object]:
-    """Return the values with a row of dots for each field that is marked as secret.
-
-    Values that the class does not know are masked too: nobody says that they are harmless.
-    """
-    shown = {one.name for one in attrs.fields(cls) if not one.metadata.get(SECRET)}
-    return {name: value if name in shown else DOTS for name, value in values.items()}

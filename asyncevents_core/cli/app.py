@@ -177,7 +177,7 @@ def cli(ctx: click.Context, settings_module: str | None, debug: bool) -> None:
       asyncevents init --dev
       export ASYNCEVENTS_SETTINGS_MODULE=asyncevents_settings
       asyncevents db upgrade
-      asyncevents dev
+      asyncevents worker
     """
     configure_logging("text", "debug" if debug else "warning")
     ctx.obj = CliContext(settings_module)

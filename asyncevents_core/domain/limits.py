@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from asyncevents_core.structuring import shown
+from asyncevents_core.showing import shown
 
 LARGEST_COUNT: Final = 2**31 - 1
 """Of an INTEGER column."""

@@ -9,11 +9,12 @@ import base64
 import binascii
 import re
 import secrets
-from typing import Final
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import TYPE_CHECKING, Final
 
 from asyncevents_core.errors import InvalidSecret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SYMMETRIC: Final = "whsec_"
 PRIVATE: Final = "whsk_"
@@ -46,6 +47,9 @@ def private_key(token: str) -> Ed25519PrivateKey:
     seed = _decode(token, PRIVATE)[:_SEED]
     if len(seed) != _SEED:
         raise InvalidSecret("a whsk_ secret holds the 32 bytes of an ed25519 private key")
+    # Imported here: what every plugin imports stays cheap, and few sinks sign with such a key.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 

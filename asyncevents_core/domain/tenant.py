@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncevents_core.domain.limits import LONGEST_NAME, text_mistake
-from asyncevents_core.structuring import shown
+from asyncevents_core.showing import shown
 
 
 def tenant_mistake(tenant: object) -> str | None:

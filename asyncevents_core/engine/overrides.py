@@ -13,7 +13,7 @@ from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.errors import InvalidValue, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.queries import LedgerQueries
-from asyncevents_core.structuring import shown
+from asyncevents_core.showing import shown
 
 _BOUNDS: Final[Mapping[str, tuple[int, int] | None]] = {
     "MAXIMUM_DEATHS": (0, LARGEST_COUNT),
@@ -61,7 +61,7 @@ def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) ->
 
 
 class RunTimeValues:
-    """What operators have set instead of settings, as this process heard of it last. Thread-safe."""
+    """What operators have set instead of settings, as this process last heard. Thread-safe."""
 
     def __init__(self, values: Mapping[str, int | bool] = MappingProxyType({})) -> None:
         self._values = values

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 from uuid import UUID
 
 from attrs import field, frozen, validators
 
 from asyncevents_core.domain.outcome import Outcome
-from asyncevents_core.structuring import SECRET
+from asyncevents_core.showing import SECRET
 
 __all__ = [
+    "DEVELOPMENT",
     "SECRET",
     "AnySinkType",
     "BatchLimits",
@@ -25,6 +26,12 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+
+DEVELOPMENT: Final = "development"
+"""Key in the metadata of a `config_class`'s field: the value that `asyncevents init --dev` writes.
+
+A text, a number, a bool, None, or a list of these: ``metadata={DEVELOPMENT: ["localhost"]}``.
+"""
 
 
 @frozen(kw_only=True)

@@ -5,92 +5,79 @@
 `published_events`, `memory_application` and `delivery_request` need no import: pytest finds them.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+# As in `asyncevents_core`: imported on first use (pytest loads this package in every project that
+# has asyncevents installed), so each name is here twice, and a test holds both lists equal.
 if TYPE_CHECKING:
-    from asyncevents_core.testing.application import MemoryApplication
-    from asyncevents_core.testing.broker import MemoryBroker
-    from asyncevents_core.testing.builders import make_request
-    from asyncevents_core.testing.clock import ManualClock
+    from asyncevents_core.testing.application import MemoryApplication as MemoryApplication
+    from asyncevents_core.testing.broker import MemoryBroker as MemoryBroker
+    from asyncevents_core.testing.builders import make_request as make_request
+    from asyncevents_core.testing.clock import ManualClock as ManualClock
+    from asyncevents_core.testing.conformance import BrokerConformance as BrokerConformance
+    from asyncevents_core.testing.conformance import IndexerConformance as IndexerConformance
+    from asyncevents_core.testing.conformance import LedgerConformance as LedgerConformance
     from asyncevents_core.testing.conformance import (
-        BrokerConformance,
-        IndexerConformance,
-        LedgerConformance,
-        RetryManagerConformance,
-        ServiceResolverConformance,
-        SinkConformance,
+        RetryManagerConformance as RetryManagerConformance,
     )
-    from asyncevents_core.testing.driver import deliver, driven, opened, reason_of
-    from asyncevents_core.testing.indexer import MemoryIndexerType
-    from asyncevents_core.testing.ledger import MemoryLedger
-    from asyncevents_core.testing.published import PublishedEvents
-    from asyncevents_core.testing.pytest_plugin import MakeApplication, MakeRequest
+    from asyncevents_core.testing.conformance import (
+        ServiceResolverConformance as ServiceResolverConformance,
+    )
+    from asyncevents_core.testing.conformance import SinkConformance as SinkConformance
+    from asyncevents_core.testing.driver import deliver as deliver
+    from asyncevents_core.testing.driver import driven as driven
+    from asyncevents_core.testing.driver import opened as opened
+    from asyncevents_core.testing.driver import reason_of as reason_of
+    from asyncevents_core.testing.indexer import MemoryIndexerType as MemoryIndexerType
+    from asyncevents_core.testing.ledger import MemoryLedger as MemoryLedger
+    from asyncevents_core.testing.published import PublishedEvents as PublishedEvents
+    from asyncevents_core.testing.pytest_plugin import MakeApplication as MakeApplication
+    from asyncevents_core.testing.pytest_plugin import MakeRequest as MakeRequest
     from asyncevents_core.testing.sinks import (
-        BatchingRecordingSinkType,
-        BlockingRecordingSinkType,
-        RecordingSinkType,
+        BatchingRecordingSinkType as BatchingRecordingSinkType,
     )
+    from asyncevents_core.testing.sinks import (
+        BlockingRecordingSinkType as BlockingRecordingSinkType,
+    )
+    from asyncevents_core.testing.sinks import RecordingSinkType as RecordingSinkType
 
 _HOMES = {
-    "BatchingRecordingSinkType": "sinks",
-    "BlockingRecordingSinkType": "sinks",
-    "BrokerConformance": "conformance",
-    "IndexerConformance": "conformance",
-    "LedgerConformance": "conformance",
-    "MakeApplication": "pytest_plugin",
-    "MakeRequest": "pytest_plugin",
-    "ManualClock": "clock",
-    "MemoryApplication": "application",
-    "MemoryBroker": "broker",
-    "MemoryIndexerType": "indexer",
-    "MemoryLedger": "ledger",
-    "PublishedEvents": "published",
-    "RecordingSinkType": "sinks",
-    "RetryManagerConformance": "conformance",
-    "ServiceResolverConformance": "conformance",
-    "SinkConformance": "conformance",
-    "deliver": "driver",
-    "driven": "driver",
-    "make_request": "builders",
-    "opened": "driver",
-    "reason_of": "driver",
+    "BatchingRecordingSinkType": "asyncevents_core.testing.sinks",
+    "BlockingRecordingSinkType": "asyncevents_core.testing.sinks",
+    "BrokerConformance": "asyncevents_core.testing.conformance",
+    "IndexerConformance": "asyncevents_core.testing.conformance",
+    "LedgerConformance": "asyncevents_core.testing.conformance",
+    "MakeApplication": "asyncevents_core.testing.pytest_plugin",
+    "MakeRequest": "asyncevents_core.testing.pytest_plugin",
+    "ManualClock": "asyncevents_core.testing.clock",
+    "MemoryApplication": "asyncevents_core.testing.application",
+    "MemoryBroker": "asyncevents_core.testing.broker",
+    "MemoryIndexerType": "asyncevents_core.testing.indexer",
+    "MemoryLedger": "asyncevents_core.testing.ledger",
+    "PublishedEvents": "asyncevents_core.testing.published",
+    "RecordingSinkType": "asyncevents_core.testing.sinks",
+    "RetryManagerConformance": "asyncevents_core.testing.conformance",
+    "ServiceResolverConformance": "asyncevents_core.testing.conformance",
+    "SinkConformance": "asyncevents_core.testing.conformance",
+    "deliver": "asyncevents_core.testing.driver",
+    "driven": "asyncevents_core.testing.driver",
+    "make_request": "asyncevents_core.testing.builders",
+    "opened": "asyncevents_core.testing.driver",
+    "reason_of": "asyncevents_core.testing.driver",
 }
 
-__all__ = [
-    "BatchingRecordingSinkType",
-    "BlockingRecordingSinkType",
-    "BrokerConformance",
-    "IndexerConformance",
-    "LedgerConformance",
-    "MakeApplication",
-    "MakeRequest",
-    "ManualClock",
-    "MemoryApplication",
-    "MemoryBroker",
-    "MemoryIndexerType",
-    "MemoryLedger",
-    "PublishedEvents",
-    "RecordingSinkType",
-    "RetryManagerConformance",
-    "ServiceResolverConformance",
-    "SinkConformance",
-    "deliver",
-    "driven",
-    "make_request",
-    "opened",
-    "reason_of",
-]
+if not TYPE_CHECKING:
+    __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'asyncevents_core.testing' has no attribute {name!r}")
-    try:
-        return getattr(import_module(f"asyncevents_core.testing.{_HOMES[name]}"), name)
-    except ModuleNotFoundError as error:
-        if error.name == "pytest":
-            raise ImportError("the conformance suites need pytest: pip install pytest") from error
-        raise
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'asyncevents_core.testing' has no attribute {name!r}")
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            if error.name == "pytest":
+                raise ImportError(
+                    "the conformance suites need pytest: pip install pytest"
+                ) from error
+            raise

@@ -13,7 +13,7 @@ import logging
 import pytest
 from attrs import evolve, field, frozen
 
-from asyncevents_core import Failure, Outcome
+from asyncevents_core.plugin import Failure, Outcome
 from asyncevents_core.testing import (
     BatchingRecordingSinkType,
     RecordingSinkType,

@@ -17,16 +17,14 @@ import pytest
 import asyncevents_core
 from asyncevents_core import (
     AsyncEvents,
-    EventDefinition,
-    Failure,
     NewSubscription,
-    OutcomeKind,
     RetryPolicy,
     Settings,
     Trace,
     errors,
     hookspecs,
-    search,
+    indexer_kit,
+    plugin,
     testing,
 )
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
@@ -34,6 +32,7 @@ from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
 from asyncevents_core.cli.app import cli
 from asyncevents_core.domain.query.fields import ATTRIBUTES, FIELDS
+from asyncevents_core.plugin import EventDefinition, Failure, OutcomeKind
 from asyncevents_core.testing import (
     IndexerConformance,
     RetryManagerConformance,
@@ -59,7 +58,8 @@ def default_of(name: str) -> str:
 
 
 def test_every_setting_is_there():
-    assert set(SETTINGS) == {one.name.upper() for one in attrs.fields(Settings)} - {"ORIGINS"}
+    about_them = {"ORIGINS", "UNKNOWN_VARIABLES"}
+    assert set(SETTINGS) == {one.name.upper() for one in attrs.fields(Settings)} - about_them
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
@@ -75,6 +75,11 @@ def is_named(name: str, text: str) -> bool:
 @pytest.mark.parametrize("name", asyncevents_core.__all__)
 def test_every_public_name_is_there(name):
     assert is_named(name, PYTHON)
+
+
+@pytest.mark.parametrize("name", [name for name in vars(plugin) if name[0].isalpha()])
+def test_every_name_for_authors_of_plugins_is_there(name):
+    assert is_named(name, (REFERENCE / "hooks.md").read_text())
 
 
 PUBLIC = {name: one for name, one in vars(AsyncEvents).items() if not name.startswith("_")}
@@ -103,7 +108,7 @@ def raised_by(one):
 def test_what_methods_raise_is_public():
     raised = {error for one in PUBLIC.values() for error in raised_by(one)}
     assert {"UnknownEvent", "InvalidTarget", "NotFound", "SettingsError"} <= raised
-    assert raised <= set(asyncevents_core.__all__)
+    assert raised <= set(errors.__all__)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
@@ -222,7 +227,7 @@ def test_every_part_for_tests_is_there():
 
 def test_every_name_for_authors_of_indexers_is_there():
     text = (REFERENCE / "indexers.md").read_text()
-    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(search.__all__)
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(indexer_kit.__all__)
 
 
 def test_every_field_that_can_be_searched_is_there():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncevents_core.errors import InvalidQuery
-from asyncevents_core.search import Automaton, beginning, matching, regex
+from asyncevents_core.indexer_kit import Automaton, beginning, matching, regex
 
 ATOMS = st.sampled_from(["a", "b", "1", ".", "[ab]", "[^a]", r"\d", r"\D", "ab"])
 COUNTS = st.sampled_from(["*", "+", "?", "{0}", "{2}", "{1,3}", "{0,2}", "{2,}"])

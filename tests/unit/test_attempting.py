@@ -9,7 +9,7 @@ import pytest
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.engine.delivering.attempt import attempt
 from asyncevents_core.ports.sink import Sink
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.testing import make_request
 
 
 class Doing(Sink):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import runpy
 import sqlite3
 import stat
 import time
@@ -11,9 +12,14 @@ import uuid
 
 import click
 import pytest
+from attrs import field, frozen
 
 from asyncevents_core.cli.app import cli
+from asyncevents_core.cli.commands.init import init as setup
 from asyncevents_core.errors import SettingsError
+from asyncevents_core.plugin import DEVELOPMENT, hookimpl
+from asyncevents_core.plugins import load_plugins
+from asyncevents_core.testing import RecordingSinkType
 
 # -- the beginning -------------------------------------------------------------------------------
 
@@ -40,6 +46,39 @@ def test_init_keeps_what_is_there(folder, run):
     after = (folder / "mine.py").read_text()
     assert after != before  # another secret key
     assert "127.0.0.0/8" not in after
+
+
+@frozen(kw_only=True)
+class Configured:
+    host: str = field(default="", metadata={DEVELOPMENT: 'my "own"'})
+    allow: tuple[object, ...] = field(default=(), metadata={DEVELOPMENT: ("ä", 1.5, None, True)})
+    timeout: float = 5.0
+
+
+class Suggesting(RecordingSinkType):
+    name = "suggesting"
+    config_class = Configured
+
+
+class Plugin:
+    @staticmethod
+    @hookimpl
+    def asyncevents_register_sinks():
+        return [Suggesting(), RecordingSinkType()]
+
+
+@pytest.mark.parametrize(
+    ("installed", "written"),
+    [([], {}), ([Plugin], {"suggesting": {"host": 'my "own"', "allow": ["ä", 1.5, None, True]}})],
+)
+def test_init_writes_what_installed_sinks_name_for_development(
+    folder, run, monkeypatch, installed, written
+):
+    monkeypatch.setattr(setup, "load_plugins", lambda _: load_plugins(installed, found=[]))
+    run("init", "mine", "--dev")
+    assert runpy.run_path(str(folder / "mine.py"))["SINKS"] == written
+    run("init", "mine", "--force")
+    assert runpy.run_path(str(folder / "mine.py"))["SINKS"] == {}
 
 
 def test_init_closes_a_file_that_others_could_read(folder, run):
@@ -88,6 +127,15 @@ def test_upgrade_may_be_repeated(ready):
     first, second = ready("db", "upgrade").output, ready("db", "upgrade").output
     assert first == second
     assert "revision" in first
+
+
+def test_check_lists_variables_that_are_no_settings(ready, settings):
+    settings(PORT="tcp://10.0.0.1:80", SHOP="mine", EAGER="no")
+    (found,) = [one for one in ready.rows("check") if one["what"] == "environment"]
+    assert found["state"] == "ok"
+    named = found["detail"].partition("not read: ")[2].split(", ")
+    assert {"ASYNCEVENTS_PORT", "ASYNCEVENTS_SHOP"} <= set(named)
+    assert not {"ASYNCEVENTS_EAGER", "ASYNCEVENTS_SETTINGS_MODULE"} & set(named)
 
 
 def test_check_reports_all_mistakes_at_once(ready, settings):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from asyncevents_core import NewSubscription, Outcome, OutcomeKind, Settings, hookimpl
+from asyncevents_core import NewSubscription, Settings
 from asyncevents_core.cli.delivery_tests import dry_rules
 from asyncevents_core.domain.outcome import Failure
 from asyncevents_core.engine.managing.delivery_tests import (
@@ -15,6 +15,7 @@ from asyncevents_core.engine.managing.delivery_tests import (
     deliver_dry_to_target,
 )
 from asyncevents_core.errors import InvalidOptions, InvalidSecret, InvalidTarget, NotFound
+from asyncevents_core.plugin import Outcome, OutcomeKind, hookimpl
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import MemoryLedger, RecordingSinkType

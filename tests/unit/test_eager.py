@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from asyncevents_core import AsyncEvents, NewSubscription, Outcome, Settings
+from asyncevents_core import AsyncEvents, NewSubscription, Settings
 from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.errors import EagerDeliveryFailed, ServiceArguments
 from asyncevents_core.hookspecs import hookimpl
+from asyncevents_core.plugin import Outcome
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import RecordingSinkType

@@ -13,7 +13,7 @@ import attrs
 import pytest
 from mypy import api
 
-from asyncevents_core import EventDefinition, Settings, event
+from asyncevents_core import Settings, event
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.catalog import collect_events
 from asyncevents_core.domain.json_text import from_json, to_json
@@ -24,6 +24,7 @@ from asyncevents_core.errors import (
     SettingsError,
     UnknownEvent,
 )
+from asyncevents_core.plugin import EventDefinition
 from asyncevents_core.plugins import load_plugins
 
 MODULE = """

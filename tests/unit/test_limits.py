@@ -7,9 +7,10 @@ import math
 import pytest
 from attrs import evolve
 
-from asyncevents_core import AsyncEvents, InvalidValue, NewSubscription, RetryPolicy
+from asyncevents_core import AsyncEvents, NewSubscription, RetryPolicy
 from asyncevents_core.adapters.sqlalchemy import schema
 from asyncevents_core.domain import limits
+from asyncevents_core.errors import InvalidValue
 
 GOOD = NewSubscription(
     event_name="example.created", sink="http", target="https://example.com/hook", secret="s3cret"

@@ -4,7 +4,8 @@ import pytest
 from attrs import field, frozen
 
 from asyncevents_core.domain.outcome import Failure, Outcome, OutcomeKind
-from asyncevents_core.structuring import DOTS, masked, read_texts, structure
+from asyncevents_core.showing import DOTS, masked
+from asyncevents_core.structuring import read_texts, structure
 
 
 @frozen(kw_only=True)

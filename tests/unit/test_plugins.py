@@ -8,9 +8,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from asyncevents_core import EventDefinition, hookimpl
 from asyncevents_core.adapters import builtins
 from asyncevents_core.errors import DuplicateName, UnknownName
+from asyncevents_core.plugin import EventDefinition, hookimpl
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.testing import RecordingSinkType
 
@@ -41,7 +41,7 @@ def install(tmp_path, monkeypatch):
 
 
 SINK = """
-from asyncevents_core import hookimpl
+from asyncevents_core.plugin import hookimpl
 from asyncevents_core.testing import RecordingSinkType
 
 class Sink(RecordingSinkType):
@@ -73,25 +73,25 @@ BROKEN = {
     "cannot be imported": "import no_such_thing",
     "SyntaxError": "def",
     "does not fit": """
-        from asyncevents_core import hookimpl
+        from asyncevents_core.plugin import hookimpl
         @hookimpl
         def asyncevents_register_sinks(surprise):
             return []
     """,
     "there is no hook 'asyncevents_register_sink' (did you mean 'asyncevents_register_sinks'": """
-        from asyncevents_core import hookimpl
+        from asyncevents_core.plugin import hookimpl
         @hookimpl
         def asyncevents_register_sink():
             return []
     """,
     "RuntimeError('on purpose')": """
-        from asyncevents_core import hookimpl
+        from asyncevents_core.plugin import hookimpl
         @hookimpl
         def asyncevents_register_sinks():
             raise RuntimeError("on purpose")
     """,
     "is not an instance of SinkType": """
-        from asyncevents_core import hookimpl
+        from asyncevents_core.plugin import hookimpl
         @hookimpl
         def asyncevents_register_sinks():
             return ["a sink"]

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from asyncevents_core import DeliveryState, NewSubscription, Outcome, RetryPolicy, hookimpl
+from asyncevents_core import DeliveryState, NewSubscription, RetryPolicy
 from asyncevents_core.errors import PluginError, SettingsError
+from asyncevents_core.plugin import Outcome, hookimpl
 from asyncevents_core.testing import RecordingSinkType
 
 

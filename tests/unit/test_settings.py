@@ -9,9 +9,9 @@ import pytest
 from attrs import field, frozen
 from cryptography.fernet import Fernet
 
-from asyncevents_core import SECRET, SinkType
 from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
 from asyncevents_core.errors import SettingsError
+from asyncevents_core.plugin import SECRET, SinkType
 from asyncevents_core.settings import (
     Settings,
     indexer_config,
@@ -127,10 +127,41 @@ def test_the_environment_overrides():
         "ASYNCEVENTS_PORT_8000_TCP_ADDR",
         "ASYNCEVENTS_WEB_SERVICE_HOST",
         "ASYNCEVENTS_WEB_PORT_8000_TCP_PROTO",
+        "ASYNCEVENTS_BROKER_PORT",
+        "ASYNCEVENTS_BROKER_SERVICE_HOST",
+        "ASYNCEVENTS_EVENTS_PORT",
+        "ASYNCEVENTS_LEDGER_SERVICE_PORT",
+        "ASYNCEVENTS_SINKS_PORT",
+        "ASYNCEVENTS_LISTEN_SECRET",
+        "ASYNCEVENTS_TEST__NESTED",
     ],
 )
-def test_what_kubernetes_sets_for_a_service_of_that_name_is_no_setting(variable):
-    assert Settings.from_mapping({}, environ={variable: "tcp://10.0.0.1:8000"}).maximum_deaths == 5
+def test_what_others_set_is_no_mistake_and_not_forgotten(variable):
+    """Such as Kubernetes, in every pod, for a Service whose name begins like ours; or a plugin."""
+    settings = Settings.from_mapping({}, environ={variable: "tcp://10.0.0.1:8000"})
+    assert settings.unknown_variables == (variable,)
+    assert settings == Settings.from_mapping({})
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("LEDGERURL", "LEDGER_URL"),
+        ("LEGDER_URL", "LEDGER_URL"),
+        ("ledger_url", "LEDGER_URL"),
+        ("BROKER_URI", "BROKER_URL"),
+        ("MAX_DEATHS", "MAXIMUM_DEATHS"),
+        ("RETRY_AFTER", "RETRY_AFTER_MAX"),
+        ("LOG_LIFETIME", "LOG_LIFETIME_DAYS"),
+        ("PERMIT", "PERMITS"),
+        ("SINK__HTTP__TIMEOUT", "SINKS"),
+        ("WEB_THREAD", "WEB_THREADS"),
+    ],
+)
+def test_a_name_close_to_a_setting_is_a_mistake(misspelt, meant):
+    (found,) = problems({}, **{f"ASYNCEVENTS_{misspelt}": "1"})
+    assert found.startswith(f"environment variable ASYNCEVENTS_{misspelt}: no setting ")
+    assert f"did you mean '{meant}'" in found
 
 
 def test_mistakes_in_the_environment():

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from asyncevents_core import BatchingSink, BatchLimits, BlockingSink, Outcome, OutcomeKind
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import BatchingSink, BatchLimits, BlockingSink, Outcome, OutcomeKind
+from asyncevents_core.testing import make_request
 
 WAIT = 5.0
 

@@ -16,16 +16,7 @@ import uvicorn
 from attrs import define, field, frozen
 from cryptography.fernet import Fernet
 
-from asyncevents_core import (
-    SECRET,
-    AsyncEvents,
-    InvalidTarget,
-    NewSubscription,
-    NoOptions,
-    Sink,
-    SinkType,
-    hookimpl,
-)
+from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
@@ -33,6 +24,8 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.searching.feed import IndexFeed
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.plugin import SECRET, NoOptions, Sink, SinkType, hookimpl
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.sink import AnySinkType

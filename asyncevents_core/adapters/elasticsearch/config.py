@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen, validators
 
-from asyncevents_core.structuring import SECRET
+from asyncevents_core.showing import SECRET
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _SECRET: Final = {SECRET: True}

@@ -11,9 +11,8 @@ from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.domain.query.words import MAX_WORD
-from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
-from asyncevents_core.search.keys import US
-from asyncevents_core.search.leaves import (
+from asyncevents_core.indexer_kit.keys import US
+from asyncevents_core.indexer_kit.leaves import (
     LEAF,
     PATH,
     VALUE,
@@ -23,6 +22,7 @@ from asyncevents_core.search.leaves import (
     safe_path,
     whole_characters,
 )
+from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
 LAYOUT: Final = 2
 """Changes with what is below, and with the terms: an index of another layout is built anew."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat, Sequence
-from asyncevents_core.search.automata import quantifier
-from asyncevents_core.search.keys import US
+from asyncevents_core.indexer_kit.automata import quantifier
+from asyncevents_core.indexer_kit.keys import US
 
 _SPECIAL: Final = frozenset('\\]-^["')
 

@@ -18,6 +18,7 @@ from asyncevents_core.adapters.elasticsearch.names import Generation
 from asyncevents_core.adapters.elasticsearch.searching import Searching
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
+from asyncevents_core.indexer_kit.translating import Translator
 from asyncevents_core.ports.indexer import (
     COUNTED,
     AttemptDocument,
@@ -26,7 +27,6 @@ from asyncevents_core.ports.indexer import (
     Rebuild,
     Rejected,
 )
-from asyncevents_core.search.translating import Translator
 
 _LARGEST_PAGE: Final = 10_000
 _COUNTING: Final = 30.0

@@ -16,10 +16,10 @@ from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.errors import InvalidQuery
-from asyncevents_core.search.automata import alternatives, of_pattern
-from asyncevents_core.search.keys import US
-from asyncevents_core.search.leaves import PATH, WORD_AT
-from asyncevents_core.search.making import QueryMaker
+from asyncevents_core.indexer_kit.automata import alternatives, of_pattern
+from asyncevents_core.indexer_kit.keys import US
+from asyncevents_core.indexer_kit.leaves import PATH, WORD_AT
+from asyncevents_core.indexer_kit.making import QueryMaker
 
 Clause = Mapping[str, Any]
 

@@ -11,8 +11,8 @@ from attrs import frozen
 
 from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
+from asyncevents_core.indexer_kit.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
-from asyncevents_core.search.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
 
 LAYOUT: Final = 3
 """Changes with what is below, and with the terms: an index of another layout is built anew."""

@@ -20,6 +20,7 @@ from asyncevents_core.adapters.tantivy.generations import (
 from asyncevents_core.adapters.tantivy.making import TantivyMaker
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
+from asyncevents_core.indexer_kit.translating import Translator
 from asyncevents_core.ports.indexer import (
     COUNTED,
     AttemptDocument,
@@ -28,7 +29,6 @@ from asyncevents_core.ports.indexer import (
     Rebuild,
     Rejected,
 )
-from asyncevents_core.search.translating import Translator
 
 T = TypeVar("T")
 _LOWEST: Final = -(2**63) + 1

@@ -14,11 +14,11 @@ from asyncevents_core.domain.query.fields import matches
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.errors import InvalidQuery
-from asyncevents_core.search.automata import alternatives
-from asyncevents_core.search.keys import US
-from asyncevents_core.search.leaves import PATH, WORD_AT
-from asyncevents_core.search.making import QueryMaker
-from asyncevents_core.search.ranges import between
+from asyncevents_core.indexer_kit.automata import alternatives
+from asyncevents_core.indexer_kit.keys import US
+from asyncevents_core.indexer_kit.leaves import PATH, WORD_AT
+from asyncevents_core.indexer_kit.making import QueryMaker
+from asyncevents_core.indexer_kit.ranges import between
 
 _LARGEST: Final = 2**63 - 1
 _SMALLER: Final = (

@@ -123,6 +123,9 @@ def _findings(context: CliContext) -> Iterator[Finding]:
         yield Finding(what="settings", state="error", detail=str(error))
         return
     yield Finding(what="settings", state="ok", detail=f"{counted(defined, 'event')} defined")
+    if runtime.settings.unknown_variables:
+        names = ", ".join(runtime.settings.unknown_variables)
+        yield Finding(what="environment", state="ok", detail=f"no settings, so not read: {names}")
     for problem in runtime.plugins.problems:
         yield Finding(what="plugin", state="error", detail=str(problem))
     yield from _ledger(runtime)

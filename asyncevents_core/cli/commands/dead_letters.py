@@ -8,12 +8,7 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION, LIMIT_OPTION, dead_filter, dead_filter_options
-from asyncevents_core.cli.output import (
-    iso,
-    json_lines,
-    local,
-    table,
-)
+from asyncevents_core.cli.output import iso, json_lines, local, table
 
 
 @click.command("dead-letters")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import attrs
 import click
 from cryptography.fernet import Fernet
+
+from asyncevents_core.adapters import builtins
+from asyncevents_core.plugins import load_plugins
+from asyncevents_core.ports.sink import DEVELOPMENT
 
 _MODULE = re.compile(r"[A-Za-z_]\w*")
 
@@ -45,30 +51,17 @@ EVENT_MODULES: list[str] = []
 # the environment (ASYNCEVENTS_SECRET_KEYS) than in version control.
 SECRET_KEYS = ["{key}"]
 
-# Options of the sinks, by name.
-SINKS = {{
-    "http": {{
-        "timeout": 15,
-{allow}    }},
-}}
+# Options of the sinks, by name. `asyncevents plugins` lists the sinks that are installed.
+SINKS: dict[str, dict[str, object]] = {sinks}
 
 # How often a failed delivery is retried before it becomes a dead letter.
 MAXIMUM_DEATHS = 5
 '''
 
-_ALLOW = """\
-        # For development: recipients on this machine may be reached.
-        "allow": ["127.0.0.0/8", "::1/128", "localhost"],
-"""
-_NO_ALLOW = """\
-        # Networks and hosts that may be reached although they are not public.
-        "allow": [],
-"""
-
 
 @click.command()
 @click.argument("name", default="asyncevents_settings")
-@click.option("--dev", is_flag=True, help="Allow recipients on this machine.")
+@click.option("--dev", is_flag=True, help="Add what sinks need for development.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 def init(name: str, dev: bool, force: bool) -> None:
     """Write a settings module with a fresh secret key.
@@ -85,7 +78,7 @@ def init(name: str, dev: bool, force: bool) -> None:
     if path.exists() and not force:
         raise click.ClickException(f"{path} is there already; --force overwrites it")
     key = Fernet.generate_key().decode()
-    text = _TEMPLATE.format(name=name, key=key, allow=_ALLOW if dev else _NO_ALLOW)
+    text = _TEMPLATE.format(name=name, key=key, sinks=_for_development() if dev else "{}")
     try:
         path.touch(mode=0o600)
         path.chmod(0o600)  # it may have been there, readable by others
@@ -96,3 +89,27 @@ def init(name: str, dev: bool, force: bool) -> None:
     click.echo(f"  export ASYNCEVENTS_SETTINGS_MODULE={name}")
     click.echo("  asyncevents db upgrade")
     click.echo("  asyncevents check")
+
+
+def _for_development() -> str:
+    """Return what SINKS is while one develops, as the installed sinks say: Python source."""
+    lines = ["{"]
+    for entry in load_plugins([builtins]).sinks:
+        fields = attrs.fields(entry.value.config_class)
+        chosen = [one for one in fields if DEVELOPMENT in one.metadata]
+        if chosen:
+            lines += [f"    {_source(entry.name)}: {{", "        # For development only."]
+            for one in chosen:
+                value = _source(one.metadata[DEVELOPMENT])
+                lines.append(f"        {_source(one.name)}: {value},")
+            lines.append("    },")
+    return "\n".join([*lines, "}"]) if len(lines) > 1 else "{}"
+
+
+def _source(value: object) -> str:
+    """Return a value as Python source, with the quotes of the template."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_source, value))}]"
+    return repr(value)

@@ -27,7 +27,7 @@ from asyncevents_core.ports.ledger import Ledger
 def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
     """Show a delivery, or all of an event, with attempts.
 
-    UUID is a delivery's id (the header `asyncevents-delivery`) or an event's (`webhook-id`).
+    UUID is a delivery's id, or an event's: the `id` of the CloudEvent.
     """
     found = _traces(context.ledger, identifier)
     if as_json:

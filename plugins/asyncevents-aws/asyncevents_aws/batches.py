@@ -7,7 +7,7 @@ from typing import Any
 
 from asyncevents_aws.failures import of_entry, unanswered
 from asyncevents_aws.sink import Item
-from asyncevents_core import Outcome
+from asyncevents_core.plugin import Outcome
 
 
 def outcomes_by_id(

@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from asyncevents_aws.config import Credentials
 from asyncevents_aws.failures import Refused
-from asyncevents_core import Failure
+from asyncevents_core.plugin import Failure
 
 Client = TypeVar("Client")
 Value = TypeVar("Value")

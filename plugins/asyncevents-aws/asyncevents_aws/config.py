@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import field, frozen, validators
 
-from asyncevents_core import SECRET
+from asyncevents_core.plugin import SECRET
 
 _SECRET: Final = {SECRET: True}
 

@@ -17,7 +17,7 @@ from asyncevents_aws.failures import of_entry, unanswered
 from asyncevents_aws.options import MIB, EventBridgeOptions
 from asyncevents_aws.sink import AwsSink, Item, Route
 from asyncevents_aws.targets import Bus, read_bus
-from asyncevents_core import BatchLimits, DeliveryRequest, Failure, Outcome
+from asyncevents_core.plugin import BatchLimits, DeliveryRequest, Failure, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -8,7 +8,7 @@ import re
 from functools import cached_property
 from typing import Any, Final
 
-from asyncevents_core import DeliveryRequest
+from asyncevents_core.plugin import DeliveryRequest
 
 WORDS: Final = ("event_id", "event_name", "tenant", "subscription")
 _DATA: Final = "data."

@@ -11,7 +11,7 @@ from attrs import frozen
 from botocore import exceptions as errors
 from botocore.parsers import ResponseParserError
 
-from asyncevents_core import Failure, Outcome
+from asyncevents_core.plugin import Failure, Outcome
 
 _CODES_BY_FAILURE: Final[Mapping[Failure, str]] = {
     Failure.THROTTLED: """

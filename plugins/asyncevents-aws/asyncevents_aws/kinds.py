@@ -16,7 +16,8 @@ from asyncevents_aws.config import (
 )
 from asyncevents_aws.options import EventBridgeOptions, KinesisOptions, SnsOptions, SqsOptions
 from asyncevents_aws.targets import Target, read_bus, read_queue, read_stream, read_topic
-from asyncevents_core import BlockingSink, InvalidOptions, SinkType
+from asyncevents_core.errors import InvalidOptions
+from asyncevents_core.plugin import BlockingSink, SinkType
 
 ConfigT = TypeVar("ConfigT", bound=AwsConfig)
 

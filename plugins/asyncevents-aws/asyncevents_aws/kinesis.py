@@ -11,7 +11,7 @@ from asyncevents_aws.failures import of_entry, unanswered
 from asyncevents_aws.options import MIB, KinesisOptions
 from asyncevents_aws.sink import AwsSink, Item, Route
 from asyncevents_aws.targets import Stream, read_stream
-from asyncevents_core import BatchLimits, DeliveryRequest, Outcome
+from asyncevents_core.plugin import BatchLimits, DeliveryRequest, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from asyncevents_aws.expressions import Event, group_id
 from asyncevents_aws.options import MessageOptions
-from asyncevents_core import DeliveryRequest
+from asyncevents_core.plugin import DeliveryRequest
 
 LONGEST_VALUE: Final = 256
 """Bytes of an attribute taken from the payload; longer ones are left out."""

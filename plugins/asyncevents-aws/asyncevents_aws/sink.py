@@ -17,7 +17,8 @@ from asyncevents_aws.expressions import Event
 from asyncevents_aws.failures import SDK_ERRORS, Refused, Verdict, of_error
 from asyncevents_aws.options import AwsOptions
 from asyncevents_aws.targets import Target
-from asyncevents_core import BatchingSink, DeliveryRequest, Failure, InvalidTarget, Outcome
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.plugin import BatchingSink, DeliveryRequest, Failure, Outcome
 
 TargetT = TypeVar("TargetT", bound=Target)
 OptionsT = TypeVar("OptionsT", bound=AwsOptions)

@@ -11,7 +11,7 @@ from asyncevents_aws.messages import message_of, most_bytes
 from asyncevents_aws.options import KIB, SnsOptions
 from asyncevents_aws.sink import AwsSink, Item, Route
 from asyncevents_aws.targets import Topic, read_topic
-from asyncevents_core import BatchLimits, DeliveryRequest, Outcome
+from asyncevents_core.plugin import BatchLimits, DeliveryRequest, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

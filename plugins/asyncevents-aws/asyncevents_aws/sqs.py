@@ -13,7 +13,7 @@ from asyncevents_aws.messages import message_of, most_bytes
 from asyncevents_aws.options import MIB, SqsOptions
 from asyncevents_aws.sink import AwsSink, Item, Route
 from asyncevents_aws.targets import Queue, read_queue
-from asyncevents_core import BatchLimits, DeliveryRequest, Outcome
+from asyncevents_core.plugin import BatchLimits, DeliveryRequest, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

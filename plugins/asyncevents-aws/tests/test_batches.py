@@ -11,8 +11,8 @@ import boto3
 from amazon import KEYS, REGION
 from asyncevents_aws.expressions import Event
 from asyncevents_aws.options import KIB, MIB
-from asyncevents_core import OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 
 CALLS = {
     "eventbridge": ("PutEvents", "Entries"),

@@ -17,9 +17,8 @@ from asyncevents_aws.kinds import (
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core import Failure, OutcomeKind
-from asyncevents_core.testing import SinkConformance
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import Failure, OutcomeKind
+from asyncevents_core.testing import SinkConformance, make_request
 from aws_places import ACCOUNT, REGION
 
 TOO_MUCH = "x" * 1_100_000

@@ -11,8 +11,8 @@ from amazon import ACCOUNT, REGION
 from asyncevents_aws.eventbridge import source_of
 from asyncevents_aws.kinds import EventBridgeSinkType
 from asyncevents_aws.targets import read_bus
-from asyncevents_core import OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 
 KIND = EventBridgeSinkType()
 

@@ -19,8 +19,8 @@ from asyncevents_aws.kinds import (
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core import Failure, OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import Failure, OutcomeKind
+from asyncevents_core.testing import make_request
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/aws.md"
 SINKS = {

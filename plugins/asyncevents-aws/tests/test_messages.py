@@ -19,8 +19,8 @@ from asyncevents_aws.expressions import (
 from asyncevents_aws.kinds import KinesisSinkType, SnsSinkType, SqsSinkType
 from asyncevents_aws.messages import attributes_of, carried
 from asyncevents_aws.options import MIB
-from asyncevents_core import OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 
 ORDER = {"id": 42, "customer": {"id": "c-7", "vip": True}, "tags": ["a", 1, None], "none": None}
 

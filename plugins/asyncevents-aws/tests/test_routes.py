@@ -21,9 +21,10 @@ from asyncevents_aws.kinds import (
     SqsSinkType,
 )
 from asyncevents_aws.targets import read_queue
-from asyncevents_core import AsyncEvents, InvalidOptions, NewSubscription, OutcomeKind
-from asyncevents_core.errors import SettingsError
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core import AsyncEvents, NewSubscription
+from asyncevents_core.errors import InvalidOptions, SettingsError
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 
 URL = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/orders"
 KINDS = [EventBridgeSinkType(), SqsSinkType(), SnsSinkType(), KinesisSinkType()]

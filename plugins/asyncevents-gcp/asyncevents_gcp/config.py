@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field, fields, frozen, validators
 
-from asyncevents_core import SECRET
+from asyncevents_core.plugin import SECRET
 
 BY_SUBSCRIPTION: Final = "subscription"
 BY_EVENT: Final = "event"

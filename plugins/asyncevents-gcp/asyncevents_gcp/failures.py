@@ -10,7 +10,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.rpc.error_details_pb2 import RetryInfo
 
-from asyncevents_core import Failure, Outcome
+from asyncevents_core.plugin import Failure, Outcome
 from asyncevents_gcp.credentials import CredentialsUnusable
 from asyncevents_gcp.messages import Refused
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from asyncevents_core import InvalidOptions, Sink, SinkType
+from asyncevents_core.errors import InvalidOptions
+from asyncevents_core.plugin import Sink, SinkType
 from asyncevents_gcp.config import (
     PubSubConfig,
     PubSubOptions,

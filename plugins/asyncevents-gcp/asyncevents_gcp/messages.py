@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from asyncevents_core import DeliveryRequest, Failure
+from asyncevents_core.plugin import DeliveryRequest, Failure
 from asyncevents_gcp.config import BINARY, BY_EVENT, BY_SUBSCRIPTION, PAYLOAD, PubSubOptions
 
 CONTENT_TYPE: Final = "content-type"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asyncevents_core import SinkType, hookimpl
+from asyncevents_core.plugin import SinkType, hookimpl
 from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
 

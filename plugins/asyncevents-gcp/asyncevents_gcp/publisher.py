@@ -18,7 +18,7 @@ from google.cloud.pubsub_v1.publisher.exceptions import (
 )
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from asyncevents_core import Failure
+from asyncevents_core.plugin import Failure
 from asyncevents_gcp.config import LARGEST_REQUEST, CredentialSet, PubSubConfig
 from asyncevents_gcp.credentials import Identity, anonymous, load
 from asyncevents_gcp.failures import Withdrawn

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from asyncevents_core import DeliveryRequest, Failure, InvalidTarget, Outcome, Sink
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.plugin import DeliveryRequest, Failure, Outcome, Sink
 from asyncevents_gcp.config import (
     CredentialSet,
     PubSubConfig,

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core import InvalidTarget
+from asyncevents_core.errors import InvalidTarget
 
 # https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}")

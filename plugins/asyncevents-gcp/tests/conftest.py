@@ -15,8 +15,8 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import ReceivedMessage
 
-from asyncevents_core import Sink
-from asyncevents_core.testing.driver import opened
+from asyncevents_core.plugin import Sink
+from asyncevents_core.testing import opened
 from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
 from faulty import Faulty, running

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from asyncevents_core import OutcomeKind
-from asyncevents_core.testing.builders import make_request
-from asyncevents_core.testing.driver import opened
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request, opened
 from asyncevents_gcp.config import CredentialSet
 from asyncevents_gcp.kind import PubSubSinkType
 

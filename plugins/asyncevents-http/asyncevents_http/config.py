@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import field, frozen, validators
 
+from asyncevents_core.plugin import DEVELOPMENT
+
 
 @frozen(kw_only=True)
 class HttpConfig:
@@ -17,7 +19,9 @@ class HttpConfig:
 
     connect_timeout: float = field(default=5.0, validator=validators.gt(0))
     timeout: float = field(default=15.0, validator=validators.gt(0))
-    allow: tuple[str, ...] = ()
+    allow: tuple[str, ...] = field(
+        default=(), metadata={DEVELOPMENT: ["127.0.0.0/8", "::1/128", "localhost"]}
+    )
     response_cap: int = field(default=4096, validator=validators.ge(0))
     magento_signature: bool = False
     user_agent: str = "asyncevents"

@@ -14,7 +14,9 @@ import click
 from rich.console import Console
 from watchfiles import PythonFilter, watch
 
-from asyncevents_core import AsyncEvents, AsyncEventsError, EventDefinition, NewSubscription
+from asyncevents_core import AsyncEvents, NewSubscription
+from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.plugin import EventDefinition
 from asyncevents_http.background import running
 from asyncevents_http.listen import Printer
 from asyncevents_http.receiver import Receiver

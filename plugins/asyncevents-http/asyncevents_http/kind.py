@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from asyncevents_core import InvalidTarget, Sink, SinkType
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.plugin import Sink, SinkType
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
 

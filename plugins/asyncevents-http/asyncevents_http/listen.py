@@ -13,7 +13,7 @@ from attrs import asdict
 from rich.console import Console
 from rich.markup import escape
 
-from asyncevents_core import InvalidSecret
+from asyncevents_core.errors import InvalidSecret
 from asyncevents_http.receiver import Arrival, Behaviour, Receiver
 
 _LONGEST_DATA = 200

@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 import httpx
 
-from asyncevents_core import Failure, Outcome
+from asyncevents_core.plugin import Failure, Outcome
 
 _FAILURES: Final = {
     401: Failure.DENIED,

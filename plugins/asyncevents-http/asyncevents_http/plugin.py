@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from asyncevents_core import SinkType, hookimpl
+from asyncevents_core.plugin import SinkType, hookimpl
 
 if TYPE_CHECKING:
     import click

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from asyncevents_core import receiver_secret
+from asyncevents_core.plugin import receiver_secret
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 

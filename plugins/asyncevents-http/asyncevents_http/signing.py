@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
 
-from asyncevents_core import private_key, symmetric_key
+from asyncevents_core.plugin import private_key, symmetric_key
 
 _PRIVATE: Final = "whsk_"
 

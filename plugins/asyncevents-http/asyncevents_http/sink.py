@@ -12,7 +12,8 @@ import httpx
 from attrs import frozen
 from httpx_aiohttp import AiohttpTransport
 
-from asyncevents_core import DeliveryRequest, Failure, InvalidSecret, Outcome, SettingsError, Sink
+from asyncevents_core.errors import InvalidSecret, SettingsError
+from asyncevents_core.plugin import DeliveryRequest, Failure, Outcome, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.connecting import new_session

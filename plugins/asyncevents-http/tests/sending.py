@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.testing import make_request
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.sink import HttpSink
 

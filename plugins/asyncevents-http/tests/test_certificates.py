@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from asyncevents_core import OutcomeKind, SettingsError
+from asyncevents_core.errors import SettingsError
+from asyncevents_core.plugin import OutcomeKind
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.kind import HttpSinkType
 from sending import post

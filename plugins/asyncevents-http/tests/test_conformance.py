@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from asyncevents_core import Failure
+from asyncevents_core.plugin import Failure
 from asyncevents_core.testing import SinkConformance
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.kind import HttpSinkType

@@ -9,8 +9,8 @@ import socket
 import pytest
 from aiohttp import web
 
-from asyncevents_core import OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 from asyncevents_http.resolving import GuardedResolver
 from sending import sink_with
 

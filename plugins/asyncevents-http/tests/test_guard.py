@@ -8,8 +8,9 @@ import socket
 import pytest
 from aiohttp import web
 
-from asyncevents_core import InvalidTarget, OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, Guard, HostMalformed, is_public
 from asyncevents_http.kind import HttpSinkType

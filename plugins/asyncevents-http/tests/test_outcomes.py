@@ -9,8 +9,8 @@ from email.utils import formatdate
 import pytest
 from aiohttp import web
 
-from asyncevents_core import OutcomeKind
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.testing import make_request
 from asyncevents_http.outcomes import retry_after
 from asyncevents_http.resolving import GuardedResolver
 from sending import post, sink_with

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.testing import make_request
 from asyncevents_http.background import running
 from asyncevents_http.receiver import Behaviour, Receiver
 from sending import sink_with

@@ -11,8 +11,9 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
-from asyncevents_core import InvalidSecret, OutcomeKind, receiver_secret
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.errors import InvalidSecret
+from asyncevents_core.plugin import OutcomeKind, receiver_secret
+from asyncevents_core.testing import make_request
 from asyncevents_http.signing import HmacSigner, signers
 from sending import sink_with
 

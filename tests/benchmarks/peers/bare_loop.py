@@ -23,7 +23,7 @@ import httpx
 import uvloop
 from httpx_aiohttp import AiohttpTransport
 
-from asyncevents_core import symmetric_key
+from asyncevents_core.plugin import symmetric_key
 
 _TIMEOUTS = {"connect": 5.0, "read": 15.0}
 

@@ -19,7 +19,7 @@ import httpx
 from celery import Celery, Task
 from psycopg_pool import ConnectionPool
 
-from asyncevents_core import symmetric_key
+from asyncevents_core.plugin import symmetric_key
 from tests.benchmarks.driving import SECRET
 
 QUEUE: Final = "benchmark"

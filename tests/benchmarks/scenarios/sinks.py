@@ -27,10 +27,10 @@ from asyncevents_aws.kinds import (
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core import BatchingSink, BatchLimits, OutcomeKind
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
+from asyncevents_core.plugin import BatchingSink, BatchLimits, OutcomeKind
 from asyncevents_core.ports.sink import AnySinkType
-from asyncevents_core.testing.builders import make_request
+from asyncevents_core.testing import make_request
 from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
 from tests.benchmarks.figures import Columns, Figure, Findings

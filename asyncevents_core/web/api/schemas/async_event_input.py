@@ -27,7 +27,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.domain.tenant import tenant_mistake
-from asyncevents_core.structuring import DOTS
+from asyncevents_core.showing import DOTS
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.schemas.stores import tenant_of
 from asyncevents_core.web.api.strict_body import read_object

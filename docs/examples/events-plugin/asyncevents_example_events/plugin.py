@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncevents_core import EventDefinition, hookimpl
+from asyncevents_core.plugin import EventDefinition, hookimpl
 
 
 @hookimpl

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import frozen
 
-from asyncevents_core import (
+from asyncevents_core.errors import InvalidTarget
+from asyncevents_core.plugin import (
     BlockingSink,
     DeliveryRequest,
     Failure,
-    InvalidTarget,
     Outcome,
     SinkType,
     hookimpl,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncevents_core import Failure
+from asyncevents_core.plugin import Failure
 from asyncevents_core.testing import SinkConformance
 from asyncevents_file_sink.plugin import FileConfig, FileSinkType
 

@@ -14,10 +14,9 @@ from uuid import UUID
 
 import redis
 
-from asyncevents_core import (
+from asyncevents_core.errors import BrokerError, BrokerUnavailable
+from asyncevents_core.plugin import (
     BrokerConfig,
-    BrokerError,
-    BrokerUnavailable,
     Consumer,
     HandOff,
     RetryManager,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from asyncevents_core import IndexUnavailable, SearchTimeout
+from asyncevents_core.errors import IndexUnavailable, SearchTimeout
 
 LAYOUT = 1
 """Changes with the tables, and with what is written into them."""

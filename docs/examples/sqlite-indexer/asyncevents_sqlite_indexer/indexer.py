@@ -7,16 +7,9 @@ from collections.abc import Collection, Sequence
 
 from attrs import frozen
 
-from asyncevents_core import (
-    AttemptDocument,
-    Found,
-    Indexer,
-    IndexUnavailable,
-    Rebuild,
-    Rejected,
-    SearchTimeout,
-)
-from asyncevents_core.search import COUNTED, Query, TermMaker, Translator
+from asyncevents_core.errors import IndexUnavailable, SearchTimeout
+from asyncevents_core.indexer_kit import COUNTED, Query, TermMaker, Translator
+from asyncevents_core.plugin import AttemptDocument, Found, Indexer, Rebuild, Rejected
 from asyncevents_sqlite_indexer.database import Database
 from asyncevents_sqlite_indexer.making import SqlMaker
 from asyncevents_sqlite_indexer.writing import add, made, remove

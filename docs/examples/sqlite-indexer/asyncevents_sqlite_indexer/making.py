@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from asyncevents_core.search import (
+from asyncevents_core.indexer_kit import (
     PATH,
     US,
     WORD_AT,

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from asyncevents_core import Indexer, IndexerType, hookimpl
+from asyncevents_core.plugin import Indexer, IndexerType, hookimpl
 from asyncevents_sqlite_indexer.database import Database
 from asyncevents_sqlite_indexer.indexer import SqliteIndexer
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 from attrs import frozen
 
-from asyncevents_core import AttemptDocument, Rejected
-from asyncevents_core.search import LEAF, MAX_SLOP, PATH, VALUE, WORD, WORD_AT, TermMaker
+from asyncevents_core.indexer_kit import LEAF, MAX_SLOP, PATH, VALUE, WORD, WORD_AT, TermMaker
+from asyncevents_core.plugin import AttemptDocument, Rejected
 
 Posting = tuple[str, str, int]
 """A field, a term, and a place: 0 for terms that have none."""

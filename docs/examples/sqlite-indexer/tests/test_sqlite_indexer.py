@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from asyncevents_core import IndexUnavailable, SearchTimeout
 from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.errors import IndexUnavailable, SearchTimeout
 from asyncevents_core.testing import IndexerConformance, MemoryIndexerType
 from asyncevents_sqlite_indexer.plugin import SqliteConfig, SqliteIndexerType
 from tests.search.documents import DOCUMENTS

@@ -13,7 +13,7 @@ from asyncevents_core.domain.query.fields import is_default
 from asyncevents_core.domain.query.leaves import Scalar
 from asyncevents_core.domain.query.readings import date_of, number_of, text_of
 from asyncevents_core.domain.query.words import words
-from asyncevents_core.search.keys import US, date_key, number_key, text_key
+from asyncevents_core.indexer_kit.keys import US, date_key, number_key, text_key
 
 LEAF: Final = "leaf"
 """The field of ``path US key``: whole values, numbers and dates, by path."""

@@ -16,7 +16,7 @@ from asyncevents_core.domain.query.regex import (
     Sequence,
     literal,
 )
-from asyncevents_core.search.keys import FULL, Key
+from asyncevents_core.indexer_kit.keys import FULL, Key
 
 _FIRST: Final = "\0"
 _LAST: Final = "\U0010ffff"

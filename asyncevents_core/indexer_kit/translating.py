@@ -38,8 +38,8 @@ from asyncevents_core.domain.query.readings import (
 )
 from asyncevents_core.domain.query.words import fold, words
 from asyncevents_core.errors import InvalidQuery
-from asyncevents_core.search.automata import of_pattern
-from asyncevents_core.search.keys import (
+from asyncevents_core.indexer_kit.automata import of_pattern
+from asyncevents_core.indexer_kit.keys import (
     LONGEST,
     TEXT,
     US,
@@ -48,9 +48,9 @@ from asyncevents_core.search.keys import (
     separated,
     text_key,
 )
-from asyncevents_core.search.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, safe_path
-from asyncevents_core.search.making import Q, QueryMaker
-from asyncevents_core.search.ranges import between, covering
+from asyncevents_core.indexer_kit.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, safe_path
+from asyncevents_core.indexer_kit.making import Q, QueryMaker
+from asyncevents_core.indexer_kit.ranges import between, covering
 
 _PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not FieldKind.TEXT) | {
     "uuid",

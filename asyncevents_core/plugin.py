@@ -1,0 +1,43 @@
+"""What authors of plugins import, beside `asyncevents_core` and `asyncevents_core.errors`.
+
+Sinks, service resolvers, retry managers, indexers, event definitions, and the mark of a hook's
+implementation. docs/reference/hooks.md says what each is for.
+
+These are plain imports, so that type-checkers, editors and readers see one list; ``X as X`` marks
+what is meant for others. A plugin's module loads all of it at start, so nothing here may import
+more than attrs and pluggy: a test holds it to that.
+"""
+
+from asyncevents_core.domain.event import EventDefinition as EventDefinition
+from asyncevents_core.domain.outcome import Failure as Failure
+from asyncevents_core.domain.outcome import Outcome as Outcome
+from asyncevents_core.domain.outcome import OutcomeKind as OutcomeKind
+from asyncevents_core.domain.secret import private_key as private_key
+from asyncevents_core.domain.secret import receiver_secret as receiver_secret
+from asyncevents_core.domain.secret import symmetric_key as symmetric_key
+from asyncevents_core.hookspecs import hookimpl as hookimpl
+from asyncevents_core.ports.broker import BrokerConfig as BrokerConfig
+from asyncevents_core.ports.broker import Consumer as Consumer
+from asyncevents_core.ports.broker import HandOff as HandOff
+from asyncevents_core.ports.indexer import AttemptDocument as AttemptDocument
+from asyncevents_core.ports.indexer import Found as Found
+from asyncevents_core.ports.indexer import Indexer as Indexer
+from asyncevents_core.ports.indexer import IndexerType as IndexerType
+from asyncevents_core.ports.indexer import Rebuild as Rebuild
+from asyncevents_core.ports.indexer import Rejected as Rejected
+from asyncevents_core.ports.resolver import BuildService as BuildService
+from asyncevents_core.ports.resolver import Service as Service
+from asyncevents_core.ports.resolver import ServiceResolver as ServiceResolver
+from asyncevents_core.ports.resolver import ServiceResolverType as ServiceResolverType
+from asyncevents_core.ports.retry import RetryManager as RetryManager
+from asyncevents_core.ports.retry import RetryManagerType as RetryManagerType
+from asyncevents_core.ports.retry import ScheduledRetry as ScheduledRetry
+from asyncevents_core.ports.sink import DEVELOPMENT as DEVELOPMENT
+from asyncevents_core.ports.sink import SECRET as SECRET
+from asyncevents_core.ports.sink import BatchingSink as BatchingSink
+from asyncevents_core.ports.sink import BatchLimits as BatchLimits
+from asyncevents_core.ports.sink import BlockingSink as BlockingSink
+from asyncevents_core.ports.sink import DeliveryRequest as DeliveryRequest
+from asyncevents_core.ports.sink import NoOptions as NoOptions
+from asyncevents_core.ports.sink import Sink as Sink
+from asyncevents_core.ports.sink import SinkType as SinkType
