@@ -1,8 +1,9 @@
 """For tests, of applications and of plugins: fakes, conformance suites, a pytest plugin.
 
 `MemoryLedger` and `MemoryBroker` are full peers of the real ones; the suites in
-`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixtures
-`published_events`, `memory_application` and `delivery_request` need no import: pytest finds them.
+`asyncevents_core.testing.conformance` hold for every implementation that a plugin brings. The
+fixtures `published_events`, `memory_application` and `delivery_request` need no import: pytest
+finds them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from asyncevents_core.testing.builders import make_request
     from asyncevents_core.testing.clock import ManualClock
     from asyncevents_core.testing.conformance import (
-        BrokerConformance,
         IndexerConformance,
-        LedgerConformance,
         RetryManagerConformance,
         ServiceResolverConformance,
         SinkConformance,
@@ -37,9 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BatchingRecordingSinkType": "sinks",
     "BlockingRecordingSinkType": "sinks",
-    "BrokerConformance": "conformance",
     "IndexerConformance": "conformance",
-    "LedgerConformance": "conformance",
     "MakeApplication": "pytest_plugin",
     "MakeRequest": "pytest_plugin",
     "ManualClock": "clock",
@@ -62,9 +59,7 @@ _HOMES = {
 __all__ = [
     "BatchingRecordingSinkType",
     "BlockingRecordingSinkType",
-    "BrokerConformance",
     "IndexerConformance",
-    "LedgerConformance",
     "MakeApplication",
     "MakeRequest",
     "ManualClock",

@@ -1,23 +1,21 @@
-"""`LedgerConformance`: what every ledger must do."""
+"""`LedgerConformance`: what the ledger must do on every database."""
 
 from __future__ import annotations
 
-from asyncevents_core.testing.conformance.ledger_access import AccessRows
-from asyncevents_core.testing.conformance.ledger_base import CallersTransaction
-from asyncevents_core.testing.conformance.ledger_deliveries import DeliveryRows
-from asyncevents_core.testing.conformance.ledger_events import EventRows
-from asyncevents_core.testing.conformance.ledger_index import IndexQueueRows
-from asyncevents_core.testing.conformance.ledger_outcomes import OutcomeRows, WorkerRows
-from asyncevents_core.testing.conformance.ledger_queries import Queries
-from asyncevents_core.testing.conformance.ledger_replays import ReplayRows
-from asyncevents_core.testing.conformance.ledger_subscriptions import SubscriptionRows
-from asyncevents_core.testing.conformance.ledger_transactions import (
+from tests.conformance.ledger_access import AccessRows
+from tests.conformance.ledger_deliveries import DeliveryRows
+from tests.conformance.ledger_events import EventRows
+from tests.conformance.ledger_index import IndexQueueRows
+from tests.conformance.ledger_outcomes import OutcomeRows, WorkerRows
+from tests.conformance.ledger_queries import Queries
+from tests.conformance.ledger_replays import ReplayRows
+from tests.conformance.ledger_secrets import EncryptedRows
+from tests.conformance.ledger_subscriptions import SubscriptionRows
+from tests.conformance.ledger_transactions import (
     JoinedTransactions,
     Transactions,
 )
-from asyncevents_core.testing.conformance.ledger_upkeep import UpkeepRows
-
-__all__ = ["CallersTransaction", "LedgerConformance"]
+from tests.conformance.ledger_upkeep import UpkeepRows
 
 
 class LedgerConformance(
@@ -30,17 +28,13 @@ class LedgerConformance(
     WorkerRows,
     ReplayRows,
     AccessRows,
+    EncryptedRows,
     UpkeepRows,
     IndexQueueRows,
     Queries,
 ):
     """Every operation of a `Ledger`, and the part of the state machine that rows hold.
 
-    Override the fixtures
-
-    - `ledger`: an empty one whose clock `clock.offset()` microseconds move,
-    - `begin`: a function that begins a `CallersTransaction`,
-    - `index_queue`: a function that returns the queued log_ids with their versions,
-
-    and set `concurrent` where two transactions write at the same time.
+    Override the fixture `url`, where an empty database is, and set `concurrent` where two
+    transactions write at the same time.
     """

@@ -16,7 +16,7 @@ from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogR
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.conformance.ledger_base import (
     SECOND,
     LedgerFixtures,
     delivery_of,

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.conformance import ledger_base as make
+from tests.conformance import ledger_base as make
 
 WAIT = 180.0
 """Seconds that commands and workers get: far more than they need on a busy machine."""
