@@ -1,9 +1,8 @@
 """For tests, of applications and of plugins: fakes, conformance suites, a pytest plugin.
 
-`MemoryLedger` and `MemoryBroker` are full peers of the real ones; the suites in
-`asyncevents_core.testing.conformance` hold for every implementation that a plugin brings. The
-fixtures `published_events`, `memory_application` and `delivery_request` need no import: pytest
-finds them.
+The suites in `asyncevents_core.testing.conformance` hold for every implementation that a plugin
+brings. The fixtures `published_events`, `local_application` and `delivery_request` need no import:
+pytest finds them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncevents_core.testing.application import MemoryApplication
+    from asyncevents_core.testing.application import LocalApplication
     from asyncevents_core.testing.broker import MemoryBroker
     from asyncevents_core.testing.builders import make_request
     from asyncevents_core.testing.clock import ManualClock
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     )
     from asyncevents_core.testing.driver import deliver, driven, opened, reason_of
     from asyncevents_core.testing.indexer import MemoryIndexerType
-    from asyncevents_core.testing.ledger import MemoryLedger
     from asyncevents_core.testing.published import PublishedEvents
     from asyncevents_core.testing.pytest_plugin import MakeApplication, MakeRequest
     from asyncevents_core.testing.sinks import (
@@ -40,10 +38,9 @@ _HOMES = {
     "MakeApplication": "pytest_plugin",
     "MakeRequest": "pytest_plugin",
     "ManualClock": "clock",
-    "MemoryApplication": "application",
+    "LocalApplication": "application",
     "MemoryBroker": "broker",
     "MemoryIndexerType": "indexer",
-    "MemoryLedger": "ledger",
     "PublishedEvents": "published",
     "RecordingSinkType": "sinks",
     "RetryManagerConformance": "conformance",
@@ -63,10 +60,9 @@ __all__ = [
     "MakeApplication",
     "MakeRequest",
     "ManualClock",
-    "MemoryApplication",
+    "LocalApplication",
     "MemoryBroker",
     "MemoryIndexerType",
-    "MemoryLedger",
     "PublishedEvents",
     "RecordingSinkType",
     "RetryManagerConformance",

@@ -13,7 +13,7 @@ from asyncevents_core.engine.trial import TEST_EVENT, try_subscription, try_targ
 from asyncevents_core.errors import InvalidOptions, InvalidSecret, InvalidTarget, NotFound
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.testing import MemoryLedger, RecordingSinkType
+from asyncevents_core.testing import RecordingSinkType
 from asyncevents_core.testing.builders import make_subscription
 from tests.unit.harness import OPERATOR
 
@@ -30,11 +30,6 @@ class Kind:
 @pytest.fixture
 def kind():
     return Kind()
-
-
-@pytest.fixture
-def ledger():
-    return MemoryLedger()
 
 
 @pytest.fixture
