@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from asyncevents_core.testing.application import LocalApplication
     from asyncevents_core.testing.broker import MemoryBroker
     from asyncevents_core.testing.builders import make_request
-    from asyncevents_core.testing.clock import ManualClock
     from asyncevents_core.testing.conformance import (
         IndexerConformance,
         RetryManagerConformance,
@@ -37,7 +36,6 @@ _HOMES = {
     "IndexerConformance": "conformance",
     "MakeApplication": "pytest_plugin",
     "MakeRequest": "pytest_plugin",
-    "ManualClock": "clock",
     "LocalApplication": "application",
     "MemoryBroker": "broker",
     "MemoryIndexerType": "indexer",
@@ -59,7 +57,6 @@ __all__ = [
     "IndexerConformance",
     "MakeApplication",
     "MakeRequest",
-    "ManualClock",
     "LocalApplication",
     "MemoryBroker",
     "MemoryIndexerType",

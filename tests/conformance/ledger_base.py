@@ -19,7 +19,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.subscription import NewSubscription, SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_delivery, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 
 SECOND = 1_000_000
 DAY = 86_400.0

@@ -11,7 +11,7 @@ from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_event
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     MANY,
     SECOND,

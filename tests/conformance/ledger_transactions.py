@@ -19,7 +19,7 @@ from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.errors import ForeignTransaction, LedgerError, LedgerUnavailable
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     SECOND,
     LedgerFixtures,

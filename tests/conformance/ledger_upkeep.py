@@ -15,7 +15,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_delivery
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     DAY,
     SECOND,

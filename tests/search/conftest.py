@@ -12,9 +12,9 @@ from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.engine.searching import LogSearch
 from asyncevents_core.ports.indexer import Indexer
-from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
 from asyncevents_core.testing.ledger import make_ledger
+from tests.clock import ManualClock
 from tests.search.engines import ENGINES, Place
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, dialects
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.ledger import make_ledger
+from tests.clock import ManualClock
 from tests.unit.commandline import Cli
 from tests.unit.harness import Harness
 

@@ -27,7 +27,7 @@ from asyncevents_core.engine.subscription_index import SubscriptionIndex
 from asyncevents_core.engine.sweep import reap_workers, release_held
 from asyncevents_core.engine.tracing import traces_of_event
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 
 OPERATOR = Actor.trusted("operator")
 Answer = Callable[[Lease], Outcome]
