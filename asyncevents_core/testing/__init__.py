@@ -1,8 +1,8 @@
 """For tests, of applications and of plugins: fakes, conformance suites, a pytest plugin.
 
-`MemoryLedger` and `MemoryBroker` are full peers of the real ones; the suites in
-`asyncevents_core.testing.conformance` hold for every implementation of a port. The fixtures
-`published_events`, `memory_application` and `delivery_request` need no import: pytest finds them.
+The suites in `asyncevents_core.testing.conformance` hold for every implementation that a plugin
+brings. The fixtures `published_events`, `local_application` and `delivery_request` need no import:
+pytest finds them.
 """
 
 from importlib import import_module
@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 # As in `asyncevents_core`: imported on first use (pytest loads this package in every project that
 # has asyncevents installed), so each name is here twice, and a test holds both lists equal.
 if TYPE_CHECKING:
-    from asyncevents_core.testing.application import MemoryApplication as MemoryApplication
+    from asyncevents_core.testing.application import LocalApplication as LocalApplication
     from asyncevents_core.testing.broker import MemoryBroker as MemoryBroker
     from asyncevents_core.testing.builders import make_request as make_request
-    from asyncevents_core.testing.clock import ManualClock as ManualClock
-    from asyncevents_core.testing.conformance import BrokerConformance as BrokerConformance
     from asyncevents_core.testing.conformance import IndexerConformance as IndexerConformance
-    from asyncevents_core.testing.conformance import LedgerConformance as LedgerConformance
     from asyncevents_core.testing.conformance import (
         RetryManagerConformance as RetryManagerConformance,
     )
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from asyncevents_core.testing.driver import opened as opened
     from asyncevents_core.testing.driver import reason_of as reason_of
     from asyncevents_core.testing.indexer import MemoryIndexerType as MemoryIndexerType
-    from asyncevents_core.testing.ledger import MemoryLedger as MemoryLedger
     from asyncevents_core.testing.published import PublishedEvents as PublishedEvents
     from asyncevents_core.testing.pytest_plugin import MakeApplication as MakeApplication
     from asyncevents_core.testing.pytest_plugin import MakeRequest as MakeRequest
@@ -45,16 +41,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "BatchingRecordingSinkType": "asyncevents_core.testing.sinks",
     "BlockingRecordingSinkType": "asyncevents_core.testing.sinks",
-    "BrokerConformance": "asyncevents_core.testing.conformance",
     "IndexerConformance": "asyncevents_core.testing.conformance",
-    "LedgerConformance": "asyncevents_core.testing.conformance",
     "MakeApplication": "asyncevents_core.testing.pytest_plugin",
     "MakeRequest": "asyncevents_core.testing.pytest_plugin",
-    "ManualClock": "asyncevents_core.testing.clock",
-    "MemoryApplication": "asyncevents_core.testing.application",
+    "LocalApplication": "asyncevents_core.testing.application",
     "MemoryBroker": "asyncevents_core.testing.broker",
     "MemoryIndexerType": "asyncevents_core.testing.indexer",
-    "MemoryLedger": "asyncevents_core.testing.ledger",
     "PublishedEvents": "asyncevents_core.testing.published",
     "RecordingSinkType": "asyncevents_core.testing.sinks",
     "RetryManagerConformance": "asyncevents_core.testing.conformance",

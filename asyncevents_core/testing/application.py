@@ -1,9 +1,11 @@
-"""`MemoryApplication`: a whole application in memory, with the plugins under test."""
+"""`LocalApplication`: a whole application in one process, with the plugins under test."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from asyncevents_core.adapters import builtins
@@ -15,16 +17,19 @@ from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings import Settings
 from asyncevents_core.testing.broker import MemoryBroker
-from asyncevents_core.testing.ledger import MemoryLedger
+from asyncevents_core.testing.ledger import make_ledger
 
 EXAMPLE_EVENT: Final = "example.created"
-"""The event that a `MemoryApplication` defines where its settings define none."""
+"""The event that a `LocalApplication` defines where its settings define none."""
 
 _POLL: Final = 0.01
 
 
-class MemoryApplication(AsyncEvents):
-    """An `AsyncEvents` on a `MemoryLedger` and a `MemoryBroker`, with these plugins and no others.
+class LocalApplication(AsyncEvents):
+    """An `AsyncEvents` on a ledger of its own and a `MemoryBroker`, with these plugins only.
+
+    The ledger is an SQLite file in a temporary folder. `close` removes it with all that was
+    published: what has been closed is not used again.
 
     `plugins` are modules or objects with hook implementations, such as the module that a
     distribution's entry point names. Whatever else is installed stays out, so that tests mean the
@@ -37,20 +42,26 @@ class MemoryApplication(AsyncEvents):
     ) -> None:
         values = {"EVENTS": {EXAMPLE_EVENT: {}}, "INDEXER": None, **(settings or {})}
         self.settings = Settings.from_mapping(values)
-        self.ledger = MemoryLedger()
-        self.broker = MemoryBroker()
         self._plugins = _loaded(plugins)
+        self._folder = tempfile.TemporaryDirectory(prefix="asyncevents-")
+        self.ledger = make_ledger(Path(self._folder.name), secret_keys=self.settings.secret_keys)
+        self.broker = MemoryBroker()
         super().__init__(self.settings)
 
     @property
     def runtime(self) -> Runtime:
-        """The parts, in memory."""
+        """The parts: the ledger and the broker of this object, its plugins, its settings."""
         with self._lock:
             if self._runtime is None:
                 self._runtime = Runtime(
                     self.settings, ledger=self.ledger, broker=self.broker, plugins=self._plugins
                 )
             return self._runtime
+
+    def close(self) -> None:
+        """Close connections and remove the ledger. Idempotent."""
+        super().close()
+        self._folder.cleanup()
 
     def deliver(
         self, name: str = EXAMPLE_EVENT, data: object = None, *, timeout: float = 30.0

@@ -14,9 +14,10 @@ from asyncevents_core.domain.json_text import to_json
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, SubscriptionStatus
 from asyncevents_core.ports.sink import DeliveryRequest
-from asyncevents_core.testing.clock import START
 
 EVENT_NAME = "sales.order.created"
+START = 1_767_225_600_000_000
+"""2026-01-01 00:00 UTC, in microseconds."""
 
 
 def make_event(

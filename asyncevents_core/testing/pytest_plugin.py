@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents
     from asyncevents_core.engine.publishing.publish import Publisher
     from asyncevents_core.ports.sink import DeliveryRequest
-    from asyncevents_core.testing.application import MemoryApplication
+    from asyncevents_core.testing.application import LocalApplication
     from asyncevents_core.testing.published import PublishedEvents
 
 
 class MakeApplication(Protocol):
-    """What the fixture `memory_application` gives to a test."""
+    """What the fixture `local_application` gives to a test."""
 
     def __call__(
         self, *plugins: object, settings: Mapping[str, object] | None = None
-    ) -> MemoryApplication:
-        """Return an application in memory; see `MemoryApplication`."""
+    ) -> LocalApplication:
+        """Return an application of its own; see `LocalApplication`."""
         ...
 
 
@@ -67,21 +67,21 @@ def published_events(monkeypatch: pytest.MonkeyPatch) -> PublishedEvents:
 
 
 @pytest.fixture
-def memory_application() -> Iterator[MakeApplication]:
-    """Return a function that makes applications in memory, with the plugins that it is given.
+def local_application() -> Iterator[MakeApplication]:
+    """Return a function that makes applications, with the plugins that it is given.
 
-    ``memory_application(my_package.plugin, settings={"SINKS": …})`` is an `AsyncEvents` without
-    database, broker or anything else that is installed; its `deliver` publishes one event and
-    returns the traces of what became of it. Closed when the test ends.
+    ``local_application(my_package.plugin, settings={"SINKS": …})`` is an `AsyncEvents` that needs
+    no server and leaves out all else that is installed; its `deliver` publishes one event and
+    returns the traces of what became of it. Closed and removed when the test ends.
     """
-    from asyncevents_core.testing.application import MemoryApplication
+    from asyncevents_core.testing.application import LocalApplication
 
     with ExitStack() as stack:
 
         def make(
             *plugins: object, settings: Mapping[str, object] | None = None
-        ) -> MemoryApplication:
-            return stack.enter_context(MemoryApplication(plugins, settings=settings))
+        ) -> LocalApplication:
+            return stack.enter_context(LocalApplication(plugins, settings=settings))
 
         yield make
 

@@ -17,13 +17,13 @@ from asyncevents_core.ports.broker import BrokerConfig
 from asyncevents_core.testing import (
     BatchingRecordingSinkType,
     BlockingRecordingSinkType,
-    BrokerConformance,
     MemoryBroker,
     RecordingSinkType,
     RetryManagerConformance,
     ServiceResolverConformance,
     SinkConformance,
 )
+from tests.conformance.broker import BrokerConformance
 
 if TYPE_CHECKING:
     from tests.services.servers import Database, RabbitMq, Redis

@@ -222,7 +222,7 @@ def test_every_part_for_tests_is_there():
     text = (REFERENCE / "testing.md").read_text()
     names = [*testing.__all__, *fixtures_of(pytest_plugin)]
     assert [name for name in names if name not in text] == []
-    assert {"published_events", "memory_application"} <= set(fixtures_of(pytest_plugin))
+    assert {"published_events", "local_application"} <= set(fixtures_of(pytest_plugin))
 
 
 def test_every_name_for_authors_of_indexers_is_there():

@@ -1,4 +1,4 @@
-"""A ledger and an index in memory, a project with both in files, every engine by its name."""
+"""A ledger, an index in memory, a project with both in files, every engine by its name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.ports.indexer import Indexer
-from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
-from asyncevents_core.testing.ledger import MemoryLedger
+from asyncevents_core.testing.ledger import make_ledger
+from tests.clock import ManualClock
 from tests.search.engines import ENGINES, Place
 
 
@@ -24,8 +24,10 @@ def clock():
 
 
 @pytest.fixture
-def ledger(clock):
-    return MemoryLedger(clock_offset=clock.offset)
+def ledger(tmp_path, clock):
+    made = make_ledger(tmp_path, clock_offset=clock.offset)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.conformance import ledger_base as make
+from tests.conformance import ledger_base as make
 
 WAIT = 180.0
 """Seconds that commands and workers get: far more than they need on a busy machine."""
@@ -19,14 +19,16 @@ WAIT = 180.0
 def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}', **attempt):
     """Make so many deliveries with one attempt each, queued for the index."""
     number = make.subscribe(ledger, make_subscription())
-    for _ in range(count):
-        (event_id,) = make.publish(ledger, make_event(name="order.created"))
-        ledger.run(lambda tx, one=event_id: tx.store_bodies({one: body}))
-        row = evolve(make.waiting(subscription_id=number), event_id=event_id)
-        make.insert(ledger, row)
-        made = make_attempt(delivery_id=row.id, **attempt)
-        ledger.run(lambda tx, made=made: tx.record_attempts([made]))
-        ledger.run(lambda tx, row=row: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
+    events = make.publish(ledger, *[make_event(name="order.created") for _ in range(count)])
+    rows = [evolve(make.waiting(subscription_id=number), event_id=one) for one in events]
+    ids = make.insert(ledger, *rows)
+
+    def write(tx):
+        tx.store_bodies(dict.fromkeys(events, body))
+        tx.record_attempts([make_attempt(delivery_id=one, **attempt) for one in ids])
+        tx.queue_for_index([Claim(id=one, claim_no=1) for one in ids])
+
+    ledger.run(write)
 
 
 def asyncevents(*arguments):

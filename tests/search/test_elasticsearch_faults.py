@@ -22,9 +22,7 @@ from asyncevents_core.adapters.elasticsearch.bulk import PAUSES, Action, Bulk
 from asyncevents_core.domain.query.nodes import MatchAll
 from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, SearchTimeout
-from asyncevents_core.testing.clock import ManualClock
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said
-from asyncevents_core.testing.ledger import MemoryLedger
 from tests.search.proxy import (
     answering,
     forwarded_then_reset,
@@ -58,9 +56,8 @@ def indexer(config):
 
 
 @pytest.fixture
-def queued():
+def queued(ledger):
     """A ledger with five attempts that wait for the index."""
-    ledger = MemoryLedger(clock_offset=ManualClock().offset)
     attempts(ledger, 5)
     return ledger
 

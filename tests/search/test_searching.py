@@ -24,8 +24,8 @@ from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.testing.conformance import ledger_base as make
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
+from tests.conformance import ledger_base as make
 from tests.search.steps import WAIT, asyncevents, attempts, everything
 from tests.unit.harness import OPERATOR
 

@@ -1,4 +1,4 @@
-"""The state machine's tests run on two ledgers, the command line's in folders of their own."""
+"""Each test has a ledger of its own, whose time stands; the command line's also a folder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from cryptography.fernet import Fernet
 
-from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, dialects
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.ledger import MemoryLedger
+from asyncevents_core.testing.ledger import make_ledger
+from tests.clock import ManualClock
 from tests.unit.commandline import Cli
 from tests.unit.harness import Harness
 
@@ -28,21 +26,13 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
 def ledger(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    clock: ManualClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Ledger]:
-    """Either ledger begins at a midnight, and its time passes by `clock` alone."""
-    if request.param == "memory":
-        yield MemoryLedger(clock=clock)
-        return
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SqlLedger]:
+    """It begins at a midnight, and its time passes by `clock` alone."""
     monkeypatch.setitem(dialects.CLOCKS, "sqlite", str(next_midnight()))
-    cipher = Cipher([Fernet.generate_key().decode()])
-    made = SqlLedger(f"sqlite:///{tmp_path}/l.db", cipher=cipher, clock_offset=clock.offset)
-    made.upgrade()
+    made = make_ledger(tmp_path, clock_offset=clock.offset)
     yield made
     made.close()
 

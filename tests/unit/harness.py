@@ -33,7 +33,7 @@ from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRequest, PublishRules
 from asyncevents_core.engine.searching.traces import traces_of_event
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 
 OPERATOR = Actor.trusted("operator")
 Answer = Callable[[Lease], Outcome]

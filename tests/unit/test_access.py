@@ -24,9 +24,9 @@ from asyncevents_core.errors import (
 )
 from asyncevents_core.settings import Settings
 from asyncevents_core.testing.builders import make_subscription
-from asyncevents_core.testing.ledger import MemoryLedger
 from asyncevents_core.worker.janitor import Janitor
-from tests.unit.harness import OPERATOR, Harness
+from tests.unit.harness import OPERATOR
+from tests.unit.rerunning import RerunningLedger
 
 DAY = 86_400
 
@@ -154,12 +154,10 @@ def test_the_same_key_makes_one_subscription(ledger, harness):
         ask(IdempotentRequest.of("somebody", "key", b"two"))
 
 
-def test_a_commit_whose_fate_is_unknown_makes_one_subscription(clock):
-    ledger = MemoryLedger(clock=clock)
-    ledger.rerun_next(2)
+def test_a_commit_whose_fate_is_unknown_makes_one_subscription(ledger, harness):
     new = make_subscription(event_name="order.created")
-    definitions = Harness(ledger=ledger, clock=clock).definitions
-    subscribe(ledger, definitions, new, check=good, by=OPERATOR)
+    rerunning = RerunningLedger(ledger, times=2)
+    subscribe(rerunning, harness.definitions, new, check=good, by=OPERATOR)
     assert len(ledger.read(lambda queries: queries.all_subscriptions())) == 1
     assert len(ledger.read(lambda queries: queries.audit(limit=9, before=None))) == 1
 

@@ -18,7 +18,7 @@ from asyncevents_core.errors import InvalidOptions, InvalidSecret, InvalidTarget
 from asyncevents_core.plugin import Outcome, OutcomeKind, hookimpl
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.testing import MemoryLedger, RecordingSinkType
+from asyncevents_core.testing import RecordingSinkType
 from asyncevents_core.testing.builders import make_subscription
 from tests.unit.harness import OPERATOR
 
@@ -35,11 +35,6 @@ class Kind:
 @pytest.fixture
 def kind():
     return Kind()
-
-
-@pytest.fixture
-def ledger():
-    return MemoryLedger()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""The fixtures that core gives to every test: an application in memory, requests to deliver."""
+"""The fixtures that core gives to every test: an application, requests to deliver."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -24,20 +25,22 @@ class Recording:
         return [self.type]
 
 
-def subscribed(application, *, retry=None):
+def subscribed(application, *, retry=None, secret=None, options=None):
     return application.subscribe(
         NewSubscription(
             event_name="example.created",
             sink="recording",
             target="memory:a",
             retry=retry or RetryPolicy(),
+            secret=secret,
+            options=options or {},
         )
     )
 
 
-def test_an_event_goes_all_the_way_in_memory(memory_application):
+def test_an_event_goes_all_the_way(local_application):
     plugin = Recording()
-    application = memory_application(plugin, settings={"SOURCE": "/shop"})
+    application = local_application(plugin, settings={"SOURCE": "/shop"})
     subscribed(application)
     (trace,) = application.deliver(data={"id": 7})
     assert trace.summary == "Delivered"
@@ -46,52 +49,72 @@ def test_an_event_goes_all_the_way_in_memory(memory_application):
     assert (body["type"], body["source"], body["data"]) == ("example.created", "/shop", {"id": 7})
 
 
-def test_failures_are_retried_as_the_policy_says(memory_application):
+def test_failures_are_retried_as_the_policy_says(local_application):
     plugin = Recording()
     plugin.type.recorder.script("memory:a", *[Outcome.retryable("busy")] * 2)
-    application = memory_application(plugin)
+    application = local_application(plugin)
     subscribed(application, retry=RetryPolicy(schedule=(0.0,)))
     (trace,) = application.deliver()
     assert trace.summary == "Delivered with 2 retries"
 
 
-def test_a_dead_letter_is_over_too(memory_application):
+def test_a_dead_letter_is_over_too(local_application):
     plugin = Recording()
     plugin.type.recorder.script("memory:a", Outcome.permanent("no"))
-    application = memory_application(plugin)
+    application = local_application(plugin)
     subscribed(application)
     (trace,) = application.deliver()
     assert trace.delivery.state is DeliveryState.DEAD
 
 
-def test_one_without_subscribers_says_so(memory_application):
+def test_one_without_subscribers_says_so(local_application):
     with pytest.raises(LookupError, match="nobody has subscribed to example"):
-        memory_application().deliver()
+        local_application().deliver()
 
 
-def test_one_that_takes_too_long_says_where_it_is(memory_application):
+def test_one_that_takes_too_long_says_where_it_is(local_application):
     plugin = Recording()
     plugin.type.recorder.script("memory:a", Outcome.retryable("busy"))
-    application = memory_application(plugin)
+    application = local_application(plugin)
     subscribed(application, retry=RetryPolicy(schedule=(600.0,)))
     with pytest.raises(TimeoutError, match="is not over after 1 s"):
         application.deliver(timeout=1.0)
 
 
-def test_what_is_installed_stays_out(memory_application):
-    assert memory_application().runtime.plugins.sinks.names() == []
+def test_what_is_installed_stays_out(local_application):
+    assert local_application().runtime.plugins.sinks.names() == []
 
 
-def test_mistakes_are_raised(memory_application):
+def test_secrets_and_options_are_kept(local_application):
+    plugin = Recording()
+    application = local_application(plugin)
+    subscribed(application, secret="s3cret", options={"note": "for the shop"})
+    application.deliver()
+    (request,) = plugin.type.recorder.requests
+    assert (request.secrets, request.options) == (("s3cret",), {"note": "for the shop"})
+
+
+def test_each_has_a_ledger_of_its_own_which_goes_with_it(local_application):
+    first, second = local_application(Recording()), local_application(Recording())
+    subscribed(first)
+    assert [len(one.subscriptions()) for one in (first, second)] == [1, 0]
+    folder = Path(first.ledger.describe().partition("sqlite:///")[2].partition(", ")[0]).parent
+    assert [one.name for one in folder.glob("*.db")] == ["ledger.db"]
+    first.close()
+    assert not folder.exists()
+    first.close()
+
+
+def test_mistakes_are_raised(local_application):
     class Broken:
         @hookimpl
         def asyncevents_register_sinks(self):
             raise RuntimeError("on purpose")
 
     with pytest.raises(PluginError, match="on purpose"):
-        memory_application(Broken())
+        local_application(Broken())
     with pytest.raises(SettingsError, match="SUORCE"):
-        memory_application(settings={"SUORCE": "/shop"})
+        local_application(settings={"SUORCE": "/shop"})
 
 
 def test_a_request_is_what_a_sink_gets(delivery_request):

@@ -20,8 +20,8 @@ from asyncevents_core.engine.replaying.jobs import (
     take_job,
 )
 from asyncevents_core.errors import NotFound
-from asyncevents_core.testing.ledger import MemoryLedger
-from tests.unit.harness import OPERATOR, Harness
+from tests.unit.harness import OPERATOR
+from tests.unit.rerunning import RerunningLedger
 
 
 def refuses(_):
@@ -34,10 +34,6 @@ def gone(_):
 
 @pytest.fixture
 def dead(harness):
-    return five_dead_letters(harness)
-
-
-def five_dead_letters(harness):
     harness.subscribe()
     events = [harness.publish() for _ in range(5)]
     harness.attempt(harness.sweep_now().leases, refuses)
@@ -106,13 +102,10 @@ def test_a_job_of_a_process_that_vanished_goes_on(harness, dead):
     assert len(harness.due().leases) == 5
 
 
-def test_a_step_that_is_run_again_counts_once(clock):
-    harness = Harness(ledger=MemoryLedger(clock=clock), clock=clock)
-    five_dead_letters(harness)
+def test_a_step_that_is_run_again_counts_once(harness, dead):
     job, owner = begin(harness, rate=2.0), uuid7()
     take_job(harness.ledger, owner)
-    harness.ledger.rerun_next()
-    run_step(harness.ledger, job.id, owner, no_search)
+    run_step(RerunningLedger(harness.ledger, times=1), job.id, owner, no_search)
     done = finish(harness, job, owner)
     assert (done.made, done.seen) == (5, 5)
 

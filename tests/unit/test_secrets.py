@@ -17,8 +17,8 @@ from asyncevents_core.engine.managing import secrets
 from asyncevents_core.engine.managing.secrets import keys_in_use, rotate_secrets
 from asyncevents_core.engine.managing.subscriptions import change, set_status
 from asyncevents_core.errors import SecretKeysError
-from asyncevents_core.testing import ManualClock
 from asyncevents_core.testing.builders import make_subscription
+from tests.clock import ManualClock
 from tests.unit.harness import Harness
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from cryptography.fernet import Fernet
 
-from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.engine.shared.task_lease import Kept, TaskLease
+from asyncevents_core.testing.ledger import make_ledger
 from tests.unit.harness import Harness
 
 SECONDS = 3.0
@@ -18,9 +16,7 @@ SECONDS = 3.0
 @pytest.fixture
 def ledger(tmp_path, clock):
     """A ledger whose time passes by itself: who keeps a lease renews it in time that passes."""
-    cipher = Cipher([Fernet.generate_key().decode()])
-    made = SqlLedger(f"sqlite:///{tmp_path}/l.db", cipher=cipher, clock_offset=clock.offset)
-    made.upgrade()
+    made = make_ledger(tmp_path, clock_offset=clock.offset)
     yield made
     made.close()
 

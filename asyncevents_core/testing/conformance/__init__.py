@@ -8,17 +8,13 @@ Inherit from a suite in a test module and override the fixtures that its docstri
             return FileSinkType()
 """
 
-from asyncevents_core.testing.conformance.broker import BrokerConformance
 from asyncevents_core.testing.conformance.indexer import IndexerConformance
-from asyncevents_core.testing.conformance.ledger import LedgerConformance
 from asyncevents_core.testing.conformance.resolver import ServiceResolverConformance
 from asyncevents_core.testing.conformance.retry import RetryManagerConformance
 from asyncevents_core.testing.conformance.sink import SinkConformance
 
 __all__ = [
-    "BrokerConformance",
     "IndexerConformance",
-    "LedgerConformance",
     "RetryManagerConformance",
     "ServiceResolverConformance",
     "SinkConformance",

@@ -15,8 +15,8 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_delivery
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import (
     DAY,
     SECOND,
     LedgerFixtures,
@@ -26,7 +26,7 @@ from asyncevents_core.testing.conformance.ledger_base import (
     subscribe,
     waiting,
 )
-from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
+from tests.conformance.ledger_transactions import GLANCE, PATIENCE
 
 
 class UpkeepRows(LedgerFixtures):

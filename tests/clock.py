@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Final
 
 from asyncevents_core.ports.clock import Clock
-
-START: Final = 1_767_225_600_000_000
-"""2026-01-01 00:00 UTC, in microseconds."""
 
 
 class ManualClock(Clock):
     """Time that passes when a test says so. Thread-safe.
 
-    It is the engine's clock (`monotonic`, `random`), the clock of a `MemoryLedger` (`now`), and
-    moves the clock of a database: ``SqlLedger(url, …, clock_offset=clock.offset)``.
+    It is the engine's clock, and moves that of a ledger, as its `clock_offset`.
     """
 
-    def __init__(self, *, start: int = START) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._start = start
         self._passed = 0
         self._numbers: list[float] = []
 
@@ -41,10 +35,6 @@ class ManualClock(Clock):
         """Let `random` return these numbers (0..1), in this order."""
         with self._lock:
             self._numbers.extend(numbers)
-
-    def now(self) -> int:
-        """Return the point in time, in microseconds since 1970."""
-        return self._start + self.offset()
 
     def offset(self) -> int:
         """Return how much time has passed, in microseconds."""

@@ -13,7 +13,7 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.secrets import KeptSecret, KeyAge
 from asyncevents_core.testing.builders import make_subscription
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.conformance.ledger_base import (
     LedgerFixtures,
     now,
     set_status,

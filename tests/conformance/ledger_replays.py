@@ -15,7 +15,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.conformance.ledger_base import (
     LedgerFixtures,
     ended,
     insert,
@@ -24,7 +24,7 @@ from asyncevents_core.testing.conformance.ledger_base import (
     subscribe,
     waiting,
 )
-from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
+from tests.conformance.ledger_transactions import GLANCE, PATIENCE
 
 
 class ReplayRows(LedgerFixtures):

@@ -12,8 +12,8 @@ from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.ports.index_queue import QueuedAttempt
 from asyncevents_core.ports.ledger import Claim, Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import (
     DAY,
     SECOND,
     LedgerFixtures,

@@ -17,9 +17,9 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import LedgerFixtures, now, sorted_ids
-from asyncevents_core.testing.conformance.ledger_transactions import GLANCE, PATIENCE
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import LedgerFixtures, now, sorted_ids
+from tests.conformance.ledger_transactions import GLANCE, PATIENCE
 
 
 class AccessRows(LedgerFixtures):

@@ -15,8 +15,8 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import (
     SECOND,
     LedgerFixtures,
     delivery_of,

@@ -12,8 +12,8 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_delivery, make_event
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import (
     MANY,
     SECOND,
     LedgerFixtures,

@@ -5,22 +5,23 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
+from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.errors import ForeignTransaction
+from asyncevents_core.errors import ForeignTransaction, LedgerError, LedgerUnavailable
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import (
     SECOND,
-    CallersTransaction,
     LedgerFixtures,
     event_of,
     insert,
@@ -127,6 +128,21 @@ class Transactions(LedgerFixtures):
 
         assert event_of(ledger, event_id).id == event_id
 
+    def test_it_is_described_without_a_password(self, ledger: Ledger, url: str) -> None:
+        address = sa.make_url(url)
+        found = ledger.describe()
+        assert found.startswith(f"{address.get_backend_name()}")
+        assert str(address.database) in found
+        assert found.endswith(f", schema {migrating.REVISION}")
+        assert f":{address.password}@" not in found
+
+    def test_a_value_that_is_refused_is_no_outage(self, ledger: SqlLedger) -> None:
+        nobody = sa.text("UPDATE asyncevents_subscription SET target = NULL")
+        subscribe(ledger)
+        with pytest.raises(LedgerError, match="refuses what is to be written") as refused:
+            ledger.run(lambda tx: tx._connection.execute(nobody))
+        assert not isinstance(refused.value, LedgerUnavailable)
+
     # -- several threads --------------------------------------------------------------------
 
     def test_many_threads(self, ledger: Ledger) -> None:
@@ -214,13 +230,16 @@ class Transactions(LedgerFixtures):
 class JoinedTransactions(LedgerFixtures):
     """The caller's own transaction: the outbox."""
 
-    def test_committed_it_is_published(
-        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
-    ) -> None:
+    @pytest.fixture
+    def transaction(self, ledger: Ledger, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """A connection of the application's own, on which nothing has been committed."""
+        with engine.connect() as connection:
+            yield connection
+
+    def test_committed_it_is_published(self, ledger: Ledger, transaction: sa.Connection) -> None:
         event, calls = make_event(external_id="e"), list[str]()
-        transaction = begin()
-        joined = ledger.join(transaction.handle)
-        observed = joined.on_commit(lambda: calls.append("committed"))
+        joined = ledger.join(transaction)
+        assert joined.on_commit(lambda: calls.append("committed"))
         joined.insert_events([event], due_in=10.0)
 
         assert ledger.read(lambda queries: queries.event(event.id)) is None
@@ -231,14 +250,13 @@ class JoinedTransactions(LedgerFixtures):
         due_at = event_of(ledger, event.id).due_at
         assert due_at is not None
         assert due_at > now(ledger)
-        assert calls == (["committed"] if observed else [])
+        assert calls == ["committed"]
 
     def test_rolled_back_it_never_happened(
-        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+        self, ledger: Ledger, transaction: sa.Connection
     ) -> None:
         event, calls = make_event(), list[str]()
-        transaction = begin()
-        joined = ledger.join(transaction.handle)
+        joined = ledger.join(transaction)
         joined.on_commit(lambda: calls.append("committed"))
         joined.insert_events([event], due_in=10.0)
 
@@ -248,28 +266,26 @@ class JoinedTransactions(LedgerFixtures):
         assert calls == []
 
     def test_a_released_savepoint_is_no_commit(
-        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+        self, ledger: Ledger, transaction: sa.Connection
     ) -> None:
         event, calls = make_event(), list[str]()
-        transaction = begin()
-        with transaction.savepoint():
-            joined = ledger.join(transaction.handle)
-            observed = joined.on_commit(lambda: calls.append("committed"))
+        with transaction.begin_nested():
+            joined = ledger.join(transaction)
+            assert joined.on_commit(lambda: calls.append("committed"))
             joined.insert_events([event], due_in=10.0)
 
         assert calls == []
         transaction.commit()
 
         assert event_of(ledger, event.id).id == event.id
-        assert calls == (["committed"] if observed else [])
+        assert calls == ["committed"]
 
     def test_a_released_savepoint_in_a_rollback(
-        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+        self, ledger: Ledger, transaction: sa.Connection
     ) -> None:
         event, calls = make_event(), list[str]()
-        transaction = begin()
-        with transaction.savepoint():
-            joined = ledger.join(transaction.handle)
+        with transaction.begin_nested():
+            joined = ledger.join(transaction)
             joined.on_commit(lambda: calls.append("committed"))
             joined.insert_events([event], due_in=10.0)
 
@@ -278,14 +294,11 @@ class JoinedTransactions(LedgerFixtures):
         assert ledger.read(lambda queries: queries.event(event.id)) is None
         assert calls == []
 
-    def test_a_savepoint_rolled_back(
-        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
-    ) -> None:
+    def test_a_savepoint_rolled_back(self, ledger: Ledger, transaction: sa.Connection) -> None:
         kept, dropped = make_event(), make_event()
-        transaction = begin()
-        ledger.join(transaction.handle).insert_events([kept], due_in=10.0)
-        with contextlib.suppress(OnPurpose), transaction.savepoint():
-            ledger.join(transaction.handle).insert_events([dropped], due_in=10.0)
+        ledger.join(transaction).insert_events([kept], due_in=10.0)
+        with contextlib.suppress(OnPurpose), transaction.begin_nested():
+            ledger.join(transaction).insert_events([dropped], due_in=10.0)
             raise OnPurpose
 
         transaction.commit()
@@ -294,13 +307,12 @@ class JoinedTransactions(LedgerFixtures):
         assert ledger.read(lambda queries: queries.event(dropped.id)) is None
 
     def test_it_finds_what_is_committed_and_its_own(
-        self, ledger: Ledger, begin: Callable[[], CallersTransaction]
+        self, ledger: Ledger, transaction: sa.Connection
     ) -> None:
         committed, own = make_event(external_id="committed"), make_event(external_id="own")
         again = make_event(external_id="committed")
         publish(ledger, committed)
-        transaction = begin()
-        joined = ledger.join(transaction.handle)
+        joined = ledger.join(transaction)
 
         joined.insert_events([own, again], due_in=10.0)
         found = dict(joined.find_events(["committed", "own", "nothing"]))

@@ -15,8 +15,8 @@ from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.ports.ledger import Claim, Ledger
 from asyncevents_core.testing.builders import make_attempt, make_delivery
-from asyncevents_core.testing.clock import ManualClock
-from asyncevents_core.testing.conformance.ledger_base import (
+from tests.clock import ManualClock
+from tests.conformance.ledger_base import (
     SECOND,
     LedgerFixtures,
     delivery_of,

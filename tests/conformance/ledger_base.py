@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from attrs import evolve
+from cryptography.fernet import Fernet
 
+from asyncevents_core.adapters.cipher import Cipher
+from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, NewEvent
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.subscription import NewSubscription, SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_delivery, make_event, make_subscription
-from asyncevents_core.testing.clock import ManualClock
+from tests.clock import ManualClock
 
 SECOND = 1_000_000
 DAY = 86_400.0
 MANY = 1_200
 """More rows than a ledger is likely to put into one statement."""
-
-
-class CallersTransaction(Protocol):
-    """A transaction of an application, as the tests use it."""
-
-    handle: object
-    """What is given to `Ledger.join`."""
-
-    def savepoint(self) -> AbstractContextManager[object]:
-        """Release a savepoint after the block; roll back to it after an exception."""
-        ...
-
-    def commit(self) -> None:
-        """Commit the outermost transaction."""
-        ...
-
-    def rollback(self) -> None:
-        """Roll the outermost transaction back."""
-        ...
 
 
 class LedgerFixtures:
@@ -50,24 +34,46 @@ class LedgerFixtures:
     """Whether two transactions that write run at the same time, on different rows."""
 
     @pytest.fixture
+    def url(self) -> str:
+        """Override: where an empty database is."""
+        pytest.fail(f"{type(self).__name__} must override the fixture `url`")
+
+    @pytest.fixture
     def clock(self) -> ManualClock:
         """The clock that moves the ledger's."""
         return ManualClock()
 
     @pytest.fixture
-    def ledger(self, clock: ManualClock) -> Ledger:
-        """Override: an empty ledger with its schema, its clock moved by `clock.offset`."""
-        pytest.fail(f"{type(self).__name__} must override the fixture `ledger`")
+    def ledger(self, url: str, clock: ManualClock) -> Iterator[SqlLedger]:
+        """An empty ledger with its schema, its clock moved by `clock.offset`."""
+        cipher = Cipher([Fernet.generate_key().decode()])
+        ledger = SqlLedger(url, cipher=cipher, clock_offset=clock.offset)
+        ledger.upgrade()
+        yield ledger
+        ledger.close()
 
     @pytest.fixture
-    def index_queue(self, ledger: Ledger) -> Callable[[], Mapping[int, int]]:
-        """Override: a function that returns the rows of the index queue, log_id -> version."""
-        pytest.fail(f"{type(self).__name__} must override the fixture `index_queue`")
+    def engine(self, url: str) -> Iterator[sa.Engine]:
+        """An application's engine on the ledger's database."""
+        engine = sa.create_engine(url)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
+            sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        yield engine
+        engine.dispose()
 
     @pytest.fixture
-    def begin(self, ledger: Ledger) -> Callable[[], CallersTransaction]:
-        """Override: a function that begins a transaction of the caller's own."""
-        pytest.fail(f"{type(self).__name__} must override the fixture `begin`")
+    def index_queue(self, ledger: Ledger, engine: sa.Engine) -> Callable[[], Mapping[int, int]]:
+        """A function that returns the rows of the index queue, log_id -> version."""
+
+        def read() -> Mapping[int, int]:
+            with engine.connect() as connection:
+                found = connection.exec_driver_sql(
+                    "SELECT attempt_id, version FROM asyncevents_index_queue"
+                )
+                return {row.attempt_id: row.version for row in found}
+
+        return read
 
 
 def now(ledger: Ledger) -> int:
