@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asyncevents_core.domain.subscription import SubscriptionStatus as SubscriptionStatus
     from asyncevents_core.domain.trace import Trace as Trace
     from asyncevents_core.engine.publishing.publish import PublishRequest as PublishRequest
-    from asyncevents_core.settings import Settings as Settings
+    from asyncevents_core.settings.schema import Settings as Settings
 
 _HOMES = {
     "Actor": "asyncevents_core.domain.access",
@@ -34,7 +34,7 @@ _HOMES = {
     "NewSubscription": "asyncevents_core.domain.subscription",
     "PublishRequest": "asyncevents_core.engine.publishing.publish",
     "RetryPolicy": "asyncevents_core.domain.subscription",
-    "Settings": "asyncevents_core.settings",
+    "Settings": "asyncevents_core.settings.schema",
     "Subscription": "asyncevents_core.domain.subscription",
     "SubscriptionStatus": "asyncevents_core.domain.subscription",
     "Trace": "asyncevents_core.domain.trace",

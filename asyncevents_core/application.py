@@ -25,7 +25,8 @@ from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publishe
 from asyncevents_core.engine.searching.traces import traces_of_event
 from asyncevents_core.ports.observer import Observer
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import Settings, load_settings
+from asyncevents_core.settings.loading import load_settings
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.process import Worker
 

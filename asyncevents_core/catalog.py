@@ -12,7 +12,7 @@ from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.marked import MarkedService
 from asyncevents_core.errors import SettingsError, UnknownEvent
 from asyncevents_core.plugins import PluginSet
-from asyncevents_core.settings import Settings
+from asyncevents_core.settings.schema import Settings
 
 
 class EventCatalog:

@@ -33,13 +33,8 @@ from asyncevents_core.ports.observer import Observer, Observers
 from asyncevents_core.ports.resolver import ServiceResolver
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, NoOptions, Sink
-from asyncevents_core.settings import (
-    Settings,
-    indexer_config,
-    resolved_indexer,
-    sink_config,
-    why_off,
-)
+from asyncevents_core.settings.configs import indexer_config, resolved_indexer, sink_config, why_off
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import masked
 from asyncevents_core.structuring import structure
 

@@ -7,7 +7,7 @@ import os
 
 from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.limits import LONGEST_NAME
-from asyncevents_core.settings import Settings
+from asyncevents_core.settings.schema import Settings
 
 
 def user_name() -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asyncevents_core.plugins import PluginSet
     from asyncevents_core.ports.ledger import Ledger
     from asyncevents_core.runtime import Runtime
-    from asyncevents_core.settings import Settings
+    from asyncevents_core.settings.schema import Settings
 
 _FIRST: Final = (
     "init",
@@ -63,21 +63,21 @@ class CliContext:
     @cached_property
     def settings(self) -> Settings:
         """The settings. Raises `SettingsError`."""
-        from asyncevents_core.settings import load_settings
+        from asyncevents_core.settings.loading import load_settings
 
         return load_settings(self.settings_module)
 
     @property
     def has_settings(self) -> bool:
         """Whether a settings module is named, by ``--settings`` or the environment."""
-        from asyncevents_core.settings import MODULE_VARIABLE
+        from asyncevents_core.settings.environment import MODULE_VARIABLE
 
         return bool(self.settings_module or os.environ.get(MODULE_VARIABLE))
 
     @cached_property
     def settings_or_defaults(self) -> Settings:
         """The settings; where no module is named, the defaults. Raises `SettingsError`."""
-        from asyncevents_core.settings import load_settings
+        from asyncevents_core.settings.loading import load_settings
 
         return self.settings if self.has_settings else load_settings({})
 

@@ -12,7 +12,7 @@ from asyncevents_core.errors import AsyncEventsError, SettingsError
 from asyncevents_core.plugins import Registered, Registry
 from asyncevents_core.ports.sink import AnySinkType, Sink
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import sink_config
+from asyncevents_core.settings.configs import sink_config
 
 State = Literal["ok", "not configured", "not in use", "error"]
 

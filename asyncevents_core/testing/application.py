@@ -15,7 +15,7 @@ from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import PluginError
 from asyncevents_core.plugins import PluginSet, load_plugins
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import Settings
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.testing.broker import MemoryBroker
 from asyncevents_core.testing.ledger import make_ledger
 

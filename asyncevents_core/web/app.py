@@ -17,7 +17,7 @@ from litestar.stores.memory import MemoryStore
 from litestar.types import Message, Scope
 
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import Settings
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
 from asyncevents_core.web.api import documentation
 from asyncevents_core.web.api.log_filters import provide_log_filter

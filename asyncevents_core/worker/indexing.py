@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from asyncevents_core.engine.overrides import RunTimeValues
 from asyncevents_core.engine.searching.feed import PAGE, IndexFeed, index_lease
 from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.shared.task_lease import Kept
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.settings.run_time import RunTimeValues
 
 logger = logging.getLogger("asyncevents.worker.indexing")
 

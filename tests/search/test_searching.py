@@ -18,7 +18,7 @@ import pytest
 from asyncevents_core import Settings
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.engine.overrides import set_overrides
+from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.searching.feed import IndexFeed, index_lease
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
@@ -176,14 +176,14 @@ def test_a_worker_drains_although_its_index_cannot_be_opened(project, tmp_path):
 
 def test_while_it_is_switched_off_attempts_wait(project):
     ledger = project.runtime.ledger
-    set_overrides(ledger, {"INDEXING_ENABLED": False}, by=OPERATOR)
+    set_run_time_values(ledger, {"INDEXING_ENABLED": False}, by=OPERATOR)
     project.publish("order.created", {"id": 1})
     assert asyncevents("worker", "--drain").returncode == 0
     page = project.runtime.search.page("*:*", limit=10)
     assert (page.total, page.behind.waiting, page.indexing) == (0, 1, False)
     assert "Indexing is switched off" in asyncevents("logs", "*:*").stderr
 
-    set_overrides(ledger, {"INDEXING_ENABLED": None}, by=OPERATOR)
+    set_run_time_values(ledger, {"INDEXING_ENABLED": None}, by=OPERATOR)
     assert asyncevents("worker", "--drain").returncode == 0
     page = project.runtime.search.page("*:*", limit=10)
     assert (page.total, page.behind.waiting) == (1, 0)

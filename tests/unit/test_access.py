@@ -7,14 +7,13 @@ from attrs import evolve
 from cryptography.fernet import Fernet
 
 from asyncevents_core import AsyncEvents
-from asyncevents_core.configuration import configured, log_lifetime_days
 from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.token import new_token, read_token
 from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.managing.subscriptions import change, subscribe
 from asyncevents_core.engine.managing.tokens import authenticate, create_token, revoke_token
-from asyncevents_core.engine.overrides import set_overrides
 from asyncevents_core.errors import (
     AccessDenied,
     IdempotencyConflict,
@@ -22,7 +21,8 @@ from asyncevents_core.errors import (
     InvalidValue,
     NotFound,
 )
-from asyncevents_core.settings import Settings
+from asyncevents_core.settings.run_time import configured, log_lifetime_days
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.testing.builders import make_subscription
 from asyncevents_core.worker.janitor import Janitor
 from tests.unit.harness import OPERATOR
@@ -202,9 +202,9 @@ def test_workers_hear_of_what_is_set(ledger):
         return policy.deaths_allowed
 
     assert hear() == 5
-    set_overrides(ledger, {"MAXIMUM_DEATHS": 0}, by=OPERATOR)
+    set_run_time_values(ledger, {"MAXIMUM_DEATHS": 0}, by=OPERATOR)
     assert hear() == 0
-    set_overrides(ledger, {"MAXIMUM_DEATHS": None}, by=OPERATOR)
+    set_run_time_values(ledger, {"MAXIMUM_DEATHS": None}, by=OPERATOR)
     assert hear() == 5
 
 
@@ -221,7 +221,7 @@ def test_the_clean_up_is_switched_at_run_time(ledger, clock, setting, values, ru
     janitor = Janitor(
         ledger=ledger, enabled=setting, days=30, indexed=False, next_run=lambda now: now
     )
-    set_overrides(ledger, values, by=OPERATOR)
+    set_run_time_values(ledger, values, by=OPERATOR)
     assert (janitor._look() is not None) == runs
 
 
@@ -232,14 +232,14 @@ def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
     clock.advance(10 * DAY)
     janitor = Janitor(ledger=ledger, enabled=True, days=30, indexed=False, next_run=lambda now: now)
     assert janitor._look().events == 0
-    set_overrides(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
+    set_run_time_values(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
     assert janitor._look().events == 1
     assert harness.event(event) is None
 
 
 def test_each_value_has_an_origin(ledger):
     settings = Settings.from_mapping({"MAXIMUM_DEATHS": 3}, origin="settings module shop")
-    set_overrides(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
+    set_run_time_values(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
     found = {one.name: (one.value, one.origin) for one in configured(settings, ledger)}
     assert found == {
         "MAXIMUM_DEATHS": (3, "settings module shop"),

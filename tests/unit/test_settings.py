@@ -12,13 +12,9 @@ from cryptography.fernet import Fernet
 from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.plugin import SECRET, SinkType
-from asyncevents_core.settings import (
-    Settings,
-    indexer_config,
-    load_settings,
-    resolved_indexer,
-    sink_config,
-)
+from asyncevents_core.settings.configs import indexer_config, resolved_indexer, sink_config
+from asyncevents_core.settings.loading import load_settings
+from asyncevents_core.settings.schema import Settings
 
 
 def problems(values, **environ) -> list[str]:

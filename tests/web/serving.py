@@ -30,7 +30,7 @@ from asyncevents_core.plugins import load_plugins
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import load_settings
+from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 from asyncevents_core.web.app import create_app
 

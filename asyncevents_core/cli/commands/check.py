@@ -21,7 +21,6 @@ from asyncevents_core.cli.delivery_tests import (
 from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, counted, json_lines
-from asyncevents_core.configuration import configured
 from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.delivering.recovery import alive
@@ -30,7 +29,8 @@ from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.searching.search import holds_first
 from asyncevents_core.errors import AsyncEventsError, LedgerError
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import why_off
+from asyncevents_core.settings.configs import why_off
+from asyncevents_core.settings.run_time import configured
 
 State = Literal["ok", "warning", "error"]
 _STATES: Final[Mapping[str, State]] = MappingProxyType(

@@ -14,7 +14,7 @@ from asyncevents_core.cli.output import errors, json_lines, table
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.plugins import load_plugins
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings import load_settings
+from asyncevents_core.settings.loading import load_settings
 
 
 @click.command()

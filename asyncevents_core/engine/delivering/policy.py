@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from asyncevents_core.domain.backoff import DEFAULT_MAXIMUM_DEATHS, exhausted, retry_delay
 from asyncevents_core.domain.subscription import RetryPolicy
-from asyncevents_core.engine.overrides import RunTimeValues
+from asyncevents_core.settings.run_time import RunTimeValues
 
 START_LIMIT: Final = 5.0
 """Seconds within which a claimed delivery must have started."""

@@ -12,11 +12,11 @@ from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query, TermQuery
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogRow
-from asyncevents_core.engine.overrides import RunTimeValues
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.settings.run_time import RunTimeValues
 
 PAGE: Final = 1000
 """Attempts that `LogSearch.pages` reads at once."""

@@ -80,7 +80,7 @@ def read_object(cls: type[T], value: object, path: str) -> T:
         raise invalid(FieldError(field=path, reason="it is not an object"))
     problems: list[str] = []
     found = structure(cls, value, path, problems)
-    if problems:
+    if found is None:
         raise invalid(*(_field_error(one) for one in problems))
     return found
 

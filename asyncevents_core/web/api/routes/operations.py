@@ -7,16 +7,16 @@ from typing import Final
 from litestar import delete, get, patch
 from litestar.params import JSONBody
 
-from asyncevents_core.configuration import ConfiguredValue, configured
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.audit import AuditEntry
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.managing.tokens import revoke_token
-from asyncevents_core.engine.overrides import set_overrides
 from asyncevents_core.engine.upkeep.status import Status, read_status
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.settings.run_time import ConfiguredValue, configured
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.injected import GivenActor, GivenBackend
 from asyncevents_core.web.api.keyset import page
@@ -64,7 +64,7 @@ async def change_configuration(
     data: JSONBody[ConfigurationBody], backend: GivenBackend, actor: GivenActor
 ) -> ConfigurationList:
     """Set values, all or none of them; null goes back to the setting. Workers hear in seconds."""
-    await backend.run(set_overrides, backend.ledger, data.values, by=actor)
+    await backend.run(set_run_time_values, backend.ledger, data.values, by=actor)
     found = await backend.run(configured, backend.runtime.settings, backend.ledger)
     return ConfigurationList(items=[_configuration(one) for one in found])
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final, Self
 from attrs import field, frozen
 
 from asyncevents_core.domain.limits import LARGEST_ID
-from asyncevents_core.engine.overrides import CHANGEABLE, check_value
 from asyncevents_core.errors import InvalidValue
+from asyncevents_core.settings.run_time import CHANGEABLE, check_value
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.strict_body import read_object
 

@@ -1,4 +1,4 @@
-"""Values that operators set at run time: which there are, and how workers hear of them."""
+"""What operators change at run time: which values, what holds, and where each comes from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.identifiers import uuid7
+from attrs import frozen
+
 from asyncevents_core.domain.limits import LARGEST_COUNT, LONGEST_DAYS, count_mistake
-from asyncevents_core.engine.shared.audit import audit
+from asyncevents_core.domain.override import Override
 from asyncevents_core.errors import InvalidValue, suggestion
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.settings.schema import DEFAULT, Settings
 from asyncevents_core.showing import shown
 
 _BOUNDS: Final[Mapping[str, tuple[int, int] | None]] = {
@@ -41,25 +42,6 @@ def check_value(name: str, value: object) -> int | bool:
     return value
 
 
-def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) -> None:
-    """Set values, all or none; None goes back to the setting. Workers hear of it in seconds.
-
-    Raises `InvalidValue`.
-    """
-    checked = {
-        name: None if value is None and name in _BOUNDS else check_value(name, value)
-        for name, value in values.items()
-    }
-    entry_id = uuid7()
-
-    def work(tx: LedgerTransaction) -> None:
-        for name, value in checked.items():
-            tx.set_override(name, value, by=by.who)
-        audit(tx, by, "configuration.change", entry_id=entry_id, details=checked)
-
-    ledger.run(work)
-
-
 class RunTimeValues:
     """What operators have set instead of settings, as this process last heard. Thread-safe."""
 
@@ -82,3 +64,49 @@ class RunTimeValues:
     def switch(self, name: str, setting: bool) -> bool:
         """Tell whether something is on; `setting` says so where nothing is set."""
         return bool(self._values.get(name, setting))
+
+
+LEDGER: Final = "ledger"
+"""The origin of a value that is set at run time."""
+
+
+@frozen(kw_only=True)
+class ConfiguredValue:
+    """A value that holds. `setting` is what would hold without the one in the ledger.
+
+    `origin` is "ledger", "default", the settings module or an environment variable.
+    """
+
+    name: str
+    value: int | bool
+    origin: str
+    setting: int | bool
+    setting_origin: str
+    changed_by: str | None = None
+    changed_at: int | None = None
+
+
+def configured(settings: Settings, ledger: Ledger) -> list[ConfiguredValue]:
+    """Return all values that can be changed at run time."""
+    overrides = {one.name: one for one in ledger.read(lambda queries: queries.overrides())}
+    return [_value(name, settings, overrides.get(name)) for name in CHANGEABLE]
+
+
+def log_lifetime_days(settings: Settings, ledger: Ledger) -> int:
+    """Return the days after which what is over may be deleted."""
+    (found,) = [one for one in configured(settings, ledger) if one.name == "LOG_LIFETIME_DAYS"]
+    return int(found.value)
+
+
+def _value(name: str, settings: Settings, override: Override | None) -> ConfiguredValue:
+    setting: int | bool = getattr(settings, name.lower())
+    origin = settings.origins.get(name, DEFAULT)
+    return ConfiguredValue(
+        name=name,
+        value=setting if override is None else override.value,
+        origin=origin if override is None else LEDGER,
+        setting=setting,
+        setting_origin=origin,
+        changed_by=None if override is None else override.changed_by,
+        changed_at=None if override is None else override.changed_at,
+    )

@@ -1,0 +1,165 @@
+"""The settings module as a frozen value; every mistake is reported at once, with its path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+from attrs import field, frozen, validators
+from cryptography.fernet import Fernet
+
+from asyncevents_core.domain.event import EVENT_NAME
+from asyncevents_core.domain.schedule import next_run
+from asyncevents_core.errors import SettingsError, suggestion
+from asyncevents_core.ports.sink import SECRET
+from asyncevents_core.settings.environment import take_variables
+from asyncevents_core.structuring import structure
+
+DEFAULT: Final = "default"
+
+
+@frozen(kw_only=True)
+class EventSetting:
+    """One entry of EVENTS; all keys are optional."""
+
+    service: str | None = None
+    resources: tuple[str, ...] = ()
+    title: str | None = None
+
+
+def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if "://" not in value or not urlsplit(value).scheme:
+        # Not shown: it may hold a password.
+        raise ValueError("is not a URL: it has no scheme, such as postgresql:// or amqp://")
+
+
+def _fernet_keys(_: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    for number, key in enumerate(value):
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ValueError(
+                f"[{number}] is not a Fernet key (32 bytes in URL-safe base64). Make one: "
+                "python -c 'from cryptography.fernet import Fernet; "
+                "print(Fernet.generate_key().decode())'"
+            ) from error
+
+
+def _event_names(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:
+    for name in value:
+        if EVENT_NAME.fullmatch(name) is None:
+            raise ValueError(f"[{name!r}]: an event's name is 1 to 255 of A-Z a-z 0-9 . _ -")
+
+
+def _consistent_services(
+    _: object, attribute: attrs.Attribute[Any], value: Mapping[str, EventSetting]
+) -> None:
+    for name, setting in value.items():
+        if setting.service is None:
+            continue
+        module, _colon, attributes = setting.service.partition(":")
+        if not module or not attributes:
+            raise ValueError(
+                f"[{name!r}].service: {setting.service!r} is not package.module:function or "
+                "package.module:Class.method"
+            )
+
+
+def _schedule(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
+    next_run(value, 0)
+
+
+@frozen(kw_only=True)
+class Settings:
+    """All settings; the setting LEDGER_URL is the attribute `ledger_url`, and so on.
+
+    Times are seconds. `origins` says where each value comes from: "default", the settings
+    module, or an environment variable. `unknown_variables` are those whose names begin like ours,
+    but are neither a setting's nor close to one: of a plugin, of Kubernetes, of your own.
+    """
+
+    ledger_url: str = field(default="sqlite:///asyncevents.db", validator=_url, repr=False)
+    broker_url: str = field(
+        default="sqla+sqlite:///asyncevents-broker.db", validator=_url, repr=False
+    )
+    broker_queue_type: str = field(
+        default="classic", validator=validators.in_(("classic", "quorum"))
+    )
+    source: str = field(default="/asyncevents", validator=validators.min_len(1))
+    events: Mapping[str, EventSetting] = field(
+        factory=dict, validator=[_event_names, _consistent_services]
+    )
+    event_modules: tuple[str, ...] = ()
+    secret_keys: tuple[str, ...] = field(
+        default=(), validator=_fernet_keys, repr=False, metadata={SECRET: True}
+    )
+    sinks: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
+    service_resolver: str = "import"
+    retry_manager: str = "ledger"
+    indexer: str | None = None
+    indexers: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
+    maximum_deaths: int = field(default=5, validator=validators.ge(0))
+    retry_after_max: float = field(default=3600.0, validator=validators.ge(0))
+    indexing_enabled: bool = True
+    search_timeout: float = field(default=10.0, validator=validators.gt(0))
+    log_cleanup_enabled: bool = False
+    log_lifetime_days: int = field(default=30, validator=validators.ge(1))
+    log_cleanup_schedule: str = field(default="0 1 * * *", validator=_schedule)
+    eager: bool = False
+    max_payload_bytes: int = field(default=262_144, validator=validators.gt(0))
+    service_timeout: float = field(default=30.0, validator=validators.gt(0))
+    service_threads: int = field(default=8, validator=validators.gt(0))
+    sink_deadline: float = field(default=15.0, validator=validators.gt(0))
+    permits: int = field(default=200, validator=validators.gt(0))
+    permits_per_subscription: int = field(default=1000, validator=validators.gt(0))
+    shutdown_grace: float = field(default=30.0, validator=validators.ge(0))
+    web_threads: int = field(default=8, validator=validators.gt(0))
+    web_rate_limit: int = field(default=1200, validator=validators.ge(0))
+    web_max_body_bytes: int = field(default=1_048_576, validator=validators.gt(0))
+    web_cors_origins: tuple[str, ...] = ()
+    cli_resources: tuple[str, ...] = ("all",)
+    origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+    unknown_variables: tuple[str, ...] = field(default=(), repr=False, eq=False)
+
+    @classmethod
+    def from_mapping(
+        cls,
+        values: Mapping[str, object],
+        *,
+        environ: Mapping[str, str] | None = None,
+        origin: str = "the settings",
+    ) -> Settings:
+        """Return settings from UPPERCASE names, overridden by ``ASYNCEVENTS_…`` variables.
+
+        Raises `SettingsError` with all mistakes; a variable is one if its name is close to a
+        setting's.
+        """
+        problems: list[str] = []
+        merged: dict[str, object] = {}
+        origins: dict[str, str] = dict.fromkeys(_FIELDS, DEFAULT)
+        for name, value in values.items():
+            if name in _FIELDS:
+                merged[name] = value
+                origins[name] = origin
+            else:
+                problems.append(f"{name}: no such setting{suggestion(name, _FIELDS)}")
+        unknown = take_variables(
+            environ or {}, _FIELDS, merged=merged, origins=origins, problems=problems
+        )
+        lowered = {name.lower(): value for name, value in merged.items()}
+        settings = structure(cls, lowered, "", problems)
+        if settings is None or problems:
+            raise SettingsError(problems, origin=origin)
+        return attrs.evolve(settings, origins=MappingProxyType(origins), unknown_variables=unknown)
+
+
+_FIELDS: Final[Mapping[str, attrs.Attribute[Any]]] = MappingProxyType(
+    {
+        one.name.upper(): one
+        for one in attrs.fields(Settings)
+        if one.name not in {"origins", "unknown_variables"}
+    }
+)
