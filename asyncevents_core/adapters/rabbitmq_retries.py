@@ -15,8 +15,8 @@ class RabbitMqRetryManagerType(RetryManagerType):
 
     def open(self, broker: BrokerConfig) -> RetryManager:
         """See `RetryManagerType`. Raises `BrokerError` where the broker is not RabbitMQ."""
-        from asyncevents_core.adapters.kombu.connecting import masked
-        from asyncevents_core.adapters.kombu.queues import is_rabbitmq
+        from asyncevents_core.adapters.kombu.connections import masked
+        from asyncevents_core.adapters.kombu.protocol import is_rabbitmq
         from asyncevents_core.adapters.kombu.retries import RabbitMqRetryManager
 
         if not is_rabbitmq(broker.url):

@@ -8,7 +8,7 @@ import kombu
 import pytest
 
 from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.adapters.kombu.queues import QUARANTINE, TRIGGER, hand_off_queue
+from asyncevents_core.adapters.kombu.protocol import QUARANTINE, TRIGGER, hand_off_queue
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.ports.broker import BrokerConfig
 

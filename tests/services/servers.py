@@ -22,7 +22,7 @@ import pymysql
 import redis
 import sqlalchemy as sa
 
-from asyncevents_core.adapters.kombu.queues import DEAD_LETTERS, INIT, QUARANTINE, RETRY, TRIGGER
+from asyncevents_core.adapters.kombu.protocol import DEAD_LETTERS, INIT, QUARANTINE, RETRY, TRIGGER
 from asyncevents_core.adapters.kombu.retries import LADDER
 from tests.services.needs import (
     MARIADB,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncevents_core.adapters.kombu import connecting
+from asyncevents_core.adapters.kombu import connections as connecting
 from asyncevents_core.adapters.sqlalchemy import dialects
 
 QUERIES = ["password=s3cret", "sslmode=require&sslPassword=s3cret", "passwd=s3cret&a=b"]

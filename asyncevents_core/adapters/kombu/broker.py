@@ -7,18 +7,18 @@ from typing import TypeVar
 
 from kombu.connection import Connection
 
-from asyncevents_core.adapters.kombu.connecting import (
+from asyncevents_core.adapters.kombu.connections import (
     beside_others,
     failures,
     masked,
     new_connection,
     open_transport,
+    release,
     validate,
 )
 from asyncevents_core.adapters.kombu.consuming import IdConsumer
-from asyncevents_core.adapters.kombu.housekeeping import release
-from asyncevents_core.adapters.kombu.producing import IdProducer
-from asyncevents_core.adapters.kombu.queues import QUARANTINE, declared_depth, hand_off_queue
+from asyncevents_core.adapters.kombu.protocol import QUARANTINE, declared_depth, hand_off_queue
+from asyncevents_core.adapters.kombu.sending import IdProducer
 from asyncevents_core.ports.broker import Broker, BrokerConfig, Consumer, Producer
 
 T = TypeVar("T")

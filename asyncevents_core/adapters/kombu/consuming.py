@@ -15,10 +15,8 @@ from kombu.entity import Queue
 from kombu.message import Message
 from kombu.messaging import Consumer as KombuConsumer
 
-from asyncevents_core.adapters.kombu.connecting import failures
-from asyncevents_core.adapters.kombu.housekeeping import delete_consumed
-from asyncevents_core.adapters.kombu.links import Link
-from asyncevents_core.adapters.kombu.messages import decode
+from asyncevents_core.adapters.kombu.connections import Link, failures
+from asyncevents_core.adapters.kombu.protocol import decode
 from asyncevents_core.adapters.kombu.sending import Sender
 from asyncevents_core.ports.broker import Consumer, HandOff
 
@@ -119,3 +117,24 @@ class IdConsumer(Link, Consumer):
         if now >= self._clean_at:
             self._clean_at = now + _CLEAN_EVERY
             delete_consumed(self._channel)
+
+
+_BATCH: Final = 500
+
+
+def delete_consumed(channel: Any) -> int:
+    """Delete up to a batch of hidden rows; return how many. Other transports have none."""
+    message = getattr(channel, "message_cls", None)
+    if message is None:
+        return 0
+    session = channel.session
+    try:
+        hidden = session.query(message.id).filter(message.visible.is_(False)).limit(_BATCH)
+        ids = [row.id for row in hidden]
+        if ids:
+            session.query(message).filter(message.id.in_(ids)).delete(synchronize_session=False)
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
+    return len(ids)

@@ -16,10 +16,9 @@ from uuid import UUID
 
 from kombu.connection import Connection
 
+from asyncevents_core.adapters.kombu.connections import Link
 from asyncevents_core.adapters.kombu.consuming import IdConsumer
-from asyncevents_core.adapters.kombu.links import Link
-from asyncevents_core.adapters.kombu.producing import publish
-from asyncevents_core.adapters.kombu.queues import (
+from asyncevents_core.adapters.kombu.protocol import (
     KILL_KEY,
     QUARANTINE,
     dead_letter_queue,
@@ -27,7 +26,7 @@ from asyncevents_core.adapters.kombu.queues import (
     hand_off_queue,
     retry_queue,
 )
-from asyncevents_core.adapters.kombu.sending import Sender
+from asyncevents_core.adapters.kombu.sending import Sender, publish
 from asyncevents_core.ports.broker import BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
 

@@ -1,12 +1,18 @@
-"""Exchanges and queues, by the names that mageos-async-events gives them."""
+"""What goes over the broker: exchanges, queues and messages, by the original's names."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 from kombu.entity import Exchange, Queue
 
-from asyncevents_core.ports.broker import BrokerConfig
+from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig
 
 TRIGGER: Final = "event.trigger"
 QUARANTINE: Final = "event.quarantine"
@@ -86,3 +92,31 @@ def _queue(
     return Queue(
         name, exchange=exchange, routing_key=routing_key, durable=True, queue_arguments=wanted
     )
+
+
+TYPE: Final = "asyncevents.handoff.v1"
+CONTENT_TYPE: Final = "application/cloudevents+json"
+_SOURCE: Final = "/asyncevents"
+
+
+def encode(ids: Sequence[UUID]) -> bytes:
+    """Return the message for up to `MOST_IDS` ids."""
+    event = CloudEvent(
+        attributes={"id": str(uuid7()), "source": _SOURCE, "type": TYPE},
+        data={"ids": [str(one) for one in ids]},
+    )
+    return JSONFormat().write(event)
+
+
+def decode(body: bytes | str) -> tuple[UUID, ...]:
+    """Return the ids of a message. Raises ValueError, saying what is wrong with it."""
+    message = json.loads(body)
+    if not isinstance(message, dict) or message.get("specversion") != "1.0":
+        raise ValueError("not a CloudEvent of version 1.0")
+    if message.get("type") != TYPE:
+        raise ValueError(f"of type {message.get('type')!r}, not {TYPE!r}")
+    data = message.get("data")
+    ids = data.get("ids") if isinstance(data, dict) else None
+    if not isinstance(ids, list) or not 0 < len(ids) <= MOST_IDS:
+        raise ValueError(f"without a list of 1 to {MOST_IDS} ids")
+    return tuple(UUID(str(one)) for one in ids)
