@@ -22,7 +22,7 @@ from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.managing.subscriptions import change, subscribe
 from asyncevents_core.engine.publishing.handoff import HandOffThread
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
-from asyncevents_core.engine.searching.traces import traces_of_event
+from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.ports.observer import Observer
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings

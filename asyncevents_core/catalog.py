@@ -11,7 +11,7 @@ from typing import Any
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.marked import MarkedService
 from asyncevents_core.errors import SettingsError, UnknownEvent
-from asyncevents_core.plugins import PluginSet
+from asyncevents_core.plugin_registry import PluginSet
 from asyncevents_core.settings.schema import Settings
 
 

@@ -24,7 +24,7 @@ from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.engine.shared.observing import ObserverThread
 from asyncevents_core.errors import InvalidOptions, PluginError, SearchOff
-from asyncevents_core.plugins import PluginSet, load_plugins
+from asyncevents_core.plugin_registry import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
 from asyncevents_core.ports.indexer import Indexer

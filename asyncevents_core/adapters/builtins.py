@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from asyncevents_core.adapters.elasticsearch import ElasticsearchIndexerType
 from asyncevents_core.adapters.importing import ImportResolverType
-from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
-from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
+from asyncevents_core.adapters.retries import LedgerRetryManagerType, RabbitMqRetryManagerType
 from asyncevents_core.adapters.tantivy import EmbeddedIndexerType
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.ports.indexer import AnyIndexerType

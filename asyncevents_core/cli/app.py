@@ -18,7 +18,7 @@ from asyncevents_core.logging_setup import configure_logging
 
 if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents
-    from asyncevents_core.plugins import PluginSet
+    from asyncevents_core.plugin_registry import PluginSet
     from asyncevents_core.ports.ledger import Ledger
     from asyncevents_core.runtime import Runtime
     from asyncevents_core.settings.schema import Settings
@@ -147,7 +147,7 @@ class CommandGroup(click.Group):
 
 def _plugins() -> PluginSet:
     from asyncevents_core.adapters import builtins
-    from asyncevents_core.plugins import load_plugins
+    from asyncevents_core.plugin_registry import load_plugins
 
     return load_plugins([builtins], commands=True)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from attrs import field, frozen
 
 from asyncevents_core.errors import AsyncEventsError, SettingsError
-from asyncevents_core.plugins import Registered, Registry
+from asyncevents_core.plugin_registry import Registered, Registry
 from asyncevents_core.ports.sink import AnySinkType, Sink
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.configs import sink_config

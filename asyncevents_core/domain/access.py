@@ -1,10 +1,11 @@
-"""Who may do what: resources (permissions), and the actor that has some of them."""
+"""Who may do what, and the audit log of what they did."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
+from uuid import UUID
 
 from attrs import field, frozen, validators
 
@@ -74,3 +75,20 @@ class Actor:
     def sees(self, tenant: str | None) -> bool:
         """Tell whether what belongs to a tenant (None: to all of them) is this actor's to see."""
         return self.tenant is None or tenant == self.tenant
+
+
+@frozen(kw_only=True)
+class AuditEntry:
+    """One change. `action` is like "subscription.create", `subject` the id of what was changed.
+
+    `details` is plain JSON without secrets. `tenant` is that of the subject; None: of nobody in
+    particular. `at` is microseconds since the epoch, by the ledger's clock.
+    """
+
+    id: UUID
+    who: str
+    action: str
+    subject: str
+    tenant: str | None = None
+    details: Mapping[str, object] = field(factory=dict)
+    at: int = 0

@@ -1,9 +1,11 @@
-"""Instants and durations: microseconds since the epoch, as the ledger's clock counts them."""
+"""Instants and durations: microseconds since the epoch, as the ledger counts them; schedules."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
+
+from cronsim import CronSim, CronSimError
 
 _MICROS: Final = 1_000_000
 
@@ -17,3 +19,15 @@ def to_datetime(instant: int) -> datetime:
     """Turn microseconds since the epoch into an aware datetime (UTC)."""
     seconds, rest = divmod(instant, _MICROS)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def next_run(schedule: str, after: int) -> int:
+    """Return the first time of a schedule behind `after`; both microseconds since the epoch.
+
+    Raises ValueError, saying what is wrong, where it is not a cron expression of five fields.
+    """
+    try:
+        found: datetime = next(CronSim(schedule, to_datetime(after)))
+    except (CronSimError, StopIteration) as error:
+        raise ValueError(f"{schedule!r} is not a cron schedule: {error}") from error
+    return round(found.astimezone(UTC).timestamp()) * 1_000_000

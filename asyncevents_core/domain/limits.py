@@ -1,12 +1,9 @@
-"""What values may be at most: the same for Python, the REST API and the command line.
-
-Most are what the ledger's columns hold. A ``…_mistake`` returns what is wrong with a value, as
-the end of a sentence that begins with the name of its field; None if nothing is.
-"""
+"""What can be kept, and how long it may be: names, tenants, texts, numbers."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -101,3 +98,35 @@ def _within(value: object, lowest: float, highest: float) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return not math.isnan(value) and lowest <= value <= highest
+
+
+def tenant_mistake(tenant: object) -> str | None:
+    """Return what is wrong with a tenant, as `asyncevents_core.domain.limits` does.
+
+    MariaDB and MySQL take ``"acme "`` for ``"acme"`` where they compare, so that one would see
+    what is the other's: no tenant begins or ends with a space.
+    https://mariadb.com/kb/en/supported-character-sets-and-collations/#no-pad-collations
+    """
+    if tenant is None:
+        return None
+    if mistake := text_mistake(tenant, LONGEST_NAME):
+        return mistake
+    if tenant != str(tenant).strip():
+        return f"must not begin or end with a space, as {shown(tenant)} does"
+    return None
+
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT: Final = "\ufffd"
+_ELLIPSIS: Final = "…"
+
+
+def storable(text: str, most: int) -> str:
+    """Return text that every database takes, of `most` characters at most.
+
+    PostgreSQL refuses NUL, and UTF-8 has no lone surrogates: both become U+FFFD. Text that is
+    longer ends with an ellipsis.
+    """
+    if len(text) > most:
+        text = text[: max(0, most - 1)] + _ELLIPSIS[:most]
+    return _UNSTORABLE.sub(_REPLACEMENT, text)

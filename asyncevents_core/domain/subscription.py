@@ -16,8 +16,8 @@ from asyncevents_core.domain.limits import (
     secret_mistake,
     sink_mistake,
     target_mistake,
+    tenant_mistake,
 )
-from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.errors import InvalidValue
 
 

@@ -1,4 +1,4 @@
-"""What people read: traces, log rows, dead letters and counts."""
+"""What became of an event: its trace, the log, dead letters, the backlog."""
 
 from __future__ import annotations
 
@@ -138,3 +138,23 @@ class Backlog:
     held: int
     dead: int
     oldest_due_at: int | None
+
+
+@frozen(kw_only=True)
+class LogFilter:
+    """All conditions that are given hold.
+
+    `tenant` is that of the subscription. `since` and `until` bound the attempt's start, in
+    microseconds. `delivered` tells those that succeeded from those that did not.
+    """
+
+    subscription_id: int | None = None
+    event_name: str | None = None
+    tenant: str | None = None
+    delivered: bool | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def fits(self, outcome: OutcomeKind) -> bool:
+        """Tell whether an outcome is one of those meant."""
+        return self.delivered in (None, outcome is OutcomeKind.DELIVERED)

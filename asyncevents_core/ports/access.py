@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.idempotency import EarlierResult, IdempotentRequest
 from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken

@@ -6,15 +6,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.event import Event
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.subscription import Subscription, SubscriptionSummary
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogFilter, LogPosition, LogRow, Trace
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.ports.index_queue import IndexQueries
 from asyncevents_core.ports.secrets import SecretQueries

@@ -1,9 +1,9 @@
-"""Contract of a service resolver: from an event definition to the service that gives its data."""
+"""Contracts of event definitions and of services: what resolves an event to its payload."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from attrs import frozen
@@ -52,3 +52,15 @@ class ServiceResolverType(ABC):
     @abstractmethod
     def open(self, build: BuildService) -> ServiceResolver:
         """Return a resolver that makes instances with `build`."""
+
+
+class Definitions(Protocol):
+    """The known events. Thread-safe, never changes."""
+
+    def get(self, name: str) -> EventDefinition:
+        """Return the definition; raises `UnknownEvent` with close matches."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """Return all names, sorted."""
+        ...

@@ -13,7 +13,7 @@ from asyncevents_core.application import AsyncEvents
 from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import PluginError
-from asyncevents_core.plugins import PluginSet, load_plugins
+from asyncevents_core.plugin_registry import PluginSet, load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.testing.broker import MemoryBroker

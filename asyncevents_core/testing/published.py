@@ -17,7 +17,7 @@ from asyncevents_core.engine.publishing.publish import (
     PublishRules,
     prepare,
 )
-from asyncevents_core.ports.definitions import Definitions
+from asyncevents_core.ports.resolver import Definitions
 
 _UNSET: Final[Any] = object()
 

@@ -13,8 +13,8 @@ import psycopg
 
 from asyncevents_core import NewSubscription
 from asyncevents_core.adapters.sqlalchemy import schema
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.ports.queries import LedgerQueries
 from tests.benchmarks.driving import EVENT, SECRET
 from tests.benchmarks.history import History

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.identifiers import uuid7

@@ -10,8 +10,8 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.ports.ledger import Claim, Ledger
 from asyncevents_core.testing.builders import make_attempt, make_delivery

@@ -9,10 +9,9 @@ from attrs import evolve
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.trace import Backlog, DeadLetter, LogPosition, LogRow, Trace
+from asyncevents_core.domain.trace import Backlog, DeadLetter, LogFilter, LogPosition, LogRow, Trace
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from tests.clock import ManualClock

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.errors import ForeignTransaction, LedgerError, LedgerUnavailable
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription

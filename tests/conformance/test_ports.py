@@ -10,8 +10,7 @@ import pytest
 
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.adapters.ledger_retries import LedgerRetryManagerType
-from asyncevents_core.adapters.rabbitmq_retries import RabbitMqRetryManagerType
+from asyncevents_core.adapters.retries import LedgerRetryManagerType, RabbitMqRetryManagerType
 from asyncevents_core.plugin import Failure, Outcome
 from asyncevents_core.ports.broker import BrokerConfig
 from asyncevents_core.testing import (

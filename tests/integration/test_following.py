@@ -10,7 +10,7 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.adapters.sqlalchemy.rows import attempt_values
 from asyncevents_core.adapters.sqlalchemy.schema import attempt
-from asyncevents_core.domain.log_filter import LogFilter
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.engine.searching.tail import LONGEST_WAIT, LogFollower
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import MatchAll
+from asyncevents_core.domain.trace import LogFilter
 from tests.search.documents import DOCUMENTS
 from tests.search.engines import ENGINES, filled
 

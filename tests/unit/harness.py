@@ -31,7 +31,7 @@ from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.recovery import reap_workers, release_held
 from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRequest, PublishRules
-from asyncevents_core.engine.searching.traces import traces_of_event
+from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.ports.ledger import Ledger
 from tests.clock import ManualClock
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
-from asyncevents_core.engine.delivering.attempt import attempt
+from asyncevents_core.engine.delivering.sinks import attempt
 from asyncevents_core.ports.sink import Sink
 from asyncevents_core.testing import make_request
 

@@ -18,7 +18,7 @@ from asyncevents_core.cli.app import cli
 from asyncevents_core.cli.commands.init import init as setup
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.plugin import DEVELOPMENT, hookimpl
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.testing import RecordingSinkType
 
 # -- the beginning -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from asyncevents_core.engine.managing.delivery_tests import (
 )
 from asyncevents_core.errors import InvalidOptions, InvalidSecret, InvalidTarget, NotFound
 from asyncevents_core.plugin import Outcome, OutcomeKind, hookimpl
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import RecordingSinkType
 from asyncevents_core.testing.builders import make_subscription

@@ -15,7 +15,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.errors import EagerDeliveryFailed, ServiceArguments
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.plugin import Outcome
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import RecordingSinkType
 

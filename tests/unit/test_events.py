@@ -25,7 +25,7 @@ from asyncevents_core.errors import (
     UnknownEvent,
 )
 from asyncevents_core.plugin import EventDefinition
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 
 MODULE = """
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.engine.searching import tail as following
 from asyncevents_core.engine.searching.tail import LogFollower
 from tests.unit.harness import fails, ok

@@ -11,7 +11,7 @@ from asyncevents_core.cli.commands import plugins as plugins_command
 from asyncevents_core.cli.health import parts
 from asyncevents_core.errors import BrokerError
 from asyncevents_core.plugin import RetryManagerType, ServiceResolverType, hookimpl
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import BlockingRecordingSinkType, RecordingSinkType
 

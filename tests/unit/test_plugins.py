@@ -11,7 +11,7 @@ import pytest
 from asyncevents_core.adapters import builtins
 from asyncevents_core.errors import DuplicateName, UnknownName
 from asyncevents_core.plugin import EventDefinition, hookimpl
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.testing import RecordingSinkType
 
 

@@ -11,8 +11,7 @@ from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.delivering.attempt import refusal
-from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.delivering.sinks import SinkRack, refusal
 from asyncevents_core.engine.managing import secrets
 from asyncevents_core.engine.managing.secrets import keys_in_use, rotate_secrets
 from asyncevents_core.engine.managing.subscriptions import change, set_status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asyncevents_core import AsyncEvents, NewSubscription
-from asyncevents_core.domain.tenant import tenant_mistake
+from asyncevents_core.domain.limits import tenant_mistake
 from asyncevents_core.errors import InvalidPayload, InvalidValue
 
 TARGET = "https://example.com/hook"

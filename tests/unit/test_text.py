@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncevents_core.domain.text import storable
+from asyncevents_core.domain.limits import storable
 
 
 def test_text_that_can_be_stored_is_left_alone():

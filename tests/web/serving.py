@@ -26,7 +26,7 @@ from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import InvalidTarget
 from asyncevents_core.plugin import SECRET, NoOptions, Sink, SinkType, hookimpl
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.runtime import Runtime

@@ -1,11 +1,11 @@
-"""Writing in bulk: in requests of a limited size, with pauses while the cluster is busy."""
+"""Writing documents in bulk, in batches that the server takes."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Literal
 
@@ -13,8 +13,9 @@ from attrs import frozen
 from elasticsearch import ApiError, Elasticsearch
 
 from asyncevents_core.adapters.elasticsearch.calls import reaching, reason_of
+from asyncevents_core.adapters.elasticsearch.documents import DocumentMaker
 from asyncevents_core.errors import IndexUnavailable
-from asyncevents_core.ports.indexer import Rejected
+from asyncevents_core.ports.indexer import AttemptDocument, Rejected
 
 PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries of what a busy cluster turned down."""
@@ -159,3 +160,28 @@ def _sorted(
 
 def _is_so_already(action: Action, status: int) -> bool:
     return (action.kind, status) in {("create", 409), ("delete", 404)}
+
+
+class Batch:
+    """What is written of documents, the last of equal ids. Made once, at the first iteration."""
+
+    def __init__(self, maker: DocumentMaker, documents: Sequence[AttemptDocument]) -> None:
+        self._maker = maker
+        self._waiting = {one.log_id: one for one in documents}
+        self._made: dict[int, bytes] = {}
+        self.log_ids: Collection[int] = tuple(self._waiting)
+        self.rejected: list[Rejected] = []
+        """Those that cannot be made; complete after the first iteration."""
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        """Yield ids, and documents as JSON."""
+        yield from self._made.items()
+        while self._waiting:
+            log_id, document = self._waiting.popitem()
+            try:
+                source = self._made[log_id] = self._maker.make(document)
+            except (ValueError, OverflowError) as error:
+                reason = f"its body cannot be indexed: {error}"
+                self.rejected.append(Rejected(log_id=log_id, reason=reason))
+            else:
+                yield log_id, source

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from asyncevents_core.adapters.elasticsearch.batches import Batch
-from asyncevents_core.adapters.elasticsearch.bulk import Action, Bulk, Kind
+from asyncevents_core.adapters.elasticsearch.bulk import Action, Batch, Bulk, Kind
 from asyncevents_core.adapters.elasticsearch.calls import make_client, reaching
 from asyncevents_core.adapters.elasticsearch.config import ElasticsearchConfig
 from asyncevents_core.adapters.elasticsearch.documents import DELETED, DocumentMaker, tombstone

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, select
 
 from asyncevents_core.adapters.sqlalchemy import access_values
 from asyncevents_core.adapters.sqlalchemy.schema import audit, override, replay_job, token
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken

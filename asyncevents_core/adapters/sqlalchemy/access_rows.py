@@ -13,7 +13,7 @@ from asyncevents_core.adapters.sqlalchemy import access_values
 from asyncevents_core.adapters.sqlalchemy.inserting import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import audit, once, override, token
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.token import ApiToken
 

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import asdict
 from sqlalchemy import Row
 
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.override import Override
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter

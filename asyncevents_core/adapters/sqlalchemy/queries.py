@@ -29,7 +29,6 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
 from asyncevents_core.adapters.sqlalchemy.statements import chunked
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import Event, EventState
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import (
@@ -40,6 +39,7 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.domain.trace import (
     Backlog,
     DeadLetter,
+    LogFilter,
     LoggedAttempt,
     LogPosition,
     LogRow,

@@ -4,7 +4,6 @@
 folder, `indexer` is what the port asks for.
 """
 
-from asyncevents_core.adapters.tantivy.config import EmbeddedConfig
-from asyncevents_core.adapters.tantivy.kind import EmbeddedIndexerType
+from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig, EmbeddedIndexerType
 
 __all__ = ["EmbeddedConfig", "EmbeddedIndexerType"]

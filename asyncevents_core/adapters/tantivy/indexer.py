@@ -8,7 +8,6 @@ from typing import Final, TypeVar
 
 import tantivy
 
-from asyncevents_core.adapters.tantivy.config import EmbeddedConfig
 from asyncevents_core.adapters.tantivy.deadline import Deadline
 from asyncevents_core.adapters.tantivy.documents import DELETED, DocumentMaker, tombstone
 from asyncevents_core.adapters.tantivy.generations import (
@@ -17,6 +16,7 @@ from asyncevents_core.adapters.tantivy.generations import (
     Generations,
     unreadable,
 )
+from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig
 from asyncevents_core.adapters.tantivy.making import TantivyMaker
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable

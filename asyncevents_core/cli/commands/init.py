@@ -11,7 +11,7 @@ import click
 from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters import builtins
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.ports.sink import DEVELOPMENT
 
 _MODULE = re.compile(r"[A-Za-z_]\w*")

@@ -27,8 +27,7 @@ from asyncevents_core.cli.output import (
 )
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.domain import log_csv
-from asyncevents_core.domain.log_filter import LogFilter
-from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage
 from asyncevents_core.engine.searching.tail import LogFollower

@@ -10,7 +10,7 @@ import click
 from asyncevents_core.adapters import builtins
 from asyncevents_core.cli.scaffold import KINDS, LONGEST_NAME, NAME, PREFIX, NewDistribution
 from asyncevents_core.errors import UnknownName
-from asyncevents_core.plugins import CORE, PluginSet, Registered, load_plugins
+from asyncevents_core.plugin_registry import CORE, PluginSet, Registered, load_plugins
 
 _CHOICES: Final = [name for name in KINDS if " " not in name]
 _OURS: Final = frozenset({CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-gcp"})

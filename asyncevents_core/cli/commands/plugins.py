@@ -12,7 +12,7 @@ from asyncevents_core.cli.health import parts
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import errors, json_lines, table
 from asyncevents_core.errors import SettingsError
-from asyncevents_core.plugins import load_plugins
+from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 

@@ -14,7 +14,7 @@ from asyncevents_core.cli.json_forms import trace_fields
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, json_lines, local, seconds, short, table
 from asyncevents_core.domain.trace import Trace
-from asyncevents_core.engine.searching.traces import traces_of_event
+from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.errors import NotFound
 from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from asyncevents_core.domain.instant import to_datetime
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,
     Bound,
@@ -14,6 +13,7 @@ from asyncevents_core.domain.query.nodes import (
     RangeQuery,
     TermQuery,
 )
+from asyncevents_core.domain.trace import LogFilter
 
 
 def narrowed(query: Query, wanted: LogFilter, subscriptions: Collection[int] | None) -> Query:

@@ -25,8 +25,8 @@ from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
-from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.resolver import Definitions
 from asyncevents_core.ports.sink import Sink
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from attrs import evolve
 
 from asyncevents_core.domain.event import Event, EventState
 from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.subscription import RetryPolicy
-from asyncevents_core.domain.text import storable
 from asyncevents_core.engine.delivering.fan_out import body_of, fan_out, too_many
 from asyncevents_core.engine.delivering.leases import (
     Claimant,

@@ -11,8 +11,8 @@ from asyncevents_core.domain.event import Event, EventDefinition
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
-from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.ports.resolver import Definitions
 
 
 @frozen(kw_only=True)

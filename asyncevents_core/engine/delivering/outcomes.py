@@ -10,16 +10,16 @@ from uuid import UUID
 
 from attrs import evolve, field, frozen
 
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
-from asyncevents_core.domain.text import storable
-from asyncevents_core.engine.delivering.attempt import LONGEST_DETAIL, LONGEST_RESPONSE
 from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.sinks import LONGEST_DETAIL, LONGEST_RESPONSE
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Claim, LedgerTransaction
 from asyncevents_core.ports.observer import DeliveryDied

@@ -37,8 +37,8 @@ from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.engine.shared.idempotency import do_idempotently
 from asyncevents_core.errors import PayloadTooLarge, ReplayRefused, SecretKeysError
 from asyncevents_core.ports.clock import Clock
-from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.resolver import Definitions
 from asyncevents_core.ports.sink import Sink
 
 TEST_EVENT: Final = "asyncevents.test"

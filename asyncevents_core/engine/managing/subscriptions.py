@@ -19,9 +19,9 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.engine.shared.idempotency import do_idempotently
 from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound, SecretKeysError
-from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.observer import NOBODY, Observers, SubscriptionChanged
+from asyncevents_core.ports.resolver import Definitions
 
 CANCEL_BATCH: Final = 500
 _UNREAD: Final = "(not decrypted)"

@@ -16,12 +16,11 @@ from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.json_text import to_json
-from asyncevents_core.domain.limits import LONGEST_NAME
-from asyncevents_core.domain.tenant import tenant_mistake
+from asyncevents_core.domain.limits import LONGEST_NAME, tenant_mistake
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
-from asyncevents_core.ports.definitions import Definitions
 from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
 from asyncevents_core.ports.observer import NOBODY, EventsPublished, Observers
+from asyncevents_core.ports.resolver import Definitions
 
 SWEEP_AFTER: Final = 10.0
 """Seconds after which the sweep takes an event whose hand-off was lost."""

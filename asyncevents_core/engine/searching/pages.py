@@ -1,12 +1,12 @@
-"""The log, page by page, as people ask for it."""
+"""The log and traces, page by page, as people ask for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
+from uuid import UUID
 
-from asyncevents_core.domain.log_filter import LogFilter
-from asyncevents_core.domain.trace import LogPosition, LogRow
+from asyncevents_core.domain.trace import LogFilter, LogPosition, LogRow, Trace
 from asyncevents_core.errors import InvalidValue
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
@@ -57,3 +57,21 @@ def _first(ledger: Ledger, wanted: LogFilter, limit: int, before: int | None) ->
 
 def _next(ledger: Ledger, wanted: LogFilter, limit: int, before: LogPosition) -> Sequence[LogRow]:
     return ledger.read(lambda queries: queries.logs(wanted, limit=limit, before=before))
+
+
+_TRACES: Final = 200
+"""Traces that `traces_of_event` reads at once."""
+
+
+def traces_of_event(ledger: Ledger, event_id: UUID) -> Iterator[Trace]:
+    """Yield the traces of all deliveries of an event, oldest first, in constant memory."""
+    after: UUID | None = None
+    while found := _page(ledger, event_id, after):
+        yield from found
+        after = found[-1].delivery.id
+
+
+def _page(ledger: Ledger, event_id: UUID, after: UUID | None) -> list[Trace]:
+    return list(
+        ledger.read(lambda queries: queries.traces_of_event(event_id, limit=_TRACES, after=after))
+    )

@@ -7,11 +7,10 @@ from typing import Final, Protocol
 
 from attrs import frozen
 
-from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query, TermQuery
 from asyncevents_core.domain.replay import FoundFilter
-from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger

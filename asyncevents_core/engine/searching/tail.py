@@ -8,8 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.domain.log_filter import LogFilter
-from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.queries import LedgerQueries
 

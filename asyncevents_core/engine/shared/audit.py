@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import Actor, AuditEntry
 from asyncevents_core.ports.ledger import LedgerTransaction
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from asyncevents_core.domain import log_csv
-from asyncevents_core.domain.log_filter import LogFilter
-from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.web.backend import Backend
 

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.log_filter import LogFilter
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.web.api.parameters import Id, Name, Time, checked_name, instant
 
 Search = Annotated[

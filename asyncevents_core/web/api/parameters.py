@@ -1,4 +1,4 @@
-"""Parameters that several routes take, and how they are checked."""
+"""What routes are given: injected parts, and parameters with their limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_NAME
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.engine.managing.subscriptions import no_subscription
 from asyncevents_core.web.access import actor_of
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.strict_body import check_text
+from asyncevents_core.web.backend import Backend
 
 LONGEST_PAGE: Final = 500
 
@@ -76,3 +80,9 @@ def checked_name(field: str, text: str | None) -> str | None:
     """Return a name that rows may have. Raises a `Problem`."""
     check_text(field, text, LONGEST_NAME)
     return text
+
+
+GivenBackend = NamedDependency[Backend]
+GivenActor = NamedDependency[Actor]
+GivenIdempotency = NamedDependency[IdempotentRequest | None]
+GivenLogFilter = NamedDependency[LogFilter]

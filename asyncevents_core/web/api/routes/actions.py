@@ -12,8 +12,13 @@ from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.managing.delivery_tests import send_recorded_test
 from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.injected import GivenActor, GivenBackend, GivenIdempotency
-from asyncevents_core.web.api.parameters import RowId, row_id
+from asyncevents_core.web.api.parameters import (
+    GivenActor,
+    GivenBackend,
+    GivenIdempotency,
+    RowId,
+    row_id,
+)
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.bodies import StatusChange, TestEvent
 from asyncevents_core.web.api.schemas.pages import Accepted, Changed

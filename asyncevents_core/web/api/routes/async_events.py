@@ -22,8 +22,13 @@ from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.criteria import selecting
 from asyncevents_core.web.api.criteria.parsing import parse
 from asyncevents_core.web.api.criteria.selecting import Column, read_flag, read_number, read_time
-from asyncevents_core.web.api.injected import GivenActor, GivenBackend, GivenIdempotency
-from asyncevents_core.web.api.parameters import RowId, row_id
+from asyncevents_core.web.api.parameters import (
+    GivenActor,
+    GivenBackend,
+    GivenIdempotency,
+    RowId,
+    row_id,
+)
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.async_event import (
     AsyncEvent,

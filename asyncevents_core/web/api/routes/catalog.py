@@ -11,10 +11,17 @@ from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.errors import NotFound
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.injected import GivenActor, GivenBackend
 from asyncevents_core.web.api.json_schema import schema_of
 from asyncevents_core.web.api.keyset import page
-from asyncevents_core.web.api.parameters import BeforeUuid, Limit, Name, Uuid, checked_name
+from asyncevents_core.web.api.parameters import (
+    BeforeUuid,
+    GivenActor,
+    GivenBackend,
+    Limit,
+    Name,
+    Uuid,
+    checked_name,
+)
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.as_it_is import as_it_is
 from asyncevents_core.web.api.schemas.catalog import (

@@ -19,13 +19,15 @@ from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.export import csv_of, pages
-from asyncevents_core.web.api.injected import GivenActor, GivenBackend, GivenLogFilter
 from asyncevents_core.web.api.keyset import page
 from asyncevents_core.web.api.log_filters import Search
 from asyncevents_core.web.api.parameters import (
     AfterUuid,
     BeforeUuid,
     Flag,
+    GivenActor,
+    GivenBackend,
+    GivenLogFilter,
     Id,
     Limit,
     Name,

@@ -7,8 +7,7 @@ from typing import Final
 from litestar import delete, get, patch
 from litestar.params import JSONBody
 
-from asyncevents_core.domain.access import Resource
-from asyncevents_core.domain.audit import AuditEntry
+from asyncevents_core.domain.access import AuditEntry, Resource
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.domain.worker import Role, WorkerRow
@@ -18,9 +17,8 @@ from asyncevents_core.engine.upkeep.status import Status, read_status
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.settings.run_time import ConfiguredValue, configured
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.injected import GivenActor, GivenBackend
 from asyncevents_core.web.api.keyset import page
-from asyncevents_core.web.api.parameters import BeforeUuid, Limit, Uuid
+from asyncevents_core.web.api.parameters import BeforeUuid, GivenActor, GivenBackend, Limit, Uuid
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.bodies import ConfigurationBody
 from asyncevents_core.web.api.schemas.catalog import (

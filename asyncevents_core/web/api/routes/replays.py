@@ -18,9 +18,15 @@ from asyncevents_core.engine.replaying.replay import replay as replay_one
 from asyncevents_core.errors import AccessDenied, NotFound
 from asyncevents_core.ports.queries import LedgerQueries
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.injected import GivenActor, GivenBackend, GivenIdempotency
 from asyncevents_core.web.api.keyset import page
-from asyncevents_core.web.api.parameters import BeforeUuid, Limit, Uuid
+from asyncevents_core.web.api.parameters import (
+    BeforeUuid,
+    GivenActor,
+    GivenBackend,
+    GivenIdempotency,
+    Limit,
+    Uuid,
+)
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.pages import Accepted
 from asyncevents_core.web.api.schemas.replay import (

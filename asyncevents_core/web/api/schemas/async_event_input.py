@@ -19,6 +19,7 @@ from asyncevents_core.domain.limits import (
     secret_mistake,
     sink_mistake,
     target_mistake,
+    tenant_mistake,
     text_mistake,
 )
 from asyncevents_core.domain.subscription import (
@@ -26,7 +27,6 @@ from asyncevents_core.domain.subscription import (
     RetryPolicy,
     SubscriptionStatus,
 )
-from asyncevents_core.domain.tenant import tenant_mistake
 from asyncevents_core.showing import DOTS
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.schemas.stores import tenant_of
