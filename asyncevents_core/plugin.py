@@ -1,7 +1,7 @@
 """What authors of plugins import, beside `asyncevents_core` and `asyncevents_core.errors`.
 
-Sinks, service resolvers, retry managers, indexers, event definitions, and the mark of a hook's
-implementation. docs/reference/hooks.md says what each is for.
+Sinks, service resolvers, retry managers, indexers, observers, event definitions, and the mark of
+a hook's implementation. docs/reference/hooks.md says what each is for.
 
 These are plain imports, so that type-checkers, editors and readers see one list; ``X as X`` marks
 what is meant for others. A plugin's module loads all of it at start, so nothing here may import
@@ -25,6 +25,20 @@ from asyncevents_core.ports.indexer import Indexer as Indexer
 from asyncevents_core.ports.indexer import IndexerType as IndexerType
 from asyncevents_core.ports.indexer import Rebuild as Rebuild
 from asyncevents_core.ports.indexer import Rejected as Rejected
+from asyncevents_core.ports.observer import AttemptEnded as AttemptEnded
+from asyncevents_core.ports.observer import AttemptStarted as AttemptStarted
+from asyncevents_core.ports.observer import BacklogCounted as BacklogCounted
+from asyncevents_core.ports.observer import DeliveryDied as DeliveryDied
+from asyncevents_core.ports.observer import EventFailed as EventFailed
+from asyncevents_core.ports.observer import EventsHandedOff as EventsHandedOff
+from asyncevents_core.ports.observer import EventsPublished as EventsPublished
+from asyncevents_core.ports.observer import LedgerUsed as LedgerUsed
+from asyncevents_core.ports.observer import Notice as Notice
+from asyncevents_core.ports.observer import Observer as Observer
+from asyncevents_core.ports.observer import RoundClaimed as RoundClaimed
+from asyncevents_core.ports.observer import SubscriptionChanged as SubscriptionChanged
+from asyncevents_core.ports.observer import WorkerStarted as WorkerStarted
+from asyncevents_core.ports.observer import WorkerStopping as WorkerStopping
 from asyncevents_core.ports.resolver import BuildService as BuildService
 from asyncevents_core.ports.resolver import Service as Service
 from asyncevents_core.ports.resolver import ServiceResolver as ServiceResolver

@@ -14,6 +14,7 @@ from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.errors import PluginError
 from asyncevents_core.plugin_registry import PluginSet, load_plugins
+from asyncevents_core.ports.observer import Observer
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.testing.broker import MemoryBroker
@@ -33,12 +34,16 @@ class LocalApplication(AsyncEvents):
 
     `plugins` are modules or objects with hook implementations, such as the module that a
     distribution's entry point names. Whatever else is installed stays out, so that tests mean the
-    same everywhere. `settings` are as in a settings module. Raises `SettingsError`, and
-    `PluginError` where one of the plugins cannot be used.
+    same everywhere. `settings` are as in a settings module; `observers` hear what happens. Raises
+    `SettingsError`, and `PluginError` where one of the plugins cannot be used.
     """
 
     def __init__(
-        self, plugins: Sequence[object] = (), *, settings: Mapping[str, object] | None = None
+        self,
+        plugins: Sequence[object] = (),
+        *,
+        settings: Mapping[str, object] | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         values = {"EVENTS": {EXAMPLE_EVENT: {}}, "INDEXER": None, **(settings or {})}
         self.settings = Settings.from_mapping(values)
@@ -46,7 +51,7 @@ class LocalApplication(AsyncEvents):
         self._folder = tempfile.TemporaryDirectory(prefix="asyncevents-")
         self.ledger = make_ledger(Path(self._folder.name), secret_keys=self.settings.secret_keys)
         self.broker = MemoryBroker()
-        super().__init__(self.settings)
+        super().__init__(self.settings, observers=observers)
 
     @property
     def runtime(self) -> Runtime:
@@ -54,7 +59,11 @@ class LocalApplication(AsyncEvents):
         with self._lock:
             if self._runtime is None:
                 self._runtime = Runtime(
-                    self.settings, ledger=self.ledger, broker=self.broker, plugins=self._plugins
+                    self.settings,
+                    ledger=self.ledger,
+                    broker=self.broker,
+                    plugins=self._plugins,
+                    observers=self._observers,
                 )
             return self._runtime
 

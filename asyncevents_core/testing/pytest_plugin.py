@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from asyncevents_core.application import AsyncEvents
     from asyncevents_core.engine.publishing.publish import Publisher
+    from asyncevents_core.ports.observer import Observer
     from asyncevents_core.ports.sink import DeliveryRequest
     from asyncevents_core.testing.application import LocalApplication
     from asyncevents_core.testing.published import PublishedEvents
@@ -22,7 +23,10 @@ class MakeApplication(Protocol):
     """What the fixture `local_application` gives to a test."""
 
     def __call__(
-        self, *plugins: object, settings: Mapping[str, object] | None = None
+        self,
+        *plugins: object,
+        settings: Mapping[str, object] | None = None,
+        observers: Sequence[Observer] = (),
     ) -> LocalApplication:
         """Return an application of its own; see `LocalApplication`."""
         ...
@@ -79,9 +83,12 @@ def local_application() -> Iterator[MakeApplication]:
     with ExitStack() as stack:
 
         def make(
-            *plugins: object, settings: Mapping[str, object] | None = None
+            *plugins: object,
+            settings: Mapping[str, object] | None = None,
+            observers: Sequence[Observer] = (),
         ) -> LocalApplication:
-            return stack.enter_context(LocalApplication(plugins, settings=settings))
+            made = LocalApplication(plugins, settings=settings, observers=observers)
+            return stack.enter_context(made)
 
         yield make
 

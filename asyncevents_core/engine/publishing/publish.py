@@ -93,11 +93,11 @@ class LedgerPublisher(Publisher):
         return insert(joined, events, due_in=SWEEP_AFTER if observed else 0.0)
 
     def _committed(self, events: Sequence[NewEvent], ids: Sequence[UUID]) -> None:
-        """Hand the ids over, and tell observers."""
-        self._hand_off(ids)
+        """Tell observers, and hand the ids over."""
         if self._observers.any:
             names = tuple(event.name for event in events)
             self._observers.tell(EventsPublished(event_ids=tuple(ids), names=names))
+        self._hand_off(ids)
 
     def _commit(self, events: Sequence[NewEvent]) -> list[UUID]:
         if all(event.external_id is None for event in events):
