@@ -1,12 +1,13 @@
-"""The use cases: the state machine, written against the ports only.
+"""The use cases, in stories; they know the ports only. Each builds on those below it.
 
-The comments name its transactions T0 to T6; docs/explanation/state-machine.md describes each:
+replaying     what was sent is sent again: one delivery, dead letters, what a search finds
+searching     the log and its pages, the search, feeding and rebuilding the index
+upkeep        the clean-up, and the state of everything at a glance
+managing      subscriptions, secrets, tokens, run-time values; test deliveries
+publishing    an event goes into the ledger, its id to the broker
+delivering    events are claimed and fanned out, deliveries attempted, outcomes written
+shared        the audit log, idempotency, tasks for one process, telling observers
 
-T0 (publish)    publish     an event goes into the ledger
-T1 (claim)      claims      a worker takes events: T1a starts a service, T1b fans out
-T2 (outcome)    outcomes    what attempts came to
-T3 (due)        due         a worker takes deliveries that are due
-T4 (sweep)      sweep       events without a hand-off, vanished workers, held deliveries
-T5 (replay)     replay      a new delivery of the stored bytes
-T6 (clean-up)   cleanup     old events are deleted
+docs/explanation/state-machine.md describes the transactions; docs/explanation/architecture.md walks
+one event through the code.
 """

@@ -2,11 +2,13 @@
 
 ::
 
-    broker ──> Receiver ──ids──> Claimer ──leases──> Deliverer ──outcomes──> Bookkeeper
-                  ^              │    ^              (the loop)               │    │
-                  └──── acks ────┘    └──────── permits, due times ───────────┘    │
-                                 │                                                 │
-                       ledger (T1, T3, T4)                              ledger (T2, beats)
+    broker ──> Receiver ──Inbox──> Claimer ──leases──> Deliverer ──outcomes──> Bookkeeper
+                  ^                 │   ^              (the loop)               │    │
+                  └───── acks ──────┘   └────── Bell, Alarm, permits ───────────┘    │
+                                    │                                                │
+                          ledger: claim_round                       ledger: outcomes, beats
 
-T1 (claim), T2 (outcome), T3 (due) and T4 (sweep) are transactions of `asyncevents_core.engine`.
+`assembly` puts the parts together, `process` runs them until the end, `supervisor` runs several
+processes. What the claimer does next is decided in `claim_state`; the transactions are functions
+of `asyncevents_core.engine.delivering`.
 """

@@ -158,7 +158,7 @@ class Harness:
         return result.claimed
 
     def attempt(self, leases: Sequence[Lease], answer: Answer = ok) -> None:
-        """Make an attempt of each lease and write what it came to (T2)."""
+        """Make an attempt of each lease and write what it came to."""
         batch: list[Finished | Returned] = []
         for lease in leases:
             self.requests.append((round(self.clock.monotonic()), lease.delivery.id))
@@ -166,7 +166,7 @@ class Harness:
         self.write(batch)
 
     def write(self, batch: Sequence[Finished | Returned]) -> None:
-        """T2 (outcome)."""
+        """Write outcomes."""
         booking = book(batch, policy=self.policy, clock=self.clock, owner=self.owner)
         self.ledger.run(booking.write)
         for one in batch:

@@ -1,4 +1,4 @@
-"""Publishing, claiming, fanning out: T0 (publish) and T1 (claim)."""
+"""Publishing, claiming, fanning out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leases, fences and workers that vanish: T2 (outcome), T3 (due), T4 (sweep)."""
+"""Leases, fences and workers that vanish."""
 
 from __future__ import annotations
 

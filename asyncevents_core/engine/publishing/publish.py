@@ -1,4 +1,4 @@
-"""T0 (publish): the event goes into the ledger; its id goes to the broker after the commit."""
+"""Publishing: the event goes into the ledger; its id goes to the broker after the commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""T5 (replay): a new delivery, in a chain of its own, sends the stored bytes again."""
+"""Replaying: a new delivery, with a replay request of its own, sends the stored bytes again."""
 
 from __future__ import annotations
 

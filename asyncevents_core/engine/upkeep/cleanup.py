@@ -1,4 +1,4 @@
-"""T6 (clean-up): delete old events that have ended, in small transactions, in one process."""
+"""The clean-up: delete old events that have ended, in small transactions, in one process."""
 
 from __future__ import annotations
 
