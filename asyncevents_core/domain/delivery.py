@@ -8,7 +8,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.identifiers import NIL
+from asyncevents_core.domain.instant import NIL
 from asyncevents_core.domain.outcome import OutcomeKind
 
 

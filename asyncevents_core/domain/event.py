@@ -8,7 +8,7 @@ from uuid import UUID
 
 from attrs import field, frozen, validators
 
-from asyncevents_core.domain.envelope import data_of
+from asyncevents_core.domain.payload import data_of
 
 EVENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 """What an event's name looks like; names are case-sensitive."""

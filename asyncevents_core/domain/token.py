@@ -10,7 +10,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 
 _PREFIX: Final = "aet_"
 _SHAPE: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{32}})_[A-Za-z0-9_-]{{43}}")

@@ -81,10 +81,8 @@ class Notice(ABC):
 class Observers(ABC):
     """Whom to tell. Thread-safe; never blocks and never raises."""
 
-    @property
-    @abstractmethod
-    def any(self) -> bool:
-        """Whether anybody observes: if not, no notice need be made."""
+    any: bool
+    """Whether anybody observes: if not, no notice need be made."""
 
     @abstractmethod
     def tell(self, notice: Notice) -> None:
@@ -94,9 +92,7 @@ class Observers(ABC):
 class NoObservers(Observers):
     """Nobody observes."""
 
-    @property
-    def any(self) -> bool:
-        return False
+    any = False
 
     def tell(self, notice: Notice) -> None:
         pass

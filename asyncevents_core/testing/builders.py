@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
-from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.domain.identifiers import NIL, uuid7
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.instant import NIL, uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, SubscriptionStatus
 from asyncevents_core.ports.sink import DeliveryRequest
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from asyncevents_core.domain.json_text import from_json, to_json
+from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.engine.publishing.publish import (
     Publisher,
     PublishRequest,

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -118,7 +119,7 @@ class Bookkeeper:
                 self._bell.wait(next_beat - time.monotonic())
             begun = time.monotonic()
             if begun >= next_beat:
-                if self._persist(lambda: self._ledger.run(self._beat)):
+                if self._persist(partial(self._ledger.run, self._beat)):
                     self._health.beaten()
                 self._persist(self._refresh)
                 next_beat = begun + BEAT_EVERY
@@ -149,7 +150,7 @@ class Bookkeeper:
 
     def _write(self, batch: Sequence[Finished | Returned], *, insist: bool) -> bool:
         booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
-        if not self._persist(lambda: self._ledger.run(booking.write), insist=insist):
+        if not self._persist(partial(self._ledger.run, booking.write), insist=insist):
             return False
         self._pending -= len(batch)
         self._announce(booking)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.delivering.fan_out import chunks_of, fan_out_chunk, is_large
+from asyncevents_core.engine.delivering.events import chunks_of, fan_out_chunk, is_large
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Resolved
 from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.engine.delivering.round import Round, RoundResult, claim_round

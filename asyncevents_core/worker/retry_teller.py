@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
+
+from attrs import frozen
 
 from asyncevents_core.errors import BrokerError
 from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
@@ -16,9 +18,15 @@ from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
 logger = logging.getLogger("asyncevents.worker.retries")
 
 _MOST_MESSAGES: Final = 100
-"""Messages that wait; more are dropped. A message is what one transaction came to."""
+"""Messages that wait; more are dropped."""
 
-_Message = Callable[[], None]
+
+@frozen(kw_only=True)
+class _Message:
+    """The retries and dead letters of one transaction."""
+
+    retries: Sequence[ScheduledRetry] = ()
+    dead: Sequence[UUID] = ()
 
 
 class RetryTeller:
@@ -37,11 +45,11 @@ class RetryTeller:
 
     def schedule(self, retries: Sequence[ScheduledRetry]) -> None:
         """Tell of retries, soon. Never blocks."""
-        self._put(lambda: self._retries.schedule(retries))
+        self._put(_Message(retries=retries))
 
     def bury(self, delivery_ids: Sequence[UUID]) -> None:
         """Tell of dead letters, soon. Never blocks."""
-        self._put(lambda: self._retries.bury(delivery_ids))
+        self._put(_Message(dead=delivery_ids))
 
     def stop(self, timeout: float) -> None:
         """Tell what waits, within `timeout` seconds; what is left then is dropped."""
@@ -70,7 +78,10 @@ class RetryTeller:
 
     def _tell(self, message: _Message) -> None:
         try:
-            message()
+            if message.retries:
+                self._retries.schedule(message.retries)
+            if message.dead:
+                self._retries.bury(message.dead)
         except BrokerError as error:
             if not self._silent:
                 logger.warning(

@@ -12,8 +12,8 @@ import psycopg
 from attrs import define, field
 
 from asyncevents_core.adapters.sqlalchemy import schema
-from asyncevents_core.domain.envelope import envelope
-from asyncevents_core.domain.identifiers import NIL
+from asyncevents_core.domain.instant import NIL
+from asyncevents_core.domain.payload import envelope
 from tests.benchmarks.payloads import Payloads
 
 DAYS: Final = 60

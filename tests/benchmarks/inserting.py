@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from asyncevents_core import AsyncEvents
 from asyncevents_core.adapters.sqlalchemy.rows import event_values
 from asyncevents_core.adapters.sqlalchemy.schema import event
-from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.payload import envelope
 from tests.benchmarks.driving import BATCH, EVENT, publish_batch
 from tests.benchmarks.payloads import Payloads
 

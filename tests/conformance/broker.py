@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.broker import MOST_IDS, Broker, Consumer, HandOff
 
 PATIENCE = 30.0

@@ -12,7 +12,7 @@ from attrs import evolve
 from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.token import ApiToken

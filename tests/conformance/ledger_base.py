@@ -15,7 +15,7 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.event import Event, NewEvent
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.subscription import NewSubscription, SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_delivery, make_event, make_subscription

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.event import EventState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_delivery, make_event

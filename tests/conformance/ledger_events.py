@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from asyncevents_core.domain.event import EventState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_event
 from tests.clock import ManualClock

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.event import EventState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.domain.worker import Role, WorkerRow

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Backlog, DeadLetter, LogFilter, LogPosition, LogRow, Trace

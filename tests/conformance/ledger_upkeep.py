@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_delivery

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.errors import BrokerUnavailable, MissingExtra
 from asyncevents_core.ports.broker import BrokerConfig
 

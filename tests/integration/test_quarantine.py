@@ -9,7 +9,7 @@ import pytest
 
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.adapters.kombu.protocol import QUARANTINE, TRIGGER, hand_off_queue
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.broker import BrokerConfig
 
 NEXT_VERSION = b'{"specversion": "1.0", "type": "asyncevents.handoff.v2", "data": {"ids": []}}'

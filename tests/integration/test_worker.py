@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from asyncevents_core.domain.identifiers import first_uuid7
+from asyncevents_core.domain.instant import first_uuid7
 from tests.integration.conftest import SECRET
 from tests.integration.project import PATIENCE, eventually
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.replay_job import JobState
 from asyncevents_core.domain.subscription import SubscriptionStatus

@@ -11,13 +11,13 @@ from asyncevents_core.catalog import EventCatalog
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.payload import to_json
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.engine.delivering.fan_out import chunks_of, fan_out_chunk
+from asyncevents_core.engine.delivering.events import chunks_of, fan_out_chunk
 from asyncevents_core.engine.delivering.leases import (
     Claimant,
     Claimed,

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.delivering.outcomes import Finished

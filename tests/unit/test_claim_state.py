@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve, frozen
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.delivering.leases import Claimed, Lease, Resolved, Resolving
 from asyncevents_core.engine.delivering.round import Round

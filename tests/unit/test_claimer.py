@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asyncevents_core.domain.event import EventState
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.payload import to_json
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.delivering.leases import Resolved, Resolving
 from asyncevents_core.errors import LedgerError, LedgerUnavailable

@@ -12,7 +12,7 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventDefinition, EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.delivering import fan_out
+from asyncevents_core.engine.delivering import events as fan_out
 from asyncevents_core.engine.delivering.leases import Resolved
 from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.engine.managing.subscriptions import set_status

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from asyncevents_core.domain.backoff import backoff, exhausted, retry_delay
 from asyncevents_core.domain.delivery import DeliveryState, summary
-from asyncevents_core.domain.envelope import data_of, envelope
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.limits import storable
+from asyncevents_core.domain.payload import data_of, envelope
 from asyncevents_core.domain.secret import generate_secret, receiver_secret, symmetric_key
 from asyncevents_core.domain.subscription import RetryPolicy
 from asyncevents_core.errors import InvalidSecret

@@ -16,7 +16,7 @@ from mypy import api
 from asyncevents_core import Settings, event
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.catalog import collect_events
-from asyncevents_core.domain.json_text import from_json, to_json
+from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.errors import (
     InvalidPayload,
     ServiceArguments,

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.engine.publishing.handoff import HandOffThread
 from asyncevents_core.errors import MissingExtra
 from asyncevents_core.testing import MemoryBroker

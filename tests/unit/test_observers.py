@@ -11,7 +11,7 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.engine.shared import observing
 from asyncevents_core.engine.shared.observing import ObserverThread

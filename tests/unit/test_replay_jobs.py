@@ -6,7 +6,7 @@ import pytest
 
 from asyncevents_core.domain.access import ALL, Actor
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import JobState

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus

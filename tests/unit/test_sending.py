@@ -7,8 +7,8 @@ from collections import defaultdict, deque
 import pytest
 from kombu.entity import Exchange
 
-from asyncevents_core.adapters.kombu import sending
-from asyncevents_core.adapters.kombu.sending import Sender
+from asyncevents_core.adapters.kombu import messaging as sending
+from asyncevents_core.adapters.kombu.messaging import Sender
 from asyncevents_core.errors import BrokerUnavailable
 
 

@@ -20,7 +20,7 @@ from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.searching.feed import IndexFeed

@@ -8,7 +8,7 @@ from litestar.routes import HTTPRoute
 
 from asyncevents_core.domain.access import ALL, Resource
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from tests.web.serving import TARGET, Api
 
 LOGS = {"logs", "manage", ALL}

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from asyncevents_core.cli.commands.status import status_fields
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.upkeep.status import read_status
 from tests.web.serving import TARGET

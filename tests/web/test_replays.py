@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 
 DEAD = DeliveryState.DEAD
 PATIENCE = 30.0

@@ -16,9 +16,8 @@ from asyncevents_core.adapters.kombu.connections import (
     release,
     validate,
 )
-from asyncevents_core.adapters.kombu.consuming import IdConsumer
+from asyncevents_core.adapters.kombu.messaging import IdConsumer, IdProducer
 from asyncevents_core.adapters.kombu.protocol import QUARANTINE, declared_depth, hand_off_queue
-from asyncevents_core.adapters.kombu.sending import IdProducer
 from asyncevents_core.ports.broker import Broker, BrokerConfig, Consumer, Producer
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from kombu.entity import Exchange, Queue
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig
 
 TRIGGER: Final = "event.trigger"

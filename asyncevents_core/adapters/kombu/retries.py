@@ -17,7 +17,7 @@ from uuid import UUID
 from kombu.connection import Connection
 
 from asyncevents_core.adapters.kombu.connections import Link
-from asyncevents_core.adapters.kombu.consuming import IdConsumer
+from asyncevents_core.adapters.kombu.messaging import IdConsumer, Sender, publish
 from asyncevents_core.adapters.kombu.protocol import (
     KILL_KEY,
     QUARANTINE,
@@ -26,7 +26,6 @@ from asyncevents_core.adapters.kombu.protocol import (
     hand_off_queue,
     retry_queue,
 )
-from asyncevents_core.adapters.kombu.sending import Sender, publish
 from asyncevents_core.ports.broker import BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
 

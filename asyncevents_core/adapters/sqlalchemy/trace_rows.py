@@ -18,7 +18,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
 )
 from asyncevents_core.domain.delivery import Attempt
-from asyncevents_core.domain.identifiers import NIL
+from asyncevents_core.domain.instant import NIL
 from asyncevents_core.domain.trace import Trace
 
 

@@ -17,7 +17,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
 )
 from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.event import EventState
-from asyncevents_core.domain.identifiers import first_uuid7
+from asyncevents_core.domain.instant import first_uuid7
 from asyncevents_core.ports.upkeep import Cleaned
 
 _EVENTS_AT_ONCE = 200

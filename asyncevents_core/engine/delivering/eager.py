@@ -14,7 +14,7 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Lease, Resolved, Resolving
 from asyncevents_core.engine.delivering.outcomes import Finished, book

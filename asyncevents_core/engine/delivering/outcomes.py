@@ -12,8 +12,7 @@ from attrs import evolve, field, frozen
 
 from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus

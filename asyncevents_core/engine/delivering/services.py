@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol, cast
 
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.json_text import from_json, to_json
+from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.engine.delivering.leases import Resolved, Resolving
 from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceTimeout
 from asyncevents_core.ports.clock import Clock

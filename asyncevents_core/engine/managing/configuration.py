@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.settings.run_time import CHANGEABLE, check_value

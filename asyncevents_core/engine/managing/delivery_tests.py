@@ -16,12 +16,11 @@ from attrs import field, frozen
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
-from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import Event, EventState, NewEvent
 from asyncevents_core.domain.idempotency import IdempotentRequest
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,

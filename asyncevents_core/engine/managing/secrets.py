@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from asyncevents_core.domain.access import Actor, AuditEntry
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.secrets import KeptSecret, KeyAge
 

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.idempotency import IdempotentRequest
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,

@@ -7,8 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.access import ALL, Actor, Resource
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import LONGEST_TOKEN_NAME, tenant_mistake, text_mistake
 from asyncevents_core.domain.token import ApiToken, new_token, read_token
 from asyncevents_core.engine.shared.audit import audit

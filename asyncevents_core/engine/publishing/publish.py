@@ -12,11 +12,10 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.envelope import envelope
 from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.limits import LONGEST_NAME, tenant_mistake
+from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
 from asyncevents_core.ports.observer import NOBODY, EventsPublished, Observers

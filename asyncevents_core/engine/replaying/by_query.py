@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import TERMINAL
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import FoundFilter, ReplayRequest
 from asyncevents_core.engine.replaying.replay import BATCH, Replayed, Step, note_request, send_again
 from asyncevents_core.engine.searching.search import LogSearch

@@ -14,8 +14,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.idempotency import IdempotentRequest
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter, ReplayRequest
 from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.engine.replaying.by_query import found_batch

@@ -12,7 +12,7 @@ from attrs import frozen
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
 from asyncevents_core.domain.idempotency import IdempotentRequest
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.shared.audit import audit

@@ -25,6 +25,7 @@ class ObserverThread(Observers):
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
+        self.any = bool(self._observers)
         self._lock = threading.Lock()
         self._reset()
 
@@ -33,10 +34,6 @@ class ObserverThread(Observers):
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self._dropped = 0
-
-    @property
-    def any(self) -> bool:
-        return bool(self._observers)
 
     @property
     def dropped(self) -> int:

@@ -8,8 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.identifiers import uuid7
-from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.upkeep import Cleaned

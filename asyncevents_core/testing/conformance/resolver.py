@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.payload import to_json
 from asyncevents_core.errors import ServiceArguments, ServiceNotFound
 from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
 from asyncevents_core.testing.services import Orders, Unlucky, plain, unlucky

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.errors import BrokerError, BrokerUnavailable
 from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry

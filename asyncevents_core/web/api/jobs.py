@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.engine.replaying.jobs import give_back_job, run_step, take_job
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import AsyncEventsError, LedgerError

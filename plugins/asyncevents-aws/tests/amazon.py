@@ -9,8 +9,7 @@ from uuid import UUID
 
 import boto3
 
-from asyncevents_core.domain.envelope import envelope
-from asyncevents_core.domain.json_text import to_json
+from asyncevents_core.domain.payload import envelope, to_json
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

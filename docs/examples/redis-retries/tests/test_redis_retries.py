@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncevents_core.domain.identifiers import uuid7
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.plugin import BrokerConfig, ScheduledRetry
 from asyncevents_core.testing import RetryManagerConformance
 from asyncevents_redis_retries.plugin import RedisRetryManagerType

@@ -1,4 +1,4 @@
-"""JSON text of what applications publish and services return."""
+"""What an event carries: JSON text, and the CloudEvent around it that sinks send."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from cattrs import Converter
 
+from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.errors import InvalidPayload
 
 _PLAIN: Final = (int, bool, type(None))
@@ -108,3 +109,52 @@ def _strictly(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {type(value).__name__} ({value!r})")
     return value
+
+
+_JSON: Final = "application/json"
+# With quotes that are not escaped: neither can stand inside a JSON text.
+_DATA: Final = b', "data": '
+_ID: Final = b'"id": "ID"'
+_TIME: Final = b'"time": "1970-01-01T00:00:00Z"'
+_KINDS_KEPT: Final = 4096
+
+
+def envelope(
+    *, event_id: UUID, name: str, source: str, occurred_at: int, tenant: str | None, data: bytes
+) -> bytes:
+    """Return the CloudEvent in structured JSON mode. `data` is JSON text already.
+
+    `data` is the last member, as the bytes it is, so that a payload is serialised once.
+    """
+    before, between, after = _frame(name, source, tenant)
+    time = to_datetime(occurred_at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    written = b'"id": "%b"%b"time": "%b"' % (str(event_id).encode(), between, time.encode())
+    return b"".join((before, written, after, _DATA, data, b"}"))
+
+
+def data_of(body: bytes) -> bytes:
+    """Return the `data` of an envelope made here, as the JSON text that it was made from."""
+    return body[body.index(_DATA) + len(_DATA) : -1]
+
+
+@functools.lru_cache(_KINDS_KEPT)
+def _frame(name: str, source: str, tenant: str | None) -> tuple[bytes, bytes, bytes]:
+    """Return what stands around id and time: validated and written once by the SDK."""
+    # Imported here: marking events, which needs none of it, stays cheap.
+    from cloudevents.core.formats.json import JSONFormat
+    from cloudevents.core.v1.event import CloudEvent
+
+    attributes: dict[str, object] = {
+        "specversion": "1.0",
+        "id": "ID",
+        "source": source,
+        "type": name,
+        "time": to_datetime(0),
+        "datacontenttype": _JSON,
+    }
+    if tenant is not None:
+        attributes["tenant"] = tenant
+    head = JSONFormat().write(CloudEvent(attributes=attributes))
+    before, _, rest = head.removesuffix(b"}").partition(_ID)
+    between, _, after = rest.partition(_TIME)
+    return before, between, after
