@@ -1,4 +1,4 @@
-"""Instants and durations in microseconds, ids that sort by time, schedules."""
+"""Instants and durations in microseconds, and ids that sort by time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import time
 import uuid
 from datetime import UTC, datetime
 from typing import Final
-
-from cronsim import CronSim, CronSimError
 
 _MICROS: Final = 1_000_000
 
@@ -22,18 +20,6 @@ def to_datetime(instant: int) -> datetime:
     """Turn microseconds since the epoch into an aware datetime (UTC)."""
     seconds, rest = divmod(instant, _MICROS)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
-
-
-def next_run(schedule: str, after: int) -> int:
-    """Return the first time of a schedule behind `after`; both microseconds since the epoch.
-
-    Raises ValueError, saying what is wrong, where it is not a cron expression of five fields.
-    """
-    try:
-        found: datetime = next(CronSim(schedule, to_datetime(after)))
-    except (CronSimError, StopIteration) as error:
-        raise ValueError(f"{schedule!r} is not a cron schedule: {error}") from error
-    return round(found.astimezone(UTC).timestamp()) * 1_000_000
 
 
 NIL = uuid.UUID(int=0)

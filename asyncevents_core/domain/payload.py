@@ -8,13 +8,14 @@ import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
-
-from cattrs import Converter
 
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.errors import InvalidPayload
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 _PLAIN: Final = (int, bool, type(None))
 
@@ -25,6 +26,9 @@ def make_converter() -> Converter:
     attrs classes and dataclasses are objects; datetimes, dates and times ISO 8601 texts;
     Decimals and UUIDs texts, so that nothing is lost; enums their values.
     """
+    # Imported here: what plugins import stays cheap.
+    from cattrs import Converter
+
     converter = Converter(forbid_extra_keys=False)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     converter.register_unstructure_hook(date, date.isoformat)

@@ -12,7 +12,7 @@ from attrs import field, frozen, validators
 from cryptography.fernet import Fernet
 
 from asyncevents_core.domain.event import EVENT_NAME
-from asyncevents_core.domain.instant import next_run
+from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.errors import SettingsError, suggestion
 from asyncevents_core.ports.sink import SECRET
 from asyncevents_core.settings.environment import take_variables

@@ -13,7 +13,8 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.domain.instant import next_run, uuid7
+from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.delivering.leases import Claimant
 from asyncevents_core.engine.delivering.permits import Permits

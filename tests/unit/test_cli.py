@@ -15,7 +15,7 @@ import pytest
 from attrs import field, frozen
 
 from asyncevents_core.cli.app import cli
-from asyncevents_core.cli.commands.init import init as setup
+from asyncevents_core.cli.commands import init as setup
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.plugin import DEVELOPMENT, hookimpl
 from asyncevents_core.plugin_registry import load_plugins

@@ -9,8 +9,8 @@ import pytest
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.event import EventState
-from asyncevents_core.domain.instant import next_run
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
 from asyncevents_core.engine.delivering.leases import Resolved
 from asyncevents_core.engine.managing.subscriptions import set_status
