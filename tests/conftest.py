@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The suites there are no test modules: without this, their failures would not show any values.
+pytest.register_assert_rewrite("tests.conformance")
+
 
 def pytest_configure() -> None:
     # A shell ignores them for what it starts in the background, as `nohup` does, and children
