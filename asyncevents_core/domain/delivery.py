@@ -103,6 +103,14 @@ class Attempt:
     duration: float
 
 
+@frozen(kw_only=True)
+class Claim:
+    """A fence: the claim of that number, of the delivery or event with that id."""
+
+    id: UUID
+    claim_no: int
+
+
 def summary(state: DeliveryState, deaths: int) -> str:
     """Say in words how a delivery stands, as the original does.
 
