@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from asyncevents_core.domain.override import Override
 from asyncevents_core.engine.overrides import CHANGEABLE
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.ledger.access import Override
 from asyncevents_core.settings import DEFAULT, Settings
 
 
@@ -31,7 +31,7 @@ LEDGER = "ledger"
 
 def configured(settings: Settings, ledger: Ledger) -> list[ConfiguredValue]:
     """Return all values that can be changed at run time."""
-    overrides = {one.name: one for one in ledger.read(lambda queries: queries.overrides())}
+    overrides = {one.name: one for one in ledger.read(lambda view: view.access.overrides())}
     return [_value(name, settings, overrides.get(name)) for name in CHANGEABLE]
 
 

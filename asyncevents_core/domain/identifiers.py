@@ -7,7 +7,7 @@ import time
 import uuid
 
 NIL = uuid.UUID(int=0)
-"""The chain of a delivery that the fan-out made; a replay's chain is its request's id."""
+"""The replay request of a delivery that the fan-out made, since there was none."""
 
 
 def uuid7() -> uuid.UUID:

@@ -11,8 +11,7 @@ from asyncevents_core.domain.identifiers import uuid7
 from asyncevents_core.domain.limits import LARGEST_COUNT, LONGEST_DAYS, count_mistake
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.errors import InvalidValue, suggestion
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 from asyncevents_core.showing import shown
 
 _BOUNDS: Final[Mapping[str, tuple[int, int] | None]] = {
@@ -54,7 +53,7 @@ def set_overrides(ledger: Ledger, values: Mapping[str, object], *, by: Actor) ->
 
     def work(tx: LedgerTransaction) -> None:
         for name, value in checked.items():
-            tx.set_override(name, value, by=by.who)
+            tx.access.set_override(name, value, by=by.who)
         audit(tx, by, "configuration.change", entry_id=entry_id, details=checked)
 
     ledger.run(work)
@@ -67,9 +66,9 @@ class RunTimeValues:
         self._values = values
 
     @classmethod
-    def of(cls, queries: LedgerQueries) -> RunTimeValues:
+    def of(cls, view: LedgerView) -> RunTimeValues:
         """Return what is set now."""
-        return cls({one.name: one.value for one in queries.overrides()})
+        return cls({one.name: one.value for one in view.access.overrides()})
 
     def refresh(self, ledger: Ledger) -> None:
         """Hear of what is set now. Raises `LedgerError`."""

@@ -11,7 +11,7 @@ from asyncevents_core.engine.overrides import RunTimeValues
 from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.upkeep import Cleaned
+from asyncevents_core.ports.ledger.tasks import Cleaned
 
 logger = logging.getLogger("asyncevents.worker.janitor")
 

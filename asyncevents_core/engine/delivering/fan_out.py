@@ -46,7 +46,7 @@ def fan_out(
                 parked.add(subscription.id)
             else:
                 left_waiting = True
-    tx.fan_out(rows, [event.id for event in events])
+    tx.deliveries.fan_out(rows, [event.id for event in events])
     if any(event.claims > claims for event in events):
         leases = _kept(tx, leases)
     return Claimed(leases=tuple(leases), parked=frozenset(parked), left_waiting=left_waiting)
@@ -77,19 +77,19 @@ def fan_out_chunk(
     last: bool,
 ) -> bool:
     """Fan one chunk out, all of it waiting; False if the claim was lost meanwhile."""
-    locked = tx.lock_resolving([resolved.resolving.claim], owner=claimant.owner)
+    locked = tx.events.lock_resolving([resolved.resolving.claim], owner=claimant.owner)
     if not locked:
         return False
     event = locked[0]
     if event.body is None:
         data = event.published if resolved.data is None else resolved.data
-        tx.store_bodies({event.id: body_of(claimant, event, data)})
+        tx.events.store_bodies({event.id: body_of(claimant, event, data)})
     now = tx.now()
-    tx.insert_deliveries(
+    tx.deliveries.insert(
         [_delivery(claimant, event, one, Verdict.FULL, now) for one in subscriptions]
     )
     if last:
-        tx.mark_fanned_out([event.id])
+        tx.events.mark_fanned_out([event.id])
     return True
 
 
@@ -107,7 +107,7 @@ def body_of(claimant: Claimant, event: Event, data: bytes) -> bytes:
 
 def _kept(tx: LedgerTransaction, leases: list[Lease]) -> list[Lease]:
     """Drop leases whose row was there before: a chunked fan-out that is being repeated."""
-    kept = tx.deliveries_of([lease.delivery.id for lease in leases])
+    kept = tx.deliveries.existing([lease.delivery.id for lease in leases])
     return [lease for lease in leases if lease.delivery.id in kept]
 
 

@@ -8,15 +8,14 @@ from typing import Final
 from asyncevents_core.domain.log_filter import LogFilter
 from asyncevents_core.domain.trace import LogPosition, LogRow
 from asyncevents_core.errors import InvalidValue
-from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerView
 
 PAGE: Final = 1000
 """Attempts that `pages_of_log` reads at once."""
 
 
 def page_of_log(
-    queries: LedgerQueries, wanted: LogFilter, *, limit: int, before: int | None
+    view: LedgerView, wanted: LogFilter, *, limit: int, before: int | None
 ) -> Sequence[LogRow]:
     """Return the attempts that a filter matches, newest first, after the one with this `log_id`.
 
@@ -24,11 +23,11 @@ def page_of_log(
     """
     position = None
     if before is not None:
-        position = queries.log_position(before)
+        position = view.log.position(before)
         if position is None:
             text = f"no attempt {before}; it may have been cleaned up: begin at the newest again"
             raise InvalidValue(text, field="before")
-    return queries.logs(wanted, limit=limit, before=position)
+    return view.log.page(wanted, limit=limit, before=position)
 
 
 def pages_of_log(
@@ -52,8 +51,8 @@ def pages_of_log(
 
 
 def _first(ledger: Ledger, wanted: LogFilter, limit: int, before: int | None) -> Sequence[LogRow]:
-    return ledger.read(lambda queries: page_of_log(queries, wanted, limit=limit, before=before))
+    return ledger.read(lambda view: page_of_log(view, wanted, limit=limit, before=before))
 
 
 def _next(ledger: Ledger, wanted: LogFilter, limit: int, before: LogPosition) -> Sequence[LogRow]:
-    return ledger.read(lambda queries: queries.logs(wanted, limit=limit, before=before))
+    return ledger.read(lambda view: view.log.page(wanted, limit=limit, before=before))

@@ -22,6 +22,4 @@ def traces_of_event(ledger: Ledger, event_id: UUID) -> Iterator[Trace]:
 
 
 def _page(ledger: Ledger, event_id: UUID, after: UUID | None) -> list[Trace]:
-    return list(
-        ledger.read(lambda queries: queries.traces_of_event(event_id, limit=PAGE, after=after))
-    )
+    return list(ledger.read(lambda view: view.traces.of_event(event_id, limit=PAGE, after=after)))
