@@ -206,7 +206,7 @@ class AsyncEvents:
 
     def subscriptions(self) -> Sequence[Subscription]:
         """Return the subscriptions that are not deleted, by id. Raises `LedgerError`."""
-        return self.runtime.ledger.read(lambda queries: queries.all_subscriptions())
+        return self.runtime.ledger.read(lambda view: view.subscriptions.all())
 
     def traces(self, event_id: UUID) -> list[Trace]:
         """Return the traces of an event's deliveries, oldest first; empty before its fan-out.

@@ -8,7 +8,7 @@ from typing import Final
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from asyncevents_core.errors import SecretKeysError
-from asyncevents_core.ports.secrets import KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeyAge
 
 _EMPTY: Final = "SECRET_KEYS is empty, but the ledger holds encrypted secrets"
 _NO_KEY_FITS: Final = (

@@ -40,16 +40,16 @@ class DeadReason(enum.StrEnum):
 class Delivery:
     """A delivery's row; its id is the trace id.
 
-    `chain` is nil for the fan-out, else the replay request's id, and `replay_of` the delivery
-    that was replayed. `claims` counts leases, `deaths` failed attempts, `abandonments` the
-    workers that vanished with it in a row. `parked` rows wait for a permit of their
-    subscription, outside the due index.
+    `replay_request` is the id of the request that it was made by, nil for the fan-out, and
+    `replay_of` the delivery that was replayed. `claims` counts leases, `deaths` failed attempts,
+    `abandonments` the workers that vanished with it in a row. `parked` rows wait for a permit of
+    their subscription, outside the due index.
     """
 
     id: UUID
     event_id: UUID
     subscription_id: int
-    chain: UUID = NIL
+    replay_request: UUID = NIL
     replay_of: UUID | None = None
     state: DeliveryState
     reason: DeadReason | None = None
@@ -69,7 +69,7 @@ class Delivery:
         event_id: UUID,
         subscription_id: int,
         now: int,
-        chain: UUID = NIL,
+        replay_request: UUID = NIL,
         replay_of: UUID | None = None,
     ) -> Self:
         """Return one that is made now and due at once."""
@@ -77,7 +77,7 @@ class Delivery:
             id=id,
             event_id=event_id,
             subscription_id=subscription_id,
-            chain=chain,
+            replay_request=replay_request,
             replay_of=replay_of,
             state=DeliveryState.WAITING,
             due_at=now,
@@ -101,6 +101,14 @@ class Attempt:
     target: str
     started_at: int
     duration: float
+
+
+@frozen(kw_only=True)
+class Claim:
+    """A fence: the claim of that number, of the delivery or event with that id."""
+
+    id: UUID
+    claim_no: int
 
 
 def summary(state: DeliveryState, deaths: int) -> str:

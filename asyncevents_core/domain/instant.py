@@ -23,7 +23,7 @@ def to_datetime(instant: int) -> datetime:
 
 
 NIL = uuid.UUID(int=0)
-"""The chain of a delivery that the fan-out made; a replay's chain is its request's id."""
+"""The replay request of a delivery that the fan-out made: there was none."""
 
 
 def uuid7() -> uuid.UUID:

@@ -12,7 +12,7 @@ from asyncevents_core.domain.instant import to_datetime
 
 @frozen(kw_only=True)
 class ReplayRequest:
-    """One request; the chain of the deliveries that it made is its id.
+    """One request; the deliveries that it made have its id as their `replay_request`.
 
     `what` says in words what was asked for; `requested_at` is microseconds since the epoch.
     """

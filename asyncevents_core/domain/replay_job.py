@@ -31,7 +31,7 @@ class JobPhase(enum.StrEnum):
 
 @frozen(kw_only=True)
 class ReplayJob:
-    """A replay of all that `wanted` means; its id is the chain of the deliveries that it makes.
+    """A replay of all that `wanted` means; its id is the `replay_request` of its deliveries.
 
     `total` was counted when it was made (attempts, of a `FoundFilter`, up to 10,000). `made`,
     `refused` and `passed_over` say how far it is, `phase` and `after` where it goes on. `rate` is

@@ -9,10 +9,9 @@ from typing import Final
 from attrs import frozen
 
 from asyncevents_core.domain.limits import LARGEST_COUNT, LONGEST_DAYS, count_mistake
-from asyncevents_core.domain.override import Override
 from asyncevents_core.errors import InvalidValue, suggestion
-from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerView
+from asyncevents_core.ports.ledger.access import Override
 from asyncevents_core.settings.schema import DEFAULT, Settings
 from asyncevents_core.showing import shown
 
@@ -49,9 +48,9 @@ class RunTimeValues:
         self._values = values
 
     @classmethod
-    def of(cls, queries: LedgerQueries) -> RunTimeValues:
+    def of(cls, view: LedgerView) -> RunTimeValues:
         """Return what is set now."""
-        return cls({one.name: one.value for one in queries.overrides()})
+        return cls({one.name: one.value for one in view.access.overrides()})
 
     def refresh(self, ledger: Ledger) -> None:
         """Hear of what is set now. Raises `LedgerError`."""
@@ -88,7 +87,7 @@ class ConfiguredValue:
 
 def configured(settings: Settings, ledger: Ledger) -> list[ConfiguredValue]:
     """Return all values that can be changed at run time."""
-    overrides = {one.name: one for one in ledger.read(lambda queries: queries.overrides())}
+    overrides = {one.name: one for one in ledger.read(lambda view: view.access.overrides())}
     return [_value(name, settings, overrides.get(name)) for name in CHANGEABLE]
 
 

@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
 from asyncevents_core.engine.searching.search import LogSearch
-from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerView
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.web.api.jobs import JobRunner
 from asyncevents_core.web.api.problems import Problem
@@ -61,7 +60,7 @@ class Backend:
         finally:
             self._pending -= 1
 
-    async def read(self, query: Callable[[LedgerQueries], T]) -> T:
+    async def read(self, query: Callable[[LedgerView], T]) -> T:
         """Read from the ledger."""
         return await self.run(lambda: self.ledger.read(query))
 

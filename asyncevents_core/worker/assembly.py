@@ -124,7 +124,7 @@ class WorkerAssembly:
     def sign_on(self) -> None:
         """Check the ledger, open the sinks, write the first beat. Raises `LedgerError`."""
         self._ledger.check()
-        self.sinks.open_early(self._ledger.read(lambda queries: queries.sinks_in_use()))
+        self.sinks.open_early(self._ledger.read(lambda view: view.subscriptions.sinks_in_use()))
         self._bookkeeper.start()
 
     def start(self) -> None:
@@ -168,7 +168,7 @@ class WorkerAssembly:
 
     def _tell_backlog(self) -> None:
         try:
-            backlog = self._ledger.read(lambda queries: queries.backlog())
+            backlog = self._ledger.read(lambda view: view.backlog())
         except LedgerError as error:
             logger.warning("cannot count the backlog", extra={"error": str(error)})
         else:
@@ -179,7 +179,7 @@ class WorkerAssembly:
         if self._busy():
             return False
         try:
-            backlog = self._ledger.read(lambda queries: queries.backlog(horizon=self._horizon))
+            backlog = self._ledger.read(lambda view: view.backlog(horizon=self._horizon))
             if self._indexing is not None and not self._indexing.idle():
                 return False
         except LedgerError as error:

@@ -223,7 +223,7 @@ class Bookkeeper:
         return self._give_up_at is not None and time.monotonic() >= self._give_up_at
 
     def _beat(self, tx: LedgerTransaction) -> None:
-        tx.beat(self._worker)
+        tx.workers.beat(self._worker)
 
     def _sign_off(self) -> None:
         try:

@@ -45,9 +45,7 @@ class IndexConsumer:
 
     def idle(self) -> bool:
         """Tell whether nothing waits for this process to index it. Blocks; raises `LedgerError`."""
-        return not self._holding or not self._ledger.read(
-            lambda queries: queries.index_backlog().waiting
-        )
+        return not self._holding or not self._ledger.read(lambda view: view.index.backlog().waiting)
 
     def start(self) -> None:
         """Start the thread."""

@@ -10,7 +10,7 @@ from typing import Final
 from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.upkeep import Cleaned
+from asyncevents_core.ports.ledger.tasks import Cleaned
 from asyncevents_core.settings.run_time import RunTimeValues
 
 logger = logging.getLogger("asyncevents.worker.janitor")

@@ -31,8 +31,8 @@ _SAMPLE_EVERY: Final = 1_000
 _COLUMNS: Final = {
     schema.event.name: "id, digest, name, body, state, claims, deaths, abandonments, "
     "occurred_at, created_at",
-    schema.delivery.name: "id, event_id, subscription_id, chain, state, reason, claims, deaths, "
-    "abandonments, parked, created_at",
+    schema.delivery.name: "id, event_id, subscription_id, replay_request, state, reason, "
+    "claims, deaths, abandonments, parked, created_at",
     schema.attempt.name: "delivery_id, claim_no, outcome, detail, status, response, target, "
     "started_at, duration",
 }

@@ -15,7 +15,7 @@ from asyncevents_core import NewSubscription
 from asyncevents_core.adapters.sqlalchemy import schema
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import LogFilter
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import LedgerView
 from tests.benchmarks.driving import EVENT, SECRET
 from tests.benchmarks.history import History
 from tests.integration.project import Project
@@ -27,18 +27,18 @@ _PAGE: Final = 50
 _MOST: Final = 200
 _LONGEST: Final = 10.0
 
-_Read = Callable[[uuid.UUID, LedgerQueries], object]
+_Read = Callable[[uuid.UUID, LedgerView], object]
 READS: Final[Mapping[str, _Read]] = {
-    TRACE: lambda one, queries: queries.trace(one),
-    LOGS: lambda _, queries: queries.logs(LogFilter(), limit=_PAGE, before=None),
-    "the latest 50 log rows of a subscription": lambda _, queries: queries.logs(
+    TRACE: lambda one, view: view.traces.of_delivery(one),
+    LOGS: lambda _, view: view.log.page(LogFilter(), limit=_PAGE, before=None),
+    "the latest 50 log rows of a subscription": lambda _, view: view.log.page(
         LogFilter(subscription_id=SUBSCRIPTIONS), limit=_PAGE, before=None
     ),
-    "the latest 50 events": lambda _, queries: queries.events(name=None, limit=_PAGE, before=None),
-    "50 dead letters": lambda _, queries: queries.dead_letters(
+    "the latest 50 events": lambda _, view: view.events.page(name=None, limit=_PAGE, before=None),
+    "50 dead letters": lambda _, view: view.dead_letters.page(
         DeadFilter(), limit=_PAGE, before=None
     ),
-    "the backlog, as in `status`": lambda _, queries: queries.backlog(),
+    "the backlog, as in `status`": lambda _, view: view.backlog(),
 }
 
 
@@ -79,7 +79,7 @@ def read(project: Project, history: History, name: str) -> list[float]:
     times: list[float] = []
     with project.events() as events:
         ledger = events.runtime.ledger
-        ledger.read(lambda queries: queries.now())
+        ledger.read(lambda view: view.now())
         until = time.monotonic() + _LONGEST
         while len(times) < _MOST and time.monotonic() < until:
             one = source.choice(history.sample)

@@ -31,42 +31,42 @@ class AccessRows(LedgerFixtures):
         made = _token(tenant="t", resources=("view", "sales.ž"), expires_at=now(ledger) + 5)
         begun = now(ledger)
 
-        ledger.run(lambda tx: tx.insert_token(made))
+        ledger.run(lambda tx: tx.access.insert_token(made))
 
-        found = ledger.read(lambda queries: queries.token(made.id))
+        found = ledger.read(lambda view: view.access.token(made.id))
         assert found is not None
         assert evolve(found, created_at=0) == made
         assert found.digest == made.digest
         assert begun <= found.created_at <= now(ledger)
-        assert ledger.read(lambda queries: queries.token(uuid7())) is None
+        assert ledger.read(lambda view: view.access.token(uuid7())) is None
 
     def test_tokens_are_listed_oldest_first(self, ledger: Ledger) -> None:
         ids = sorted_ids(3)
         tokens = [evolve(_token(), id=one) for one in reversed(ids)]
-        ledger.run(lambda tx: [tx.insert_token(one) for one in tokens])
+        ledger.run(lambda tx: [tx.access.insert_token(one) for one in tokens])
 
-        assert [one.id for one in ledger.read(lambda queries: queries.tokens())] == ids
+        assert [one.id for one in ledger.read(lambda view: view.access.tokens())] == ids
 
     def test_a_token_is_revoked_once(self, ledger: Ledger) -> None:
         made = _token()
-        ledger.run(lambda tx: tx.insert_token(made))
+        ledger.run(lambda tx: tx.access.insert_token(made))
 
-        answers = [ledger.run(lambda tx: tx.revoke_token(made.id)) for _ in range(2)]
+        answers = [ledger.run(lambda tx: tx.access.revoke_token(made.id)) for _ in range(2)]
 
         assert answers == [True, False]
-        assert not ledger.run(lambda tx: tx.revoke_token(uuid7()))
-        found = ledger.read(lambda queries: queries.token(made.id))
+        assert not ledger.run(lambda tx: tx.access.revoke_token(uuid7()))
+        found = ledger.read(lambda view: view.access.token(made.id))
         assert found is not None
         assert not found.is_valid(now(ledger))
 
     def test_a_token_tells_when_it_was_used(self, ledger: Ledger) -> None:
         made = _token()
-        ledger.run(lambda tx: tx.insert_token(made))
+        ledger.run(lambda tx: tx.access.insert_token(made))
         begun = now(ledger)
 
-        ledger.run(lambda tx: tx.touch_token(made.id))
+        ledger.run(lambda tx: tx.access.touch_token(made.id))
 
-        found = ledger.read(lambda queries: queries.token(made.id))
+        found = ledger.read(lambda view: view.access.token(made.id))
         assert found is not None
         assert found.used_at is not None
         assert begun <= found.used_at <= now(ledger)
@@ -77,10 +77,10 @@ class AccessRows(LedgerFixtures):
         ids = sorted_ids(3)
         begun = now(ledger)
         entries = [_entry(id=one, subject=str(number)) for number, one in enumerate(ids)]
-        ledger.run(lambda tx: tx.write_audit(entries))
+        ledger.run(lambda tx: tx.access.write_audit(entries))
 
         def page(before: UUID | None) -> list[AuditEntry]:
-            return list(ledger.read(lambda queries: queries.audit(limit=2, before=before)))
+            return list(ledger.read(lambda view: view.access.audit(limit=2, before=before)))
 
         first = page(None)
         assert [one.id for one in first] == [ids[2], ids[1]]
@@ -92,16 +92,16 @@ class AccessRows(LedgerFixtures):
         entry = _entry()
 
         for _ in range(2):
-            ledger.run(lambda tx: tx.write_audit([entry]))
-        ledger.run(lambda tx: tx.write_audit([]))
+            ledger.run(lambda tx: tx.access.write_audit([entry]))
+        ledger.run(lambda tx: tx.access.write_audit([]))
 
-        assert len(ledger.read(lambda queries: queries.audit(limit=9, before=None))) == 1
+        assert len(ledger.read(lambda view: view.access.audit(limit=9, before=None))) == 1
 
     def test_the_audit_log_of_a_tenant(self, ledger: Ledger) -> None:
         mine, theirs = _entry(tenant="t"), _entry(tenant="u")
-        ledger.run(lambda tx: tx.write_audit([mine, theirs, _entry()]))
+        ledger.run(lambda tx: tx.access.write_audit([mine, theirs, _entry()]))
 
-        found = ledger.read(lambda queries: queries.audit(limit=9, before=None, tenant="t"))
+        found = ledger.read(lambda view: view.access.audit(limit=9, before=None, tenant="t"))
 
         assert [one.id for one in found] == [mine.id]
 
@@ -121,7 +121,7 @@ class AccessRows(LedgerFixtures):
         ledger.run(lambda tx: _do(tx, first, "1"))
 
         found = ledger.run(
-            lambda tx: tx.begin_request(IdempotentRequest.of("token", "key", b"two"))
+            lambda tx: tx.access.begin_request(IdempotentRequest.of("token", "key", b"two"))
         )
 
         assert found == EarlierResult(digest=first.digest, result="1")
@@ -130,7 +130,7 @@ class AccessRows(LedgerFixtures):
         request = IdempotentRequest.of("token", "key", b"{}")
 
         def fail(tx: LedgerTransaction) -> None:
-            tx.begin_request(request)
+            tx.access.begin_request(request)
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -150,15 +150,15 @@ class AccessRows(LedgerFixtures):
         begun, looked = threading.Event(), threading.Event()
 
         def slowly(tx: LedgerTransaction) -> EarlierResult | None:
-            found = tx.begin_request(request)
+            found = tx.access.begin_request(request)
             begun.set()
             assert not looked.wait(GLANCE)
-            tx.finish_request(request, "1")
+            tx.access.finish_request(request, "1")
             return found
 
         def other() -> EarlierResult | None:
             assert begun.wait(PATIENCE)
-            found = ledger.run(lambda tx: tx.begin_request(request))
+            found = ledger.run(lambda tx: tx.access.begin_request(request))
             looked.set()
             return found
 
@@ -171,18 +171,18 @@ class AccessRows(LedgerFixtures):
 
     def test_overrides_are_set_changed_and_removed(self, ledger: Ledger) -> None:
         def values() -> dict[str, int | bool]:
-            found = ledger.read(lambda queries: queries.overrides())
+            found = ledger.read(lambda view: view.access.overrides())
             return {one.name: one.value for one in found}
 
-        ledger.run(lambda tx: tx.set_override("MAXIMUM_DEATHS", 7, by="ann"))
-        ledger.run(lambda tx: tx.set_override("INDEXING_ENABLED", False, by="ann"))
+        ledger.run(lambda tx: tx.access.set_override("MAXIMUM_DEATHS", 7, by="ann"))
+        ledger.run(lambda tx: tx.access.set_override("INDEXING_ENABLED", False, by="ann"))
         assert values() == {"INDEXING_ENABLED": False, "MAXIMUM_DEATHS": 7}
-        ledger.run(lambda tx: tx.set_override("MAXIMUM_DEATHS", 8, by="bob"))
-        (_, changed) = ledger.read(lambda queries: queries.overrides())
+        ledger.run(lambda tx: tx.access.set_override("MAXIMUM_DEATHS", 8, by="bob"))
+        (_, changed) = ledger.read(lambda view: view.access.overrides())
         assert (changed.value, changed.changed_by) == (8, "bob")
         assert changed.changed_at <= now(ledger)
         for _ in range(2):
-            ledger.run(lambda tx: tx.set_override("MAXIMUM_DEATHS", None, by="bob"))
+            ledger.run(lambda tx: tx.access.set_override("MAXIMUM_DEATHS", None, by="bob"))
         assert values() == {"INDEXING_ENABLED": False}
 
     # -- jobs -------------------------------------------------------------------------------
@@ -192,9 +192,9 @@ class AccessRows(LedgerFixtures):
         job = _job(wanted=wanted, rate=2.5, total=7)
         begun = now(ledger)
         for _ in range(2):
-            ledger.run(lambda tx: tx.insert_job(job))
+            ledger.run(lambda tx: tx.replays.insert_job(job))
 
-        found = ledger.read(lambda queries: queries.replay_job(job.id))
+        found = ledger.read(lambda view: view.replays.job(job.id))
         assert found is not None
         assert evolve(found, created_at=0, due_at=0) == job
         assert begun <= found.created_at <= now(ledger)
@@ -211,27 +211,27 @@ class AccessRows(LedgerFixtures):
             due_at=now(ledger) + 60_000_000,
             finished_at=5,
         )
-        ledger.run(lambda tx: tx.update_job(later))
-        assert ledger.run(lambda tx: tx.lock_job(job.id)) == later
-        assert ledger.run(lambda tx: tx.lock_job(uuid7())) is None
+        ledger.run(lambda tx: tx.replays.update_job(later))
+        assert ledger.run(lambda tx: tx.replays.lock_job(job.id)) == later
+        assert ledger.run(lambda tx: tx.replays.lock_job(uuid7())) is None
 
     def test_the_oldest_job_that_is_due(self, ledger: Ledger, clock: ManualClock) -> None:
         old, young = (_job(id=one) for one in sorted_ids(2))
-        ledger.run(lambda tx: [tx.insert_job(one) for one in (young, old)])
+        ledger.run(lambda tx: [tx.replays.insert_job(one) for one in (young, old)])
 
         def due() -> UUID | None:
-            found = ledger.run(lambda tx: tx.lock_due_job())
+            found = ledger.run(lambda tx: tx.replays.lock_due_job())
             return None if found is None else found.id
 
         assert due() == old.id
         leased = evolve(old, state=JobState.RUNNING, due_at=now(ledger) + 60_000_000)
-        ledger.run(lambda tx: tx.update_job(leased))
+        ledger.run(lambda tx: tx.replays.update_job(leased))
         assert due() == young.id
-        ledger.run(lambda tx: tx.update_job(evolve(young, state=JobState.CANCELLED)))
+        ledger.run(lambda tx: tx.replays.update_job(evolve(young, state=JobState.CANCELLED)))
         assert due() is None
         clock.advance(61)
         assert due() == old.id
-        ledger.run(lambda tx: tx.update_job(evolve(old, state=JobState.DONE)))
+        ledger.run(lambda tx: tx.replays.update_job(evolve(old, state=JobState.DONE)))
         assert due() is None
 
     def test_jobs_newest_first_in_pages(self, ledger: Ledger) -> None:
@@ -241,11 +241,11 @@ class AccessRows(LedgerFixtures):
             _job(id=one, wanted=DeadFilter(tenant=tenant))
             for one, tenant in zip(ids, tenants, strict=True)
         ]
-        ledger.run(lambda tx: [tx.insert_job(one) for one in jobs])
+        ledger.run(lambda tx: [tx.replays.insert_job(one) for one in jobs])
 
         def page(before: UUID | None, tenant: str | None = None) -> list[UUID]:
             found = ledger.read(
-                lambda queries: queries.replay_jobs(limit=2, before=before, tenant=tenant)
+                lambda view: view.replays.jobs(limit=2, before=before, tenant=tenant)
             )
             return [one.id for one in found]
 
@@ -255,9 +255,9 @@ class AccessRows(LedgerFixtures):
 
 
 def _do(tx: LedgerTransaction, request: IdempotentRequest, result: str) -> EarlierResult | None:
-    found = tx.begin_request(request)
+    found = tx.access.begin_request(request)
     if found is None:
-        tx.finish_request(request, result)
+        tx.access.finish_request(request, result)
     return found
 
 

@@ -78,7 +78,7 @@ class LedgerFixtures:
 
 def now(ledger: Ledger) -> int:
     """Return the ledger's clock."""
-    return ledger.read(lambda queries: queries.now())
+    return ledger.read(lambda view: view.now())
 
 
 def sorted_ids(count: int) -> list[UUID]:
@@ -89,25 +89,25 @@ def sorted_ids(count: int) -> list[UUID]:
 def publish(ledger: Ledger, *events: NewEvent, due_in: float = 0.0) -> list[UUID]:
     """Insert events, one of them if none is given, and return their ids."""
     new = events or (make_event(),)
-    ledger.run(lambda tx: tx.insert_events(new, due_in=due_in))
+    ledger.run(lambda tx: tx.events.insert(new, due_in=due_in))
     return [one.id for one in new]
 
 
 def event_of(ledger: Ledger, event_id: UUID) -> Event:
     """Read an event that exists."""
-    found = ledger.read(lambda queries: queries.event(event_id))
+    found = ledger.read(lambda view: view.events.get(event_id))
     assert found is not None
     return found
 
 
 def subscribe(ledger: Ledger, subscription: NewSubscription | None = None) -> int:
     """Insert a subscription."""
-    return ledger.run(lambda tx: tx.insert_subscription(subscription or make_subscription()))
+    return ledger.run(lambda tx: tx.subscriptions.insert(subscription or make_subscription()))
 
 
 def set_status(ledger: Ledger, subscription_id: int, status: SubscriptionStatus) -> None:
     """Change a subscription's status."""
-    ledger.run(lambda tx: tx.set_subscription_status([subscription_id], status))
+    ledger.run(lambda tx: tx.subscriptions.set_status([subscription_id], status))
 
 
 def insert(ledger: Ledger, *deliveries: Delivery) -> list[UUID]:
@@ -116,7 +116,7 @@ def insert(ledger: Ledger, *deliveries: Delivery) -> list[UUID]:
     rows = [
         one if one.due_at is None else evolve(one, due_at=start + one.due_at) for one in deliveries
     ]
-    ledger.run(lambda tx: tx.insert_deliveries(rows))
+    ledger.run(lambda tx: tx.deliveries.insert(rows))
     return [one.id for one in rows]
 
 
@@ -143,7 +143,7 @@ def ended(state: DeliveryState, *, subscription_id: int = 1) -> Delivery:
 
 def delivery_of(ledger: Ledger, delivery_id: UUID) -> Delivery:
     """Read a delivery that exists."""
-    found = ledger.run(lambda tx: tx.lock_delivery(delivery_id))
+    found = ledger.run(lambda tx: tx.deliveries.lock_one(delivery_id))
     assert found is not None
     return found
 

@@ -42,19 +42,19 @@ class DeliveryRows(LedgerFixtures):
         ids = [soon, later, parked, lease, uuid7()]
         before = now(ledger) + 61 * SECOND
 
-        changed = ledger.run(lambda tx: tx.make_due(ids, before=before))
+        changed = ledger.run(lambda tx: tx.deliveries.make_due(ids, before=before))
 
         assert changed == 1
-        due = ledger.run(lambda tx: tx.lock_due_deliveries(limit=10, expired=False))
+        due = ledger.run(lambda tx: tx.deliveries.lock_due(limit=10, expired=False))
         assert [one.id for one in due] == [soon]
-        assert ledger.run(lambda tx: tx.make_due([], before=before)) == 0
+        assert ledger.run(lambda tx: tx.deliveries.make_due([], before=before)) == 0
 
     # -- insert -----------------------------------------------------------------------------
 
     def test_a_row_comes_back_as_it_was(self, ledger: Ledger) -> None:
         row = make_delivery(
             subscription_id=7,
-            chain=uuid7(),
+            replay_request=uuid7(),
             replay_of=uuid7(),
             state=DeliveryState.DEAD,
             reason=DeadReason.POISON,
@@ -67,27 +67,27 @@ class DeliveryRows(LedgerFixtures):
             created_at=1_234_567_890_123_456,
         )
 
-        ledger.run(lambda tx: tx.insert_deliveries([row]))
+        ledger.run(lambda tx: tx.deliveries.insert([row]))
 
         assert delivery_of(ledger, row.id) == row
-        assert ledger.run(lambda tx: tx.lock_delivery(uuid7())) is None
+        assert ledger.run(lambda tx: tx.deliveries.lock_one(uuid7())) is None
 
     def test_one_delivery_per_event_subscription_and_chain(self, ledger: Ledger) -> None:
         first = waiting()
         same = evolve(waiting(), event_id=first.event_id)
-        replay = evolve(waiting(), event_id=first.event_id, chain=uuid7())
+        replay = evolve(waiting(), event_id=first.event_id, replay_request=uuid7())
         other = evolve(waiting(subscription_id=2), event_id=first.event_id)
         insert(ledger, first)
 
         ids = insert(ledger, same, replay, other)
 
-        kept = ledger.run(lambda tx: tx.deliveries_of([first.id, *ids]))
+        kept = ledger.run(lambda tx: tx.deliveries.existing([first.id, *ids]))
         assert kept == {first.id, replay.id, other.id}
 
     def test_same_id_again_is_passed_over(self, ledger: Ledger) -> None:
         row = waiting()
         insert(ledger, row)
-        ledger.run(lambda tx: tx.move_deliveries([row.id], state=DeliveryState.HELD, due_at=None))
+        ledger.run(lambda tx: tx.deliveries.move([row.id], state=DeliveryState.HELD, due_at=None))
 
         insert(ledger, row)
 
@@ -101,32 +101,32 @@ class DeliveryRows(LedgerFixtures):
             evolve(waiting(), event_id=second),
         ]
 
-        ledger.run(lambda tx: tx.fan_out(rows, [first, second]))
-        ledger.run(lambda tx: tx.fan_out([evolve(rows[0], id=uuid7())], [first]))
+        ledger.run(lambda tx: tx.deliveries.fan_out(rows, [first, second]))
+        ledger.run(lambda tx: tx.deliveries.fan_out([evolve(rows[0], id=uuid7())], [first]))
 
-        kept = ledger.run(lambda tx: tx.deliveries_of([one.id for one in rows]))
+        kept = ledger.run(lambda tx: tx.deliveries.existing([one.id for one in rows]))
         assert kept == {one.id for one in rows}
         assert {event_of(ledger, one).state for one in (first, second)} == {EventState.FANNED_OUT}
 
     def test_fan_out_to_nobody(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger, make_event())
 
-        ledger.run(lambda tx: tx.fan_out([], [event_id]))
+        ledger.run(lambda tx: tx.deliveries.fan_out([], [event_id]))
 
         assert event_of(ledger, event_id).state is EventState.FANNED_OUT
 
     def test_nothing_to_insert(self, ledger: Ledger) -> None:
-        ledger.run(lambda tx: tx.insert_deliveries([]))
+        ledger.run(lambda tx: tx.deliveries.insert([]))
 
-        assert ledger.run(lambda tx: tx.deliveries_of([])) == set()
+        assert ledger.run(lambda tx: tx.deliveries.existing([])) == set()
 
     def test_many_at_once(self, ledger: Ledger) -> None:
         ids = insert(ledger, *[waiting() for _ in range(MANY)])
 
-        ledger.run(lambda tx: tx.move_deliveries(ids, state=DeliveryState.HELD, due_at=None))
+        ledger.run(lambda tx: tx.deliveries.move(ids, state=DeliveryState.HELD, due_at=None))
 
-        assert ledger.run(lambda tx: tx.deliveries_of(ids)) == set(ids)
-        assert ledger.read(lambda queries: queries.backlog()).held == MANY
+        assert ledger.run(lambda tx: tx.deliveries.existing(ids)) == set(ids)
+        assert ledger.read(lambda view: view.backlog()).held == MANY
 
     # -- due --------------------------------------------------------------------------------
 
@@ -174,7 +174,9 @@ class DeliveryRows(LedgerFixtures):
 
         def parked(subscription_id: int, limit: int = 10) -> list[UUID]:
             return ledger.run(
-                lambda tx: [one.id for one in tx.lock_parked(subscription_id, limit=limit)]
+                lambda tx: [
+                    one.id for one in tx.deliveries.lock_parked(subscription_id, limit=limit)
+                ]
             )
 
         assert parked(1) == [first, second]
@@ -185,7 +187,7 @@ class DeliveryRows(LedgerFixtures):
     def test_parked_ones_that_are_not_due_stay(self, ledger: Ledger) -> None:
         insert(ledger, waiting(100.0, parked=True))
 
-        assert ledger.run(lambda tx: tx.lock_parked(1, limit=10)) == []
+        assert ledger.run(lambda tx: tx.deliveries.lock_parked(1, limit=10)) == []
 
     def test_parked_subscriptions(self, ledger: Ledger) -> None:
         first, deleted, unparked, cancelled, _ = (subscribe(ledger) for _ in range(5))
@@ -200,8 +202,11 @@ class DeliveryRows(LedgerFixtures):
             evolve(ended(DeliveryState.CANCELLED, subscription_id=cancelled), parked=True),
         )
 
-        assert set(ledger.run(lambda tx: tx.parked_subscriptions(limit=10))) == {first, deleted}
-        assert len(ledger.run(lambda tx: tx.parked_subscriptions(limit=1))) == 1
+        assert set(ledger.run(lambda tx: tx.deliveries.parked_subscriptions(limit=10))) == {
+            first,
+            deleted,
+        }
+        assert len(ledger.run(lambda tx: tx.deliveries.parked_subscriptions(limit=1))) == 1
 
     def test_held_ones_are_taken_per_subscription(self, ledger: Ledger) -> None:
         held, another, *_ = insert(
@@ -212,15 +217,21 @@ class DeliveryRows(LedgerFixtures):
             waiting(),
         )
 
-        found = ledger.run(lambda tx: tx.lock_held(1, limit=10))
+        found = ledger.run(lambda tx: tx.deliveries.lock_held(1, limit=10))
 
         assert {one.id for one in found} == {held, another}
-        assert len(ledger.run(lambda tx: tx.lock_held(1, limit=1))) == 1
+        assert len(ledger.run(lambda tx: tx.deliveries.lock_held(1, limit=1))) == 1
 
     def test_whether_any_are_held(self, ledger: Ledger) -> None:
         insert(ledger, ended(DeliveryState.HELD), waiting(subscription_id=2))
 
-        assert ledger.run(lambda tx: [tx.has_held(1), tx.has_held(2), tx.has_held(3)]) == [
+        assert ledger.run(
+            lambda tx: [
+                tx.deliveries.has_held(1),
+                tx.deliveries.has_held(2),
+                tx.deliveries.has_held(3),
+            ]
+        ) == [
             True,
             False,
             False,
@@ -234,7 +245,7 @@ class DeliveryRows(LedgerFixtures):
         due_at = now(ledger) + 60 * SECOND
 
         ledger.run(
-            lambda tx: tx.move_deliveries(
+            lambda tx: tx.deliveries.move(
                 [first], state=DeliveryState.LEASED, due_at=due_at, owner=owner, claimed=True
             )
         )
@@ -249,7 +260,7 @@ class DeliveryRows(LedgerFixtures):
         (one,) = insert(ledger, leased(uuid7(), claims=2, due=-1.0))
 
         ledger.run(
-            lambda tx: tx.move_deliveries(
+            lambda tx: tx.deliveries.move(
                 [one],
                 state=DeliveryState.LEASED,
                 due_at=tx.now() + SECOND,
@@ -266,7 +277,7 @@ class DeliveryRows(LedgerFixtures):
         (one,) = insert(ledger, leased(uuid7(), due=-1.0))
 
         ledger.run(
-            lambda tx: tx.move_deliveries(
+            lambda tx: tx.deliveries.move(
                 [one], state=DeliveryState.DEAD, due_at=None, reason=DeadReason.POISON
             )
         )
@@ -280,13 +291,13 @@ class DeliveryRows(LedgerFixtures):
         (one,) = insert(ledger, waiting(-1.0))
 
         ledger.run(
-            lambda tx: tx.move_deliveries(
+            lambda tx: tx.deliveries.move(
                 [one], state=DeliveryState.WAITING, due_at=tx.now(), parked=True
             )
         )
         parked = _due(ledger)
         ledger.run(
-            lambda tx: tx.move_deliveries([one], state=DeliveryState.WAITING, due_at=tx.now())
+            lambda tx: tx.deliveries.move([one], state=DeliveryState.WAITING, due_at=tx.now())
         )
 
         assert parked == []
@@ -306,7 +317,7 @@ class DeliveryRows(LedgerFixtures):
             waiting(subscription_id=2),
         )
 
-        count = ledger.run(lambda tx: tx.cancel_deliveries(1, limit=100))
+        count = ledger.run(lambda tx: tx.deliveries.cancel(1, limit=100))
 
         assert count == 3
         assert states_of(ledger, ids) == [
@@ -323,12 +334,12 @@ class DeliveryRows(LedgerFixtures):
     def test_cancel_in_steps(self, ledger: Ledger) -> None:
         insert(ledger, *[waiting() for _ in range(5)])
 
-        counts = [ledger.run(lambda tx: tx.cancel_deliveries(1, limit=2)) for _ in range(4)]
+        counts = [ledger.run(lambda tx: tx.deliveries.cancel(1, limit=2)) for _ in range(4)]
 
         assert counts == [2, 2, 1, 0]
 
 
 def _due(ledger: Ledger, *, limit: int = 10, expired: bool = False) -> list[UUID]:
     return ledger.run(
-        lambda tx: [one.id for one in tx.lock_due_deliveries(limit=limit, expired=expired)]
+        lambda tx: [one.id for one in tx.deliveries.lock_due(limit=limit, expired=expired)]
     )

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.instant import uuid7
-from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_event
 from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
@@ -60,7 +61,7 @@ class EventRows(LedgerFixtures):
         publish(ledger, new)
 
         found = event_of(ledger, new.id)
-        (listed,) = ledger.read(lambda queries: queries.events(name=None, limit=1, before=None))
+        (listed,) = ledger.read(lambda view: view.events.page(name=None, limit=1, before=None))
 
         assert (found.arguments, found.body) == (None, body)
         assert listed.body == body
@@ -73,7 +74,7 @@ class EventRows(LedgerFixtures):
         ledger.publish(new, due_in=10.0)
         ledger.publish(new[:2], due_in=0.0)
 
-        found = ledger.read(lambda queries: queries.events(name=None, limit=1000, before=None))
+        found = ledger.read(lambda view: view.events.page(name=None, limit=1000, before=None))
         assert {one.id: one.name for one in found} == {one.id: one.name for one in new}
         waits = [(one.due_at or 0) - one.created_at for one in found]
         assert all(9 * SECOND < wait < 11 * SECOND for wait in waits)
@@ -83,7 +84,7 @@ class EventRows(LedgerFixtures):
         with contextlib.suppress(Exception):
             ledger.publish([make_event(), too_long, make_event()], due_in=10.0)
 
-        found = ledger.read(lambda queries: queries.events(name=None, limit=10, before=None))
+        found = ledger.read(lambda view: view.events.page(name=None, limit=10, before=None))
         assert len(found) in {0, 3}  # SQLite takes it
 
     def test_same_id_is_passed_over(self, ledger: Ledger) -> None:
@@ -103,9 +104,9 @@ class EventRows(LedgerFixtures):
 
         publish(ledger, again, other)
 
-        assert ledger.read(lambda queries: queries.event(again.id)) is None
+        assert ledger.read(lambda view: view.events.get(again.id)) is None
         assert event_of(ledger, other.id).external_id == "b"
-        found = ledger.run(lambda tx: dict(tx.find_events(["a", "b"])))
+        found = ledger.run(lambda tx: dict(tx.events.find(["a", "b"])))
         assert found == {"a": (first.id, first.digest), "b": (other.id, other.digest)}
 
     def test_same_external_id_twice_in_one_call(self, ledger: Ledger) -> None:
@@ -114,7 +115,7 @@ class EventRows(LedgerFixtures):
         publish(ledger, first, again)
 
         assert event_of(ledger, first.id).external_id == "a"
-        assert ledger.read(lambda queries: queries.event(again.id)) is None
+        assert ledger.read(lambda view: view.events.get(again.id)) is None
 
     def test_names_and_external_ids_are_case_sensitive(self, ledger: Ledger) -> None:
         lower = make_event(name="a.b", external_id="id")
@@ -122,23 +123,23 @@ class EventRows(LedgerFixtures):
 
         publish(ledger, lower, upper)
 
-        found = ledger.run(lambda tx: dict(tx.find_events(["id"])))
+        found = ledger.run(lambda tx: dict(tx.events.find(["id"])))
         assert found == {"id": (lower.id, lower.digest)}
-        listed = ledger.read(lambda queries: queries.events(name="A.B", limit=10, before=None))
+        listed = ledger.read(lambda view: view.events.page(name="A.B", limit=10, before=None))
         assert [one.id for one in listed] == [upper.id]
 
     def test_find_events_knows_only_what_is_there(self, ledger: Ledger) -> None:
         publish(ledger, make_event(), make_event())
 
-        assert ledger.run(lambda tx: dict(tx.find_events(["nothing"]))) == {}
-        assert ledger.run(lambda tx: dict(tx.find_events([]))) == {}
+        assert ledger.run(lambda tx: dict(tx.events.find(["nothing"]))) == {}
+        assert ledger.run(lambda tx: dict(tx.events.find([]))) == {}
 
     def test_many_at_once(self, ledger: Ledger) -> None:
         events = [make_event(external_id=f"e{number}") for number in range(MANY)]
         ids = publish(ledger, *events)
 
-        found = ledger.run(lambda tx: tx.find_events([f"e{number}" for number in range(MANY)]))
-        locked = ledger.run(lambda tx: tx.lock_events(ids))
+        found = ledger.run(lambda tx: tx.events.find([f"e{number}" for number in range(MANY)]))
+        locked = ledger.run(lambda tx: tx.events.lock(ids))
 
         assert {one for one, _ in found.values()} == set(ids)
         assert [one.id for one in locked] == sorted(ids)
@@ -149,17 +150,17 @@ class EventRows(LedgerFixtures):
         late = publish(ledger, make_event(), make_event(), due_in=1000.0)
         soon = publish(ledger)
 
-        locked = ledger.run(lambda tx: tx.lock_events([*late, *soon, uuid7()]))
+        locked = ledger.run(lambda tx: tx.events.lock([*late, *soon, uuid7()]))
 
         assert [one.id for one in locked] == sorted([*late, *soon])
 
     def test_lock_events_leaves_what_is_claimed_or_over(self, ledger: Ledger) -> None:
         resolving, fanned_out, failed = publish(ledger, make_event(), make_event(), make_event())
         _resolve(ledger, resolving, owner=uuid7(), lease=60.0)
-        ledger.run(lambda tx: tx.mark_fanned_out([fanned_out]))
-        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.mark_fanned_out([fanned_out]))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
 
-        locked = ledger.run(lambda tx: tx.lock_events([resolving, fanned_out, failed]))
+        locked = ledger.run(lambda tx: tx.events.lock([resolving, fanned_out, failed]))
 
         assert locked == []
 
@@ -169,7 +170,7 @@ class EventRows(LedgerFixtures):
 
         clock.advance(61.0)
 
-        (locked,) = ledger.run(lambda tx: tx.lock_events([event_id]))
+        (locked,) = ledger.run(lambda tx: tx.events.lock([event_id]))
         assert locked.state is EventState.RESOLVING
 
     def test_lock_due_events_oldest_first(self, ledger: Ledger) -> None:
@@ -180,7 +181,7 @@ class EventRows(LedgerFixtures):
 
         def due(limit: int) -> list[UUID]:
             return ledger.run(
-                lambda tx: [one.id for one in tx.lock_due_events(before=tx.now(), limit=limit)]
+                lambda tx: [one.id for one in tx.events.lock_due(before=tx.now(), limit=limit)]
             )
 
         assert due(10) == [first, second, third]
@@ -192,17 +193,17 @@ class EventRows(LedgerFixtures):
         short, long, over = publish(ledger, make_event(), make_event(), make_event())
         _resolve(ledger, short, owner=uuid7(), lease=10.0)
         _resolve(ledger, long, owner=uuid7(), lease=100.0)
-        ledger.run(lambda tx: tx.mark_fanned_out([over]))
+        ledger.run(lambda tx: tx.events.mark_fanned_out([over]))
 
         clock.advance(50.0)
 
-        due = ledger.run(lambda tx: tx.lock_due_events(before=tx.now(), limit=10))
+        due = ledger.run(lambda tx: tx.events.lock_due(before=tx.now(), limit=10))
         assert [one.id for one in due] == [short]
 
     def test_lock_due_events_looks_back_from_before(self, ledger: Ledger) -> None:
         publish(ledger, due_in=-5.0)
 
-        due = ledger.run(lambda tx: tx.lock_due_events(before=tx.now() - 10 * SECOND, limit=10))
+        due = ledger.run(lambda tx: tx.events.lock_due(before=tx.now() - 10 * SECOND, limit=10))
 
         assert due == []
 
@@ -231,13 +232,13 @@ class EventRows(LedgerFixtures):
             _resolve(ledger, one, owner=owner, lease=60.0)
         claims = [Claim(id=one, claim_no=1) for one in reversed(ids)]
 
-        mine = ledger.run(lambda tx: tx.lock_resolving(claims, owner=owner))
-        foreign = ledger.run(lambda tx: tx.lock_resolving(claims, owner=other))
+        mine = ledger.run(lambda tx: tx.events.lock_resolving(claims, owner=owner))
+        foreign = ledger.run(lambda tx: tx.events.lock_resolving(claims, owner=other))
         wrong = [Claim(id=ids[0], claim_no=2)]
 
         assert [one.id for one in mine] == ids
         assert foreign == []
-        assert ledger.run(lambda tx: tx.lock_resolving(wrong, owner=owner)) == []
+        assert ledger.run(lambda tx: tx.events.lock_resolving(wrong, owner=owner)) == []
 
     def test_lock_resolving_outlives_the_lease_until_the_next_claim(
         self, ledger: Ledger, clock: ManualClock
@@ -248,9 +249,9 @@ class EventRows(LedgerFixtures):
         claim = [Claim(id=event_id, claim_no=1)]
         clock.advance(11.0)
 
-        late = ledger.run(lambda tx: tx.lock_resolving(claim, owner=owner))
+        late = ledger.run(lambda tx: tx.events.lock_resolving(claim, owner=owner))
         _resolve(ledger, event_id, owner=uuid7(), lease=10.0, abandoned=True)
-        too_late = ledger.run(lambda tx: tx.lock_resolving(claim, owner=owner))
+        too_late = ledger.run(lambda tx: tx.events.lock_resolving(claim, owner=owner))
 
         assert [one.id for one in late] == [event_id]
         assert too_late == []
@@ -262,12 +263,12 @@ class EventRows(LedgerFixtures):
         _resolve(ledger, first, owner=uuid7(), lease=60.0, abandoned=True)
         large = '{"data":"🐎"}'.encode() * 20_000
 
-        ledger.run(lambda tx: tx.store_bodies({first: large, second: b"{}"}))
+        ledger.run(lambda tx: tx.events.store_bodies({first: large, second: b"{}"}))
 
         assert event_of(ledger, first).body == large
         assert event_of(ledger, second).body == b"{}"
         assert event_of(ledger, first).abandonments == 0
-        found = ledger.run(lambda tx: dict(tx.events_with_bodies([first, second, uuid7()])))
+        found = ledger.run(lambda tx: dict(tx.events.read([first, second, uuid7()])))
         assert {key: event.body for key, event in found.items()} == {first: large, second: b"{}"}
 
     def test_store_arguments(self, ledger: Ledger) -> None:
@@ -275,7 +276,7 @@ class EventRows(LedgerFixtures):
             ledger, *(make_event(arguments=None, body=b'{"data": 1}') for _ in range(2))
         )
 
-        ledger.run(lambda tx: tx.store_arguments({first: b"{}"}))
+        ledger.run(lambda tx: tx.events.store_arguments({first: b"{}"}))
 
         found = event_of(ledger, first)
         assert (found.arguments, found.body) == (b"{}", None)
@@ -284,9 +285,9 @@ class EventRows(LedgerFixtures):
     def test_mark_fanned_out(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)
         _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
-        ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))
+        ledger.run(lambda tx: tx.events.store_bodies({event_id: b"{}"}))
 
-        ledger.run(lambda tx: tx.mark_fanned_out([event_id]))
+        ledger.run(lambda tx: tx.events.mark_fanned_out([event_id]))
 
         event = event_of(ledger, event_id)
         assert event.state is EventState.FANNED_OUT
@@ -298,7 +299,7 @@ class EventRows(LedgerFixtures):
         due_at = now(ledger) + 4 * SECOND
 
         ledger.run(
-            lambda tx: tx.postpone_event(event_id, due_at=due_at, deaths=2, reason="KeyError")
+            lambda tx: tx.events.postpone(event_id, due_at=due_at, deaths=2, reason="KeyError")
         )
 
         event = event_of(ledger, event_id)
@@ -310,10 +311,10 @@ class EventRows(LedgerFixtures):
         (event_id,) = publish(ledger)
         _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
 
-        ledger.run(lambda tx: tx.fail_event(event_id, deaths=6, reason="no such order"))
+        ledger.run(lambda tx: tx.events.fail(event_id, deaths=6, reason="no such order"))
         failed = event_of(ledger, event_id)
         before = now(ledger)
-        reopened = ledger.run(lambda tx: tx.reopen_events([event_id]))
+        reopened = ledger.run(lambda tx: tx.events.reopen([event_id]))
         event = event_of(ledger, event_id)
 
         assert failed.state is EventState.FAILED
@@ -329,8 +330,8 @@ class EventRows(LedgerFixtures):
         (event_id,) = publish(ledger, due_in=50.0)
         due_at = event_of(ledger, event_id).due_at
 
-        assert ledger.run(lambda tx: tx.reopen_events([event_id, uuid7()])) == 0
-        assert ledger.run(lambda tx: tx.reopen_events([])) == 0
+        assert ledger.run(lambda tx: tx.events.reopen([event_id, uuid7()])) == 0
+        assert ledger.run(lambda tx: tx.events.reopen([])) == 0
         assert event_of(ledger, event_id).due_at == due_at
 
     def test_many_events_are_reopened_once(self, ledger: Ledger) -> None:
@@ -338,20 +339,20 @@ class EventRows(LedgerFixtures):
 
         def fail(tx: LedgerTransaction) -> None:
             for one in ids[1:]:
-                tx.fail_event(one, deaths=1, reason="no")
+                tx.events.fail(one, deaths=1, reason="no")
 
         ledger.run(fail)
 
-        assert ledger.run(lambda tx: tx.reopen_events(ids)) == MANY - 1
-        assert ledger.run(lambda tx: tx.reopen_events(ids)) == 0
-        assert ledger.read(lambda queries: queries.backlog()).events_open == MANY
+        assert ledger.run(lambda tx: tx.events.reopen(ids)) == MANY - 1
+        assert ledger.run(lambda tx: tx.events.reopen(ids)) == 0
+        assert ledger.read(lambda view: view.backlog()).events_open == MANY
 
 
 def _resolve(
     ledger: Ledger, event_id: UUID, *, owner: UUID, lease: float, abandoned: bool = False
 ) -> None:
     ledger.run(
-        lambda tx: tx.start_resolving(
+        lambda tx: tx.events.start_resolving(
             [event_id],
             owner=owner,
             due_at=tx.now() + round(lease * SECOND),

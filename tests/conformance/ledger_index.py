@@ -6,11 +6,11 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.ports.index_queue import QueuedAttempt
-from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.ledger.index import QueuedAttempt
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
@@ -34,10 +34,10 @@ class IndexQueueRows(LedgerFixtures):
         (event_id,) = publish(ledger, make_event(name="order.created", tenant="t"))
         (row,) = insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
         attempt = make_attempt(delivery_id=row)
-        ledger.run(lambda tx: tx.record_attempts([attempt]))
-        ledger.run(lambda tx: tx.store_bodies({event_id: b'{"body": 1}'}))
+        ledger.run(lambda tx: tx.outcomes.record([attempt]))
+        ledger.run(lambda tx: tx.events.store_bodies({event_id: b'{"body": 1}'}))
 
-        ledger.run(lambda tx: tx.queue_for_index([Claim(id=row, claim_no=1)]))
+        ledger.run(lambda tx: tx.index.queue([Claim(id=row, claim_no=1)]))
 
         (queued,) = _queued(ledger)
         assert queued.version == 1
@@ -58,12 +58,12 @@ class IndexQueueRows(LedgerFixtures):
             claims=3,
             reason=DeadReason.EXHAUSTED,
         )
-        ledger.run(lambda tx: tx.insert_deliveries([dead]))
+        ledger.run(lambda tx: tx.deliveries.insert([dead]))
         outcomes = (OutcomeKind.RETRYABLE, OutcomeKind.ABANDONED, OutcomeKind.RETRYABLE)
         _attempts(ledger, dead.id, *outcomes)
         refused = evolve(dead, id=UUID(int=dead.id.int + 1), subscription_id=number, claims=1)
         (other_event,) = publish(ledger)
-        ledger.run(lambda tx: tx.insert_deliveries([evolve(refused, event_id=other_event)]))
+        ledger.run(lambda tx: tx.deliveries.insert([evolve(refused, event_id=other_event)]))
         _attempts(ledger, refused.id, OutcomeKind.PERMANENT)
 
         assert [one.status for one in _all(ledger)] == [
@@ -76,9 +76,9 @@ class IndexQueueRows(LedgerFixtures):
     def test_only_what_was_not_queued_again_leaves(self, ledger: Ledger) -> None:
         first, second = _made(ledger, 2)
         versions = {one.log_id: one.version for one in _queued(ledger)}
-        ledger.run(lambda tx: tx.queue_for_index([second]))
+        ledger.run(lambda tx: tx.index.queue([second]))
 
-        ledger.run(lambda tx: tx.unqueue(versions))
+        ledger.run(lambda tx: tx.index.unqueue(versions))
 
         assert [(one.log_id, one.version) for one in _queued(ledger)] == [(max(versions), 2)]
         assert first != second
@@ -89,23 +89,23 @@ class IndexQueueRows(LedgerFixtures):
         first, second = _made(ledger, 2)
         versions = {one.log_id: one.version for one in _queued(ledger)}
 
-        ledger.run(lambda tx: tx.set_aside(versions))
+        ledger.run(lambda tx: tx.index.set_aside(versions))
         assert _queued(ledger) == []
-        assert ledger.read(lambda queries: queries.index_backlog()).set_aside == 2
-        ledger.run(lambda tx: tx.queue_for_index([first]))
+        assert ledger.read(lambda view: view.index.backlog()).set_aside == 2
+        ledger.run(lambda tx: tx.index.queue([first]))
         assert [(one.log_id, one.version) for one in _queued(ledger)] == [(min(versions), 2)]
-        assert ledger.run(lambda tx: tx.queue_set_aside()) == 1
+        assert ledger.run(lambda tx: tx.index.queue_set_aside()) == 1
 
         assert [one.version for one in _queued(ledger)] == [2, 2]
-        assert ledger.run(lambda tx: tx.queue_set_aside()) == 0
+        assert ledger.run(lambda tx: tx.index.queue_set_aside()) == 0
         assert second.claim_no == 2
 
     def test_one_that_was_queued_meanwhile_is_not_set_aside(self, ledger: Ledger) -> None:
         (claim,) = _made(ledger, 1)
         versions = {one.log_id: one.version for one in _queued(ledger)}
-        ledger.run(lambda tx: tx.queue_for_index([claim]))
+        ledger.run(lambda tx: tx.index.queue([claim]))
 
-        ledger.run(lambda tx: tx.set_aside(versions))
+        ledger.run(lambda tx: tx.index.set_aside(versions))
 
         assert [one.version for one in _queued(ledger)] == [2]
 
@@ -131,43 +131,45 @@ class IndexQueueRows(LedgerFixtures):
             event_id=event_id,
             created_at=now(ledger),
         )
-        ledger.run(lambda tx: tx.fan_out([row], [event_id]))
+        ledger.run(lambda tx: tx.deliveries.fan_out([row], [event_id]))
         at = now(ledger)
-        ledger.run(lambda tx: tx.record_attempts([make_attempt(delivery_id=row.id, started_at=at)]))
+        ledger.run(lambda tx: tx.outcomes.record([make_attempt(delivery_id=row.id, started_at=at)]))
         (logged,) = _all(ledger)
         clock.advance(31 * DAY)
 
         before = now(ledger) - round(30 * DAY * SECOND)
-        ledger.run(lambda tx: tx.delete_old(before=before, after=None, limit=100, indexed=True))
+        ledger.run(
+            lambda tx: tx.tasks.delete_old(before=before, after=None, limit=100, indexed=True)
+        )
 
         assert _queued(ledger) == [QueuedAttempt(log_id=logged.log_id, version=1, logged=None)]
-        backlog = ledger.read(lambda queries: queries.index_backlog())
+        backlog = ledger.read(lambda view: view.index.backlog())
         assert (backlog.waiting, backlog.oldest) == (1, None)
 
     def test_how_far_the_index_is_behind(self, ledger: Ledger) -> None:
-        empty = ledger.read(lambda queries: queries.index_backlog())
+        empty = ledger.read(lambda view: view.index.backlog())
         assert (empty.waiting, empty.oldest, empty.set_aside) == (0, None, 0)
         _made(ledger, 3)
 
-        behind = ledger.read(lambda queries: queries.index_backlog())
+        behind = ledger.read(lambda view: view.index.backlog())
 
         assert (behind.waiting, behind.set_aside) == (3, 0)
         assert behind.oldest == _all(ledger)[0].attempt.started_at
 
     def test_which_attempt_an_index_has_if_it_has_all(self, ledger: Ledger) -> None:
         def first() -> int | None:
-            return ledger.read(lambda queries: queries.index_backlog()).first
+            return ledger.read(lambda view: view.index.backlog()).first
 
         assert first() is None
         _made(ledger, 2)
         assert first() is None
 
         one, other = _queued(ledger)
-        ledger.run(lambda tx: tx.set_aside({one.log_id: one.version}))
-        ledger.run(lambda tx: tx.unqueue({other.log_id: other.version}))
+        ledger.run(lambda tx: tx.index.set_aside({one.log_id: one.version}))
+        ledger.run(lambda tx: tx.index.unqueue({other.log_id: other.version}))
         assert first() is None
-        ledger.run(lambda tx: tx.queue_set_aside())
-        ledger.run(lambda tx: tx.unqueue({one.log_id: one.version + 1}))
+        ledger.run(lambda tx: tx.index.queue_set_aside())
+        ledger.run(lambda tx: tx.index.unqueue({one.log_id: one.version + 1}))
 
         assert first() == one.log_id
 
@@ -176,13 +178,13 @@ class IndexQueueRows(LedgerFixtures):
         everything = _all(ledger)
         ids = [one.log_id for one in everything]
 
-        page = ledger.read(lambda queries: queries.logged_attempts(after=ids[1], limit=2))
-        chosen = ledger.read(lambda queries: queries.logs_of([ids[0], ids[3], ids[-1] + 1]))
+        page = ledger.read(lambda view: view.index.attempts(after=ids[1], limit=2))
+        chosen = ledger.read(lambda view: view.log.rows([ids[0], ids[3], ids[-1] + 1]))
 
         assert ids == sorted(ids)
         assert [one.log_id for one in page] == ids[2:4]
         assert chosen == [everything[3].row, everything[0].row]
-        assert ledger.read(lambda queries: queries.logs_of([])) == []
+        assert ledger.read(lambda view: view.log.rows([])) == []
 
     def test_attempts_of_one_tenant(self, ledger: Ledger) -> None:
         numbers = [
@@ -195,20 +197,20 @@ class IndexQueueRows(LedgerFixtures):
             _attempts(ledger, made, OutcomeKind.DELIVERED)
         ids = [one.log_id for one in _all(ledger)]
 
-        found = ledger.read(lambda queries: queries.logs_of(ids, tenant="t"))
+        found = ledger.read(lambda view: view.log.rows(ids, tenant="t"))
 
         assert [one.log_id for one in found] == [ids[2], ids[0]]
-        own = ledger.read(lambda queries: queries.subscriptions_of("t"))
+        own = ledger.read(lambda view: view.subscriptions.ids_of("t"))
         assert sorted(own) == [numbers[0], numbers[2]]
-        assert list(ledger.read(lambda queries: queries.subscriptions_of("nobody"))) == []
+        assert list(ledger.read(lambda view: view.subscriptions.ids_of("nobody"))) == []
 
 
 def _queued(ledger: Ledger, limit: int = 100, after: int = 0) -> list[QueuedAttempt]:
-    return list(ledger.run(lambda tx: tx.queued_for_index(after=after, limit=limit)))
+    return list(ledger.run(lambda tx: tx.index.queued(after=after, limit=limit)))
 
 
 def _all(ledger: Ledger) -> list[LoggedAttempt]:
-    return list(ledger.read(lambda queries: queries.logged_attempts(after=0, limit=100)))
+    return list(ledger.read(lambda view: view.index.attempts(after=0, limit=100)))
 
 
 def _attempts(ledger: Ledger, delivery_id: UUID, *outcomes: OutcomeKind) -> list[Claim]:
@@ -217,7 +219,7 @@ def _attempts(ledger: Ledger, delivery_id: UUID, *outcomes: OutcomeKind) -> list
         for number, outcome in enumerate(outcomes, start=1)
     ]
     for one in made:
-        ledger.run(lambda tx, one=one: tx.record_attempts([one]))  # type: ignore[misc]
+        ledger.run(lambda tx, one=one: tx.outcomes.record([one]))  # type: ignore[misc]
     return [Claim(id=delivery_id, claim_no=one.claim_no) for one in made]
 
 
@@ -229,7 +231,7 @@ def _made(ledger: Ledger, count: int) -> list[Claim]:
     claims = []
     for claim_no in range(1, count + 1):
         attempt = make_attempt(delivery_id=row, claim_no=claim_no)
-        ledger.run(lambda tx, attempt=attempt: tx.record_attempts([attempt]))  # type: ignore[misc]
+        ledger.run(lambda tx, attempt=attempt: tx.outcomes.record([attempt]))  # type: ignore[misc]
         claims.append(Claim(id=row, claim_no=claim_no))
-    ledger.run(lambda tx: tx.queue_for_index(claims))
+    ledger.run(lambda tx: tx.index.queue(claims))
     return claims

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.domain.worker import Role, WorkerRow
-from asyncevents_core.ports.ledger import Claim, Ledger
+from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_delivery
 from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
@@ -51,7 +51,7 @@ class OutcomeRows(LedgerFixtures):
         )
         without_status = evolve(attempt, claim_no=4, status=None, response="")
 
-        ledger.run(lambda tx: tx.record_attempts([attempt, without_status]))
+        ledger.run(lambda tx: tx.outcomes.record([attempt, without_status]))
 
         assert _attempts(ledger, attempt.delivery_id) == [attempt, without_status]
 
@@ -59,21 +59,21 @@ class OutcomeRows(LedgerFixtures):
         first = make_attempt(delivery_id=_delivery(ledger), detail="HTTP 200")
         second = evolve(first, outcome=OutcomeKind.RETRYABLE, detail="HTTP 500", status=500)
 
-        ledger.run(lambda tx: tx.record_attempts([first]))
-        ledger.run(lambda tx: tx.record_attempts([first]))
-        ledger.run(lambda tx: tx.record_attempts([second]))
+        ledger.run(lambda tx: tx.outcomes.record([first]))
+        ledger.run(lambda tx: tx.outcomes.record([first]))
+        ledger.run(lambda tx: tx.outcomes.record([second]))
 
         assert _attempts(ledger, first.delivery_id) == [first]
 
     def test_a_late_outcome_replaces_abandoned(self, ledger: Ledger) -> None:
         late = make_attempt(delivery_id=_delivery(ledger))
         abandoned = _abandoned(late)
-        ledger.run(lambda tx: tx.record_attempts([abandoned]))
-        (before,) = ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
+        ledger.run(lambda tx: tx.outcomes.record([abandoned]))
+        (before,) = ledger.read(lambda view: view.log.page(LogFilter(), limit=10, before=None))
 
-        ledger.run(lambda tx: tx.record_attempts([late]))
+        ledger.run(lambda tx: tx.outcomes.record([late]))
 
-        (after,) = ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
+        (after,) = ledger.read(lambda view: view.log.page(LogFilter(), limit=10, before=None))
         assert before.attempt == abandoned
         assert after.attempt == late
         assert after.log_id == before.log_id
@@ -81,10 +81,10 @@ class OutcomeRows(LedgerFixtures):
     def test_abandoned_replaces_nothing(self, ledger: Ledger) -> None:
         made = make_attempt(delivery_id=_delivery(ledger))
         first = _abandoned(evolve(made, claim_no=2))
-        ledger.run(lambda tx: tx.record_attempts([made, first]))
+        ledger.run(lambda tx: tx.outcomes.record([made, first]))
 
         ledger.run(
-            lambda tx: tx.record_attempts([_abandoned(made), evolve(first, detail="another")])
+            lambda tx: tx.outcomes.record([_abandoned(made), evolve(first, detail="another")])
         )
 
         assert _attempts(ledger, made.delivery_id) == [made, first]
@@ -102,7 +102,7 @@ class OutcomeRows(LedgerFixtures):
             ended(DeliveryState.HELD),
         )
 
-        ledger.run(lambda tx: tx.mark_delivered(ids))
+        ledger.run(lambda tx: tx.outcomes.mark_delivered(ids))
 
         for row in (delivery_of(ledger, one) for one in ids):
             assert row.state is DeliveryState.DELIVERED
@@ -113,7 +113,7 @@ class OutcomeRows(LedgerFixtures):
     def test_success_does_not_revive_cancelled_ones(self, ledger: Ledger) -> None:
         ids = insert(ledger, ended(DeliveryState.CANCELLED), ended(DeliveryState.DELIVERED))
 
-        ledger.run(lambda tx: tx.mark_delivered(ids))
+        ledger.run(lambda tx: tx.outcomes.mark_delivered(ids))
 
         assert states_of(ledger, ids) == [DeliveryState.CANCELLED, DeliveryState.DELIVERED]
 
@@ -180,7 +180,7 @@ class OutcomeRows(LedgerFixtures):
         before = now(ledger)
 
         ledger.run(
-            lambda tx: tx.give_back(
+            lambda tx: tx.outcomes.give_back(
                 [
                     Claim(id=mine, claim_no=2),
                     *(Claim(id=one, claim_no=1) for one in (older, foreign)),
@@ -204,15 +204,15 @@ class OutcomeRows(LedgerFixtures):
         delivery_id = _delivery(ledger)
         attempts = [make_attempt(delivery_id=delivery_id, claim_no=number) for number in (1, 2)]
         claims = [Claim(id=delivery_id, claim_no=number) for number in (1, 2)]
-        ledger.run(lambda tx: tx.record_attempts(attempts))
+        ledger.run(lambda tx: tx.outcomes.record(attempts))
         newest, oldest = (
             row.log_id
-            for row in ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
+            for row in ledger.read(lambda view: view.log.page(LogFilter(), limit=10, before=None))
         )
 
-        ledger.run(lambda tx: tx.queue_for_index(claims))
+        ledger.run(lambda tx: tx.index.queue(claims))
         first = dict(index_queue())
-        ledger.run(lambda tx: tx.queue_for_index(claims[1:]))
+        ledger.run(lambda tx: tx.index.queue(claims[1:]))
 
         assert first == {oldest: 1, newest: 1}
         assert dict(index_queue()) == {oldest: 1, newest: 2}
@@ -221,10 +221,10 @@ class OutcomeRows(LedgerFixtures):
         self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
     ) -> None:
         delivery_id = _delivery(ledger)
-        ledger.run(lambda tx: tx.record_attempts([make_attempt(delivery_id=delivery_id)]))
+        ledger.run(lambda tx: tx.outcomes.record([make_attempt(delivery_id=delivery_id)]))
 
         ledger.run(
-            lambda tx: tx.queue_for_index(
+            lambda tx: tx.index.queue(
                 [Claim(id=delivery_id, claim_no=2), Claim(id=uuid7(), claim_no=1)]
             )
         )
@@ -238,11 +238,11 @@ class WorkerRows(LedgerFixtures):
     def test_a_beat_makes_a_worker_and_keeps_it(self, ledger: Ledger, clock: ManualClock) -> None:
         worker = _worker(roles=(Role.TRIGGER, Role.RETRY))
 
-        ledger.run(lambda tx: tx.beat(worker))
-        (first,) = ledger.read(lambda queries: queries.workers())
+        ledger.run(lambda tx: tx.workers.beat(worker))
+        (first,) = ledger.read(lambda view: view.workers.all())
         clock.advance(5.0)
-        ledger.run(lambda tx: tx.beat(worker))
-        (second,) = ledger.read(lambda queries: queries.workers())
+        ledger.run(lambda tx: tx.workers.beat(worker))
+        (second,) = ledger.read(lambda view: view.workers.all())
 
         assert (first.id, first.host, first.pid) == (worker.id, worker.host, worker.pid)
         assert first.roles == (Role.TRIGGER, Role.RETRY)
@@ -252,30 +252,30 @@ class WorkerRows(LedgerFixtures):
     def test_workers_are_listed_by_start(self, ledger: Ledger, clock: ManualClock) -> None:
         first, second = _worker(), _worker()
 
-        ledger.run(lambda tx: tx.beat(first))
+        ledger.run(lambda tx: tx.workers.beat(first))
         clock.advance(1.0)
-        ledger.run(lambda tx: tx.beat(second))
+        ledger.run(lambda tx: tx.workers.beat(second))
 
-        listed = ledger.read(lambda queries: queries.workers())
+        listed = ledger.read(lambda view: view.workers.all())
         assert [one.id for one in listed] == [first.id, second.id]
 
     def test_remove_worker(self, ledger: Ledger) -> None:
         worker = _worker()
-        ledger.run(lambda tx: tx.beat(worker))
+        ledger.run(lambda tx: tx.workers.beat(worker))
 
-        ledger.run(lambda tx: tx.remove_worker(worker.id))
-        ledger.run(lambda tx: tx.remove_worker(worker.id))
+        ledger.run(lambda tx: tx.workers.remove(worker.id))
+        ledger.run(lambda tx: tx.workers.remove(worker.id))
 
-        assert list(ledger.read(lambda queries: queries.workers())) == []
+        assert list(ledger.read(lambda view: view.workers.all())) == []
 
     def test_silent_workers(self, ledger: Ledger, clock: ManualClock) -> None:
         silent, alive = _worker(), _worker()
-        ledger.run(lambda tx: tx.beat(silent))
-        ledger.run(lambda tx: tx.beat(alive))
+        ledger.run(lambda tx: tx.workers.beat(silent))
+        ledger.run(lambda tx: tx.workers.beat(alive))
         clock.advance(20.0)
-        ledger.run(lambda tx: tx.beat(alive))
+        ledger.run(lambda tx: tx.workers.beat(alive))
 
-        found = ledger.run(lambda tx: list(tx.silent_workers(before=tx.now() - 15 * SECOND)))
+        found = ledger.run(lambda tx: list(tx.workers.silent(before=tx.now() - 15 * SECOND)))
 
         assert found == [silent.id]
 
@@ -286,10 +286,10 @@ class WorkerRows(LedgerFixtures):
         for one, owner in ((event_id, silent), (other, alive)):
             _resolve(ledger, one, owner)
 
-        count = ledger.run(lambda tx: tx.expire_leases([silent]))
+        count = ledger.run(lambda tx: tx.workers.expire_leases([silent]))
 
-        due = ledger.run(lambda tx: tx.lock_due_deliveries(limit=10, expired=True))
-        events = ledger.run(lambda tx: tx.lock_due_events(before=tx.now(), limit=10))
+        due = ledger.run(lambda tx: tx.deliveries.lock_due(limit=10, expired=True))
+        events = ledger.run(lambda tx: tx.events.lock_due(before=tx.now(), limit=10))
         assert count == 2
         assert [one.id for one in due] == [delivery]
         assert [one.id for one in events] == event_id
@@ -302,7 +302,7 @@ class WorkerRows(LedgerFixtures):
         over, later = insert(ledger, leased(owner, due=-10.0), evolve(waiting(60.0), owner=owner))
         before = [delivery_of(ledger, one) for one in (over, later)]
 
-        assert ledger.run(lambda tx: tx.expire_leases([owner])) == 0
+        assert ledger.run(lambda tx: tx.workers.expire_leases([owner])) == 0
         assert [delivery_of(ledger, one) for one in (over, later)] == before
 
 
@@ -317,7 +317,7 @@ def _delivery(ledger: Ledger) -> UUID:
 
 
 def _attempts(ledger: Ledger, delivery_id: UUID) -> list[Attempt]:
-    trace = ledger.read(lambda queries: queries.trace(delivery_id))
+    trace = ledger.read(lambda view: view.traces.of_delivery(delivery_id))
     assert trace is not None
     return list(trace.attempts)
 
@@ -335,7 +335,7 @@ def _fail(
     reason: DeadReason | None = None,
 ) -> None:
     ledger.run(
-        lambda tx: tx.mark_failed(
+        lambda tx: tx.outcomes.mark_failed(
             [Claim(id=one, claim_no=number) for one, number in claims],
             owner=owner,
             state=DeliveryState.DEAD if due_at is None else DeliveryState.WAITING,
@@ -351,7 +351,7 @@ def _worker(roles: tuple[Role, ...] = (Role.TRIGGER,)) -> WorkerRow:
 
 def _resolve(ledger: Ledger, ids: Sequence[UUID], owner: UUID) -> None:
     ledger.run(
-        lambda tx: tx.start_resolving(
+        lambda tx: tx.events.start_resolving(
             ids, owner=owner, due_at=tx.now() + 60 * SECOND, abandoned=False
         )
     )

@@ -52,19 +52,19 @@ class Queries(LedgerFixtures):
     def test_trace(self, ledger: Ledger) -> None:
         number = subscribe(ledger, make_subscription(sink="recording", target="memory:shop"))
         (event_id,) = publish(ledger, make_event(arguments=b'{"id":7}'))
-        ledger.run(lambda tx: tx.store_bodies({event_id: b'{"specversion":"1.0"}'}))
+        ledger.run(lambda tx: tx.events.store_bodies({event_id: b'{"specversion":"1.0"}'}))
         original, replay, again = sorted_ids(3)
         insert(ledger, evolve(waiting(subscription_id=number), id=original, event_id=event_id))
         for one in (again, replay):
             row = waiting(subscription_id=number)
             insert(
                 ledger,
-                evolve(row, id=one, event_id=event_id, chain=uuid7(), replay_of=original),
+                evolve(row, id=one, event_id=event_id, replay_request=uuid7(), replay_of=original),
             )
         second, first = (make_attempt(delivery_id=original, claim_no=n) for n in (2, 1))
-        ledger.run(lambda tx: tx.record_attempts([second, first]))
+        ledger.run(lambda tx: tx.outcomes.record([second, first]))
 
-        trace = ledger.read(lambda queries: queries.trace(original))
+        trace = ledger.read(lambda view: view.traces.of_delivery(original))
 
         assert trace is not None
         assert trace.delivery == delivery_of(ledger, original)
@@ -75,8 +75,8 @@ class Queries(LedgerFixtures):
         assert trace.replays == (replay, again)
 
     def test_trace_of_nothing(self, ledger: Ledger) -> None:
-        assert ledger.read(lambda queries: queries.trace(uuid7())) is None
-        assert ledger.read(lambda queries: queries.event(uuid7())) is None
+        assert ledger.read(lambda view: view.traces.of_delivery(uuid7())) is None
+        assert ledger.read(lambda view: view.events.get(uuid7())) is None
 
     def test_traces_of_an_event_oldest_first_in_pages(self, ledger: Ledger) -> None:
         free = subscribe(ledger)
@@ -84,20 +84,20 @@ class Queries(LedgerFixtures):
         mine, other = publish(ledger, make_event(), make_event())
         ids = sorted_ids(4)
         for one, number in zip(reversed(ids), (free, bound, free, bound), strict=True):
-            row = evolve(waiting(subscription_id=number), id=one, event_id=mine, chain=one)
+            row = evolve(waiting(subscription_id=number), id=one, event_id=mine, replay_request=one)
             insert(ledger, row)
         insert(ledger, evolve(waiting(subscription_id=free), event_id=other))
         _record(ledger, make_attempt(delivery_id=ids[1]))
 
         def traces(after: UUID | None = None, tenant: str | None = None) -> list[UUID]:
             found = ledger.read(
-                lambda queries: queries.traces_of_event(mine, limit=3, after=after, tenant=tenant)
+                lambda view: view.traces.of_event(mine, limit=3, after=after, tenant=tenant)
             )
             assert found == [trace(one.delivery.id) for one in found]
             return [one.delivery.id for one in found]
 
         def trace(delivery_id: UUID, tenant: str | None = None) -> Trace | None:
-            return ledger.read(lambda queries: queries.trace(delivery_id, tenant=tenant))
+            return ledger.read(lambda view: view.traces.of_delivery(delivery_id, tenant=tenant))
 
         assert traces() == ids[:3]
         assert traces(after=ids[2]) == ids[3:]
@@ -114,7 +114,7 @@ class Queries(LedgerFixtures):
         publish(ledger, *[make_event(id=one) for one in ids])
 
         def page(before: UUID | None) -> list[UUID]:
-            found = ledger.read(lambda queries: queries.events(name=None, limit=2, before=before))
+            found = ledger.read(lambda view: view.events.page(name=None, limit=2, before=before))
             return [one.id for one in found]
 
         assert page(None) == [ids[4], ids[3]]
@@ -124,9 +124,9 @@ class Queries(LedgerFixtures):
 
     def test_events_by_name_without_bodies(self, ledger: Ledger) -> None:
         wanted, _ = publish(ledger, make_event(name="a"), make_event(name="b"))
-        ledger.run(lambda tx: tx.store_bodies({wanted: b"{}"}))
+        ledger.run(lambda tx: tx.events.store_bodies({wanted: b"{}"}))
 
-        (found,) = ledger.read(lambda queries: queries.events(name="a", limit=9, before=None))
+        (found,) = ledger.read(lambda view: view.events.page(name="a", limit=9, before=None))
 
         assert found == evolve(event_of(ledger, wanted), body=None)
 
@@ -137,7 +137,7 @@ class Queries(LedgerFixtures):
         def page(before: LogRow | None, subscription_id: int | None = None) -> list[LogRow]:
             return list(
                 ledger.read(
-                    lambda queries: queries.logs(
+                    lambda view: view.log.page(
                         LogFilter(subscription_id=subscription_id),
                         limit=2,
                         before=None if before is None else before.position,
@@ -167,7 +167,7 @@ class Queries(LedgerFixtures):
             _record(ledger, make_attempt(delivery_id=one, started_at=start))
 
         def page(before: LogPosition | None, wanted: LogFilter) -> list[LogPosition]:
-            rows = ledger.read(lambda queries: queries.logs(wanted, limit=2, before=before))
+            rows = ledger.read(lambda view: view.log.page(wanted, limit=2, before=before))
             return [one.position for one in rows]
 
         def every(wanted: LogFilter) -> list[LogPosition]:
@@ -184,15 +184,15 @@ class Queries(LedgerFixtures):
         ]
         assert every(LogFilter()) == positions
         assert every(LogFilter(since=2_000, until=3_000)) == positions[1:4]
-        assert ledger.read(lambda queries: queries.log_position(low)) == positions[0]
-        assert ledger.read(lambda queries: queries.log_position(high + 1)) is None
-        assert ledger.read(lambda queries: queries.newest_log_id()) == high
+        assert ledger.read(lambda view: view.log.position(low)) == positions[0]
+        assert ledger.read(lambda view: view.log.position(high + 1)) is None
+        assert ledger.read(lambda view: view.log.newest_id()) == high
 
     def test_log_ids_lowest_first(self, ledger: Ledger) -> None:
         self._logged(ledger, "a", attempts=3)
 
         def ids(after: int, limit: int) -> list[int]:
-            return list(ledger.read(lambda queries: queries.log_ids(after=after, limit=limit)))
+            return list(ledger.read(lambda view: view.log.ids(after=after, limit=limit)))
 
         everything = ids(0, 10)
         assert len(everything) == 3
@@ -201,7 +201,7 @@ class Queries(LedgerFixtures):
         assert ids(everything[1], 10) == everything[2:]
 
     def test_without_attempts_there_is_no_newest(self, ledger: Ledger) -> None:
-        assert ledger.read(lambda queries: queries.newest_log_id()) == 0
+        assert ledger.read(lambda view: view.log.newest_id()) == 0
 
     @pytest.mark.parametrize(
         ("wanted", "meant"),
@@ -239,7 +239,7 @@ class Queries(LedgerFixtures):
         for attempt in attempts:
             _record(ledger, attempt)
 
-        found = ledger.read(lambda queries: queries.logs(wanted, limit=9, before=None))
+        found = ledger.read(lambda view: view.log.page(wanted, limit=9, before=None))
 
         assert "".join(one.attempt.target for one in reversed(found)) == meant
 
@@ -247,7 +247,7 @@ class Queries(LedgerFixtures):
         mine, _, _ = publish(ledger, make_event(tenant="t"), make_event(tenant="u"), make_event())
 
         found = ledger.read(
-            lambda queries: queries.events(name=None, limit=9, before=None, tenant="t")
+            lambda view: view.events.page(name=None, limit=9, before=None, tenant="t")
         )
 
         assert [one.id for one in found] == [mine]
@@ -256,16 +256,18 @@ class Queries(LedgerFixtures):
         number = subscribe(ledger, make_subscription(target="memory:shop"))
         oldest, middle, newest, event_id = sorted_ids(4)
         publish(ledger, make_event(id=event_id, name="a"), make_event(id=oldest, name="b"))
-        ledger.run(lambda tx: tx.fail_event(oldest, deaths=6, reason="no such order"))
+        ledger.run(lambda tx: tx.events.fail(oldest, deaths=6, reason="no such order"))
         for one, reason in ((middle, DeadReason.EXHAUSTED), (newest, DeadReason.PERMANENT)):
             row = evolve(ended(DeliveryState.DEAD, subscription_id=number), deaths=6)
-            insert(ledger, evolve(row, id=one, event_id=event_id, reason=reason, chain=one))
+            insert(
+                ledger, evolve(row, id=one, event_id=event_id, reason=reason, replay_request=one)
+            )
         insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
 
         def page(limit: int, before: UUID | None) -> list[DeadLetter]:
             return list(
                 ledger.read(
-                    lambda queries: queries.dead_letters(DeadFilter(), limit=limit, before=before)
+                    lambda view: view.dead_letters.page(DeadFilter(), limit=limit, before=before)
                 )
             )
 
@@ -286,16 +288,16 @@ class Queries(LedgerFixtures):
         number = subscribe(ledger)
         old, replay, event_id, failed = sorted_ids(4)
         publish(ledger, make_event(id=event_id), make_event(id=failed))
-        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
         row = evolve(ended(DeliveryState.DEAD, subscription_id=number), event_id=event_id)
         insert(
             ledger,
             evolve(row, id=old),
-            evolve(row, id=replay, chain=uuid7(), replay_of=old),
+            evolve(row, id=replay, replay_request=uuid7(), replay_of=old),
         )
 
         def listed(wanted: DeadFilter) -> dict[UUID, bool]:
-            found = ledger.read(lambda queries: queries.dead_letters(wanted, limit=10, before=None))
+            found = ledger.read(lambda view: view.dead_letters.page(wanted, limit=10, before=None))
             return {one.id: one.replayed for one in found}
 
         assert listed(DeadFilter(replayed=True)) == {failed: False, replay: False, old: True}
@@ -304,7 +306,7 @@ class Queries(LedgerFixtures):
     # -- counts -----------------------------------------------------------------------------
 
     def test_an_empty_backlog(self, ledger: Ledger) -> None:
-        assert ledger.read(lambda queries: queries.backlog()) == NOTHING
+        assert ledger.read(lambda view: view.backlog()) == NOTHING
 
     def test_backlog_of_deliveries(self, ledger: Ledger) -> None:
         insert(
@@ -321,7 +323,7 @@ class Queries(LedgerFixtures):
             ended(DeliveryState.CANCELLED),
         )
 
-        backlog = ledger.read(lambda queries: queries.backlog())
+        backlog = ledger.read(lambda view: view.backlog())
 
         assert evolve(backlog, oldest_due_at=None) == evolve(
             NOTHING, waiting_due=2, waiting_later=1, parked=1, leased=2, held=1, dead=1
@@ -334,10 +336,10 @@ class Queries(LedgerFixtures):
         failed, done = publish(ledger, make_event(), make_event())
         for one, lease in ((running, 60.0), (expired, -60.0)):
             _resolve(ledger, one, lease)
-        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
-        ledger.run(lambda tx: tx.mark_fanned_out([done]))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.mark_fanned_out([done]))
 
-        backlog = ledger.read(lambda queries: queries.backlog())
+        backlog = ledger.read(lambda view: view.backlog())
 
         assert backlog == evolve(
             NOTHING,
@@ -352,8 +354,8 @@ class Queries(LedgerFixtures):
         publish(ledger, due_in=10.0)
         insert(ledger, waiting(20.0))
 
-        now_due = ledger.read(lambda queries: queries.backlog())
-        soon_due = ledger.read(lambda queries: queries.backlog(horizon=60.0))
+        now_due = ledger.read(lambda view: view.backlog())
+        soon_due = ledger.read(lambda view: view.backlog(horizon=60.0))
 
         assert (now_due.events_due, now_due.waiting_due, now_due.waiting_later) == (0, 0, 1)
         assert (soon_due.events_due, soon_due.waiting_due, soon_due.waiting_later) == (1, 1, 0)
@@ -363,7 +365,7 @@ class Queries(LedgerFixtures):
         clock.advance(30.0)
         publish(ledger)
 
-        backlog = ledger.read(lambda queries: queries.backlog())
+        backlog = ledger.read(lambda view: view.backlog())
 
         assert backlog.oldest_due_at == delivery_of(ledger, delivery_id).due_at
 
@@ -372,13 +374,13 @@ class Queries(LedgerFixtures):
         (event_id,) = publish(ledger, make_event(name=name))
         (one,) = insert(ledger, evolve(waiting(subscription_id=number), event_id=event_id))
         made = [make_attempt(delivery_id=one, claim_no=1 + index) for index in range(attempts)]
-        ledger.run(lambda tx: tx.record_attempts(made))
+        ledger.run(lambda tx: tx.outcomes.record(made))
         return number
 
 
 def _resolve(ledger: Ledger, event_id: UUID, lease: float) -> None:
     ledger.run(
-        lambda tx: tx.start_resolving(
+        lambda tx: tx.events.start_resolving(
             [event_id],
             owner=uuid7(),
             due_at=tx.now() + round(lease * SECOND),
@@ -388,4 +390,4 @@ def _resolve(ledger: Ledger, event_id: UUID, lease: float) -> None:
 
 
 def _record(ledger: Ledger, attempt: Attempt) -> None:
-    ledger.run(lambda tx: tx.record_attempts([attempt]))
+    ledger.run(lambda tx: tx.outcomes.record([attempt]))

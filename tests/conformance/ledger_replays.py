@@ -35,15 +35,15 @@ class ReplayRows(LedgerFixtures):
         (event_id,) = publish(ledger)
         request = ReplayRequest(id=uuid7(), requested_by="veronica", what="all dead letters")
         begun = now(ledger)
-        ledger.run(lambda tx: tx.insert_replay(request))
+        ledger.run(lambda tx: tx.replays.insert(request))
         (plain, replay) = insert(
             ledger,
             evolve(waiting(subscription_id=number), event_id=event_id),
-            evolve(waiting(subscription_id=number), event_id=event_id, chain=request.id),
+            evolve(waiting(subscription_id=number), event_id=event_id, replay_request=request.id),
         )
 
-        first = ledger.read(lambda queries: queries.trace(plain))
-        second = ledger.read(lambda queries: queries.trace(replay))
+        first = ledger.read(lambda view: view.traces.of_delivery(plain))
+        second = ledger.read(lambda view: view.traces.of_delivery(replay))
 
         assert first is not None
         assert first.request is None
@@ -80,20 +80,22 @@ class ReplayRows(LedgerFixtures):
         def dead(after: UUID | None, limit: int) -> list[UUID]:
             return [
                 one.id
-                for one in ledger.run(lambda tx: tx.lock_dead(wanted, after=after, limit=limit))
+                for one in ledger.run(
+                    lambda tx: tx.dead_letters.lock_deliveries(wanted, after=after, limit=limit)
+                )
             ]
 
         def failed(after: UUID | None, limit: int) -> list[UUID]:
             return list(
-                ledger.run(lambda tx: tx.lock_failed_events(wanted, after=after, limit=limit))
+                ledger.run(lambda tx: tx.dead_letters.lock_events(wanted, after=after, limit=limit))
             )
 
         found = dead(None, 10) + failed(None, 10)
-        listed = ledger.read(lambda queries: queries.dead_letters(wanted, limit=10, before=None))
+        listed = ledger.read(lambda view: view.dead_letters.page(wanted, limit=10, before=None))
 
         assert sorted(names[one] for one in found) == sorted(meant.split())
         assert [one.id for one in listed] == sorted(found, reverse=True)
-        assert ledger.read(lambda queries: queries.count_dead(wanted)) == len(found)
+        assert ledger.read(lambda view: view.dead_letters.count(wanted)) == len(found)
         for lock in (dead, failed):
             assert _one_by_one(lock) == lock(None, 10) == sorted(lock(None, 10))
 
@@ -108,12 +110,14 @@ class ReplayRows(LedgerFixtures):
         ]
         for one, claim_no in ((made[0], 1), (made[1], 1), (made[0], 2), (made[2], 1)):
             attempt = make_attempt(delivery_id=one, claim_no=claim_no)
-            ledger.run(lambda tx, attempt=attempt: tx.record_attempts([attempt]))  # type: ignore[misc]
-        logged = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=10))
+            ledger.run(lambda tx, attempt=attempt: tx.outcomes.record([attempt]))  # type: ignore[misc]
+        logged = ledger.read(lambda view: view.index.attempts(after=0, limit=10))
         ids = [one.log_id for one in logged]
 
         def locked(*ids: int, tenant: str | None = None) -> list[UUID]:
-            return [one.id for one in ledger.run(lambda tx: tx.lock_logged(ids, tenant=tenant))]
+            return [
+                one.id for one in ledger.run(lambda tx: tx.replays.lock_found(ids, tenant=tenant))
+            ]
 
         assert locked(*ids) == sorted(made)
         assert locked(ids[0], ids[2]) == [made[0]]
@@ -125,13 +129,13 @@ class ReplayRows(LedgerFixtures):
         locked, looked = threading.Event(), threading.Event()
 
         def failed(tx: LedgerTransaction) -> list[UUID]:
-            return list(tx.lock_failed_events(DeadFilter(), after=None, limit=10))
+            return list(tx.dead_letters.lock_events(DeadFilter(), after=None, limit=10))
 
         def reopen(tx: LedgerTransaction) -> int:
             found = failed(tx)
             locked.set()
             assert not looked.wait(GLANCE)
-            return tx.reopen_events(found)
+            return tx.events.reopen(found)
 
         def other() -> list[UUID]:
             assert locked.wait(PATIENCE)
@@ -149,21 +153,21 @@ class ReplayRows(LedgerFixtures):
         locked, looked = threading.Event(), threading.Event()
 
         def two(tx: LedgerTransaction) -> list[Delivery]:
-            return list(tx.lock_dead(DeadFilter(), after=None, limit=2))
+            return list(tx.dead_letters.lock_deliveries(DeadFilter(), after=None, limit=2))
 
         def send_again(tx: LedgerTransaction) -> None:
             found = two(tx)
             locked.set()
             assert not looked.wait(GLANCE)
             again = ended(DeliveryState.DELIVERED)
-            tx.insert_deliveries(
+            tx.deliveries.insert(
                 [
                     evolve(
                         again,
                         id=uuid7(),
                         event_id=one.event_id,
                         subscription_id=one.subscription_id,
-                        chain=uuid7(),
+                        replay_request=uuid7(),
                         replay_of=one.id,
                     )
                     for one in found
@@ -183,13 +187,13 @@ class ReplayRows(LedgerFixtures):
 
     def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)
-        ledger.run(lambda tx: tx.store_bodies({event_id: b"{}"}))
+        ledger.run(lambda tx: tx.events.store_bodies({event_id: b"{}"}))
 
-        found = ledger.run(lambda tx: tx.lock_event(event_id))
+        found = ledger.run(lambda tx: tx.events.lock_one(event_id))
 
         assert found is not None
         assert found.body == b"{}"
-        assert ledger.run(lambda tx: tx.lock_event(uuid7())) is None
+        assert ledger.run(lambda tx: tx.events.lock_one(uuid7())) is None
 
 
 def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
@@ -205,9 +209,9 @@ def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
     )
 
     def fail(tx: LedgerTransaction) -> None:
-        tx.mark_fanned_out([created, cancelled])
+        tx.events.mark_fanned_out([created, cancelled])
         for one in (failed, lost):
-            tx.fail_event(one, deaths=1, reason="poison")
+            tx.events.fail(one, deaths=1, reason="poison")
 
     ledger.run(fail)
 
@@ -224,10 +228,10 @@ def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
     again = evolve(
         ended(DeliveryState.DELIVERED, subscription_id=third),
         event_id=created,
-        chain=uuid7(),
+        replay_request=uuid7(),
         replay_of=rows["replayed"].id,
     )
-    ledger.run(lambda tx: tx.insert_deliveries([*rows.values(), again]))
+    ledger.run(lambda tx: tx.deliveries.insert([*rows.values(), again]))
     return {row.id: name for name, row in rows.items()} | {
         failed: "failed",
         lost: "lost",

@@ -12,7 +12,7 @@ from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.secrets import KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeyAge
 from asyncevents_core.testing.builders import make_subscription
 from tests.conformance.ledger_base import LedgerFixtures, set_status, subscribe
 
@@ -20,7 +20,7 @@ OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 
 
 def ages(ledger: Ledger) -> dict[int, KeyAge]:
-    kept = ledger.read(lambda queries: queries.kept_secrets(after=0, limit=100))
+    kept = ledger.read(lambda view: view.subscriptions.kept_secrets(after=0, limit=100))
     return {one.subscription_id: one.key for one in kept}
 
 
@@ -47,7 +47,7 @@ class EncryptedRows(LedgerFixtures):
         set_status(before, deleted, SubscriptionStatus.DELETED)
         lost = subscribe(keyed(OTHER), make_subscription(secret="s3cret"))
         new = subscribe(after, make_subscription(secret="s3cret"))
-        epoch = after.run(lambda tx: tx.epoch())
+        epoch = after.run(lambda tx: tx.subscriptions.epoch())
         assert ages(after) == {
             signed: KeyAge.OLDER,
             deleted: KeyAge.OLDER,
@@ -55,15 +55,15 @@ class EncryptedRows(LedgerFixtures):
             new: KeyAge.NEWEST,
         }
 
-        renewed = after.run(lambda tx: tx.renew_secrets([signed, deleted, lost, new]))
+        renewed = after.run(lambda tx: tx.subscriptions.renew_secrets([signed, deleted, lost, new]))
 
         assert renewed == {signed, deleted}
         assert set(ages(keyed(NEW)).values()) == {KeyAge.NEWEST, KeyAge.MISSING}
-        assert keyed(OTHER).read(lambda queries: queries.subscription(lost)) is not None
-        found = keyed(NEW).read(lambda queries: queries.subscription(signed))
+        assert keyed(OTHER).read(lambda view: view.subscriptions.get(lost)) is not None
+        found = keyed(NEW).read(lambda view: view.subscriptions.get(signed))
         assert found is not None
         assert (found.secret, found.options) == ("s3cret", {"key": 1})
-        assert after.run(lambda tx: tx.epoch()) == epoch
+        assert after.run(lambda tx: tx.subscriptions.epoch()) == epoch
 
     def test_one_that_no_key_decrypts_in_part_is_missing(
         self, keyed: Callable[..., SqlLedger], engine: sa.Engine
@@ -74,4 +74,4 @@ class EncryptedRows(LedgerFixtures):
             connection.execute(lost, {"token": Cipher([OTHER]).encrypt("{}")})
 
         assert ages(keyed(NEW, OLD)) == {number: KeyAge.MISSING}
-        assert keyed(NEW, OLD).run(lambda tx: tx.renew_secrets([number])) == set()
+        assert keyed(NEW, OLD).run(lambda tx: tx.subscriptions.renew_secrets([number])) == set()

@@ -11,7 +11,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionSummary,
 )
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.secrets import KeptSecret, KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeptSecret, KeyAge
 from asyncevents_core.testing.builders import make_subscription
 from tests.conformance.ledger_base import (
     LedgerFixtures,
@@ -34,7 +34,7 @@ class SubscriptionRows(LedgerFixtures):
         set_status(ledger, subscribe(ledger, make_subscription(sink="off")), DISABLED)
         set_status(ledger, subscribe(ledger, make_subscription(sink="gone")), DELETED)
 
-        found = ledger.read(lambda queries: queries.sinks_in_use())
+        found = ledger.read(lambda view: view.subscriptions.sinks_in_use())
 
         assert found == {"http", "file", "off"}
 
@@ -46,7 +46,9 @@ class SubscriptionRows(LedgerFixtures):
         set_status(ledger, deleted, DELETED)
 
         def kept(after: int, limit: int) -> list[KeptSecret]:
-            return list(ledger.read(lambda tx: tx.kept_secrets(after=after, limit=limit)))
+            return list(
+                ledger.read(lambda view: view.subscriptions.kept_secrets(after=after, limit=limit))
+            )
 
         everything = [
             KeptSecret(subscription_id=one, key=KeyAge.NEWEST)
@@ -58,13 +60,13 @@ class SubscriptionRows(LedgerFixtures):
 
     def test_what_the_newest_key_encrypted_is_not_renewed(self, ledger: Ledger) -> None:
         number = subscribe(ledger, make_subscription(secret="s3cret", options={"key": 1}))
-        before = ledger.read(lambda queries: queries.subscription(number))
-        epoch = ledger.run(lambda tx: tx.epoch())
+        before = ledger.read(lambda view: view.subscriptions.get(number))
+        epoch = ledger.run(lambda tx: tx.subscriptions.epoch())
 
-        assert ledger.run(lambda tx: tx.renew_secrets([number, number + 1])) == set()
+        assert ledger.run(lambda tx: tx.subscriptions.renew_secrets([number, number + 1])) == set()
 
-        assert ledger.read(lambda queries: queries.subscription(number)) == before
-        assert ledger.run(lambda tx: tx.epoch()) == epoch
+        assert ledger.read(lambda view: view.subscriptions.get(number)) == before
+        assert ledger.run(lambda tx: tx.subscriptions.epoch()) == epoch
 
     def test_a_subscription_comes_back_as_it_was(self, ledger: Ledger) -> None:
         new = make_subscription(
@@ -81,7 +83,7 @@ class SubscriptionRows(LedgerFixtures):
 
         number = subscribe(ledger, new)
 
-        found = ledger.read(lambda queries: queries.subscription(number))
+        found = ledger.read(lambda view: view.subscriptions.get(number))
         assert found is not None
         assert found.id == number
         assert (found.event_name, found.sink, found.target) == (
@@ -97,7 +99,7 @@ class SubscriptionRows(LedgerFixtures):
     def test_defaults_come_back_as_defaults(self, ledger: Ledger) -> None:
         subscribe(ledger)
 
-        (found,) = ledger.run(lambda tx: tx.subscriptions())
+        (found,) = ledger.run(lambda tx: tx.subscriptions.all())
 
         assert (found.secret, found.tenant, dict(found.options)) == (None, None, {})
         assert found.retry == RetryPolicy()
@@ -111,10 +113,10 @@ class SubscriptionRows(LedgerFixtures):
         subscribe(ledger, make_subscription(options=options))
 
         cast("dict[str, str]", options["headers"])["x"] = "2"
-        (found,) = ledger.run(lambda tx: tx.subscriptions())
+        (found,) = ledger.run(lambda tx: tx.subscriptions.all())
         cast("dict[str, str]", found.options["headers"])["x"] = "3"
 
-        (found,) = ledger.run(lambda tx: tx.subscriptions())
+        (found,) = ledger.run(lambda tx: tx.subscriptions.all())
         assert found.options == {"headers": {"x": "1"}}
 
     def test_listed_by_id_without_deleted_ones(self, ledger: Ledger) -> None:
@@ -122,8 +124,8 @@ class SubscriptionRows(LedgerFixtures):
         set_status(ledger, first, DISABLED)
         set_status(ledger, second, DELETED)
 
-        in_transaction = ledger.run(lambda tx: tx.subscriptions())
-        for_people = ledger.read(lambda queries: queries.all_subscriptions())
+        in_transaction = ledger.run(lambda tx: tx.subscriptions.all())
+        for_people = ledger.read(lambda view: view.subscriptions.all())
 
         assert [(one.id, one.status) for one in in_transaction] == [
             (first, DISABLED),
@@ -135,15 +137,15 @@ class SubscriptionRows(LedgerFixtures):
         number = subscribe(ledger)
         set_status(ledger, number, DELETED)
 
-        found = ledger.read(lambda queries: queries.subscription(number))
+        found = ledger.read(lambda view: view.subscriptions.get(number))
 
         assert found is not None
         assert found.status is DELETED
-        assert ledger.run(lambda tx: tx.subscription_status(number)) is DELETED
+        assert ledger.run(lambda tx: tx.subscriptions.status(number)) is DELETED
 
     def test_an_unknown_one_has_no_status(self, ledger: Ledger) -> None:
-        assert ledger.run(lambda tx: tx.subscription_status(99)) is None
-        assert ledger.read(lambda queries: queries.subscription(99)) is None
+        assert ledger.run(lambda tx: tx.subscriptions.status(99)) is None
+        assert ledger.read(lambda view: view.subscriptions.get(99)) is None
 
     def test_deleted_is_final(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
@@ -151,19 +153,19 @@ class SubscriptionRows(LedgerFixtures):
 
         set_status(ledger, number, ENABLED)
 
-        assert ledger.run(lambda tx: tx.subscription_status(number)) is DELETED
+        assert ledger.run(lambda tx: tx.subscriptions.status(number)) is DELETED
 
     def test_several_change_at_once(self, ledger: Ledger) -> None:
         numbers = [subscribe(ledger) for _ in range(3)]
 
-        ledger.run(lambda tx: tx.set_subscription_status(numbers[:2], DISABLED))
+        ledger.run(lambda tx: tx.subscriptions.set_status(numbers[:2], DISABLED))
 
-        statuses = ledger.run(lambda tx: [tx.subscription_status(one) for one in numbers])
+        statuses = ledger.run(lambda tx: [tx.subscriptions.status(one) for one in numbers])
         assert statuses == [DISABLED, DISABLED, ENABLED]
 
     def test_an_update_sets_everything(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
-        made = ledger.read(lambda queries: queries.subscription(number))
+        made = ledger.read(lambda view: view.subscriptions.get(number))
         assert made is not None
         epoch = _epoch(ledger)
         new = make_subscription(
@@ -178,13 +180,13 @@ class SubscriptionRows(LedgerFixtures):
             status=DISABLED,
         )
 
-        ledger.run(lambda tx: tx.update_subscription(number, new))
+        ledger.run(lambda tx: tx.subscriptions.update(number, new))
 
-        found = ledger.run(lambda tx: tx.lock_subscription(number))
+        found = ledger.run(lambda tx: tx.subscriptions.lock_one(number))
         assert found is not None
         assert found.as_new() == new
         assert (found.id, found.created_at) == (number, made.created_at)
-        (changed,) = ledger.run(lambda tx: tx.changed_subscriptions(since=epoch))
+        (changed,) = ledger.run(lambda tx: tx.subscriptions.changed(since=epoch))
         assert changed == found
 
     def test_an_update_holds_as_a_change_of_status_does(self, ledger: Ledger) -> None:
@@ -192,25 +194,25 @@ class SubscriptionRows(LedgerFixtures):
         for new in (make_subscription(status=DISABLED), make_subscription(status=ENABLED)):
             _update(ledger, number, new)
 
-        assert ledger.run(lambda tx: list(tx.holding())) == [number]
+        assert ledger.run(lambda tx: list(tx.subscriptions.holding())) == [number]
 
     def test_a_deleted_one_is_not_updated(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
         set_status(ledger, number, DELETED)
 
-        ledger.run(lambda tx: tx.update_subscription(number, make_subscription(target="memory:b")))
+        ledger.run(lambda tx: tx.subscriptions.update(number, make_subscription(target="memory:b")))
 
-        found = ledger.run(lambda tx: tx.lock_subscription(number))
+        found = ledger.run(lambda tx: tx.subscriptions.lock_one(number))
         assert found is not None
         assert (found.status, found.target) == (DELETED, "memory:orders")
-        assert ledger.run(lambda tx: tx.lock_subscription(99)) is None
+        assert ledger.run(lambda tx: tx.subscriptions.lock_one(99)) is None
 
     def test_summaries(self, ledger: Ledger) -> None:
         subscribe(ledger, make_subscription(tenant="t", secret="x", status=DISABLED))
         set_status(ledger, subscribe(ledger), DELETED)
 
-        (found,) = ledger.read(lambda queries: queries.subscription_summaries())
-        (whole,) = ledger.read(lambda queries: queries.all_subscriptions())
+        (found,) = ledger.read(lambda view: view.subscriptions.summaries())
+        (whole,) = ledger.read(lambda view: view.subscriptions.all())
 
         assert found == SubscriptionSummary(
             id=whole.id,
@@ -236,7 +238,7 @@ class SubscriptionRows(LedgerFixtures):
 
     def test_what_changed_since_an_epoch(self, ledger: Ledger) -> None:
         def changed(since: int) -> dict[int, SubscriptionStatus]:
-            found = ledger.run(lambda tx: tx.changed_subscriptions(since=since))
+            found = ledger.run(lambda tx: tx.subscriptions.changed(since=since))
             return {one.id: one.status for one in found}
 
         first, second = subscribe(ledger), subscribe(ledger)
@@ -252,9 +254,9 @@ class SubscriptionRows(LedgerFixtures):
 
     def test_a_transaction_sees_its_own_epoch(self, ledger: Ledger) -> None:
         def work(tx: LedgerTransaction) -> tuple[int, int]:
-            before = tx.epoch()
-            tx.insert_subscription(make_subscription())
-            return before, tx.epoch()
+            before = tx.subscriptions.epoch()
+            tx.subscriptions.insert(make_subscription())
+            return before, tx.subscriptions.epoch()
 
         before, after = ledger.run(work)
 
@@ -267,12 +269,12 @@ class SubscriptionRows(LedgerFixtures):
         first, second, _ = (subscribe(ledger) for _ in range(3))
         set_status(ledger, first, DISABLED)
         set_status(ledger, second, DISABLED)
-        while_disabled = ledger.run(lambda tx: list(tx.holding()))
+        while_disabled = ledger.run(lambda tx: list(tx.subscriptions.holding()))
 
         set_status(ledger, first, ENABLED)
 
         assert while_disabled == []
-        assert ledger.run(lambda tx: list(tx.holding())) == [first]
+        assert ledger.run(lambda tx: list(tx.subscriptions.holding())) == [first]
 
     def test_stop_holding(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
@@ -280,9 +282,9 @@ class SubscriptionRows(LedgerFixtures):
         set_status(ledger, number, ENABLED)
         epoch = _epoch(ledger)
 
-        ledger.run(lambda tx: tx.stop_holding(number))
+        ledger.run(lambda tx: tx.subscriptions.stop_holding(number))
 
-        assert ledger.run(lambda tx: list(tx.holding())) == []
+        assert ledger.run(lambda tx: list(tx.subscriptions.holding())) == []
         assert _epoch(ledger) == epoch
 
     def test_a_deleted_one_is_not_holding(self, ledger: Ledger) -> None:
@@ -290,21 +292,23 @@ class SubscriptionRows(LedgerFixtures):
         set_status(ledger, number, DISABLED)
         set_status(ledger, number, DELETED)
 
-        assert ledger.run(lambda tx: list(tx.holding())) == []
+        assert ledger.run(lambda tx: list(tx.subscriptions.holding())) == []
 
     def test_still_disabled(self, ledger: Ledger) -> None:
         enabled, disabled, deleted = (subscribe(ledger) for _ in range(3))
         set_status(ledger, disabled, DISABLED)
         set_status(ledger, deleted, DELETED)
 
-        found = ledger.run(lambda tx: tx.still_disabled([enabled, disabled, deleted, 99]))
+        found = ledger.run(
+            lambda tx: tx.subscriptions.still_disabled([enabled, disabled, deleted, 99])
+        )
 
         assert found == {disabled}
 
 
 def _update(ledger: Ledger, number: int, new: NewSubscription) -> None:
-    ledger.run(lambda tx: tx.update_subscription(number, new))
+    ledger.run(lambda tx: tx.subscriptions.update(number, new))
 
 
 def _epoch(ledger: Ledger) -> int:
-    return ledger.run(lambda tx: tx.epoch())
+    return ledger.run(lambda tx: tx.subscriptions.epoch())

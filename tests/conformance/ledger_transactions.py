@@ -49,41 +49,41 @@ class Transactions(LedgerFixtures):
 
     def test_run_and_read_return_what_the_function_returns(self, ledger: Ledger) -> None:
         assert ledger.run(lambda tx: "written") == "written"
-        assert ledger.read(lambda queries: "read") == "read"
+        assert ledger.read(lambda view: "read") == "read"
 
     def test_an_exception_rolls_everything_back(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
         event = make_event(external_id="e")
         (delivery_id,) = insert(ledger, waiting())
-        before = ledger.read(lambda queries: queries.backlog())
-        epoch = ledger.run(lambda tx: tx.epoch())
+        before = ledger.read(lambda view: view.backlog())
+        epoch = ledger.run(lambda tx: tx.subscriptions.epoch())
 
         def work(tx: LedgerTransaction) -> None:
-            tx.insert_events([event], due_in=0.0)
-            tx.insert_subscription(make_subscription())
-            tx.set_subscription_status([number], SubscriptionStatus.DISABLED)
-            tx.move_deliveries([delivery_id], state=DeliveryState.DEAD, due_at=None)
-            tx.record_attempts([make_attempt(delivery_id=delivery_id)])
+            tx.events.insert([event], due_in=0.0)
+            tx.subscriptions.insert(make_subscription())
+            tx.subscriptions.set_status([number], SubscriptionStatus.DISABLED)
+            tx.deliveries.move([delivery_id], state=DeliveryState.DEAD, due_at=None)
+            tx.outcomes.record([make_attempt(delivery_id=delivery_id)])
             raise OnPurpose
 
         with pytest.raises(OnPurpose):
             ledger.run(work)
 
-        assert ledger.read(lambda queries: queries.event(event.id)) is None
-        assert ledger.run(lambda tx: dict(tx.find_events(["e"]))) == {}
-        assert ledger.run(lambda tx: tx.epoch()) == epoch
-        assert ledger.run(lambda tx: tx.subscription_status(number)) is SubscriptionStatus.ENABLED
-        assert len(ledger.run(lambda tx: tx.subscriptions())) == 1
-        assert ledger.read(lambda queries: queries.backlog()) == before
-        logs = ledger.read(lambda queries: queries.logs(LogFilter(), limit=10, before=None))
+        assert ledger.read(lambda view: view.events.get(event.id)) is None
+        assert ledger.run(lambda tx: dict(tx.events.find(["e"]))) == {}
+        assert ledger.run(lambda tx: tx.subscriptions.epoch()) == epoch
+        assert ledger.run(lambda tx: tx.subscriptions.status(number)) is SubscriptionStatus.ENABLED
+        assert len(ledger.run(lambda tx: tx.subscriptions.all())) == 1
+        assert ledger.read(lambda view: view.backlog()) == before
+        logs = ledger.read(lambda view: view.log.page(LogFilter(), limit=10, before=None))
         assert list(logs) == []
 
     def test_a_transaction_sees_what_it_wrote(self, ledger: Ledger) -> None:
         event = make_event(external_id="e")
 
         def work(tx: LedgerTransaction) -> tuple[list[UUID], list[str]]:
-            tx.insert_events([event], due_in=0.0)
-            return [one.id for one in tx.lock_events([event.id])], list(tx.find_events(["e"]))
+            tx.events.insert([event], due_in=0.0)
+            return [one.id for one in tx.events.lock([event.id])], list(tx.events.find(["e"]))
 
         assert ledger.run(work) == ([event.id], ["e"])
 
@@ -140,7 +140,7 @@ class Transactions(LedgerFixtures):
         nobody = sa.text("UPDATE asyncevents_subscription SET target = NULL")
         subscribe(ledger)
         with pytest.raises(LedgerError, match="refuses what is to be written") as refused:
-            ledger.run(lambda tx: tx._connection.execute(nobody))
+            ledger.run(lambda tx: tx._sql.execute(nobody))
         assert not isinstance(refused.value, LedgerUnavailable)
 
     # -- several threads --------------------------------------------------------------------
@@ -149,7 +149,7 @@ class Transactions(LedgerFixtures):
         with ThreadPoolExecutor(6) as pool:
             batches = list(pool.map(lambda _: publish(ledger, make_event()), range(60)))
 
-        assert ledger.read(lambda queries: queries.backlog()).events_open == 60
+        assert ledger.read(lambda view: view.backlog()).events_open == 60
         assert len({one for (one,) in batches}) == 60
 
     def test_two_workers_never_take_the_same_delivery(self, ledger: Ledger) -> None:
@@ -159,8 +159,8 @@ class Transactions(LedgerFixtures):
         until = time.monotonic() + PATIENCE
 
         def take(tx: LedgerTransaction) -> list[UUID]:
-            found = [one.id for one in tx.lock_due_deliveries(limit=10, expired=False)]
-            tx.move_deliveries(found, state=DeliveryState.LEASED, due_at=tx.now() + SECOND)
+            found = [one.id for one in tx.deliveries.lock_due(limit=10, expired=False)]
+            tx.deliveries.move(found, state=DeliveryState.LEASED, due_at=tx.now() + SECOND)
             return found
 
         def work(_: int) -> None:
@@ -180,17 +180,17 @@ class Transactions(LedgerFixtures):
         locked, looked = threading.Event(), threading.Event()
 
         def hold(tx: LedgerTransaction) -> None:
-            tx.lock_due_deliveries(limit=10, expired=False)
-            tx.lock_events([event_id])
-            tx.move_deliveries([first, second], state=DeliveryState.HELD, due_at=None)
-            tx.mark_fanned_out([event_id])
+            tx.deliveries.lock_due(limit=10, expired=False)
+            tx.events.lock([event_id])
+            tx.deliveries.move([first, second], state=DeliveryState.HELD, due_at=None)
+            tx.events.mark_fanned_out([event_id])
             locked.set()
             assert looked.wait(PATIENCE if self.concurrent else GLANCE) is self.concurrent
 
         def look(tx: LedgerTransaction) -> list[object]:
-            found: list[object] = list(tx.lock_due_deliveries(limit=10, expired=True))
-            found += tx.lock_events([event_id])
-            found += tx.lock_due_events(before=tx.now(), limit=10)
+            found: list[object] = list(tx.deliveries.lock_due(limit=10, expired=True))
+            found += tx.events.lock([event_id])
+            found += tx.events.lock_due(before=tx.now(), limit=10)
             return found
 
         def other() -> list[object]:
@@ -210,7 +210,7 @@ class Transactions(LedgerFixtures):
         checked, enabled = threading.Event(), threading.Event()
 
         def hold(tx: LedgerTransaction) -> bool:
-            assert tx.still_disabled([number]) == {number}
+            assert tx.subscriptions.still_disabled([number]) == {number}
             checked.set()
             return enabled.wait(GLANCE)
 
@@ -224,7 +224,7 @@ class Transactions(LedgerFixtures):
             assert holding.result(PATIENCE) is False
             enabling.result(PATIENCE)
 
-        assert ledger.run(lambda tx: tx.still_disabled([number])) == set()
+        assert ledger.run(lambda tx: tx.subscriptions.still_disabled([number])) == set()
 
 
 class JoinedTransactions(LedgerFixtures):
@@ -240,9 +240,9 @@ class JoinedTransactions(LedgerFixtures):
         event, calls = make_event(external_id="e"), list[str]()
         joined = ledger.join(transaction)
         assert joined.on_commit(lambda: calls.append("committed"))
-        joined.insert_events([event], due_in=10.0)
+        joined.events.insert([event], due_in=10.0)
 
-        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert ledger.read(lambda view: view.events.get(event.id)) is None
         assert calls == []
         transaction.commit()
 
@@ -258,11 +258,11 @@ class JoinedTransactions(LedgerFixtures):
         event, calls = make_event(), list[str]()
         joined = ledger.join(transaction)
         joined.on_commit(lambda: calls.append("committed"))
-        joined.insert_events([event], due_in=10.0)
+        joined.events.insert([event], due_in=10.0)
 
         transaction.rollback()
 
-        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert ledger.read(lambda view: view.events.get(event.id)) is None
         assert calls == []
 
     def test_a_released_savepoint_is_no_commit(
@@ -272,7 +272,7 @@ class JoinedTransactions(LedgerFixtures):
         with transaction.begin_nested():
             joined = ledger.join(transaction)
             assert joined.on_commit(lambda: calls.append("committed"))
-            joined.insert_events([event], due_in=10.0)
+            joined.events.insert([event], due_in=10.0)
 
         assert calls == []
         transaction.commit()
@@ -287,24 +287,24 @@ class JoinedTransactions(LedgerFixtures):
         with transaction.begin_nested():
             joined = ledger.join(transaction)
             joined.on_commit(lambda: calls.append("committed"))
-            joined.insert_events([event], due_in=10.0)
+            joined.events.insert([event], due_in=10.0)
 
         transaction.rollback()
 
-        assert ledger.read(lambda queries: queries.event(event.id)) is None
+        assert ledger.read(lambda view: view.events.get(event.id)) is None
         assert calls == []
 
     def test_a_savepoint_rolled_back(self, ledger: Ledger, transaction: sa.Connection) -> None:
         kept, dropped = make_event(), make_event()
-        ledger.join(transaction).insert_events([kept], due_in=10.0)
+        ledger.join(transaction).events.insert([kept], due_in=10.0)
         with contextlib.suppress(OnPurpose), transaction.begin_nested():
-            ledger.join(transaction).insert_events([dropped], due_in=10.0)
+            ledger.join(transaction).events.insert([dropped], due_in=10.0)
             raise OnPurpose
 
         transaction.commit()
 
         assert event_of(ledger, kept.id).id == kept.id
-        assert ledger.read(lambda queries: queries.event(dropped.id)) is None
+        assert ledger.read(lambda view: view.events.get(dropped.id)) is None
 
     def test_it_finds_what_is_committed_and_its_own(
         self, ledger: Ledger, transaction: sa.Connection
@@ -314,15 +314,15 @@ class JoinedTransactions(LedgerFixtures):
         publish(ledger, committed)
         joined = ledger.join(transaction)
 
-        joined.insert_events([own, again], due_in=10.0)
-        found = dict(joined.find_events(["committed", "own", "nothing"]))
+        joined.events.insert([own, again], due_in=10.0)
+        found = dict(joined.events.find(["committed", "own", "nothing"]))
         transaction.commit()
 
         assert found == {
             "committed": (committed.id, committed.digest),
             "own": (own.id, own.digest),
         }
-        assert ledger.read(lambda queries: queries.event(again.id)) is None
+        assert ledger.read(lambda view: view.events.get(again.id)) is None
 
     def test_anything_else_is_refused(self, ledger: Ledger) -> None:
         with pytest.raises(ForeignTransaction):

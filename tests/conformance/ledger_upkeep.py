@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.delivery import Claim, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_attempt, make_delivery
 from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
@@ -39,7 +39,7 @@ class UpkeepRows(LedgerFixtures):
 
         def take() -> bool:
             return ledger.run(
-                lambda tx: tx.take_task("a", first=first, until=tx.now() + 60 * SECOND)
+                lambda tx: tx.tasks.take("a", first=first, until=tx.now() + 60 * SECOND)
             )
 
         assert [take(), take()] == [False, False]
@@ -52,33 +52,33 @@ class UpkeepRows(LedgerFixtures):
 
     def test_a_task_that_is_done_is_put_off(self, ledger: Ledger, clock: ManualClock) -> None:
         due = now(ledger) - SECOND
-        ledger.run(lambda tx: tx.take_task("a", first=due, until=due + 100 * SECOND))
-        ledger.run(lambda tx: tx.put_off_task("a", until=due + 1000 * SECOND))
+        ledger.run(lambda tx: tx.tasks.take("a", first=due, until=due + 100 * SECOND))
+        ledger.run(lambda tx: tx.tasks.put_off("a", until=due + 1000 * SECOND))
         clock.advance(500.0)
-        assert not ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
+        assert not ledger.run(lambda tx: tx.tasks.take("a", first=due, until=tx.now()))
         clock.advance(600.0)
-        assert ledger.run(lambda tx: tx.take_task("a", first=due, until=tx.now()))
+        assert ledger.run(lambda tx: tx.tasks.take("a", first=due, until=tx.now()))
 
     def test_who_has_a_task_may_keep_it(self, ledger: Ledger, clock: ManualClock) -> None:
         held = now(ledger) + 10 * SECOND
-        assert ledger.run(lambda tx: tx.take_task("a", first=0, until=held))
+        assert ledger.run(lambda tx: tx.tasks.take("a", first=0, until=held))
 
-        assert ledger.run(lambda tx: tx.keep_task("a", held=held, until=held + SECOND))
-        assert not ledger.run(lambda tx: tx.keep_task("a", held=held, until=held + 2 * SECOND))
+        assert ledger.run(lambda tx: tx.tasks.keep("a", held=held, until=held + SECOND))
+        assert not ledger.run(lambda tx: tx.tasks.keep("a", held=held, until=held + 2 * SECOND))
         clock.advance(12)
-        assert ledger.run(lambda tx: tx.take_task("a", first=0, until=held + 60 * SECOND))
-        assert not ledger.run(lambda tx: tx.keep_task("a", held=held + SECOND, until=held))
-        assert not ledger.run(lambda tx: tx.keep_task("unheard-of", held=held, until=held))
+        assert ledger.run(lambda tx: tx.tasks.take("a", first=0, until=held + 60 * SECOND))
+        assert not ledger.run(lambda tx: tx.tasks.keep("a", held=held + SECOND, until=held))
+        assert not ledger.run(lambda tx: tx.tasks.keep("unheard-of", held=held, until=held))
 
     def test_who_asks_is_told_whether_a_task_is_taken(
         self, ledger: Ledger, clock: ManualClock
     ) -> None:
         def taken() -> bool:
-            return ledger.read(lambda queries: queries.is_task_taken("a"))
+            return ledger.read(lambda view: view.tasks.is_taken("a"))
 
         assert not taken()
         until = now(ledger) + 10 * SECOND
-        assert ledger.run(lambda tx: tx.take_task("a", first=0, until=until))
+        assert ledger.run(lambda tx: tx.tasks.take("a", first=0, until=until))
         assert taken()
         clock.advance(11)
         assert not taken()
@@ -98,8 +98,8 @@ class UpkeepRows(LedgerFixtures):
         ]
         (nobody,) = publish(ledger)
         (failed,) = publish(ledger)
-        ledger.run(lambda tx: tx.mark_fanned_out([nobody]))
-        ledger.run(lambda tx: tx.fail_event(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.mark_fanned_out([nobody]))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
         clock.advance(31 * DAY)
         young = _over(ledger, number, DeliveryState.DELIVERED)
 
@@ -123,7 +123,7 @@ class UpkeepRows(LedgerFixtures):
         row = make_delivery(
             state=state, subscription_id=2, due_at=None if state is DeliveryState.HELD else 0
         )
-        ledger.run(lambda tx: tx.insert_deliveries([evolve(row, event_id=event_id)]))
+        ledger.run(lambda tx: tx.deliveries.insert([evolve(row, event_id=event_id)]))
         clock.advance(400 * DAY)
 
         assert _clean(ledger, days=30) == (0, 0)
@@ -135,10 +135,10 @@ class UpkeepRows(LedgerFixtures):
     ) -> None:
         number = subscribe(ledger)
         event_id = _over(ledger, number, DeliveryState.DELIVERED)
-        (trace,) = ledger.read(lambda queries: queries.traces_of_event(event_id, limit=9))
+        (trace,) = ledger.read(lambda view: view.traces.of_event(event_id, limit=9))
         clock.advance(31 * DAY)
         late = make_attempt(delivery_id=trace.delivery.id, claim_no=2, started_at=now(ledger))
-        ledger.run(lambda tx: tx.record_attempts([late]))
+        ledger.run(lambda tx: tx.outcomes.record([late]))
 
         assert _clean(ledger, days=30) == (0, 0)
         clock.advance(31 * DAY)
@@ -160,11 +160,11 @@ class UpkeepRows(LedgerFixtures):
         locked, looked = threading.Event(), threading.Event()
 
         def replay(tx: LedgerTransaction) -> None:
-            (one,) = tx.lock_dead(DeadFilter(), after=None, limit=10)
+            (one,) = tx.dead_letters.lock_deliveries(DeadFilter(), after=None, limit=10)
             locked.set()
             assert looked.wait(PATIENCE if self.concurrent else GLANCE) is self.concurrent
             row = waiting(subscription_id=one.subscription_id)
-            tx.insert_deliveries([evolve(row, event_id=event_id, chain=uuid7())])
+            tx.deliveries.insert([evolve(row, event_id=event_id, replay_request=uuid7())])
 
         def other() -> tuple[int, int]:
             assert locked.wait(PATIENCE)
@@ -176,7 +176,7 @@ class UpkeepRows(LedgerFixtures):
             replaying, cleaning = pool.submit(ledger.run, replay), pool.submit(other)
             replaying.result(2 * PATIENCE)
             assert cleaning.result(PATIENCE) == (0, 0)
-        assert len(ledger.read(lambda queries: queries.traces_of_event(event_id, limit=9))) == 2
+        assert len(ledger.read(lambda view: view.traces.of_event(event_id, limit=9))) == 2
 
 
 def _over(ledger: Ledger, subscription_id: int, state: DeliveryState) -> UUID:
@@ -185,10 +185,10 @@ def _over(ledger: Ledger, subscription_id: int, state: DeliveryState) -> UUID:
     at = now(ledger)
     row = evolve(ended(state, subscription_id=subscription_id), event_id=event_id, created_at=at)
     made = make_attempt(delivery_id=row.id, started_at=at)
-    ledger.run(lambda tx: tx.mark_fanned_out([event_id]))
-    ledger.run(lambda tx: tx.insert_deliveries([row]))
-    ledger.run(lambda tx: tx.record_attempts([made]))
-    ledger.run(lambda tx: tx.queue_for_index([Claim(id=row.id, claim_no=1)]))
+    ledger.run(lambda tx: tx.events.mark_fanned_out([event_id]))
+    ledger.run(lambda tx: tx.deliveries.insert([row]))
+    ledger.run(lambda tx: tx.outcomes.record([made]))
+    ledger.run(lambda tx: tx.index.queue([Claim(id=row.id, claim_no=1)]))
     return event_id
 
 
@@ -198,7 +198,7 @@ def _clean(ledger: Ledger, *, days: float, limit: int = 1000) -> tuple[int, int]
     while True:
         before = now(ledger) - round(days * DAY * SECOND)
         done = ledger.run(
-            lambda tx, before=before, after=after: tx.delete_old(  # type: ignore[misc]
+            lambda tx, before=before, after=after: tx.tasks.delete_old(  # type: ignore[misc]
                 before=before, after=after, limit=limit, indexed=False
             )
         )
@@ -210,4 +210,4 @@ def _clean(ledger: Ledger, *, days: float, limit: int = 1000) -> tuple[int, int]
 
 
 def _is_there(ledger: Ledger, event_id: UUID) -> bool:
-    return ledger.read(lambda queries: queries.event(event_id)) is not None
+    return ledger.read(lambda view: view.events.get(event_id)) is not None

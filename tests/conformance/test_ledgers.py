@@ -15,7 +15,7 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.delivering.recovery import release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.secrets import KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeyAge
 from asyncevents_core.testing.builders import make_delivery, make_subscription
 from tests.conformance.ledger import LedgerConformance
 from tests.conformance.ledger_base import set_status, subscribe
@@ -55,11 +55,11 @@ class ServerLedgerConformance(LedgerConformance):
         number = subscribe(ledger)
         set_status(ledger, number, SubscriptionStatus.DISABLED)
         held = make_delivery(subscription_id=number, state=DeliveryState.HELD, due_at=None)
-        ledger.run(lambda tx: tx.insert_deliveries([held]))
+        ledger.run(lambda tx: tx.deliveries.insert([held]))
         set_status(ledger, number, SubscriptionStatus.ENABLED)
 
         def work(tx: LedgerTransaction) -> None:
-            tx.lock_held(number, limit=10)
+            tx.deliveries.lock_held(number, limit=10)
             assert ledger.run(release_held) == 0
             raise KeyError
 
@@ -68,7 +68,7 @@ class ServerLedgerConformance(LedgerConformance):
 
         assert ledger.run(release_held) == 1
         assert ledger.run(release_held) == 0
-        assert ledger.run(lambda tx: list(tx.holding())) == []
+        assert ledger.run(lambda tx: list(tx.subscriptions.holding())) == []
 
     def test_a_change_that_is_made_meanwhile_wins(self, keyed: Callable[..., SqlLedger]) -> None:
         before = keyed(OLD)
@@ -77,14 +77,14 @@ class ServerLedgerConformance(LedgerConformance):
         class Interrupted(Cipher):
             def renew(self, token: str) -> str:
                 changed = make_subscription(secret="changed")
-                before.run(lambda tx: tx.update_subscription(number, changed))
+                before.run(lambda tx: tx.subscriptions.update(number, changed))
                 return super().renew(token)
 
         racing = keyed(NEW, OLD, kind=Interrupted)
 
-        assert racing.run(lambda tx: tx.renew_secrets([number])) == set()
+        assert racing.run(lambda tx: tx.subscriptions.renew_secrets([number])) == set()
 
-        found = racing.read(lambda queries: queries.subscription(number))
+        found = racing.read(lambda view: view.subscriptions.get(number))
         assert found is not None
         assert found.secret == "changed"
         assert ages(racing) == {number: KeyAge.OLDER}
@@ -115,13 +115,13 @@ class TestMariaDbLedger(ServerLedgerConformance):
             make_delivery(subscription_id=number, parked=True, due_at=1) for _ in range(2_000)
         ]
         due = make_delivery(subscription_id=number, due_at=1)
-        ledger.run(lambda tx: tx.insert_deliveries([*parked, due]))
+        ledger.run(lambda tx: tx.deliveries.insert([*parked, due]))
         with engine.connect() as connection:
             connection.exec_driver_sql("ANALYZE TABLE asyncevents_delivery")
 
         def work(tx: LedgerTransaction) -> None:
-            assert len(tx.lock_due_deliveries(limit=500, expired=False)) == 1
-            assert list(tx.parked_subscriptions(limit=500)) == [number]
+            assert len(tx.deliveries.lock_due(limit=500, expired=False)) == 1
+            assert list(tx.deliveries.parked_subscriptions(limit=500)) == [number]
 
         for statement, parameters in sent(ledger, work):
             if "asyncevents_delivery" in statement:

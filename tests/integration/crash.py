@@ -199,7 +199,7 @@ class CrashRun:
 
     def _signed_on(self) -> bool:
         with self.project.events() as events:
-            rows = events.runtime.ledger.read(lambda queries: list(queries.workers()))
+            rows = events.runtime.ledger.read(lambda view: list(view.workers.all()))
         pids = {one.process.pid for one in self._workers if one.process is not None}
         return pids <= {row.pid for row in rows}
 

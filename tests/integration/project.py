@@ -106,7 +106,7 @@ class Project:
         with self.events() as events:
             ledger = events.runtime.ledger
             eventually(
-                lambda: len(ledger.read(lambda queries: list(queries.workers()))) == count,
+                lambda: len(ledger.read(lambda view: list(view.workers.all()))) == count,
                 what=f"{count} workers have started",
             )
 

@@ -43,7 +43,7 @@ def test_every_payload_arrives_signed_and_is_traced(make_project):
     with project.events() as events:
 
         def traced() -> bool:
-            counts = events.runtime.ledger.read(lambda queries: queries.backlog())
+            counts = events.runtime.ledger.read(lambda view: view.backlog())
             return counts.leased == counts.waiting_due == 0
 
         eventually(traced, what="all outcomes are written")

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
-from asyncevents_core.adapters.sqlalchemy.rows import attempt_values
+from asyncevents_core.adapters.sqlalchemy.outcomes import attempt_values
 from asyncevents_core.adapters.sqlalchemy.schema import attempt
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.engine.searching.tail import LONGEST_WAIT, LogFollower
@@ -40,15 +40,15 @@ def other(url):
 def new_attempt(ledger):
     event = make_event()
     delivery = evolve(make_delivery(), event_id=event.id)
-    ledger.run(lambda tx: tx.insert_events([event], due_in=0))
-    ledger.run(lambda tx: tx.insert_deliveries([delivery]))
+    ledger.run(lambda tx: tx.events.insert([event], due_in=0))
+    ledger.run(lambda tx: tx.deliveries.insert([delivery]))
     return make_attempt(delivery_id=delivery.id)
 
 
 def log(ledger):
     """Write an attempt and commit it."""
     one = new_attempt(ledger)
-    ledger.run(lambda tx: tx.record_attempts([one]))
+    ledger.run(lambda tx: tx.outcomes.record([one]))
     return one.delivery_id
 
 

@@ -174,7 +174,7 @@ def test_a_dbapi_connection(project, events):
     connection.close()
     rows = project.rows("published")
     assert {row["id"] for row in rows} == {str(kept), str(again)}
-    backlog = events.runtime.ledger.read(lambda queries: queries.backlog())
+    backlog = events.runtime.ledger.read(lambda view: view.backlog())
     assert backlog.events_due == 2
 
 

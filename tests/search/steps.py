@@ -8,7 +8,7 @@ import sys
 
 from attrs import evolve
 
-from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from tests.conformance import ledger_base as make
 
@@ -24,9 +24,9 @@ def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}', **att
     ids = make.insert(ledger, *rows)
 
     def write(tx):
-        tx.store_bodies(dict.fromkeys(events, body))
-        tx.record_attempts([make_attempt(delivery_id=one, **attempt) for one in ids])
-        tx.queue_for_index([Claim(id=one, claim_no=1) for one in ids])
+        tx.events.store_bodies(dict.fromkeys(events, body))
+        tx.outcomes.record([make_attempt(delivery_id=one, **attempt) for one in ids])
+        tx.index.queue([Claim(id=one, claim_no=1) for one in ids])
 
     ledger.run(write)
 

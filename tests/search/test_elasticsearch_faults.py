@@ -205,11 +205,11 @@ def test_what_waits_is_indexed_once_the_cluster_is_back(indexer, proxy, queued):
             feed.step()
         with pytest.raises(IndexUnavailable, match="cannot be reached"):
             indexer.search(MatchAll(), limit=1)
-    assert queued.read(lambda queries: queries.index_backlog()).waiting == 5
+    assert queued.read(lambda view: view.index.backlog()).waiting == 5
     proxy.down = False
     assert feed.step() == 5
     assert indexer.count() == 5
-    assert queued.read(lambda queries: queries.index_backlog()).waiting == 0
+    assert queued.read(lambda view: view.index.backlog()).waiting == 0
 
 
 def test_what_the_cluster_refuses_is_set_aside_and_reported(indexer, proxy, queued, caplog):
@@ -221,7 +221,7 @@ def test_what_the_cluster_refuses_is_set_aside_and_reported(indexer, proxy, queu
     aside = [one for one in caplog.records if "set aside" in one.message]
     assert len(aside) == 5
     assert "more than the cluster takes" in aside[0].reason
-    assert queued.read(lambda queries: queries.index_backlog()).set_aside == 5
+    assert queued.read(lambda view: view.index.backlog()).set_aside == 5
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.search.steps import WAIT, asyncevents, attempts, everything, started
 
 
 def all_of(ledger):
-    rows = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=100_000))
+    rows = ledger.read(lambda view: view.index.attempts(after=0, limit=100_000))
     return [one.log_id for one in rows]
 
 
@@ -94,17 +94,17 @@ def test_what_the_index_refuses_is_counted_and_set_aside(ledger, indexer):
         done = run.run()
     assert (done.added, done.refused) == (2, 1)
     IndexFeed(ledger, indexer).step()
-    assert ledger.read(lambda queries: queries.index_backlog()).set_aside == 1
+    assert ledger.read(lambda view: view.index.backlog()).set_aside == 1
 
 
 def test_what_was_set_aside_is_tried_again(ledger, indexer):
     attempts(ledger, 1, body=b"no JSON")
     IndexFeed(ledger, indexer).step()
-    (row,) = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=1))
-    ledger.run(lambda tx: tx.store_bodies({row.event.id: b'{"data": {}}'}))
+    (row,) = ledger.read(lambda view: view.index.attempts(after=0, limit=1))
+    ledger.run(lambda tx: tx.events.store_bodies({row.event.id: b'{"data": {}}'}))
     with Reindex(ledger, indexer) as run:
         run.run()
-    backlog = ledger.read(lambda queries: queries.index_backlog())
+    backlog = ledger.read(lambda view: view.index.backlog())
     assert (backlog.waiting, backlog.set_aside) == (0, 0)
 
 

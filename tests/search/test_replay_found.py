@@ -39,7 +39,7 @@ def index(harness, indexer):
 
 def made_of(harness, request):
     """Return what a request is still to send."""
-    return [one for one in harness.due().leases if one.delivery.chain == request]
+    return [one for one in harness.due().leases if one.delivery.replay_request == request]
 
 
 def test_each_delivery_is_sent_once_however_many_attempts_it_had(harness, indexer, search):
@@ -125,7 +125,7 @@ def test_a_job_of_a_query_goes_on_in_another_process(harness, indexer, search):
     assert run_step(harness.ledger, job.id, first, lambda: search) is None
     while run_step(harness.ledger, job.id, second, lambda: search) is not None:
         continue
-    done = harness.ledger.read(lambda queries: queries.replay_job(job.id))
+    done = harness.ledger.read(lambda view: view.replays.job(job.id))
     assert (done.state, done.total, done.made, done.seen) == (JobState.DONE, 5, 5, 5)
     assert len(made_of(harness, job.id)) == 5
 

@@ -17,12 +17,12 @@ import pytest
 
 from asyncevents_core import Settings
 from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.searching.feed import IndexFeed, index_lease
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
-from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
 from tests.conformance import ledger_base as make
@@ -44,10 +44,10 @@ def test_what_is_queued_is_found(ledger, indexer, search):
 
 def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):
     attempts(ledger, 2)
-    queued = ledger.run(lambda tx: tx.queued_for_index(after=0, limit=10))
+    queued = ledger.run(lambda tx: tx.index.queued(after=0, limit=10))
     IndexFeed(ledger, indexer).step()
     again = [Claim(id=one.logged.attempt.delivery_id, claim_no=1) for one in queued]
-    ledger.run(lambda tx: tx.queue_for_index(again))
+    ledger.run(lambda tx: tx.index.queue(again))
     IndexFeed(ledger, indexer).step()
     assert indexer.count() == 2
     assert IndexFeed(ledger, indexer).step() == 0
@@ -67,12 +67,12 @@ def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
     attempts(ledger, 1)
     IndexFeed(ledger, indexer).step()
     (hit,) = everything(search)
-    (logged,) = ledger.read(lambda queries: queries.logged_attempts(after=0, limit=1))
-    ledger.run(lambda tx: tx.mark_fanned_out([logged.event.id]))
-    ledger.run(lambda tx: tx.mark_delivered([hit.attempt.delivery_id]))
+    (logged,) = ledger.read(lambda view: view.index.attempts(after=0, limit=1))
+    ledger.run(lambda tx: tx.events.mark_fanned_out([logged.event.id]))
+    ledger.run(lambda tx: tx.outcomes.mark_delivered([hit.attempt.delivery_id]))
     clock.advance(3600 * 24 * 31)
     before = make.now(ledger)
-    ledger.run(lambda tx: tx.delete_old(before=before, after=None, limit=100, indexed=True))
+    ledger.run(lambda tx: tx.tasks.delete_old(before=before, after=None, limit=100, indexed=True))
     assert IndexFeed(ledger, indexer).step() == 1
     assert indexer.count() == 0
 
@@ -217,9 +217,7 @@ def test_killed_workers_leave_nothing_out_and_nothing_double(project):
     finally:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(WAIT) == 0
-    logged = project.runtime.ledger.read(
-        lambda queries: queries.logged_attempts(after=0, limit=10_000)
-    )
+    logged = project.runtime.ledger.read(lambda view: view.index.attempts(after=0, limit=10_000))
     found = [one.log_id for one in everything(project.runtime.search)]
     assert sorted(found) == [one.log_id for one in logged]
     assert len({one.event.id for one in logged}) == count
@@ -227,7 +225,7 @@ def test_killed_workers_leave_nothing_out_and_nothing_double(project):
 
 def settled(project):
     """Tell whether nothing is under way: attempts of killed workers are in the index, too."""
-    open_ = project.runtime.ledger.read(lambda queries: queries.backlog())
+    open_ = project.runtime.ledger.read(lambda view: view.backlog())
     events = open_.events_due + open_.events_resolving
     return not (events or open_.waiting_due or open_.parked or open_.leased)
 

@@ -93,7 +93,7 @@ class Harness:
             tenant=tenant,
             retry=retry or RetryPolicy(),
         )
-        return self.ledger.run(lambda tx: tx.insert_subscription(new))
+        return self.ledger.run(lambda tx: tx.subscriptions.insert(new))
 
     def publish(
         self,
@@ -182,7 +182,7 @@ class Harness:
         row = WorkerRow(
             id=self.owner, host="here", pid=1, roles=tuple(Role), started_at=0, beat_at=0
         )
-        self.ledger.run(lambda tx: tx.beat(row))
+        self.ledger.run(lambda tx: tx.workers.beat(row))
 
     def run_for(self, seconds: int, answer: Answer = ok) -> None:
         """Work for some seconds of the clock's time, looking once a second."""
@@ -204,7 +204,7 @@ class Harness:
         return [one.delivery.state for one in self.traces(event_id)]
 
     def event(self, event_id: UUID):
-        return self.ledger.read(lambda queries: queries.event(event_id))
+        return self.ledger.read(lambda view: view.events.get(event_id))
 
 
 def resolved(resolving: Resolving, data: object) -> Resolved:

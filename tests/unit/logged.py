@@ -13,9 +13,9 @@ def log(ledger, *, name="order.created", subscription_id=1, **fields):
     delivery = evolve(make_delivery(subscription_id=subscription_id), event_id=event.id)
 
     def write(tx):
-        tx.insert_events([event], due_in=0)
-        tx.insert_deliveries([delivery])
-        tx.record_attempts([make_attempt(delivery_id=delivery.id, **fields)])
+        tx.events.insert([event], due_in=0)
+        tx.deliveries.insert([delivery])
+        tx.outcomes.record([make_attempt(delivery_id=delivery.id, **fields)])
 
     ledger.run(write)
     return delivery.id

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from asyncevents_core.ports.ledger import JoinedTransaction, Ledger, LedgerTransaction
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import JoinedTransaction, Ledger, LedgerTransaction, LedgerView
 
 T = TypeVar("T")
 
@@ -23,7 +22,7 @@ class RerunningLedger(Ledger):
             self._ledger.run(work)
         return self._ledger.run(work)
 
-    def read(self, query: Callable[[LedgerQueries], T]) -> T:
+    def read(self, query: Callable[[LedgerView], T]) -> T:
         return self._ledger.read(query)
 
     def join(self, transaction: object) -> JoinedTransaction:

@@ -90,7 +90,7 @@ def test_a_tokens_use_is_noted_once_a_minute(ledger, clock):
     made, text = make(ledger)
 
     def used_at():
-        return ledger.read(lambda queries: queries.token(made.id)).used_at
+        return ledger.read(lambda view: view.access.token(made.id)).used_at
 
     authenticate(ledger, text)
     first = used_at()
@@ -115,7 +115,7 @@ def test_a_tokens_use_is_noted_once_a_minute(ledger, clock):
 def test_tokens_are_checked(ledger, wanted, text):
     with pytest.raises(InvalidValue, match=text):
         make(ledger, **wanted)
-    assert not ledger.read(lambda queries: queries.tokens())
+    assert not ledger.read(lambda view: view.access.tokens())
 
 
 def test_tokens_are_long_and_all_different():
@@ -158,23 +158,23 @@ def test_a_commit_whose_fate_is_unknown_makes_one_subscription(ledger, harness):
     new = make_subscription(event_name="order.created")
     rerunning = RerunningLedger(ledger, times=2)
     subscribe(rerunning, harness.definitions, new, check=good, by=OPERATOR)
-    assert len(ledger.read(lambda queries: queries.all_subscriptions())) == 1
-    assert len(ledger.read(lambda queries: queries.audit(limit=9, before=None))) == 1
+    assert len(ledger.read(lambda view: view.subscriptions.all())) == 1
+    assert len(ledger.read(lambda view: view.access.audit(limit=9, before=None))) == 1
 
 
 def test_an_edit_that_changes_nothing_writes_nothing(ledger, harness):
     number = harness.subscribe()
-    epoch = ledger.run(lambda tx: tx.epoch())
+    epoch = ledger.run(lambda tx: tx.subscriptions.epoch())
 
     change(ledger, harness.definitions, number, lambda old: old, check=good, by=OPERATOR)
 
-    assert ledger.run(lambda tx: tx.epoch()) == epoch
-    assert not ledger.read(lambda queries: queries.audit(limit=9, before=None))
+    assert ledger.run(lambda tx: tx.subscriptions.epoch()) == epoch
+    assert not ledger.read(lambda view: view.access.audit(limit=9, before=None))
 
 
 def test_a_change_that_is_refused_changes_nothing(ledger, harness):
     number = harness.subscribe()
-    before = ledger.read(lambda queries: queries.subscription(number))
+    before = ledger.read(lambda view: view.subscriptions.get(number))
 
     def refuse(_):
         raise InvalidTarget("no")
@@ -188,7 +188,7 @@ def test_a_change_that_is_refused_changes_nothing(ledger, harness):
         change(ledger, harness.definitions, 99, edit, check=good, by=OPERATOR)
     with pytest.raises(NotFound):
         change(ledger, harness.definitions, number, edit, check=good, by=actor(ALL, tenant="7"))
-    assert ledger.read(lambda queries: queries.subscription(number)) == before
+    assert ledger.read(lambda view: view.subscriptions.get(number)) == before
 
 
 # -- what is set at run time ------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_each_value_has_an_origin(ledger):
         "LOG_LIFETIME_DAYS": (7, "ledger"),
     }
     assert log_lifetime_days(settings, ledger) == 7
-    (entry,) = ledger.read(lambda queries: queries.audit(limit=9, before=None))
+    (entry,) = ledger.read(lambda view: view.access.audit(limit=9, before=None))
     assert (entry.who, entry.details) == ("operator", {"LOG_LIFETIME_DAYS": 7})
 
 
@@ -269,7 +269,7 @@ def test_an_application_changes_a_subscription_in_the_name_of_somebody(tmp_path)
             made.id, lambda old: evolve(old, target="https://example.com/2"), by=actor("sales")
         )
         assert (changed.target, changed.secret) == ("https://example.com/2", made.secret)
-        entries = events.runtime.ledger.read(lambda queries: queries.audit(limit=9, before=None))
+        entries = events.runtime.ledger.read(lambda view: view.access.audit(limit=9, before=None))
     assert [(one.who, one.action) for one in entries] == [
         ("somebody", "subscription.change"),
         ("application", "subscription.create"),

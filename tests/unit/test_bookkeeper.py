@@ -58,7 +58,7 @@ class Picky:
 
     def run(self, work):
         def picky(tx):
-            record = tx.record_attempts
+            record = tx.outcomes.record
 
             def refuse(attempts):
                 if self.outages:
@@ -68,7 +68,7 @@ class Picky:
                     raise ValueError("a text that cannot be stored")
                 record(attempts)
 
-            tx.record_attempts = refuse
+            tx.outcomes.record = refuse
             return work(tx)
 
         return self._ledger.run(picky)

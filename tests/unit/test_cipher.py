@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.errors import SecretKeysError
-from asyncevents_core.ports.secrets import KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeyAge
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 

@@ -59,14 +59,14 @@ class Refusing:
 
     def run(self, work):
         def stubborn(tx):
-            store = tx.store_bodies
+            store = tx.events.store_bodies
 
             def refuse(bodies):
                 if self.refused in bodies:
                     raise self._error
                 store(bodies)
 
-            tx.store_bodies = refuse
+            tx.events.store_bodies = refuse
             return work(tx)
 
         return self._ledger.run(stubborn)

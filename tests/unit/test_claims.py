@@ -136,7 +136,7 @@ def test_a_service_that_fails_is_retried_then_the_event_is_a_dead_letter(harness
             clock.advance(1)
     assert seconds == [1, 4, 9, 16, 25]
     (letter,) = harness.ledger.read(
-        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+        lambda view: view.dead_letters.page(DeadFilter(), limit=10, before=None)
     )
     assert (letter.id, letter.subscription_id) == (event_id, None)
     assert "no order" in letter.reason
@@ -289,4 +289,4 @@ def test_what_cannot_be_published_is_refused(harness):
         harness.publish("order.loaded", [1, 2])
     with pytest.raises(PayloadTooLarge, match="MAX_PAYLOAD_BYTES"):
         harness.publish(data="x" * 10_001)
-    assert harness.ledger.read(lambda queries: queries.backlog()).events_open == 0
+    assert harness.ledger.read(lambda view: view.backlog()).events_open == 0

@@ -413,7 +413,7 @@ def test_check_speaks_in_words(ready, settings):
     # Distributions that are installed may define some, too.
     assert re.fullmatch(r"\d+ events defined", found["settings"])
     assert re.fullmatch(r"\d+ found", found["services"])
-    assert found["ledger"] == "sqlite:///asyncevents.db, schema 0004"
+    assert found["ledger"] == "sqlite:///asyncevents.db, schema 0005"
     assert found["retry manager"] == "ledger"
 
 

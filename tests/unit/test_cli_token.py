@@ -12,7 +12,7 @@ def audit(folder):
     from asyncevents_core import AsyncEvents
 
     with AsyncEvents() as events:
-        found = events.runtime.ledger.read(lambda queries: queries.audit(limit=99, before=None))
+        found = events.runtime.ledger.read(lambda view: view.access.audit(limit=99, before=None))
     return [(one.who, one.action, one.subject) for one in reversed(found)]
 
 

@@ -38,9 +38,7 @@ def test_the_leases_of_a_silent_worker_end_after_15_seconds(harness, clock):
     clock.advance(2)
     assert other.look_after() == (1, 0)
     assert len(other.due().leases) == 1
-    assert [one.id for one in harness.ledger.read(lambda queries: queries.workers())] == [
-        other.owner
-    ]
+    assert [one.id for one in harness.ledger.read(lambda view: view.workers.all())] == [other.owner]
 
 
 def test_a_late_success_counts(harness, clock):

@@ -100,13 +100,13 @@ async def test_a_bug_of_the_sink_is_an_outcome(rules, kind):
 
 async def test_a_subscription_is_tried_as_it_is(rules, kind, ledger):
     made = make_subscription(target="memory:b", secret="s3cret", tenant="t")
-    number = ledger.run(lambda tx: tx.insert_subscription(made))
+    number = ledger.run(lambda tx: tx.subscriptions.insert(made))
     dry = await deliver_dry(ledger, number, rules, by=OPERATOR, event_name="order.created")
     (request,) = kind.type.recorder.requests
     assert (request.target, request.secrets, request.tenant) == ("memory:b", ("s3cret",), "t")
     assert (request.subscription_id, request.event_name) == (number, "order.created")
     assert json.loads(dry.body)["type"] == "order.created"
-    assert ledger.read(lambda queries: queries.traces_of_event(dry.event.id, limit=9)) == []
+    assert ledger.read(lambda view: view.traces.of_event(dry.event.id, limit=9)) == []
 
 
 async def test_a_subscription_that_is_not_there(rules, ledger):

@@ -76,7 +76,7 @@ def test_the_services_exception_is_raised_and_recorded(events, kind):
     with pytest.raises(LookupError, match="no order 0"):
         events.publish("order.loaded", {"id": 0})
     (letter,) = events.runtime.ledger.read(
-        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+        lambda view: view.dead_letters.page(DeadFilter(), limit=10, before=None)
     )
     assert letter.reason == "LookupError: no order 0"
     assert not kind.recorder.requests
@@ -92,7 +92,7 @@ def test_a_failed_delivery_is_raised_and_not_retried(events, kind):
     with pytest.raises(EagerDeliveryFailed, match=r"HTTP 503.*asyncevents trace"):
         events.publish("order.plain", {"id": 1})
     (letter,) = events.runtime.ledger.read(
-        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+        lambda view: view.dead_letters.page(DeadFilter(), limit=10, before=None)
     )
     assert letter.summary == "Dead Lettered"
     assert len(kind.recorder.requests) == 1

@@ -93,8 +93,10 @@ def test_after_everything_was_deleted_the_next_is_read(harness):
     follower = LogFollower(harness.ledger, LogFilter())
     harness.attempt(harness.claim(harness.publish()).leases, ok)
     assert len(follower.poll()) == 1
-    before = harness.ledger.read(lambda queries: queries.now()) + 10**12
-    harness.ledger.run(lambda tx: tx.delete_old(before=before, after=None, limit=99, indexed=False))
+    before = harness.ledger.read(lambda view: view.now()) + 10**12
+    harness.ledger.run(
+        lambda tx: tx.tasks.delete_old(before=before, after=None, limit=99, indexed=False)
+    )
     assert follower.poll() == []
     written = log(harness.ledger)  # a database may give its number a second time
     assert deliveries(follower.poll()) == [written]

@@ -28,4 +28,4 @@ def test_without_a_free_connection_the_ledger_is_not_available(ledger, monkeypat
         for use in (ledger.read, ledger.run):
             with pytest.raises(LedgerUnavailable, match=r"l\.db: no connection became free"):
                 use(lambda it: it.now())
-    assert ledger.read(lambda queries: queries.now())
+    assert ledger.read(lambda view: view.now())

@@ -51,7 +51,7 @@ def begin(harness, *, rate=1000.0, **wanted):
 
 
 def job_of(harness, job):
-    return harness.ledger.read(lambda queries: queries.replay_job(job.id))
+    return harness.ledger.read(lambda view: view.replays.job(job.id))
 
 
 def finish(harness, job, owner):
@@ -160,6 +160,6 @@ def test_a_recipient_that_is_gone_is_audited(harness):
     number = harness.subscribe(tenant="7")
     harness.publish()
     harness.attempt(harness.sweep_now().leases, gone)
-    (entry,) = harness.ledger.read(lambda queries: queries.audit(limit=9, before=None))
+    (entry,) = harness.ledger.read(lambda view: view.access.audit(limit=9, before=None))
     assert (entry.who, entry.action) == ("worker", "subscription.disable")
     assert (entry.subject, entry.tenant) == (str(number), "7")

@@ -106,7 +106,7 @@ def test_a_permanent_failure_is_a_dead_letter_at_once(harness):
     assert len(harness.requests) == 1
     assert trace.delivery.reason is DeadReason.PERMANENT
     (letter,) = harness.ledger.read(
-        lambda queries: queries.dead_letters(DeadFilter(), limit=10, before=None)
+        lambda view: view.dead_letters.page(DeadFilter(), limit=10, before=None)
     )
     assert letter.id == trace.delivery.id
 
@@ -118,7 +118,7 @@ def test_410_disables_the_subscription_and_holds_what_is_open(harness):
     by_event = {lease.event.id: lease for lease in leases}
     harness.attempt([by_event[second]], fails)
     harness.attempt([by_event[first]], lambda _: Outcome.gone("HTTP 410", status=410))
-    found = harness.ledger.read(lambda queries: queries.subscription(subscription))
+    found = harness.ledger.read(lambda view: view.subscriptions.get(subscription))
     assert found.status is SubscriptionStatus.DISABLED
     harness.clock.advance(10)
     assert not harness.due().leases
@@ -147,7 +147,7 @@ def test_enabling_releases_what_was_held(harness):
     harness.attempt(harness.due().leases, ok)
     assert harness.states(event_id) == [DeliveryState.DELIVERED]
     harness.look_after()
-    assert harness.ledger.run(lambda tx: tx.holding()) == []
+    assert harness.ledger.run(lambda tx: tx.subscriptions.holding()) == []
 
 
 def test_a_replay_takes_the_place_of_what_is_still_held(harness):
@@ -174,7 +174,7 @@ def test_deleting_cancels_what_is_open_and_keeps_the_log(harness):
         set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
 
 
-def test_replay_sends_the_same_bytes_in_a_chain_of_its_own(harness):
+def test_replay_sends_the_same_bytes_as_a_delivery_of_its_own(harness):
     harness.subscribe()
     event_id = harness.publish(data={"id": 7})
     harness.attempt(harness.sweep_now().leases, lambda _: Outcome.permanent("HTTP 400"))

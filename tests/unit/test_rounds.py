@@ -66,7 +66,7 @@ def workers(harness):
     harness.clock.advance(60)
 
     def ids():
-        return {one.id for one in harness.ledger.read(lambda queries: queries.workers())}
+        return {one.id for one in harness.ledger.read(lambda view: view.workers.all())}
 
     assert ids() == {other.owner, harness.owner}
     return ids

@@ -43,11 +43,11 @@ def keyed(tmp_path, monkeypatch):
 
 
 def subscribe(ledger, **fields):
-    return ledger.run(lambda tx: tx.insert_subscription(make_subscription(**fields)))
+    return ledger.run(lambda tx: tx.subscriptions.insert(make_subscription(**fields)))
 
 
 def entries(ledger):
-    return ledger.read(lambda queries: queries.audit(limit=100, before=None))
+    return ledger.read(lambda view: view.access.audit(limit=100, before=None))
 
 
 def test_everything_is_encrypted_anew(keyed):
@@ -60,7 +60,7 @@ def test_everything_is_encrypted_anew(keyed):
     assert (done.renewed, done.now.kept) == (5, 5)
     assert (list(done.now.older), list(done.now.missing)) == ([], [])
     assert heard == [(2, 5), (4, 5), (5, 5)]
-    kept = keyed(NEW).read(lambda queries: queries.all_subscriptions())
+    kept = keyed(NEW).read(lambda view: view.subscriptions.all())
     assert [one.secret for one in kept if one.id in made] == ["s0", "s1", "s2", "s3", "s4"]
 
 
@@ -148,11 +148,11 @@ def lost(keyed):
 
 
 def found(ledger, number):
-    return ledger.read(lambda queries: queries.subscription(number))
+    return ledger.read(lambda view: view.subscriptions.get(number))
 
 
 def test_one_that_no_key_decrypts_does_not_hide_the_others(lost):
-    shown = lost.read(lambda queries: queries.all_subscriptions())
+    shown = lost.read(lambda view: view.subscriptions.all())
     assert [one.unread for one in shown] == [(), ("secret",), ("options",)]
     assert [one.unreadable is None for one in shown] == [True, False, False]
     assert "add the key it was made with" in shown[1].unreadable

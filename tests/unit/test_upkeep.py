@@ -37,12 +37,12 @@ def dead(harness):
 
 def audited(harness):
     """Return what the audit log says, oldest first, without ids and times."""
-    found = harness.ledger.read(lambda queries: queries.audit(limit=99, before=None))
+    found = harness.ledger.read(lambda view: view.access.audit(limit=99, before=None))
     return [(one.who, one.action, one.tenant, dict(one.details)) for one in reversed(found)]
 
 
 def count(harness, **wanted):
-    return harness.ledger.read(lambda queries: queries.count_dead(DeadFilter(**wanted)))
+    return harness.ledger.read(lambda view: view.dead_letters.count(DeadFilter(**wanted)))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_dead_letters_are_replayed_in_one_request(harness, dead):
     assert sum(seen) == 10
     harness.attempt(harness.due().leases, ok)
     traces = [
-        harness.ledger.read(lambda queries, one=one: queries.trace(one))
+        harness.ledger.read(lambda view, one=one: view.traces.of_delivery(one))
         for _, one in harness.requests[10:]
     ]
     assert {trace.summary for trace in traces} == {"Delivered"}
@@ -127,7 +127,7 @@ def test_an_event_goes_to_a_subscription_once_in_a_request(harness, dead, monkey
     replay_dead(harness.ledger, DeadFilter(subscription_id=dead[0]), by=OPERATOR)
     harness.attempt(harness.due().leases, fails)
     wanted = DeadFilter(replayed=True)
-    assert harness.ledger.read(lambda queries: queries.count_dead(wanted)) == 15
+    assert harness.ledger.read(lambda view: view.dead_letters.count(wanted)) == 15
     done = replay_dead(harness.ledger, wanted, by=OPERATOR)
     assert (done.made, done.refused, done.passed_over) == (10, 0, 5)
     assert len(harness.due().leases) == 10
@@ -194,7 +194,7 @@ def test_the_clean_up_runs_once_per_schedule(harness, dead):
     runs = []
 
     def look():
-        now = harness.ledger.read(lambda queries: queries.now())
+        now = harness.ledger.read(lambda view: view.now())
         done = clean_up_if_due(
             harness.ledger,
             days=30,

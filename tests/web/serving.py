@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.delivery import DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.managing.tokens import create_token
@@ -27,7 +27,6 @@ from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import InvalidTarget
 from asyncevents_core.plugin import SECRET, NoOptions, Sink, SinkType, hookimpl
 from asyncevents_core.plugin_registry import load_plugins
-from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
@@ -153,12 +152,12 @@ class Api:
         ]
 
         def write(tx):
-            tx.insert_events([event], due_in=0.0)
-            tx.lock_events([event.id])
-            tx.mark_fanned_out([event.id])
-            tx.insert_deliveries([delivery])
-            tx.record_attempts(made)
-            tx.queue_for_index([Claim(id=delivery.id, claim_no=one.claim_no) for one in made])
+            tx.events.insert([event], due_in=0.0)
+            tx.events.lock([event.id])
+            tx.events.mark_fanned_out([event.id])
+            tx.deliveries.insert([delivery])
+            tx.outcomes.record(made)
+            tx.index.queue([Claim(id=delivery.id, claim_no=one.claim_no) for one in made])
 
         self.ledger.run(write)
         return delivery.id

@@ -86,7 +86,7 @@ class Case:
         self.api = api
         self.number = api.subscribe()
         self.delivery = api.deliver(self.number)
-        trace = api.ledger.read(lambda queries: queries.trace(self.delivery))
+        trace = api.ledger.read(lambda view: view.traces.of_delivery(self.delivery))
         self.event = trace.event.id
         self.token = api.token("view").split("_")[1]
         with api.client(ALL) as operator:

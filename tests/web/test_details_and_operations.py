@@ -142,7 +142,7 @@ def test_a_test_event_goes_to_one_subscription(api, client):
     assert (trace["payload"]["type"], trace["payload"]["tenant"]) == ("order.created", "7")
     (published,) = client.get("/events").json()["items"]
     assert published["state"] == "fanned_out"
-    backlog = api.ledger.read(lambda queries: queries.backlog())
+    backlog = api.ledger.read(lambda view: view.backlog())
     assert (backlog.events_open, backlog.waiting_due) == (0, 1)
 
 
@@ -261,7 +261,7 @@ def test_status(api, client):
 def test_status_counts_workers_and_what_they_consume(api, client):
     for roles in ((Role.TRIGGER, Role.RETRY), (Role.RETRY,)):
         row = WorkerRow(id=uuid7(), host="a", pid=1, roles=roles, started_at=0, beat_at=0)
-        api.ledger.run(lambda tx, row=row: tx.beat(row))
+        api.ledger.run(lambda tx, row=row: tx.workers.beat(row))
     found = client.get("/status").json()
     assert found["workers_alive"] == len(found["workers"]) == 2
     consumers = [found[f"{role}_consumers"] for role in ("trigger", "retry", "index")]

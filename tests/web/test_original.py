@@ -269,7 +269,7 @@ def test_a_sink_that_is_not_installed_names_its_distribution(serve, monkeypatch)
 
 def test_what_can_be_delivered_no_more_can_be_disabled(api, client):
     gone = NewSubscription(event_name="order.gone", sink="gone", target="nowhere")
-    number = api.ledger.run(lambda tx: tx.insert_subscription(gone))
+    number = api.ledger.run(lambda tx: tx.subscriptions.insert(gone))
     status = {"asyncEvent": {"status": False}}
     assert client.put(f"/async_event/{number}", json=status).json()["status"] is False
     moved = {"asyncEvent": {"status": False, "recipient_url": TARGET}}

@@ -108,7 +108,7 @@ def test_what_is_meant_is_said_in_words(api, client):
 
 def test_failed_events_are_opened_again(api, client):
     event = api.events.publish("order.created", {})
-    api.ledger.run(lambda tx: tx.fail_event(event, deaths=1, reason="no"))
+    api.ledger.run(lambda tx: tx.events.fail(event, deaths=1, reason="no"))
     done = ended(client, client.post("/replays", json={}).json()["uuid"])
     assert (done["total"], done["made"]) == (1, 1)
     assert client.get(f"/events/{event}").json()["state"] == "open"

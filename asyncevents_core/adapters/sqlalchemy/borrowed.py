@@ -13,11 +13,11 @@ from asyncevents_core.adapters.sqlalchemy.dialects import (
     family,
     is_missing_table,
 )
-from asyncevents_core.adapters.sqlalchemy.rows import event_values
+from asyncevents_core.adapters.sqlalchemy.events import event_values
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import ForeignTransaction
-from asyncevents_core.ports.ledger import JoinedTransaction
+from asyncevents_core.ports.ledger.events import EventWriter
 
 _DRIVERS: Final = {
     "sqlite3": "sqlite",
@@ -29,8 +29,8 @@ _DRIVERS: Final = {
 _FOUND: Final = ("external_id", "id", "digest")
 
 
-class BorrowedConnection(JoinedTransaction):
-    """A DBAPI connection in the caller's transaction; plain SQL in its parameter style.
+class BorrowedWriter(EventWriter):
+    """Writes on a DBAPI connection in the caller's transaction; plain SQL in its parameter style.
 
     Django's wrapper (``django.db.connection``) is taken too: its cursors take ``%s``.
     """
@@ -54,7 +54,7 @@ class BorrowedConnection(JoinedTransaction):
         # Django turns %s into the driver's own style.
         self._mark = "?" if paramstyle == "qmark" and raw is None else "%s"
 
-    def insert_events(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+    def insert(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         columns = [*event_values(events[0]), "created_at", "due_at"] if events else []
         clock = f"{CLOCKS[self._dialect.name]} + {self._offset()}"
         marks = [self._mark] * (len(columns) - 2)
@@ -68,7 +68,7 @@ class BorrowedConnection(JoinedTransaction):
         ]
         self._execute(lambda cursor: cursor.executemany(sql, parameters))
 
-    def find_events(
+    def find(
         self, external_ids: Collection[str], *, latest: bool = False
     ) -> Mapping[str, tuple[UUID, bytes]]:
         if not external_ids:
@@ -93,9 +93,6 @@ class BorrowedConnection(JoinedTransaction):
 
         self._execute(read)
         return found
-
-    def on_commit(self, callback: Callable[[], None]) -> bool:
-        return False
 
     def _native(self, value: Any) -> Any:
         if isinstance(value, UUID):

@@ -1,4 +1,4 @@
-"""What differs between databases: the clock, upserts, locks, and how to connect."""
+"""What differs between databases: the clock, locks, errors, and how to connect."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     create_engine,
     func,
     literal_column,
+    text,
 )
 from sqlalchemy import event as listen
 from sqlalchemy.dialects import postgresql
@@ -63,10 +64,9 @@ class SqlDialect:
 
     def prepared(self, key: Hashable, build: Callable[[], P]) -> P:
         """Return what `build` makes, made once for each key: building statements takes time."""
-        found = self._prepared.get(key)
-        if found is None:
-            found = self._prepared[key] = build()
-        made: P = found
+        if key not in self._prepared:
+            self._prepared[key] = build()
+        made: P = self._prepared[key]
         return made
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -178,6 +178,28 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
+def durability_warnings(connection: Connection, dialect: SqlDialect) -> list[str]:
+    """Return a warning for each setting with which a committed event could be lost."""
+
+    def setting(sql: str) -> str:
+        return str(connection.execute(text(sql)).scalar()).lower()
+
+    warnings = []
+    if dialect.is_sqlite:
+        if setting("PRAGMA synchronous") not in {"2", "3"}:
+            warnings.append("SQLite: synchronous is below FULL; a power cut can lose events")
+        if setting("PRAGMA journal_mode") != "wal":
+            warnings.append("SQLite: journal_mode is not WAL; is the file on a network drive?")
+    elif dialect.name == "postgresql":
+        if setting("SHOW fsync") == "off":
+            warnings.append("PostgreSQL: fsync is off; a crash of the machine can lose events")
+        if setting("SHOW synchronous_commit") in {"off", "false"}:
+            warnings.append("PostgreSQL: synchronous_commit is off; a crash can lose events")
+    elif setting("SELECT @@innodb_flush_log_at_trx_commit") != "1":
+        warnings.append("InnoDB: innodb_flush_log_at_trx_commit is not 1; a crash can lose events")
+    return warnings
+
+
 def masked(url: str) -> str:
     """Return the URL without its password, be it in front of the host or in the query."""
     try:
@@ -193,17 +215,18 @@ def is_missing_table(error: BaseException) -> bool:
         return True
     if error.args and error.args[0] in {1146, 1054}:  # MariaDB, MySQL
         return True
-    text = str(error)
-    return "no such table" in text or "no such column" in text or "has no column named" in text
+    message = str(error)
+    signs = ("no such table", "no such column", "has no column named")
+    return any(sign in message for sign in signs)
 
 
 def is_worth_a_rerun(error: DBAPIError) -> bool:
     """Tell whether the whole transaction may be run again: deadlock, busy, connection lost."""
     if error.connection_invalidated:
         return True
-    text = str(error.orig).lower()
+    message = str(error.orig).lower()
     return any(
-        sign in text
+        sign in message
         for sign in (
             "database is locked",
             "database table is locked",

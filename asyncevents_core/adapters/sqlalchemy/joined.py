@@ -12,20 +12,29 @@ from sqlalchemy import event as listen
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
-from asyncevents_core.adapters.sqlalchemy.borrowed import BorrowedConnection
+from asyncevents_core.adapters.cipher import Cipher
+from asyncevents_core.adapters.sqlalchemy.borrowed import BorrowedWriter
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, family, is_missing_table
-from asyncevents_core.adapters.sqlalchemy.transaction import SqlWriter
+from asyncevents_core.adapters.sqlalchemy.events import SqlEventWriter
+from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import ForeignTransaction
 from asyncevents_core.ports.ledger import JoinedTransaction
+from asyncevents_core.ports.ledger.events import EventWriter
 
 
 class Outbox:
     """Makes writers on callers' transactions, and hears when those are committed. Thread-safe."""
 
-    def __init__(self, dialect: SqlDialect, offset: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        dialect: SqlDialect,
+        offset: Callable[[], int],
+        cipher: Cipher,
+    ) -> None:
         self._dialect = dialect
         self._offset = offset
+        self._cipher = cipher
         self._lock = threading.Lock()
         self._listening: WeakKeyDictionary[Session | Connection, _Callbacks] = WeakKeyDictionary()
 
@@ -47,7 +56,8 @@ class Outbox:
         elif isinstance(transaction, Connection):
             connection = transaction
         elif callable(getattr(transaction, "cursor", None)):
-            return BorrowedConnection(transaction, self._dialect, self._offset)
+            writer = BorrowedWriter(transaction, self._dialect, self._offset)
+            return _Joined(writer, None)
         else:
             raise ForeignTransaction(
                 "session= takes a SQLAlchemy Session, scoped_session or Connection, connection= a "
@@ -59,8 +69,8 @@ class Outbox:
                 f"{self._dialect.name}: an event can only join a transaction on the ledger's own "
                 "database"
             )
-        writer = SqlWriter(connection, self._dialect, self._offset)
-        return SqlJoined(writer, self._callbacks(transaction))
+        statements = Statements(connection, self._dialect, self._offset, self._cipher)
+        return _Joined(_JoinedWriter(statements), self._callbacks(transaction))
 
     def _callbacks(self, transaction: Session | Connection) -> _Callbacks:
         """Listen to a Session or Connection from now on, once however often it publishes."""
@@ -93,30 +103,40 @@ class _Callbacks:
         self._waiting.clear()
 
 
-class SqlJoined(JoinedTransaction):
-    """A SQLAlchemy transaction of the caller."""
+class _Joined(JoinedTransaction):
+    """A transaction of the caller; without `callbacks` its commit cannot be observed."""
 
-    def __init__(self, writer: SqlWriter, callbacks: _Callbacks) -> None:
-        self._writer = writer
+    def __init__(self, events: EventWriter, callbacks: _Callbacks | None) -> None:
+        self._events = events
         self._callbacks = callbacks
 
-    def insert_events(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+    @property
+    def events(self) -> EventWriter:
+        return self._events
+
+    def on_commit(self, callback: Callable[[], None]) -> bool:
+        if self._callbacks is None:
+            return False
+        self._callbacks.add(callback)
+        return True
+
+
+class _JoinedWriter(SqlEventWriter):
+    """Writes on the caller's Session or Connection; tells where that is on another database."""
+
+    def insert(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         try:
-            self._writer.insert_events(events, due_in=due_in)
+            super().insert(events, due_in=due_in)
         except DBAPIError as error:
             raise _explained(error) from error
 
-    def find_events(
+    def find(
         self, external_ids: Collection[str], *, latest: bool = False
     ) -> Mapping[str, tuple[UUID, bytes]]:
         try:
-            return self._writer.find_events(external_ids, latest=latest)
+            return super().find(external_ids, latest=latest)
         except DBAPIError as error:
             raise _explained(error) from error
-
-    def on_commit(self, callback: Callable[[], None]) -> bool:
-        self._callbacks.add(callback)
-        return True
 
 
 def _explained(error: DBAPIError) -> Exception:

@@ -4,36 +4,56 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from attrs import define
+from sqlalchemy import Connection, Engine
+from sqlalchemy import event as listen
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import migrating
+from asyncevents_core.adapters.sqlalchemy.access import SqlAccess, SqlAccessView
+from asyncevents_core.adapters.sqlalchemy.backlog import backlog
+from asyncevents_core.adapters.sqlalchemy.dead_letters import SqlDeadLetters, SqlDeadLettersView
+from asyncevents_core.adapters.sqlalchemy.deliveries import SqlDeliveries
 from asyncevents_core.adapters.sqlalchemy.dialects import (
     SqlDialect,
+    durability_warnings,
     is_missing_table,
     is_worth_a_rerun,
     masked,
     open_engine,
 )
+from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, SqlEventsView, SqlEventWriter
+from asyncevents_core.adapters.sqlalchemy.index import SqlIndexQueue, SqlIndexView
 from asyncevents_core.adapters.sqlalchemy.joined import Outbox
-from asyncevents_core.adapters.sqlalchemy.metering import Reruns, RowCounter
-from asyncevents_core.adapters.sqlalchemy.queries import SqlQueries
-from asyncevents_core.adapters.sqlalchemy.transaction import SqlTransaction, SqlWriter
+from asyncevents_core.adapters.sqlalchemy.log import SqlLogView
+from asyncevents_core.adapters.sqlalchemy.outcomes import SqlOutcomes
+from asyncevents_core.adapters.sqlalchemy.replays import SqlReplays, SqlReplaysView
+from asyncevents_core.adapters.sqlalchemy.statements import Statements
+from asyncevents_core.adapters.sqlalchemy.subscriptions import (
+    SqlSubscriptions,
+    SqlSubscriptionsView,
+)
+from asyncevents_core.adapters.sqlalchemy.tasks import SqlTasks, SqlTasksView
+from asyncevents_core.adapters.sqlalchemy.traces import SqlTracesView
+from asyncevents_core.adapters.sqlalchemy.workers import SqlWorkers, SqlWorkersView
 from asyncevents_core.domain.event import NewEvent
+from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.errors import LedgerError, LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.ledger import (
     JoinedTransaction,
     Ledger,
     LedgerTransaction,
+    LedgerView,
 )
 from asyncevents_core.ports.observer import NOBODY, LedgerUsed, Observers
-from asyncevents_core.ports.queries import LedgerQueries
 
 logger = logging.getLogger("asyncevents.ledger")
 T = TypeVar("T")
@@ -61,7 +81,7 @@ class SqlLedger(Ledger):
         self._dialect = SqlDialect(self._engine.dialect.name)
         self._cipher = cipher
         self._offset = clock_offset
-        self._outbox = Outbox(self._dialect, clock_offset)
+        self._outbox = Outbox(self._dialect, clock_offset, cipher)
         self._reader = self._engine.execution_options(asyncevents_read=True)
         self._autocommit: Engine | None = None
         if self._dialect.name == "postgresql":
@@ -69,7 +89,7 @@ class SqlLedger(Ledger):
             # of its own, since a connection that changes its mode each time saves nothing.
             self._autocommit = open_engine(url, isolation_level="AUTOCOMMIT")
         self._observers = observers
-        self._counter = RowCounter()
+        self._counter = _RowCounter()
         if observers.any:
             self._counter.count_on(self._engines)
 
@@ -79,7 +99,7 @@ class SqlLedger(Ledger):
     def run(self, work: Callable[[LedgerTransaction], T]) -> T:
         def once() -> T:
             with self._engine.begin() as connection:
-                return work(SqlTransaction(connection, self._dialect, self._offset, self._cipher))
+                return work(SqlTransaction(self._statements(connection)))
 
         return self._insist(once)
 
@@ -91,16 +111,14 @@ class SqlLedger(Ledger):
 
         def once() -> None:
             with engine.connect() as connection:
-                SqlWriter(connection, self._dialect, self._offset).insert_events(
-                    events, due_in=due_in
-                )
+                SqlEventWriter(self._statements(connection)).insert(events, due_in=due_in)
 
         self._insist(once)
 
-    def read(self, query: Callable[[LedgerQueries], T]) -> T:
+    def read(self, query: Callable[[LedgerView], T]) -> T:
         def once() -> T:
             with self._reader.begin() as connection:
-                return query(SqlQueries(connection, self._dialect, self._cipher, self._offset))
+                return query(SqlView(self._statements(connection)))
 
         return self._insist(once, reads_only=True)
 
@@ -116,7 +134,7 @@ class SqlLedger(Ledger):
                         f"the ledger's schema is {current or 'missing'}, this version needs "
                         f"{migrating.REVISION}: `asyncevents db upgrade`"
                     )
-                return _durability(connection, self._dialect)
+                return durability_warnings(connection, self._dialect)
 
         return self._insist(once)
 
@@ -138,6 +156,9 @@ class SqlLedger(Ledger):
         for engine in self._engines:
             engine.dispose()
 
+    def _statements(self, connection: Connection) -> Statements:
+        return Statements(connection, self._dialect, self._offset, self._cipher)
+
     @property
     def _engines(self) -> list[Engine]:
         return [one for one in (self._engine, self._autocommit) if one is not None]
@@ -145,8 +166,8 @@ class SqlLedger(Ledger):
     def _insist(self, once: Callable[[], T], *, reads_only: bool = False) -> T:
         """Run a transaction again while that is worth it, and name what is wrong otherwise."""
         if not self._observers.any:
-            return self._rerun(once, Reruns())
-        reruns, begun, done = Reruns(), time.monotonic(), False
+            return self._rerun(once, _Reruns())
+        reruns, begun, done = _Reruns(), time.monotonic(), False
         self._counter.reset()
         try:
             result = self._rerun(once, reruns)
@@ -163,7 +184,7 @@ class SqlLedger(Ledger):
                 )
             )
 
-    def _rerun(self, once: Callable[[], T], reruns: Reruns) -> T:
+    def _rerun(self, once: Callable[[], T], reruns: _Reruns) -> T:
         for number in range(1, _MOST_RUNS + 1):
             reruns.number = number - 1
             try:
@@ -194,23 +215,132 @@ class SqlLedger(Ledger):
         raise AssertionError("the loop above returns or raises")
 
 
-def _durability(connection: Connection, dialect: SqlDialect) -> list[str]:
-    """Return a warning for each setting with which a committed event could be lost."""
+class SqlTransaction(LedgerTransaction):
+    """A transaction of the ledger's own. Its nouns are made when they are first said."""
 
-    def setting(sql: str) -> str:
-        return str(connection.execute(text(sql)).scalar()).lower()
+    def __init__(self, statements: Statements) -> None:
+        self._sql = statements
 
-    warnings = []
-    if dialect.is_sqlite:
-        if setting("PRAGMA synchronous") not in {"2", "3"}:
-            warnings.append("SQLite: synchronous is below FULL; a power cut can lose events")
-        if setting("PRAGMA journal_mode") != "wal":
-            warnings.append("SQLite: journal_mode is not WAL; is the file on a network drive?")
-    elif dialect.name == "postgresql":
-        if setting("SHOW fsync") == "off":
-            warnings.append("PostgreSQL: fsync is off; a crash of the machine can lose events")
-        if setting("SHOW synchronous_commit") in {"off", "false"}:
-            warnings.append("PostgreSQL: synchronous_commit is off; a crash can lose events")
-    elif setting("SELECT @@innodb_flush_log_at_trx_commit") != "1":
-        warnings.append("InnoDB: innodb_flush_log_at_trx_commit is not 1; a crash can lose events")
-    return warnings
+    def now(self) -> int:
+        return self._sql.now()
+
+    @cached_property
+    def events(self) -> SqlEvents:
+        return SqlEvents(self._sql)
+
+    @cached_property
+    def deliveries(self) -> SqlDeliveries:
+        return SqlDeliveries(self._sql)
+
+    @cached_property
+    def outcomes(self) -> SqlOutcomes:
+        return SqlOutcomes(self._sql)
+
+    @cached_property
+    def subscriptions(self) -> SqlSubscriptions:
+        return SqlSubscriptions(self._sql)
+
+    @cached_property
+    def dead_letters(self) -> SqlDeadLetters:
+        return SqlDeadLetters(self._sql)
+
+    @cached_property
+    def replays(self) -> SqlReplays:
+        return SqlReplays(self._sql)
+
+    @cached_property
+    def index(self) -> SqlIndexQueue:
+        return SqlIndexQueue(self._sql)
+
+    @cached_property
+    def access(self) -> SqlAccess:
+        return SqlAccess(self._sql)
+
+    @cached_property
+    def tasks(self) -> SqlTasks:
+        return SqlTasks(self._sql)
+
+    @cached_property
+    def workers(self) -> SqlWorkers:
+        return SqlWorkers(self._sql)
+
+
+class SqlView(LedgerView):
+    """A transaction that only reads. Its nouns are made when they are first said."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._sql = statements
+
+    def now(self) -> int:
+        return self._sql.clock()
+
+    def backlog(self, *, horizon: float = 0.0) -> Backlog:
+        return backlog(self._sql, horizon=horizon)
+
+    @cached_property
+    def events(self) -> SqlEventsView:
+        return SqlEventsView(self._sql)
+
+    @cached_property
+    def traces(self) -> SqlTracesView:
+        return SqlTracesView(self._sql)
+
+    @cached_property
+    def log(self) -> SqlLogView:
+        return SqlLogView(self._sql)
+
+    @cached_property
+    def subscriptions(self) -> SqlSubscriptionsView:
+        return SqlSubscriptionsView(self._sql)
+
+    @cached_property
+    def dead_letters(self) -> SqlDeadLettersView:
+        return SqlDeadLettersView(self._sql)
+
+    @cached_property
+    def replays(self) -> SqlReplaysView:
+        return SqlReplaysView(self._sql)
+
+    @cached_property
+    def index(self) -> SqlIndexView:
+        return SqlIndexView(self._sql)
+
+    @cached_property
+    def access(self) -> SqlAccessView:
+        return SqlAccessView(self._sql)
+
+    @cached_property
+    def tasks(self) -> SqlTasksView:
+        return SqlTasksView(self._sql)
+
+    @cached_property
+    def workers(self) -> SqlWorkersView:
+        return SqlWorkersView(self._sql)
+
+
+@define
+class _Reruns:
+    """How often a transaction was run again so far."""
+
+    number: int = 0
+
+
+class _RowCounter(threading.local):
+    """The rows that this thread's transaction wrote or read, as the driver counts them."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def reset(self) -> None:
+        """Begin to count a transaction."""
+        self.rows = 0
+
+    def count_on(self, engines: Iterable[Engine]) -> None:
+        """Count what is executed on these engines from now on."""
+
+        def count(_: object, cursor: Any, *__: object) -> None:
+            # -1 where the driver does not know.
+            self.rows += max(0, cursor.rowcount)
+
+        for engine in engines:
+            listen.listen(engine, "after_cursor_execute", count)

@@ -11,7 +11,7 @@ from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.schema import PREFIX
 
 VERSION_TABLE: Final = f"{PREFIX}alembic_version"
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 """The newest revision in `migrations`, which this version works with."""
 
 

@@ -161,7 +161,7 @@ def _search(runtime: Runtime) -> Iterator[Finding]:
 
 
 def _index(runtime: Runtime, name: str) -> Iterator[Finding]:
-    backlog = runtime.ledger.read(lambda queries: queries.index_backlog())
+    backlog = runtime.ledger.read(lambda view: view.index.backlog())
     with runtime.open_indexer() as indexer:
         count, begun = indexer.count(), indexer.is_rebuilding()
         complete = holds_first(
@@ -182,8 +182,8 @@ def _index(runtime: Runtime, name: str) -> Iterator[Finding]:
 def _ledger(runtime: Runtime) -> Iterator[Finding]:
     try:
         warnings = runtime.ledger.check()
-        workers = runtime.ledger.read(lambda queries: alive(queries.workers(), queries.now()))
-        subscriptions = runtime.ledger.read(lambda queries: queries.all_subscriptions())
+        workers = runtime.ledger.read(lambda view: alive(view.workers.all(), view.now()))
+        subscriptions = runtime.ledger.read(lambda view: view.subscriptions.all())
     except AsyncEventsError as error:
         yield Finding(what="ledger", state="error", detail=str(error))
         return

@@ -44,7 +44,7 @@ def dead_letters(
         replayed=replayed,
     )
     found = context.ledger.read(
-        lambda queries: queries.dead_letters(wanted, limit=limit, before=before)
+        lambda view: view.dead_letters.page(wanted, limit=limit, before=before)
     )
     if as_json:
         json_lines(

@@ -32,8 +32,8 @@ from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage
 from asyncevents_core.engine.searching.tail import LogFollower
 from asyncevents_core.errors import AsyncEventsError
-from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.ports.ledger.index import IndexBacklog
 
 INCOMPLETE: Final = (
     "The index lacks attempts that the ledger has: `asyncevents reindex` builds it anew"

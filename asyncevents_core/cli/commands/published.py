@@ -23,7 +23,7 @@ def published(
 ) -> None:
     """List what was published, newest first, with its state."""
     found = context.ledger.read(
-        lambda queries: queries.events(name=name, limit=limit, before=before)
+        lambda view: view.events.page(name=name, limit=limit, before=before)
     )
     if as_json:
         json_lines(

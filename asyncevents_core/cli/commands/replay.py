@@ -74,7 +74,7 @@ def replay(
     if query is not None:
         _replay_found(context, query, by=actor, ask=not yes)
         return
-    count = context.ledger.read(lambda queries: queries.count_dead(wanted))
+    count = context.ledger.read(lambda view: view.dead_letters.count(wanted))
     if not count:
         click.echo(f"there are none: {wanted}")
         return
@@ -95,7 +95,7 @@ def _replay_found(context: CliContext, query: str, *, by: Actor, ask: bool) -> N
     search = context.runtime.search
     wanted = found_filter(context.ledger, query)
     count = count_found(context.ledger, search, wanted)
-    backlog = context.ledger.read(lambda queries: queries.index_backlog())
+    backlog = context.ledger.read(lambda view: view.index.backlog())
     told = behind(backlog, complete=search.is_complete(backlog))
     errors().print(told, markup=False)
     if not count.deliveries and count.exact:

@@ -50,7 +50,7 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
 
     ID is its number in `asyncevents subscriptions list`.
     """
-    found = context.ledger.read(lambda queries: queries.subscription(subscription_id))
+    found = context.ledger.read(lambda view: view.subscriptions.get(subscription_id))
     if found is None:
         raise no_subscription(subscription_id)
     if as_json:

@@ -13,7 +13,7 @@ from asyncevents_core.cli.output import console, iso, json_lines, local, table
 from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.tokens import create_token, revoke_token
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import LedgerView
 
 
 @click.group()
@@ -75,8 +75,8 @@ def create(
 def list_(context: CliContext, as_json: bool) -> None:
     """List the tokens, revoked and expired ones too."""
 
-    def read(queries: LedgerQueries) -> tuple[list[ApiToken], int]:
-        return list(queries.tokens()), queries.now()
+    def read(view: LedgerView) -> tuple[list[ApiToken], int]:
+        return list(view.access.tokens()), view.now()
 
     found, now = context.ledger.read(read)
     if as_json:

@@ -38,11 +38,11 @@ def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
 
 
 def _traces(ledger: Ledger, identifier: UUID) -> Iterator[Trace]:
-    one = ledger.read(lambda queries: queries.trace(identifier))
+    one = ledger.read(lambda view: view.traces.of_delivery(identifier))
     if one is not None:
         yield one
         return
-    event = ledger.read(lambda queries: queries.event(identifier))
+    event = ledger.read(lambda view: view.events.get(identifier))
     if event is None:
         raise NotFound(f"no delivery and no event {identifier}: `asyncevents logs` lists them")
     found = 0

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState
+from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.instant import micros
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Lease
 from asyncevents_core.engine.delivering.permits import Plan, Verdict
 from asyncevents_core.engine.delivering.policy import ALONE_FROM, POISON_AFTER
-from asyncevents_core.ports.ledger import Claim, LedgerTransaction
+from asyncevents_core.ports.ledger import LedgerTransaction
 
 
 def claim_due_deliveries(
@@ -32,7 +32,7 @@ def claim_due_deliveries(
     `idle` says whether nothing is under way in this process. What it returns `wants_alone` if a
     delivery has to run alone and could not, so that the caller lets the process run empty.
     """
-    rows = tx.lock_due_deliveries(limit=limit, expired=expired)
+    rows = tx.deliveries.lock_due(limit=limit, expired=expired)
     suspects = [row for row in rows if _abandonments(row) >= ALONE_FROM]
     more = len(rows) == limit
     if idle and suspects:
@@ -56,7 +56,7 @@ def claim_parked(
         room = min(plan.room(subscription_id), limit - len(rows))
         if room <= 0:
             continue
-        found = tx.lock_parked(subscription_id, limit=room)
+        found = tx.deliveries.lock_parked(subscription_id, limit=room)
         rows += found
         if len(found) < room:
             emptied.add(subscription_id)
@@ -72,7 +72,7 @@ def wake(tx: LedgerTransaction, claimant: Claimant, ids: Collection[UUID]) -> No
     Their due time is the backstop's, so a row that is due later than that was rescheduled
     meanwhile: the message is about an earlier retry.
     """
-    tx.make_due(ids, before=tx.now() + micros(claimant.policy.retry_backstop))
+    tx.deliveries.make_due(ids, before=tx.now() + micros(claimant.policy.retry_backstop))
 
 
 def _sort_out(
@@ -135,7 +135,7 @@ def _disabled(tx: LedgerTransaction, claimant: Claimant, rows: Sequence[Delivery
         subscription = claimant.subscriptions.get(row.subscription_id)
         if subscription and subscription.status is SubscriptionStatus.DISABLED:
             candidates.add(subscription.id)
-    return tx.still_disabled(candidates) if candidates else set()
+    return tx.subscriptions.still_disabled(candidates) if candidates else set()
 
 
 def _record_abandoned(
@@ -159,9 +159,9 @@ def _record_abandoned(
                 duration=0.0,
             )
         )
-    tx.record_attempts(attempts)
+    tx.outcomes.record(attempts)
     if claimant.policy.indexing:
-        tx.queue_for_index([Claim(id=row.id, claim_no=row.claims) for row in rows])
+        tx.index.queue([Claim(id=row.id, claim_no=row.claims) for row in rows])
 
 
 def _lease(
@@ -176,7 +176,7 @@ def _lease(
     for abandoned in (False, True):
         ids = [row.id for row, _ in granted if (row.state is DeliveryState.LEASED) == abandoned]
         if ids:
-            tx.move_deliveries(
+            tx.deliveries.move(
                 ids,
                 state=DeliveryState.LEASED,
                 due_at=due_at,
@@ -184,7 +184,7 @@ def _lease(
                 claimed=True,
                 abandoned=abandoned,
             )
-    events = tx.events_with_bodies({row.event_id for row, _ in granted})
+    events = tx.events.read({row.event_id for row, _ in granted})
     leases = []
     for row, subscription in granted:
         abandonments = _abandonments(row)
@@ -239,6 +239,6 @@ class _Moves:
 
     def execute(self) -> None:
         for (state, due_at, parked, reason, abandoned), ids in self._groups.items():
-            self._tx.move_deliveries(
+            self._tx.deliveries.move(
                 ids, state=state, due_at=due_at, parked=parked, reason=reason, abandoned=abandoned
             )

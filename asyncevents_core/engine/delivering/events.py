@@ -53,7 +53,7 @@ def claim_events(
         abandoned = event.state is EventState.RESOLVING
         if abandoned and event.abandonments + 1 >= POISON_AFTER:
             poison = FailedEvent(id=event.id, reason="poison: its workers vanished 5 times")
-            tx.fail_event(event.id, deaths=event.deaths, reason=poison.reason)
+            tx.events.fail(event.id, deaths=event.deaths, reason=poison.reason)
             failed.append(poison)
             continue
         try:
@@ -84,16 +84,16 @@ def claim_events(
             event = evolve(event, body=bodies[event.id])
         ready.append(event)
     if arguments:
-        tx.store_arguments(arguments)
+        tx.events.store_arguments(arguments)
     due_at = tx.now() + micros(policy.resolve_lease)
     for abandoned, group in to_resolve.items():
         if group:
             ids = [event.id for event in group]
-            tx.start_resolving(ids, owner=claimant.owner, due_at=due_at, abandoned=abandoned)
+            tx.events.start_resolving(ids, owner=claimant.owner, due_at=due_at, abandoned=abandoned)
     if nobody:
-        tx.mark_fanned_out(nobody)
+        tx.events.mark_fanned_out(nobody)
     if bodies:
-        tx.store_bodies(bodies)
+        tx.events.store_bodies(bodies)
     taken = Claimed(events=count, resolving=tuple(resolving), failed=tuple(failed))
     return taken + fan_out(tx, claimant, ready, plan, claims=0)
 
@@ -102,7 +102,7 @@ def claim_due_events(
     tx: LedgerTransaction, claimant: Claimant, plan: Plan, *, limit: int
 ) -> Claimed:
     """Claim up to `limit` events that no hand-off brought, or whose worker vanished."""
-    found = claim_events(tx, claimant, tx.lock_due_events(before=tx.now(), limit=limit), plan)
+    found = claim_events(tx, claimant, tx.events.lock_due(before=tx.now(), limit=limit), plan)
     return found + Claimed(more_events=found.events >= limit)
 
 
@@ -111,7 +111,7 @@ def fan_out_resolved(
 ) -> Claimed:
     """Fan out what services returned, and book their failures; fenced by their claims."""
     claims = [one.resolving.claim for one in resolved]
-    locked = {event.id: event for event in tx.lock_resolving(claims, owner=claimant.owner)}
+    locked = {event.id: event for event in tx.events.lock_resolving(claims, owner=claimant.owner)}
     bodies: dict[UUID, bytes] = {}
     ready: list[Event] = []
     failed: list[FailedEvent] = []
@@ -120,7 +120,7 @@ def fan_out_resolved(
         if event is None:
             continue
         if one.unstarted:
-            tx.postpone_event(event.id, due_at=tx.now(), deaths=event.deaths, reason=event.reason)
+            tx.events.postpone(event.id, due_at=tx.now(), deaths=event.deaths, reason=event.reason)
             continue
         if one.error is not None:
             failed += _fail(tx, claimant, event, one.error, final=one.final)
@@ -131,7 +131,7 @@ def fan_out_resolved(
             event = evolve(event, body=bodies[event.id])
         ready.append(event)
     if bodies:
-        tx.store_bodies(bodies)
+        tx.events.store_bodies(bodies)
     return Claimed(failed=tuple(failed)) + fan_out(tx, claimant, ready, plan, claims=1)
 
 
@@ -142,10 +142,10 @@ def _fail(
     deaths, reason = event.deaths + 1, storable(error, _LONGEST_REASON)
     retry = RetryPolicy()
     if final or claimant.policy.is_exhausted(deaths, retry):
-        tx.fail_event(event.id, deaths=deaths, reason=reason)
+        tx.events.fail(event.id, deaths=deaths, reason=reason)
         return [FailedEvent(id=event.id, reason=reason)]
     delay = claimant.policy.delay(deaths, retry, retry_after=None, random=0.5)
-    tx.postpone_event(event.id, due_at=tx.now() + micros(delay), deaths=deaths, reason=reason)
+    tx.events.postpone(event.id, due_at=tx.now() + micros(delay), deaths=deaths, reason=reason)
     return []
 
 
@@ -180,7 +180,7 @@ def fan_out(
                 parked.add(subscription.id)
             else:
                 left_waiting = True
-    tx.fan_out(rows, [event.id for event in events])
+    tx.deliveries.fan_out(rows, [event.id for event in events])
     if any(event.claims > claims for event in events):
         leases = _kept(tx, leases)
     return Claimed(leases=tuple(leases), parked=frozenset(parked), left_waiting=left_waiting)
@@ -211,19 +211,19 @@ def fan_out_chunk(
     last: bool,
 ) -> bool:
     """Fan one chunk out, all of it waiting; False if the claim was lost meanwhile."""
-    locked = tx.lock_resolving([resolved.resolving.claim], owner=claimant.owner)
+    locked = tx.events.lock_resolving([resolved.resolving.claim], owner=claimant.owner)
     if not locked:
         return False
     event = locked[0]
     if event.body is None:
         data = event.published if resolved.data is None else resolved.data
-        tx.store_bodies({event.id: body_of(claimant, event, data)})
+        tx.events.store_bodies({event.id: body_of(claimant, event, data)})
     now = tx.now()
-    tx.insert_deliveries(
+    tx.deliveries.insert(
         [_delivery(claimant, event, one, Verdict.FULL, now) for one in subscriptions]
     )
     if last:
-        tx.mark_fanned_out([event.id])
+        tx.events.mark_fanned_out([event.id])
     return True
 
 
@@ -241,7 +241,7 @@ def body_of(claimant: Claimant, event: Event, data: bytes) -> bytes:
 
 def _kept(tx: LedgerTransaction, leases: list[Lease]) -> list[Lease]:
     """Drop leases whose row was there before: a chunked fan-out that is being repeated."""
-    kept = tx.deliveries_of([lease.delivery.id for lease in leases])
+    kept = tx.deliveries.existing([lease.delivery.id for lease in leases])
     return [lease for lease in leases if lease.delivery.id in kept]
 
 

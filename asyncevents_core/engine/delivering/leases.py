@@ -6,12 +6,11 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.delivery import Delivery
+from asyncevents_core.domain.delivery import Claim, Delivery
 from asyncevents_core.domain.event import Event, EventDefinition
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
-from asyncevents_core.ports.ledger import Claim
 from asyncevents_core.ports.resolver import Definitions
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from attrs import evolve, field, frozen
 
 from asyncevents_core.domain.access import AuditEntry
-from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
@@ -20,7 +20,7 @@ from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.sinks import LONGEST_DETAIL, LONGEST_RESPONSE
 from asyncevents_core.ports.clock import Clock
-from asyncevents_core.ports.ledger import Claim, LedgerTransaction
+from asyncevents_core.ports.ledger import LedgerTransaction
 from asyncevents_core.ports.observer import DeliveryDied
 from asyncevents_core.ports.retry import ScheduledRetry
 
@@ -84,22 +84,20 @@ class Booking:
         attempts = [_attempt(verdict.finished) for verdict in self._verdicts]
         attempts += [_cut_off(one) for one in self._returned if one.attempted]
         if attempts:
-            tx.record_attempts(attempts)
+            tx.outcomes.record(attempts)
         delivered = [
             one.finished.lease.delivery.id for one in self._verdicts if one.fate is _Fate.DELIVERED
         ]
         if delivered:
-            tx.mark_delivered(delivered)
+            tx.outcomes.mark_delivered(delivered)
         self._write_failures(tx)
         if self._returned:
-            tx.give_back([one.lease.claim for one in self._returned], owner=self._owner)
+            tx.outcomes.give_back([one.lease.claim for one in self._returned], owner=self._owner)
         if self.disabled:
-            tx.set_subscription_status(self.disabled, SubscriptionStatus.DISABLED)
-            tx.write_audit(self._audit)
+            tx.subscriptions.set_status(self.disabled, SubscriptionStatus.DISABLED)
+            tx.access.write_audit(self._audit)
         if self._policy.indexing and attempts:
-            tx.queue_for_index(
-                [Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts]
-            )
+            tx.index.queue([Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts])
 
     def _write_failures(self, tx: LedgerTransaction) -> None:
         groups: defaultdict[tuple[_Fate, float], list[Claim]] = defaultdict(list)
@@ -108,7 +106,7 @@ class Booking:
                 groups[verdict.fate, verdict.delay].append(verdict.finished.lease.claim)
         for (fate, delay), claims in groups.items():
             if fate is _Fate.RETRY:
-                tx.mark_failed(
+                tx.outcomes.mark_failed(
                     claims,
                     owner=self._owner,
                     state=DeliveryState.WAITING,
@@ -116,7 +114,7 @@ class Booking:
                     reason=None,
                 )
                 continue
-            tx.mark_failed(
+            tx.outcomes.mark_failed(
                 claims,
                 owner=self._owner,
                 state=DeliveryState.DEAD,

@@ -27,31 +27,31 @@ def reap_workers(tx: LedgerTransaction, *, me: UUID) -> int:
 
     `me` is the worker that looks, which lives whatever its last beat.
     """
-    silent = [one for one in tx.silent_workers(before=tx.now() - micros(SILENT_AFTER)) if one != me]
+    silent = [one for one in tx.workers.silent(before=tx.now() - micros(SILENT_AFTER)) if one != me]
     if not silent:
         return 0
-    expired = tx.expire_leases(silent)
+    expired = tx.workers.expire_leases(silent)
     for worker_id in silent:
-        tx.remove_worker(worker_id)
+        tx.workers.remove(worker_id)
     return expired
 
 
 def retire(tx: LedgerTransaction, worker_id: UUID) -> None:
     """Take a worker that stops off the list; what it did not finish is due now."""
-    tx.expire_leases([worker_id])
-    tx.remove_worker(worker_id)
+    tx.workers.expire_leases([worker_id])
+    tx.workers.remove(worker_id)
 
 
 def release_held(tx: LedgerTransaction) -> int:
     """Let deliveries of subscriptions that were enabled again go on, a batch of each."""
     released = 0
-    for subscription_id in tx.holding():
-        rows = tx.lock_held(subscription_id, limit=RELEASE_BATCH)
+    for subscription_id in tx.subscriptions.holding():
+        rows = tx.deliveries.lock_held(subscription_id, limit=RELEASE_BATCH)
         if not rows:
             # Another worker may have locked them, and not commit.
-            if not tx.has_held(subscription_id):
-                tx.stop_holding(subscription_id)
+            if not tx.deliveries.has_held(subscription_id):
+                tx.subscriptions.stop_holding(subscription_id)
             continue
-        tx.move_deliveries([row.id for row in rows], state=DeliveryState.WAITING, due_at=tx.now())
+        tx.deliveries.move([row.id for row in rows], state=DeliveryState.WAITING, due_at=tx.now())
         released += len(rows)
     return released

@@ -67,7 +67,7 @@ def claim_round(
     the events of hand-offs; at last events that nobody brought.
     """
     # The first statement: it brings the clock and the epoch along.
-    handed_off = tx.lock_events(wanted.event_ids) if wanted.event_ids else []
+    handed_off = tx.events.lock(wanted.event_ids) if wanted.event_ids else []
     claimant.subscriptions.refresh(tx)
     plan = permits.plan(claimant.subscriptions.rates, at_most=wanted.room)
     new = len(wanted.event_ids)
@@ -100,5 +100,7 @@ def claim_round(
         claimed += Claimed(vanished=reap_workers(tx, me=claimant.owner))
     if wanted.release:
         release_held(tx)
-        claimed += Claimed(parked=frozenset(tx.parked_subscriptions(limit=_PARKED_AT_ONCE)))
+        claimed += Claimed(
+            parked=frozenset(tx.deliveries.parked_subscriptions(limit=_PARKED_AT_ONCE))
+        )
     return RoundResult(claimed=claimed, permits=plan)

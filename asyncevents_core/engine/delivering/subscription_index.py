@@ -35,13 +35,13 @@ class SubscriptionIndex:
 
     def refresh(self, tx: LedgerTransaction) -> None:
         """Load what has changed since the last time, if the epoch says that something has."""
-        epoch = tx.epoch()
+        epoch = tx.subscriptions.epoch()
         if epoch == self._epoch:
             return
         if self._epoch is None:
-            changed = tx.subscriptions()
+            changed = tx.subscriptions.all()
         else:
-            changed = tx.changed_subscriptions(since=self._epoch)
+            changed = tx.subscriptions.changed(since=self._epoch)
         for subscription in changed:
             self._put(subscription)
         self._epoch = epoch

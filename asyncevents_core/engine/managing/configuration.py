@@ -24,7 +24,7 @@ def set_run_time_values(ledger: Ledger, values: Mapping[str, object], *, by: Act
 
     def work(tx: LedgerTransaction) -> None:
         for name, value in checked.items():
-            tx.set_override(name, value, by=by.who)
+            tx.access.set_override(name, value, by=by.who)
         audit(tx, by, "configuration.change", entry_id=entry_id, details=checked)
 
     ledger.run(work)

@@ -92,7 +92,7 @@ async def deliver_dry(
 
     Raises `NotFound`, `SecretKeysError`, and as `deliver_dry_to_target` does.
     """
-    found = ledger.read(lambda queries: queries.subscription(subscription_id))
+    found = ledger.read(lambda view: view.subscriptions.get(subscription_id))
     subscription = visible(found, subscription_id, by)
     if subscription.unreadable is not None:
         raise SecretKeysError(f"subscription {subscription_id}: {subscription.unreadable}")
@@ -220,7 +220,7 @@ def send_recorded_test(
     event_id, delivery_id = uuid7(), uuid7()
 
     def insert(tx: LedgerTransaction) -> str:
-        subscription = visible(tx.lock_subscription(subscription_id), subscription_id, by)
+        subscription = visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by)
         if subscription.status is SubscriptionStatus.DISABLED:
             raise ReplayRefused(
                 f"subscription {subscription_id} is disabled: "
@@ -228,13 +228,13 @@ def send_recorded_test(
             )
         require_resources(definitions, [subscription.event_name], by)
         event = _new_event(event_id, subscription, content, rules.source, tx.now())
-        tx.insert_events([event], due_in=0.0)
-        tx.lock_events([event_id])
-        tx.mark_fanned_out([event_id])
+        tx.events.insert([event], due_in=0.0)
+        tx.events.lock([event_id])
+        tx.events.mark_fanned_out([event_id])
         delivery = Delivery.waiting(
             id=delivery_id, event_id=event_id, subscription_id=subscription_id, now=tx.now()
         )
-        tx.insert_deliveries([delivery])
+        tx.deliveries.insert([delivery])
         audit(
             tx,
             by,

@@ -10,7 +10,7 @@ from attrs import frozen
 from asyncevents_core.domain.access import Actor, AuditEntry
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.secrets import KeptSecret, KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeptSecret, KeyAge
 
 _AT_ONCE: Final = 50
 """Subscriptions in one transaction: on SQLite nobody else writes meanwhile."""
@@ -78,14 +78,14 @@ def rotate_secrets(
 
 
 def _page(ledger: Ledger, *, after: int) -> Sequence[KeptSecret]:
-    return ledger.read(lambda queries: queries.kept_secrets(after=after, limit=_PAGE))
+    return ledger.read(lambda view: view.subscriptions.kept_secrets(after=after, limit=_PAGE))
 
 
 def _renew(ledger: Ledger, ids: Sequence[int], by: Actor) -> None:
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> None:
-        done = sorted(tx.renew_secrets(ids))
+        done = sorted(tx.subscriptions.renew_secrets(ids))
         if done:
             entry = AuditEntry(
                 id=entry_id,
@@ -94,6 +94,6 @@ def _renew(ledger: Ledger, ids: Sequence[int], by: Actor) -> None:
                 subject="",
                 details={"subscriptions": done},
             )
-            tx.write_audit([entry])
+            tx.access.write_audit([entry])
 
     ledger.run(work)

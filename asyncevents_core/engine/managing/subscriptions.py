@@ -54,7 +54,7 @@ def subscribe(
     request = idempotency or IdempotentRequest.of(by.who, str(entry_id), b"")
 
     def insert(tx: LedgerTransaction) -> str:
-        made = tx.insert_subscription(subscription)
+        made = tx.subscriptions.insert(subscription)
         details = {**_plain(subscription), "signed": subscription.secret is not None}
         audit(
             tx,
@@ -70,7 +70,7 @@ def subscribe(
     def work(tx: LedgerTransaction) -> Subscription:
         made = int(do_idempotently(tx, request, lambda: insert(tx)))
         try:
-            return visible(tx.lock_subscription(made), made, by)
+            return visible(tx.subscriptions.lock_one(made), made, by)
         except NotFound:
             raise IdempotencyConflict(
                 f"this idempotency key made subscription {made}, which was deleted since: "
@@ -102,7 +102,7 @@ def change(
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> tuple[Subscription, bool]:
-        found = visible(tx.lock_subscription(subscription_id), subscription_id, by)
+        found = visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by)
         old = _to_change(found)
         new = edit(old)
         if new == old:
@@ -114,9 +114,9 @@ def change(
         require_resources(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
         if status_only:
-            tx.set_subscription_status([subscription_id], new.status)
+            tx.subscriptions.set_status([subscription_id], new.status)
         else:
-            tx.update_subscription(subscription_id, new)
+            tx.subscriptions.update(subscription_id, new)
         audit(
             tx,
             by,
@@ -126,7 +126,7 @@ def change(
             tenant=new.tenant,
             details=_differences(old, new),
         )
-        return visible(tx.lock_subscription(subscription_id), subscription_id, by), True
+        return visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by), True
 
     subscription, changed = ledger.run(work)
     if changed:
@@ -174,13 +174,13 @@ def set_status(
     entry_ids = {one: uuid7() for one in wanted}
 
     def work(tx: LedgerTransaction) -> list[int]:
-        found = [visible(tx.lock_subscription(one), one, by) for one in wanted]
+        found = [visible(tx.subscriptions.lock_one(one), one, by) for one in wanted]
         if definitions is not None:
             require_resources(definitions, [one.event_name for one in found], by)
         changed = [one for one in found if one.status is not status]
         if not changed:
             return []
-        tx.set_subscription_status([one.id for one in changed], status)
+        tx.subscriptions.set_status([one.id for one in changed], status)
         for one in changed:
             audit(
                 tx,
@@ -207,7 +207,7 @@ _ACTIONS: Final = {
 
 
 def _cancel(ledger: Ledger, subscription_id: int) -> None:
-    while ledger.run(lambda tx: tx.cancel_deliveries(subscription_id, limit=CANCEL_BATCH)):
+    while ledger.run(lambda tx: tx.deliveries.cancel(subscription_id, limit=CANCEL_BATCH)):
         continue
 
 

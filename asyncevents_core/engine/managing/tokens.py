@@ -49,7 +49,7 @@ def create_token(
             created_at=tx.now(),
             expires_at=None if days is None else tx.now() + micros(days * 86_400),
         )
-        tx.insert_token(made)
+        tx.access.insert_token(made)
         details = {"name": name, "resources": kept, "days": days}
         audit(
             tx,
@@ -67,13 +67,13 @@ def create_token(
 
 def revoke_token(ledger: Ledger, token_id: UUID, *, by: Actor) -> None:
     """Revoke a token: it is refused from now on. Raises `NotFound`."""
-    found = ledger.read(lambda queries: queries.token(token_id))
+    found = ledger.read(lambda view: view.access.token(token_id))
     if found is None or found.revoked_at is not None:
         raise NotFound(f"no token {token_id} that is not revoked: `asyncevents token list`")
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> None:
-        if tx.revoke_token(token_id):
+        if tx.access.revoke_token(token_id):
             audit(
                 tx,
                 by,
@@ -92,11 +92,11 @@ def authenticate(ledger: Ledger, text: str) -> Actor | None:
     sent = read_token(text)
     if sent is None:
         return None
-    found, now = ledger.read(lambda queries: (queries.token(sent.id), queries.now()))
+    found, now = ledger.read(lambda view: (view.access.token(sent.id), view.now()))
     if found is None or not found.fits(sent.digest) or not found.is_valid(now):
         return None
     if found.used_at is None or now - found.used_at > micros(_TOUCH_EVERY):
-        ledger.run(lambda tx: tx.touch_token(found.id))
+        ledger.run(lambda tx: tx.access.touch_token(found.id))
     return Actor(
         who=f"token {found.name} {found.id}",
         resources=frozenset(found.resources),

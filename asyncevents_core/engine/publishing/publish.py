@@ -17,7 +17,8 @@ from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.limits import LONGEST_NAME, tenant_mistake
 from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
-from asyncevents_core.ports.ledger import EventWriter, Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger.events import EventWriter
 from asyncevents_core.ports.observer import NOBODY, EventsPublished, Observers
 from asyncevents_core.ports.resolver import Definitions
 
@@ -89,7 +90,7 @@ class LedgerPublisher(Publisher):
         ids = [event.id for event in events]
         observed = joined.on_commit(lambda: self._committed(events, ids))
         # A commit that cannot be observed is noticed by the sweep: due as soon as it is visible.
-        return insert(joined, events, due_in=SWEEP_AFTER if observed else 0.0)
+        return insert(joined.events, events, due_in=SWEEP_AFTER if observed else 0.0)
 
     def _committed(self, events: Sequence[NewEvent], ids: Sequence[UUID]) -> None:
         """Tell observers, and hand the ids over."""
@@ -104,7 +105,7 @@ class LedgerPublisher(Publisher):
             return [event.id for event in events]
 
         def work(tx: LedgerTransaction) -> list[UUID]:
-            return insert(tx, events, due_in=SWEEP_AFTER)
+            return insert(tx.events, events, due_in=SWEEP_AFTER)
 
         return self._ledger.run(work)
 
@@ -161,14 +162,14 @@ def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) ->
     """
     wanted = {event.external_id: event for event in events if event.external_id is not None}
     if not wanted:
-        writer.insert_events(events, due_in=due_in)
+        writer.insert(events, due_in=due_in)
         return [event.id for event in events]
     for event in events:
         if event.external_id is not None:
             _same_content(event, wanted[event.external_id].digest)
     # Before the insert, so that a caller's transaction stays clean; after it, for a race.
     _known(writer, wanted)
-    writer.insert_events(events, due_in=due_in)
+    writer.insert(events, due_in=due_in)
     known = _known(writer, wanted)
     if len(known) < len(wanted):
         known = _known(writer, wanted, latest=True)
@@ -183,7 +184,7 @@ def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) ->
 def _known(
     writer: EventWriter, wanted: dict[str, NewEvent], *, latest: bool = False
 ) -> dict[str, UUID]:
-    found = writer.find_events(wanted.keys(), latest=latest)
+    found = writer.find(wanted.keys(), latest=latest)
     for external_id, (_, digest) in found.items():
         _same_content(wanted[external_id], digest)
     return {external_id: event_id for external_id, (event_id, _) in found.items()}

@@ -15,8 +15,7 @@ from asyncevents_core.domain.replay import FoundFilter, ReplayRequest
 from asyncevents_core.engine.replaying.replay import BATCH, Replayed, Step, note_request, send_again
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.ports.indexer import COUNTED
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 
 _LOOKED_AT: Final = 1000
 
@@ -32,9 +31,9 @@ class FoundCount:
 def found_filter(ledger: Ledger, query: str, *, tenant: str | None = None) -> FoundFilter:
     """Return what a query means now: nothing that is made from here on."""
 
-    def read(queries: LedgerQueries) -> FoundFilter:
-        before = queries.newest_log_id() + 1
-        return FoundFilter(query=query, asked_at=queries.now(), before=before, tenant=tenant)
+    def read(view: LedgerView) -> FoundFilter:
+        before = view.log.newest_id() + 1
+        return FoundFilter(query=query, asked_at=view.now(), before=before, tenant=tenant)
 
     return ledger.read(read)
 
@@ -47,7 +46,7 @@ def count_found(ledger: Ledger, search: LogSearch, wanted: FoundFilter) -> Found
         ids = search.find(rest, _LOOKED_AT)
         if not ids:
             return FoundCount(deliveries=len(seen), exact=True)
-        rows = ledger.read(lambda queries, ids=ids: queries.logs_of(ids, tenant=wanted.tenant))  # type: ignore[misc]
+        rows = ledger.read(lambda view, ids=ids: view.log.rows(ids, tenant=wanted.tenant))  # type: ignore[misc]
         seen |= {one.attempt.delivery_id for one in rows if one.delivery_state in TERMINAL}
         looked_at += len(ids)
         rest = evolve(rest, before=ids[-1])
@@ -87,6 +86,6 @@ def found_batch(
     tx: LedgerTransaction, log_ids: Sequence[int], request: UUID, *, tenant: str | None
 ) -> Step:
     """Replay the deliveries of these attempts under a request's id; the step counts attempts."""
-    over = [one for one in tx.lock_logged(log_ids, tenant=tenant) if one.state in TERMINAL]
+    over = [one for one in tx.replays.lock_found(log_ids, tenant=tenant) if one.state in TERMINAL]
     step = send_again(tx, over, request)
     return evolve(step, passed_over=len(log_ids) - step.made - step.refused)

@@ -56,18 +56,18 @@ def start_job(
     def insert(tx: LedgerTransaction) -> str:
         request = ReplayRequest(id=job.id, requested_by=by.who, what=str(wanted))
         note_request(tx, request, by=by, tenant=wanted.tenant)
-        tx.insert_job(job)
+        tx.replays.insert_job(job)
         return str(job.id)
 
     made = UUID(ledger.run(lambda tx: do_idempotently(tx, idempotency, lambda: insert(tx))))
-    return _existing(ledger.read(lambda queries: queries.replay_job(made)), made)
+    return _existing(ledger.read(lambda view: view.replays.job(made)), made)
 
 
 def count_job(ledger: Ledger, wanted: DeadFilter) -> tuple[DeadFilter, int]:
     """Return the filter for what it means now, without what comes later; and how many these are."""
-    now = ledger.read(lambda queries: queries.now())
+    now = ledger.read(lambda view: view.now())
     bounded = evolve(wanted, until=now if wanted.until is None else min(now, wanted.until))
-    return bounded, ledger.read(lambda queries: queries.count_dead(bounded))
+    return bounded, ledger.read(lambda view: view.dead_letters.count(bounded))
 
 
 def cancel_job(ledger: Ledger, job_id: UUID, *, by: Actor) -> ReplayJob:
@@ -78,13 +78,13 @@ def cancel_job(ledger: Ledger, job_id: UUID, *, by: Actor) -> ReplayJob:
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> ReplayJob:
-        job = _existing(tx.lock_job(job_id), job_id)
+        job = _existing(tx.replays.lock_job(job_id), job_id)
         if not by.sees(job.wanted.tenant):
             raise _missing(job_id)
         if job.is_over:
             return job
         cancelled = evolve(job, state=JobState.CANCELLED, owner=None, finished_at=tx.now())
-        tx.update_job(cancelled)
+        tx.replays.update_job(cancelled)
         audit(tx, by, "replay.cancel", entry_id=entry_id, subject=job_id, tenant=job.wanted.tenant)
         return cancelled
 
@@ -95,11 +95,11 @@ def take_job(ledger: Ledger, owner: UUID) -> UUID | None:
     """Take a job that nobody runs, and return its id; None if there is none."""
 
     def work(tx: LedgerTransaction) -> UUID | None:
-        job = tx.lock_due_job()
+        job = tx.replays.lock_due_job()
         if job is None:
             return None
         due_at = tx.now() + micros(LEASE)
-        tx.update_job(evolve(job, state=JobState.RUNNING, owner=owner, due_at=due_at))
+        tx.replays.update_job(evolve(job, state=JobState.RUNNING, owner=owner, due_at=due_at))
         return job.id
 
     return ledger.run(work)
@@ -109,9 +109,9 @@ def give_back_job(ledger: Ledger, job_id: UUID, owner: UUID) -> None:
     """Let another process go on with a job at once, because this one stops."""
 
     def work(tx: LedgerTransaction) -> None:
-        job = tx.lock_job(job_id)
+        job = tx.replays.lock_job(job_id)
         if job is not None and job.state is JobState.RUNNING and job.owner == owner:
-            tx.update_job(evolve(job, owner=None, due_at=tx.now()))
+            tx.replays.update_job(evolve(job, owner=None, due_at=tx.now()))
 
     ledger.run(work)
 
@@ -124,7 +124,7 @@ def run_step(
     None: the job is over, or not this owner's any more. `search` is for jobs of what a query
     finds. Raises `LedgerError`, and for those what `LogSearch` and opening it raise.
     """
-    job = ledger.read(lambda queries: queries.replay_job(job_id))
+    job = ledger.read(lambda view: view.replays.job(job_id))
     if job is None or not _is_run_by(job, owner):
         return None
     wanted = job.wanted
@@ -137,7 +137,7 @@ def run_step(
 def _dead_step(
     tx: LedgerTransaction, job_id: UUID, owner: UUID, wanted: DeadFilter
 ) -> float | None:
-    job = tx.lock_job(job_id)
+    job = tx.replays.lock_job(job_id)
     if job is None or not _is_run_by(job, owner):
         return None
     if job.phase is JobPhase.DELIVERIES:
@@ -152,7 +152,7 @@ def _dead_step(
 def _found_step(
     tx: LedgerTransaction, job_id: UUID, owner: UUID, wanted: FoundFilter, found: Sequence[int]
 ) -> float | None:
-    job = tx.lock_job(job_id)
+    job = tx.replays.lock_job(job_id)
     # Where it goes on is in the filter: another process may have been there meanwhile.
     if job is None or not _is_run_by(job, owner) or job.wanted != wanted:
         return None
@@ -172,7 +172,7 @@ def _limit(job: ReplayJob) -> int:
 
 def _advance(tx: LedgerTransaction, job: ReplayJob, step: Step) -> float:
     pause = min(LONGEST_PAUSE, step.made / job.rate)
-    tx.update_job(
+    tx.replays.update_job(
         evolve(
             job,
             made=job.made + step.made,
@@ -186,7 +186,7 @@ def _advance(tx: LedgerTransaction, job: ReplayJob, step: Step) -> float:
 
 def _end_phase(tx: LedgerTransaction, job: ReplayJob) -> float | None:
     done = _next_phase(job, tx.now())
-    tx.update_job(done)
+    tx.replays.update_job(done)
     return None if done.is_over else 0.0
 
 

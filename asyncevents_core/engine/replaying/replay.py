@@ -131,7 +131,7 @@ def note_request(
     tx: LedgerTransaction, request: ReplayRequest, *, by: Actor, tenant: str | None
 ) -> None:
     """Write down who asked for what: for traces, and in the audit log."""
-    tx.insert_replay(request)
+    tx.replays.insert(request)
     audit(
         tx,
         by,
@@ -151,19 +151,21 @@ def replay_batch(
     limit: int,
 ) -> Step:
     """Replay dead letters from behind `after` on, at most `limit`, under a request's id."""
-    return send_again(tx, tx.lock_dead(wanted, after=after, limit=limit), request)
+    return send_again(
+        tx, tx.dead_letters.lock_deliveries(wanted, after=after, limit=limit), request
+    )
 
 
 def send_again(tx: LedgerTransaction, dead: Sequence[Delivery], request: UUID) -> Step:
     """Make new deliveries in place of these, which are locked, under a request's id."""
     if not dead:
         return Step(last=None)
-    events = tx.events_with_bodies({one.event_id for one in dead})
+    events = tx.events.read({one.event_id for one in dead})
     kept = {one for one, event in events.items() if event.body}
     enabled = {
         one
         for one in {delivery.subscription_id for delivery in dead}
-        if tx.subscription_status(one) is SubscriptionStatus.ENABLED
+        if tx.subscriptions.status(one) is SubscriptionStatus.ENABLED
     }
     good = [one for one in dead if one.event_id in kept and one.subscription_id in enabled]
     # Of several for one event and subscription, the newest: the others may have been replayed
@@ -171,8 +173,8 @@ def send_again(tx: LedgerTransaction, dead: Sequence[Delivery], request: UUID) -
     newest = {(one.event_id, one.subscription_id): one for one in good}
     now = tx.now()
     again = [_again(one, request, uuid7(), now) for one in newest.values()]
-    tx.insert_deliveries(again)
-    made = len(tx.deliveries_of([one.id for one in again]))
+    tx.deliveries.insert(again)
+    made = len(tx.deliveries.existing([one.id for one in again]))
     return Step(
         last=dead[-1].id,
         made=made,
@@ -183,10 +185,10 @@ def send_again(tx: LedgerTransaction, dead: Sequence[Delivery], request: UUID) -
 
 def reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None, limit: int) -> Step:
     """Open failed events again from behind `after` on, at most `limit`."""
-    failed = tx.lock_failed_events(wanted, after=after, limit=limit)
+    failed = tx.dead_letters.lock_events(wanted, after=after, limit=limit)
     if not failed:
         return Step(last=None)
-    return Step(last=failed[-1], made=tx.reopen_events(failed))
+    return Step(last=failed[-1], made=tx.events.reopen(failed))
 
 
 def _replay(
@@ -196,9 +198,9 @@ def _replay(
     delivery_id: UUID,
     by: Actor,
 ) -> UUID:
-    old = tx.lock_delivery(identifier)
+    old = tx.deliveries.lock_one(identifier)
     if old is None:
-        if tx.reopen_events([identifier]):
+        if tx.events.reopen([identifier]):
             note_request(tx, request, by=by, tenant=by.tenant)
             return identifier
         raise NotFound(
@@ -209,13 +211,13 @@ def _replay(
     if old.state is DeliveryState.LEASED:
         raise ReplayRefused(f"delivery {identifier} is under way: wait for its outcome")
     # Locked, so that the clean-up leaves it alone.
-    event = tx.lock_event(old.event_id)
+    event = tx.events.lock_one(old.event_id)
     if event is None or event.body is None:
         raise ReplayRefused(f"delivery {identifier}: its payload is no longer kept")
     if old.state in {DeliveryState.WAITING, DeliveryState.HELD}:
-        tx.move_deliveries([old.id], state=DeliveryState.CANCELLED, due_at=None)
+        tx.deliveries.move([old.id], state=DeliveryState.CANCELLED, due_at=None)
     note_request(tx, request, by=by, tenant=by.tenant)
-    tx.insert_deliveries([_again(old, request.id, delivery_id, tx.now())])
+    tx.deliveries.insert([_again(old, request.id, delivery_id, tx.now())])
     return delivery_id
 
 
@@ -225,13 +227,13 @@ def _again(old: Delivery, request: UUID, delivery_id: UUID, now: int) -> Deliver
         event_id=old.event_id,
         subscription_id=old.subscription_id,
         now=now,
-        chain=request,
+        replay_request=request,
         replay_of=old.id,
     )
 
 
 def _refuse_unless_enabled(tx: LedgerTransaction, old: Delivery) -> None:
-    status = tx.subscription_status(old.subscription_id)
+    status = tx.subscriptions.status(old.subscription_id)
     if status is SubscriptionStatus.ENABLED:
         return
     if status is SubscriptionStatus.DISABLED:

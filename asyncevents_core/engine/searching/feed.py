@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.engine.shared.task_lease import TaskLease
-from asyncevents_core.ports.index_queue import QueuedAttempt
 from asyncevents_core.ports.indexer import AttemptDocument, Indexer
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger.index import QueuedAttempt
 
 logger = logging.getLogger("asyncevents.indexing")
 
@@ -63,15 +63,15 @@ class IndexFeed:
             )
 
         def settle(tx: LedgerTransaction) -> None:
-            tx.unqueue(versions)
+            tx.index.unqueue(versions)
             if aside:
-                tx.set_aside(aside)
+                tx.index.set_aside(aside)
 
         self._ledger.run(settle)
         return len(queued)
 
     def _queued(self, after: int) -> Sequence[QueuedAttempt]:
-        return self._ledger.run(lambda tx: tx.queued_for_index(after=after, limit=PAGE))
+        return self._ledger.run(lambda tx: tx.index.queued(after=after, limit=PAGE))
 
 
 def gathered(

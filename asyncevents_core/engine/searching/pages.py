@@ -8,15 +8,14 @@ from uuid import UUID
 
 from asyncevents_core.domain.trace import LogFilter, LogPosition, LogRow, Trace
 from asyncevents_core.errors import InvalidValue
-from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerView
 
 PAGE: Final = 1000
 """Attempts that `pages_of_log` reads at once."""
 
 
 def page_of_log(
-    queries: LedgerQueries, wanted: LogFilter, *, limit: int, before: int | None
+    view: LedgerView, wanted: LogFilter, *, limit: int, before: int | None
 ) -> Sequence[LogRow]:
     """Return the attempts that a filter matches, newest first, after the one with this `log_id`.
 
@@ -24,11 +23,11 @@ def page_of_log(
     """
     position = None
     if before is not None:
-        position = queries.log_position(before)
+        position = view.log.position(before)
         if position is None:
             text = f"no attempt {before}; it may have been cleaned up: begin at the newest again"
             raise InvalidValue(text, field="before")
-    return queries.logs(wanted, limit=limit, before=position)
+    return view.log.page(wanted, limit=limit, before=position)
 
 
 def pages_of_log(
@@ -52,11 +51,11 @@ def pages_of_log(
 
 
 def _first(ledger: Ledger, wanted: LogFilter, limit: int, before: int | None) -> Sequence[LogRow]:
-    return ledger.read(lambda queries: page_of_log(queries, wanted, limit=limit, before=before))
+    return ledger.read(lambda view: page_of_log(view, wanted, limit=limit, before=before))
 
 
 def _next(ledger: Ledger, wanted: LogFilter, limit: int, before: LogPosition) -> Sequence[LogRow]:
-    return ledger.read(lambda queries: queries.logs(wanted, limit=limit, before=before))
+    return ledger.read(lambda view: view.log.page(wanted, limit=limit, before=before))
 
 
 _TRACES: Final = 200
@@ -73,5 +72,5 @@ def traces_of_event(ledger: Ledger, event_id: UUID) -> Iterator[Trace]:
 
 def _page(ledger: Ledger, event_id: UUID, after: UUID | None) -> list[Trace]:
     return list(
-        ledger.read(lambda queries: queries.traces_of_event(event_id, limit=_TRACES, after=after))
+        ledger.read(lambda view: view.traces.of_event(event_id, limit=_TRACES, after=after))
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
+from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.engine.searching.feed import (
     LEASE,
@@ -20,7 +21,7 @@ from asyncevents_core.engine.searching.feed import (
 from asyncevents_core.engine.shared.task_lease import Kept, TaskLease
 from asyncevents_core.errors import IndexBusy
 from asyncevents_core.ports.indexer import Indexer, Rebuild, Rejected
-from asyncevents_core.ports.ledger import Claim, Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 TASK: Final = "reindex"
 _LOOK_EVERY: Final = 0.2
@@ -30,7 +31,7 @@ _PATIENCE: Final = LEASE + 10.0
 
 def is_reindexing(ledger: Ledger) -> bool:
     """Tell whether a reindex runs in some process. Raises `LedgerError`."""
-    return ledger.read(lambda queries: queries.is_task_taken(TASK))
+    return ledger.read(lambda view: view.tasks.is_taken(TASK))
 
 
 @frozen(kw_only=True)
@@ -87,12 +88,12 @@ class Reindex:
         What the index had refused is tried again. Raises `IndexUnavailable`, `LedgerError`, and
         `IndexBusy` where this process was so slow that another one took the index.
         """
-        self._ledger.run(lambda tx: tx.queue_set_aside())
+        self._ledger.run(lambda tx: tx.index.queue_set_aside())
         rebuild = self._indexer.rebuild()
         cursor = rebuild.cursor
         state = ReindexProgress(
             log_id=cursor or 0,
-            newest=self._ledger.read(lambda queries: queries.newest_log_id()),
+            newest=self._ledger.read(lambda view: view.log.newest_id()),
             added=0,
             refused=0,
             resumed=cursor is not None,
@@ -126,7 +127,7 @@ class Reindex:
         return True
 
     def _logged(self, after: int) -> Sequence[LoggedAttempt]:
-        return self._ledger.read(lambda queries: queries.logged_attempts(after=after, limit=PAGE))
+        return self._ledger.read(lambda view: view.index.attempts(after=after, limit=PAGE))
 
     def _fill(self, rebuild: Rebuild, page: Sequence[LoggedAttempt]) -> int:
         rejected = rebuild.fill([document_of(one) for one in page], cursor=page[-1].log_id)
@@ -151,7 +152,7 @@ def _queue(
 ) -> None:
     """Queue what the new index refuses: the feed tries it, and sets it aside with the reason."""
     refused = {one.log_id for one in rejected}
-    tx.queue_for_index(
+    tx.index.queue(
         [
             Claim(id=one.attempt.delivery_id, claim_no=one.attempt.claim_no)
             for one in page

@@ -11,10 +11,9 @@ from asyncevents_core.domain.query.narrowing import narrowed
 from asyncevents_core.domain.query.nodes import Query, TermQuery
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogFilter, LogRow
-from asyncevents_core.ports.index_queue import IndexBacklog
 from asyncevents_core.ports.indexer import Found, Indexer
-from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerView
+from asyncevents_core.ports.ledger.index import IndexBacklog
 from asyncevents_core.settings.run_time import RunTimeValues
 
 PAGE: Final = 1000
@@ -83,10 +82,10 @@ class LogSearch:
         found = self._search(query, limit=limit + 1, before=before)
         ids = found.log_ids[:limit]
 
-        def read(queries: LedgerQueries) -> tuple[Sequence[LogRow], IndexBacklog, bool]:
-            enabled = RunTimeValues.of(queries).switch("INDEXING_ENABLED", self._enabled)
-            rows = queries.logs_of(ids, tenant=wanted.tenant)
-            return rows, queries.index_backlog(), bool(enabled)
+        def read(view: LedgerView) -> tuple[Sequence[LogRow], IndexBacklog, bool]:
+            enabled = RunTimeValues.of(view).switch("INDEXING_ENABLED", self._enabled)
+            rows = view.log.rows(ids, tenant=wanted.tenant)
+            return rows, view.index.backlog(), bool(enabled)
 
         rows, backlog, enabled = self._ledger.read(read)
         return SearchPage(
@@ -155,11 +154,11 @@ class LogSearch:
         tenant = wanted.tenant
         if tenant is None:
             return narrowed(query, wanted, None)
-        own = self._ledger.read(lambda queries: queries.subscriptions_of(tenant))
+        own = self._ledger.read(lambda view: view.subscriptions.ids_of(tenant))
         return narrowed(query, wanted, own)
 
     def _rows(self, log_ids: Sequence[int], tenant: str | None) -> Sequence[LogRow]:
-        return self._ledger.read(lambda queries: queries.logs_of(log_ids, tenant=tenant))
+        return self._ledger.read(lambda view: view.log.rows(log_ids, tenant=tenant))
 
 
 def holds_first(ledger: Ledger, indexer: Indexer, backlog: IndexBacklog, *, timeout: float) -> bool:
@@ -176,4 +175,4 @@ def holds_first(ledger: Ledger, indexer: Indexer, backlog: IndexBacklog, *, time
     if indexer.search(query, limit=1, timeout=timeout, count=False).log_ids:
         return True
     # The clean-up may have deleted it in between.
-    return ledger.read(lambda queries: queries.index_backlog()).first != first
+    return ledger.read(lambda view: view.index.backlog()).first != first

@@ -9,8 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from asyncevents_core.domain.trace import LogFilter, LogRow
-from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import Ledger, LedgerView
 
 PAGE: Final = 1000
 """Attempts that are read at once."""
@@ -73,12 +72,12 @@ class LogFollower:
         self._give_up()
         return [row for row in found.rows if _is_meant(self._wanted, row)]
 
-    def _look(self, queries: LedgerQueries) -> _Look:
+    def _look(self, view: LedgerView) -> _Look:
         """Read what is new. Changes nothing: the ledger may call it again."""
-        ids = queries.log_ids(after=self._newest, limit=PAGE)
+        ids = view.log.ids(after=self._newest, limit=PAGE)
         # SQLite gives the numbers of the newest rows again after the clean-up deleted them.
-        newest = ids[-1] if ids else min(self._newest, queries.newest_log_id())
-        rows = queries.logs_of([*self._missing, *ids], tenant=self._wanted.tenant)
+        newest = ids[-1] if ids else min(self._newest, view.log.newest_id())
+        rows = view.log.rows([*self._missing, *ids], tenant=self._wanted.tenant)
         return _Look(ids=ids, newest=newest, rows=rows[::-1])
 
     def _pass_over(self, found: _Look, *, after: int) -> None:
@@ -98,9 +97,9 @@ class LogFollower:
         self._missing = dict(kept[-MOST_MISSING:])
 
 
-def _look_back(queries: LedgerQueries) -> _Look:
-    newest = queries.newest_log_id()
-    there = queries.log_ids(after=max(0, newest - LOOKED_BACK), limit=LOOKED_BACK)
+def _look_back(view: LedgerView) -> _Look:
+    newest = view.log.newest_id()
+    there = view.log.ids(after=max(0, newest - LOOKED_BACK), limit=LOOKED_BACK)
     return _Look(ids=[one for one in there if one <= newest], newest=newest)
 
 

@@ -23,7 +23,7 @@ def audit(
 
     `entry_id` is made before the transaction, so that a rerun of it writes the entry once.
     """
-    tx.write_audit(
+    tx.access.write_audit(
         [
             AuditEntry(
                 id=entry_id,

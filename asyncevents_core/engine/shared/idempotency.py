@@ -19,10 +19,10 @@ def do_idempotently(
     """
     if request is None:
         return work()
-    answer = tx.begin_request(request)
+    answer = tx.access.begin_request(request)
     if answer is None:
         result = work()
-        tx.finish_request(request, result)
+        tx.access.finish_request(request, result)
         return result
     if answer.digest != request.digest:
         raise IdempotencyConflict(

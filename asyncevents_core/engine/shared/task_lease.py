@@ -39,9 +39,9 @@ class TaskLease:
             now = tx.now()
             until = now + micros(self._seconds)
             held = self._held
-            if held is not None and tx.keep_task(self._name, held=held, until=until):
+            if held is not None and tx.tasks.keep(self._name, held=held, until=until):
                 return until
-            return until if tx.take_task(self._name, first=now, until=until) else None
+            return until if tx.tasks.take(self._name, first=now, until=until) else None
 
         with self._lock:
             self._held = self._ledger.run(work)
@@ -52,7 +52,7 @@ class TaskLease:
         with self._lock:
             held, self._held = self._held, None
             if held is not None:
-                self._ledger.run(lambda tx: tx.keep_task(self._name, held=held, until=tx.now()))
+                self._ledger.run(lambda tx: tx.tasks.keep(self._name, held=held, until=tx.now()))
 
 
 class Kept:

@@ -11,7 +11,7 @@ from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.upkeep import Cleaned
+from asyncevents_core.ports.ledger.tasks import Cleaned
 
 TASK: Final = "cleanup"
 LEASE: Final = 600.0
@@ -47,7 +47,7 @@ def clean_up(
 
     def step(tx: LedgerTransaction) -> Cleaned:
         before = tx.now() - micros(days * _DAY)
-        done = tx.delete_old(before=before, after=after, limit=MOST_ROWS, indexed=indexed)
+        done = tx.tasks.delete_old(before=before, after=after, limit=MOST_ROWS, indexed=indexed)
         if by is not None:
             # The first transaction writes it; the others find it there.
             audit(tx, by, "cleanup", entry_id=begun_id, details={"days": days})
@@ -91,7 +91,7 @@ def clean_up_if_due(
 
     def take(tx: LedgerTransaction) -> bool:
         now = tx.now()
-        return tx.take_task(TASK, first=next_run(now), until=now + micros(LEASE))
+        return tx.tasks.take(TASK, first=next_run(now), until=now + micros(LEASE))
 
     if not ledger.run(take):
         return None
@@ -104,9 +104,9 @@ def clean_up_if_due(
         rest=rest,
     )
     if go_on():
-        ledger.run(lambda tx: tx.put_off_task(TASK, until=next_run(tx.now())))
+        ledger.run(lambda tx: tx.tasks.put_off(TASK, until=next_run(tx.now())))
     return done
 
 
 def _renew(ledger: Ledger) -> None:
-    ledger.run(lambda tx: tx.put_off_task(TASK, until=tx.now() + micros(LEASE)))
+    ledger.run(lambda tx: tx.tasks.put_off(TASK, until=tx.now() + micros(LEASE)))

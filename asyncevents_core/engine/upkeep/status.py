@@ -6,7 +6,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.delivering.recovery import alive
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import LedgerView
 
 
 @frozen(kw_only=True)
@@ -41,9 +41,9 @@ class Status:
         return sum(role in one.roles for one in self.workers)
 
 
-def read_status(queries: LedgerQueries) -> Status:
+def read_status(view: LedgerView) -> Status:
     """Return how it stands, all of it at the same moment."""
-    backlog, index, now = queries.backlog(), queries.index_backlog(), queries.now()
+    backlog, index, now = view.backlog(), view.index.backlog(), view.now()
     oldest = backlog.oldest_due_at
     return Status(
         events_open=backlog.events_open,
@@ -59,6 +59,6 @@ def read_status(queries: LedgerQueries) -> Status:
         oldest_due_seconds=None if oldest is None else max(0.0, round((now - oldest) / 1e6, 1)),
         index_waiting=index.waiting,
         index_set_aside=index.set_aside,
-        workers=tuple(alive(queries.workers(), now)),
+        workers=tuple(alive(view.workers.all(), now)),
         now=now,
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from asyncevents_core.ports.index_queue import IndexBacklog
+from asyncevents_core.ports.ledger.index import IndexBacklog
 from asyncevents_core.runtime import Runtime
 from tests.benchmarks import history
 from tests.benchmarks.driving import (
@@ -271,13 +271,13 @@ def _runtime(project: Project) -> Iterator[Runtime]:
 
 
 def _backlog(runtime: Runtime) -> IndexBacklog:
-    return runtime.ledger.read(lambda queries: queries.index_backlog())
+    return runtime.ledger.read(lambda view: view.index.backlog())
 
 
 def _age(runtime: Runtime, behind: IndexBacklog) -> float:
     if behind.oldest is None:
         return 0.0
-    return (runtime.ledger.read(lambda queries: queries.now()) - behind.oldest) / 1e6
+    return (runtime.ledger.read(lambda view: view.now()) - behind.oldest) / 1e6
 
 
 def _until_up_to_date(runtime: Runtime, workers: Workers) -> None:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from attrs import frozen
 from sqlalchemy.dialects import postgresql
 
-from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.deliveries import delivery_values
 from asyncevents_core.adapters.sqlalchemy.dialects import open_engine
-from asyncevents_core.adapters.sqlalchemy.inserting import insertion
 from asyncevents_core.adapters.sqlalchemy.schema import delivery
+from asyncevents_core.adapters.sqlalchemy.statements import insertion
 from asyncevents_core.testing.builders import make_delivery
 from tests.benchmarks.figures import Columns, Figure, Findings
 from tests.benchmarks.processes import cpu_seconds
@@ -91,11 +91,11 @@ class Inserts(Scenario):
 def _measure(context: Context, write: Write, size: int) -> Cost:
     with context.on_servers() as project:
         engine = open_engine(str(project.settings["LEDGER_URL"]))
-        made = [rows.delivery_values(make_delivery()) for _ in range(_ROWS)]
+        made = [delivery_values(make_delivery()) for _ in range(_ROWS)]
         batches = [made[start : start + size] for start in range(0, _ROWS, size)]
         with engine.connect() as connection:
             (backend,) = connection.exec_driver_sql("SELECT pg_backend_pid()").one()
-            write(connection, [rows.delivery_values(make_delivery()) for _ in range(size)])
+            write(connection, [delivery_values(make_delivery()) for _ in range(size)])
             connection.commit()
             client, server = time.process_time(), cpu_seconds(backend)
             for batch in batches:

@@ -125,7 +125,7 @@ async def list_(
     criteria = parse(parse_qsl(query, keep_blank_values=True, errors="replace"))
 
     def search() -> tuple[list[SubscriptionSummary], int]:
-        rows = backend.ledger.read(lambda queries: queries.subscription_summaries())
+        rows = backend.ledger.read(lambda view: view.subscriptions.summaries())
         seen = [one for one in rows if actor.sees(one.tenant)]
         return selecting.select(criteria, COLUMNS, seen)
 
@@ -230,7 +230,7 @@ HANDLERS: Final = [create, list_, read, merge, change, remove, read_details]
 
 async def _read(backend: Backend, subscription_id: int, actor: Actor) -> Subscription:
     row_id(subscription_id)
-    found = await backend.read(lambda queries: queries.subscription(subscription_id))
+    found = await backend.read(lambda view: view.subscriptions.get(subscription_id))
     return visible(found, subscription_id, actor)
 
 

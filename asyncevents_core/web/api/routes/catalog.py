@@ -100,7 +100,7 @@ async def published(
     """List what was published, newest first; of a bound token's tenant only."""
     name = checked_name("event_name", event_name)
     rows = await backend.read(
-        lambda queries: queries.events(
+        lambda view: view.events.page(
             name=name, limit=limit + 1, before=before, tenant=actor.tenant
         )
     )
@@ -119,7 +119,7 @@ async def read_published(
     event_id: Uuid, backend: GivenBackend, actor: GivenActor
 ) -> PublishedEvent:
     """Read one published event; `/traces/…` of the same id shows its deliveries."""
-    found = await backend.read(lambda queries: queries.event(event_id))
+    found = await backend.read(lambda view: view.events.get(event_id))
     if found is None or not actor.sees(found.tenant):
         raise NotFound(f"no event {event_id}")
     return _published(found)

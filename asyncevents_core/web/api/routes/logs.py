@@ -16,7 +16,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.searching.pages import page_of_log
 from asyncevents_core.errors import NotFound
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.export import csv_of, pages
 from asyncevents_core.web.api.keyset import page
@@ -75,7 +75,7 @@ async def list_(
         )
         return found_page(found)
     rows = await backend.read(
-        lambda queries: page_of_log(queries, log_filter, limit=limit + 1, before=before)
+        lambda view: page_of_log(view, log_filter, limit=limit + 1, before=before)
     )
     shown, after = page(rows, limit, lambda one: one.log_id)
     return LogPage(items=[log_item(one) for one in shown], next=after, found=None)
@@ -123,11 +123,11 @@ async def trace(
     Of an event `limit` at most, oldest first; page on with `after` = the `uuid` of the last one.
     """
 
-    def query(queries: LedgerQueries) -> Sequence[Trace]:
-        one = queries.trace(identifier, tenant=actor.tenant)
+    def query(view: LedgerView) -> Sequence[Trace]:
+        one = view.traces.of_delivery(identifier, tenant=actor.tenant)
         if one is not None:
             return [one]
-        return queries.traces_of_event(identifier, limit=limit, after=after, tenant=actor.tenant)
+        return view.traces.of_event(identifier, limit=limit, after=after, tenant=actor.tenant)
 
     found = await backend.read(query)
     if not found and after is None:
@@ -168,7 +168,7 @@ async def dead_letters(
         tenant=actor.tenant,
     )
     rows = await backend.read(
-        lambda queries: queries.dead_letters(wanted, limit=limit + 1, before=before)
+        lambda view: view.dead_letters.page(wanted, limit=limit + 1, before=before)
     )
     shown, after = page(rows, limit, lambda one: one.id)
     return DeadLetterPage(items=[dead_letter_item(one) for one in shown], next=after)

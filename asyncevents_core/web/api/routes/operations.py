@@ -14,7 +14,7 @@ from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.managing.tokens import revoke_token
 from asyncevents_core.engine.upkeep.status import Status, read_status
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.settings.run_time import ConfiguredValue, configured
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.keyset import page
@@ -94,7 +94,7 @@ async def audit(
 ) -> AuditPage:
     """Read the audit log, newest first; of a bound token's tenant only."""
     rows = await backend.read(
-        lambda queries: queries.audit(limit=limit + 1, before=before, tenant=actor.tenant)
+        lambda view: view.access.audit(limit=limit + 1, before=before, tenant=actor.tenant)
     )
     shown, after = page(rows, limit, lambda one: one.id)
     return AuditPage(items=[_audit(one) for one in shown], next=after)
@@ -110,8 +110,8 @@ async def audit(
 async def tokens(backend: GivenBackend) -> TokenList:
     """List the tokens, revoked and expired ones too; `asyncevents token create` makes them."""
 
-    def read(queries: LedgerQueries) -> tuple[list[ApiToken], int]:
-        return list(queries.tokens()), queries.now()
+    def read(view: LedgerView) -> tuple[list[ApiToken], int]:
+        return list(view.access.tokens()), view.now()
 
     found, now = await backend.read(read)
     return TokenList(items=[_token(one, now) for one in found])

@@ -16,7 +16,7 @@ from asyncevents_core.engine.replaying.by_query import FoundCount, count_found, 
 from asyncevents_core.engine.replaying.jobs import cancel_job, count_job, start_job
 from asyncevents_core.engine.replaying.replay import replay as replay_one
 from asyncevents_core.errors import AccessDenied, NotFound
-from asyncevents_core.ports.queries import LedgerQueries
+from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.keyset import page
 from asyncevents_core.web.api.parameters import (
@@ -58,7 +58,7 @@ async def replay(
     """Send a delivery's stored bytes again, as a new delivery; or open a failed event again."""
 
     def work() -> UUID:
-        if not backend.ledger.read(lambda queries: _may_see(queries, identifier, actor)):
+        if not backend.ledger.read(lambda view: _may_see(view, identifier, actor)):
             raise NotFound(f"no delivery {identifier}, and no event of that id that failed")
         return replay_one(backend.ledger, identifier, by=actor, idempotency=idempotency)
 
@@ -82,7 +82,7 @@ async def count(
     wanted = _own(data.wanted, actor)
     query = data.search
     if query is None:
-        count = await backend.read(lambda queries: queries.count_dead(wanted))
+        count = await backend.read(lambda view: view.dead_letters.count(wanted))
         return ReplayCount(count=count, exact=True)
 
     def work() -> FoundCount:
@@ -143,7 +143,7 @@ async def list_(
 ) -> ReplayPage:
     """List the replays of many deliveries, newest first."""
     rows = await backend.read(
-        lambda queries: queries.replay_jobs(limit=limit + 1, before=before, tenant=actor.tenant)
+        lambda view: view.replays.jobs(limit=limit + 1, before=before, tenant=actor.tenant)
     )
     shown, after = page(rows, limit, lambda one: one.id)
     return ReplayPage(items=[replay_item(one) for one in shown], next=after)
@@ -158,7 +158,7 @@ async def list_(
 )
 async def read(job_id: Uuid, backend: GivenBackend, actor: GivenActor) -> ReplayItem:
     """Read how far a replay is."""
-    job = await backend.read(lambda queries: queries.replay_job(job_id))
+    job = await backend.read(lambda view: view.replays.job(job_id))
     if job is None or not actor.sees(job.wanted.tenant):
         raise NotFound(f"no replay {job_id}")
     return replay_item(job)
@@ -189,13 +189,13 @@ def _own(wanted: DeadFilter, actor: Actor) -> DeadFilter:
     return evolve(wanted, tenant=actor.tenant)
 
 
-def _may_see(queries: LedgerQueries, identifier: UUID, actor: Actor) -> bool:
+def _may_see(view: LedgerView, identifier: UUID, actor: Actor) -> bool:
     tenant = actor.tenant
     if (
         tenant is None
-        or queries.trace(identifier, tenant=tenant) is not None
-        or queries.traces_of_event(identifier, limit=1, tenant=tenant)
+        or view.traces.of_delivery(identifier, tenant=tenant) is not None
+        or view.traces.of_event(identifier, limit=1, tenant=tenant)
     ):
         return True
-    event = queries.event(identifier)
+    event = view.events.get(identifier)
     return event is not None and actor.sees(event.tenant)

@@ -1,13 +1,14 @@
-"""Row operations of the upkeep: tasks that one process at a time runs, and the clean-up."""
+"""Tasks: what one process at a time does, such as the clean-up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, or_, select, update
 
-from asyncevents_core.adapters.sqlalchemy.index_rows import IndexRows
+from asyncevents_core.adapters.sqlalchemy.index import SqlIndexQueue
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
@@ -15,33 +16,34 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     index_queue,
     task,
 )
+from asyncevents_core.adapters.sqlalchemy.statements import Noun
 from asyncevents_core.domain.delivery import TERMINAL
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.instant import first_uuid7
-from asyncevents_core.ports.upkeep import Cleaned
+from asyncevents_core.ports.ledger.tasks import Cleaned, Tasks, TasksView
 
-_EVENTS_AT_ONCE = 200
-_OVER = sorted(one.value for one in TERMINAL)
+_EVENTS_AT_ONCE: Final = 200
+_OVER: Final = sorted(one.value for one in TERMINAL)
 
 
-class UpkeepRows(IndexRows):
-    """The upkeep. See `LedgerTransaction`."""
+class SqlTasks(Noun, Tasks):
+    """See `Tasks`."""
 
-    def take_task(self, name: str, *, first: int, until: int) -> bool:
-        self._insert(task, [{"name": name, "due_at": first}])
-        taken = self._connection.execute(
+    def take(self, name: str, *, first: int, until: int) -> bool:
+        self._sql.insert(task, [{"name": name, "due_at": first}])
+        taken = self._sql.execute(
             update(task)
             .where(task.c.name == name)
-            .where(task.c.due_at <= self.now())
+            .where(task.c.due_at <= self._sql.now())
             .values(due_at=until)
         )
         return taken.rowcount == 1
 
-    def put_off_task(self, name: str, *, until: int) -> None:
-        self._connection.execute(update(task).where(task.c.name == name).values(due_at=until))
+    def put_off(self, name: str, *, until: int) -> None:
+        self._sql.execute(update(task).where(task.c.name == name).values(due_at=until))
 
-    def keep_task(self, name: str, *, held: int, until: int) -> bool:
-        kept = self._connection.execute(
+    def keep(self, name: str, *, held: int, until: int) -> bool:
+        kept = self._sql.execute(
             update(task)
             .where(task.c.name == name)
             .where(task.c.due_at == held)
@@ -63,7 +65,7 @@ class UpkeepRows(IndexRows):
             if rows >= limit:
                 # There may be more of the same events: come again to the same place.
                 return Cleaned(rows=rows, events=0, after=after)
-            self._connection.execute(delete(event).where(event.c.id.in_(over)))
+            self._sql.execute(delete(event).where(event.c.id.in_(over)))
         return Cleaned(rows=rows + len(over), events=len(over), after=last)
 
     def _candidates(self, before: int, after: UUID | None) -> list[UUID]:
@@ -78,7 +80,7 @@ class UpkeepRows(IndexRows):
         )
         if after is not None:
             statement = statement.where(event.c.id > after)
-        return list(self._connection.execute(self._dialect.lock(statement)).scalars())
+        return list(self._sql.execute(self._sql.dialect.lock(statement)).scalars())
 
     def _still_needed(self, candidates: Sequence[UUID], before: int) -> set[UUID]:
         open_or_young = (
@@ -92,12 +94,12 @@ class UpkeepRows(IndexRows):
             .where(delivery.c.event_id.in_(candidates))
             .where(attempt.c.started_at >= before)
         )
-        needed = set(self._connection.execute(open_or_young).scalars())
-        return needed | set(self._connection.execute(tried_lately).scalars())
+        needed = set(self._sql.execute(open_or_young).scalars())
+        return needed | set(self._sql.execute(tried_lately).scalars())
 
     def _delete_attempts(self, events: Sequence[UUID], limit: int, *, indexed: bool) -> int:
         ids = list(
-            self._connection.execute(
+            self._sql.execute(
                 select(attempt.c.id)
                 .join(delivery, delivery.c.id == attempt.c.delivery_id)
                 .where(delivery.c.event_id.in_(events))
@@ -106,20 +108,28 @@ class UpkeepRows(IndexRows):
         )
         if ids:
             if indexed:
-                self.queue_deleted(sorted(ids))
+                SqlIndexQueue(self._sql).queue_deleted(sorted(ids))
             else:
-                self._connection.execute(
+                self._sql.execute(
                     delete(index_queue).where(index_queue.c.attempt_id.in_(sorted(ids)))
                 )
-            self._connection.execute(delete(attempt).where(attempt.c.id.in_(sorted(ids))))
+            self._sql.execute(delete(attempt).where(attempt.c.id.in_(sorted(ids))))
         return len(ids)
 
     def _delete_deliveries(self, events: Sequence[UUID], limit: int) -> int:
         ids = list(
-            self._connection.execute(
+            self._sql.execute(
                 select(delivery.c.id).where(delivery.c.event_id.in_(events)).limit(limit)
             ).scalars()
         )
         if ids:
-            self._connection.execute(delete(delivery).where(delivery.c.id.in_(sorted(ids))))
+            self._sql.execute(delete(delivery).where(delivery.c.id.in_(sorted(ids))))
         return len(ids)
+
+
+class SqlTasksView(Noun, TasksView):
+    """See `TasksView`."""
+
+    def is_taken(self, name: str) -> bool:
+        statement = select(task.c.due_at > self._sql.clock()).where(task.c.name == name)
+        return bool(self._sql.execute(statement).scalar_one_or_none())

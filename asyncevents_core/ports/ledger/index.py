@@ -1,4 +1,4 @@
-"""Contract of the ledger's queue of attempts for an indexer; a part of the contract in `ledger`.
+"""Contract of the ledger's queue of attempts for an indexer, and of what an index is made of.
 
 What writes or changes an attempt queues it in the same transaction; so does the clean-up when it
 deletes one. Whoever feeds the index reads the newest of an attempt, writes it, and takes it from
@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
-from asyncevents_core.domain.trace import LoggedAttempt, LogRow
+from asyncevents_core.domain.delivery import Claim
+from asyncevents_core.domain.trace import LoggedAttempt
 
 
 @frozen(kw_only=True)
@@ -45,10 +46,14 @@ COUNTED_UP_TO = 100_000
 
 
 class IndexQueue(ABC):
-    """Row operations on the queue."""
+    """The queue in a transaction."""
 
     @abstractmethod
-    def queued_for_index(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
+    def queue(self, claims: Collection[Claim]) -> None:
+        """Queue the attempts of these claims, or queue them again: their version grows by 1."""
+
+    @abstractmethod
+    def queued(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
         """Return what waits behind `after`, by log_id, without what is set aside.
 
         Locks nothing.
@@ -67,28 +72,13 @@ class IndexQueue(ABC):
         """Queue again what was set aside; return how many."""
 
 
-class IndexQueries(ABC):
-    """What reads for the index."""
+class IndexView(ABC):
+    """Reads for an index."""
 
     @abstractmethod
-    def logged_attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+    def attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
         """Return attempts with a higher log_id than `after`, lowest first."""
 
     @abstractmethod
-    def logs_of(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
-        """Return these attempts, highest log_id first; those that are gone are left out.
-
-        With `tenant` those of other tenants' subscriptions are left out too.
-        """
-
-    @abstractmethod
-    def newest_log_id(self) -> int:
-        """Return the highest log_id that there is; 0 without attempts."""
-
-    @abstractmethod
-    def subscriptions_of(self, tenant: str) -> Sequence[int]:
-        """Return the ids of a tenant's subscriptions, also of those that are deleted."""
-
-    @abstractmethod
-    def index_backlog(self) -> IndexBacklog:
+    def backlog(self) -> IndexBacklog:
         """Return how far the index is behind."""

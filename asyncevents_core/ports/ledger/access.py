@@ -1,4 +1,4 @@
-"""Contract of the ledger's rows of access; a part of the contract in `ledger`."""
+"""Contract of the ledger's access: tokens, the audit log, idempotent requests, overrides."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
+from attrs import frozen
+
 from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.idempotency import EarlierResult, IdempotentRequest
-from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.domain.token import ApiToken
 
 
-class AccessOperations(ABC):
-    """Operations of a transaction on tokens, the audit log, idempotency keys, overrides, jobs."""
+@frozen(kw_only=True)
+class Override:
+    """What operators set at run time: a value in the ledger instead of a setting's.
 
-    # -- replays as jobs --------------------------------------------------------------------
+    `name` is the setting's, in capitals.
+    """
 
-    @abstractmethod
-    def insert_job(self, job: ReplayJob) -> None:
-        """Insert a job, made now; one that is there already is passed over."""
+    name: str
+    value: int | bool
+    changed_by: str
+    changed_at: int = 0
 
-    @abstractmethod
-    def lock_job(self, job_id: UUID) -> ReplayJob | None:
-        """Lock and return a job, waiting for others."""
 
-    @abstractmethod
-    def lock_due_job(self) -> ReplayJob | None:
-        """Lock and return the oldest job that is not over and whose due_at has come."""
-
-    @abstractmethod
-    def update_job(self, job: ReplayJob) -> None:
-        """Set state, phase, place, counts, owner and times of a locked job."""
-
-    # -- access -----------------------------------------------------------------------------
+class Access(ABC):
+    """Access in a transaction."""
 
     @abstractmethod
     def insert_token(self, token: ApiToken) -> None:
@@ -65,3 +59,25 @@ class AccessOperations(ABC):
     @abstractmethod
     def set_override(self, name: str, value: int | bool | None, *, by: str) -> None:
         """Set a value in the ledger instead of the setting of that name; None: no more."""
+
+
+class AccessView(ABC):
+    """Reads of access."""
+
+    @abstractmethod
+    def token(self, token_id: UUID) -> ApiToken | None:
+        """Return a token, revoked ones too."""
+
+    @abstractmethod
+    def tokens(self) -> Sequence[ApiToken]:
+        """Return all tokens, oldest first."""
+
+    @abstractmethod
+    def audit(
+        self, *, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """Return the audit log; page on with `before` = the last id."""
+
+    @abstractmethod
+    def overrides(self) -> Sequence[Override]:
+        """Return what is set in the ledger instead of a setting, by name."""

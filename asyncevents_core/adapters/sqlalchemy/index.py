@@ -1,4 +1,4 @@
-"""Row operations on the queue of attempts for an indexer, and what feeds an index."""
+"""The queue of attempts for an indexer, and what feeds an index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     and_,
     delete,
@@ -20,7 +19,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from asyncevents_core.adapters.sqlalchemy import rows
+from asyncevents_core.adapters.sqlalchemy.events import to_event
+from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
@@ -28,20 +28,25 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     index_queue,
     subscription,
 )
-from asyncevents_core.adapters.sqlalchemy.statements import Statements, chunked
-from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements, chunked
+from asyncevents_core.domain.delivery import Claim, DeliveryState
 from asyncevents_core.domain.trace import LoggedAttempt
-from asyncevents_core.ports.index_queue import COUNTED_UP_TO, IndexBacklog, QueuedAttempt
-from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.ports.ledger.index import (
+    COUNTED_UP_TO,
+    IndexBacklog,
+    IndexQueue,
+    IndexView,
+    QueuedAttempt,
+)
 
 _QUEUED: Final = index_queue.c.version > 0
 """What is set aside has a negative version: that it had, and the sign."""
 
 
-class IndexRows(Statements):
-    """The queue. See `IndexQueue`."""
+class SqlIndexQueue(Noun, IndexQueue):
+    """See `IndexQueue`."""
 
-    def queue_for_index(self, claims: Collection[Claim]) -> None:
+    def queue(self, claims: Collection[Claim]) -> None:
         numbers: defaultdict[int, list[Any]] = defaultdict(list)
         for claim in claims:
             numbers[claim.claim_no].append(claim.id)
@@ -54,7 +59,7 @@ class IndexRows(Statements):
         """Queue attempts that this transaction is about to delete."""
         self._queue(attempt.c.id.in_(log_ids))
 
-    def queued_for_index(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
+    def queued(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
         statement = (
             _logged()
             .add_columns(index_queue.c.attempt_id, index_queue.c.version)
@@ -67,8 +72,8 @@ class IndexRows(Statements):
             .order_by(index_queue.c.attempt_id)
             .limit(limit)
         )
-        found = self._connection.execute(statement).all()
-        logged = {one.log_id: one for one in _with_events(self._connection, found)}
+        found = self._sql.execute(statement).all()
+        logged = {one.log_id: one for one in _with_events(self._sql, found)}
         return [
             QueuedAttempt(
                 log_id=row.attempt_id, version=row.version, logged=logged.get(row.attempt_id)
@@ -78,7 +83,7 @@ class IndexRows(Statements):
 
     def unqueue(self, versions: Mapping[int, int]) -> None:
         for version, some in _by_version(versions):
-            self._connection.execute(
+            self._sql.execute(
                 delete(index_queue)
                 .where(index_queue.c.attempt_id.in_(some))
                 .where(index_queue.c.version == version)
@@ -86,7 +91,7 @@ class IndexRows(Statements):
 
     def set_aside(self, versions: Mapping[int, int]) -> None:
         for version, some in _by_version(versions):
-            self._connection.execute(
+            self._sql.execute(
                 update(index_queue)
                 .where(index_queue.c.attempt_id.in_(some))
                 .where(index_queue.c.version == version)
@@ -94,7 +99,7 @@ class IndexRows(Statements):
             )
 
     def queue_set_aside(self) -> int:
-        changed = self._connection.execute(
+        changed = self._sql.execute(
             update(index_queue)
             .where(index_queue.c.version < 0)
             .values(version=1 - index_queue.c.version)
@@ -106,49 +111,49 @@ class IndexRows(Statements):
         columns = ["attempt_id", "version"]
         newer = func.abs(index_queue.c.version) + 1
         insert: Insert
-        if self._dialect.name in {"mysql", "mariadb"}:
+        if self._sql.dialect.name in {"mysql", "mariadb"}:
             made = mysql.insert(index_queue).from_select(columns, source)
             insert = made.on_duplicate_key_update(version=newer)
         else:
-            kind = sqlite if self._dialect.is_sqlite else postgresql
+            kind = sqlite if self._sql.dialect.is_sqlite else postgresql
             insert = (
                 kind.insert(index_queue)
                 .from_select(columns, source)
                 .on_conflict_do_update(index_elements=["attempt_id"], set_={"version": newer})
             )
-        self._connection.execute(insert)
+        self._sql.execute(insert)
 
 
-def logged_attempts(connection: Connection, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
-    """See `IndexQueries`."""
-    statement = _existing().where(attempt.c.id > after).order_by(attempt.c.id).limit(limit)
-    return _with_events(connection, connection.execute(statement).all())
+class SqlIndexView(Noun, IndexView):
+    """See `IndexView`."""
 
+    def attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
+        statement = _existing().where(attempt.c.id > after).order_by(attempt.c.id).limit(limit)
+        return _with_events(self._sql, self._sql.execute(statement).all())
 
-def backlog(connection: Connection) -> IndexBacklog:
-    """See `IndexQueries`."""
-    some = select(index_queue.c.attempt_id).where(_QUEUED).limit(COUNTED_UP_TO).subquery()
-    oldest = (
-        select(attempt.c.started_at)
-        .join(index_queue, index_queue.c.attempt_id == attempt.c.id)
-        .where(_QUEUED)
-        .order_by(index_queue.c.attempt_id)
-        .limit(1)
-    )
-    aside = select(func.count()).select_from(index_queue).where(index_queue.c.version < 0)
-    lowest = (
-        select(attempt.c.id, index_queue.c.version)
-        .join(index_queue, index_queue.c.attempt_id == attempt.c.id, isouter=True)
-        .order_by(attempt.c.id)
-        .limit(1)
-    )
-    first = connection.execute(lowest).one_or_none()
-    return IndexBacklog(
-        waiting=connection.execute(select(func.count()).select_from(some)).scalar_one(),
-        oldest=connection.execute(oldest).scalar_one_or_none(),
-        set_aside=connection.execute(aside).scalar_one(),
-        first=first.id if first is not None and first.version is None else None,
-    )
+    def backlog(self) -> IndexBacklog:
+        some = select(index_queue.c.attempt_id).where(_QUEUED).limit(COUNTED_UP_TO).subquery()
+        oldest = (
+            select(attempt.c.started_at)
+            .join(index_queue, index_queue.c.attempt_id == attempt.c.id)
+            .where(_QUEUED)
+            .order_by(index_queue.c.attempt_id)
+            .limit(1)
+        )
+        aside = select(func.count()).select_from(index_queue).where(index_queue.c.version < 0)
+        lowest = (
+            select(attempt.c.id, index_queue.c.version)
+            .join(index_queue, index_queue.c.attempt_id == attempt.c.id, isouter=True)
+            .order_by(attempt.c.id)
+            .limit(1)
+        )
+        first = self._sql.execute(lowest).one_or_none()
+        return IndexBacklog(
+            waiting=self._sql.execute(select(func.count()).select_from(some)).scalar_one(),
+            oldest=self._sql.execute(oldest).scalar_one_or_none(),
+            set_aside=self._sql.execute(aside).scalar_one(),
+            first=first.id if first is not None and first.version is None else None,
+        )
 
 
 def _logged() -> Select[Any]:
@@ -171,17 +176,17 @@ def _existing() -> Select[Any]:
     )
 
 
-def _with_events(connection: Connection, found: Sequence[Any]) -> list[LoggedAttempt]:
+def _with_events(sql: Statements, found: Sequence[Any]) -> list[LoggedAttempt]:
     """Read the events, each of them once however many attempts it had."""
     wanted = {row.event_id for row in found if row.event_id is not None}
     events = {}
     for some in chunked(sorted(wanted)):
-        for row in connection.execute(select(event).where(event.c.id.in_(some))):
-            events[row.id] = rows.to_event(row)
+        for row in sql.execute(select(event).where(event.c.id.in_(some))):
+            events[row.id] = to_event(row)
     return [
         LoggedAttempt(
             log_id=row.id,
-            attempt=rows.to_attempt(row),
+            attempt=to_attempt(row),
             event=events[row.event_id],
             subscription_id=row.subscription_id,
             sink=row.sink,

@@ -1,4 +1,4 @@
-"""Contract of the ledger's upkeep, tasks and the clean-up; a part of the contract in `ledger`."""
+"""Contract of the ledger's tasks: what one process at a time does, such as the clean-up."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Cleaned:
     after: UUID | None
 
 
-class UpkeepOperations(ABC):
-    """Tasks that one process at a time runs, and the clean-up."""
+class Tasks(ABC):
+    """Tasks in a transaction, and the step of the clean-up."""
 
     @abstractmethod
-    def take_task(self, name: str, *, first: int, until: int) -> bool:
+    def take(self, name: str, *, first: int, until: int) -> bool:
         """Take a task that is due, for oneself alone until then; False if it is not due.
 
         A task that was never heard of is due at `first`.
         """
 
     @abstractmethod
-    def put_off_task(self, name: str, *, until: int) -> None:
+    def put_off(self, name: str, *, until: int) -> None:
         """Make a task that was taken due at that time: because it is done, or goes on."""
 
     @abstractmethod
-    def keep_task(self, name: str, *, held: int, until: int) -> bool:
+    def keep(self, name: str, *, held: int, until: int) -> bool:
         """Go on with a task that was taken until `held`; False if another one has it now."""
 
     @abstractmethod
@@ -44,3 +44,11 @@ class UpkeepOperations(ABC):
         An event is over when it is fanned out or failed, all its deliveries are delivered,
         dead or cancelled, and neither it nor a delivery nor an attempt is younger.
         """
+
+
+class TasksView(ABC):
+    """Reads of tasks."""
+
+    @abstractmethod
+    def is_taken(self, name: str) -> bool:
+        """Tell whether some process has that task for itself."""

@@ -1,22 +1,20 @@
-"""Row operations on outcomes: attempts, and what they do to deliveries."""
+"""Outcomes: attempts, and what they do to deliveries."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Update, update
+from sqlalchemy import Row, Update, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from asyncevents_core.adapters.sqlalchemy import rows
-from asyncevents_core.adapters.sqlalchemy.inserting import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
-from asyncevents_core.adapters.sqlalchemy.statements import Statements
-from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert
+from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.ports.ledger import Claim
+from asyncevents_core.ports.ledger.outcomes import Outcomes
 
 _OVER_ABANDONED: Final = Upsert(
     key=("delivery_id", "claim_no"),
@@ -25,23 +23,23 @@ _OVER_ABANDONED: Final = Upsert(
 )
 
 
-class OutcomeRows(Statements):
-    """Outcomes. See `LedgerTransaction`."""
+class SqlOutcomes(Noun, Outcomes):
+    """See `Outcomes`."""
 
-    def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+    def record(self, attempts: Sequence[Attempt]) -> None:
         abandoned = [one for one in attempts if one.outcome is OutcomeKind.ABANDONED]
         others = [one for one in attempts if one.outcome is not OutcomeKind.ABANDONED]
-        self._insert(attempt, [rows.attempt_values(one) for one in abandoned])
-        self._insert(attempt, [rows.attempt_values(one) for one in others], _OVER_ABANDONED)
+        self._sql.insert(attempt, [attempt_values(one) for one in abandoned])
+        self._sql.insert(attempt, [attempt_values(one) for one in others], _OVER_ABANDONED)
 
     def mark_delivered(self, ids: Collection[UUID]) -> None:
-        self._update_prepared("mark delivered", ids, self._marking_delivered)
+        self._sql.update_prepared("mark delivered", ids, self._marking_delivered)
 
     def _marking_delivered(self) -> Update:
         final = [DeliveryState.DELIVERED.value, DeliveryState.CANCELLED.value]
         return (
             update(delivery)
-            .where(self._dialect.among(delivery.c.id, "ids"))
+            .where(self._sql.dialect.among(delivery.c.id, "ids"))
             .where(delivery.c.state.not_in(final))
             .values(
                 state=DeliveryState.DELIVERED.value,
@@ -63,7 +61,7 @@ class OutcomeRows(Statements):
         reason: DeadReason | None,
     ) -> None:
         for claim_no, ids in _by_number(claims):
-            self._update(
+            self._sql.update(
                 delivery,
                 ids,
                 {
@@ -80,10 +78,10 @@ class OutcomeRows(Statements):
 
     def give_back(self, claims: Collection[Claim], *, owner: UUID) -> None:
         for claim_no, ids in _by_number(claims):
-            self._update(
+            self._sql.update(
                 delivery,
                 ids,
-                {"state": DeliveryState.WAITING.value, "due_at": self.now(), "owner": None},
+                {"state": DeliveryState.WAITING.value, "due_at": self._sql.now(), "owner": None},
                 *_fence(owner, claim_no),
             )
 
@@ -100,4 +98,36 @@ def _fence(owner: UUID, claim_no: int) -> tuple[ColumnElement[bool], ...]:
         delivery.c.state == DeliveryState.LEASED.value,
         delivery.c.owner == owner,
         delivery.c.claims == claim_no,
+    )
+
+
+def attempt_values(attempt: Attempt) -> dict[str, Any]:
+    """Return the columns of an attempt."""
+    return {
+        "delivery_id": attempt.delivery_id,
+        "claim_no": attempt.claim_no,
+        "outcome": attempt.outcome.value,
+        "detail": attempt.detail,
+        "status": attempt.status,
+        # PostgreSQL's text has no NUL.
+        "response": attempt.response.replace("\x00", "\ufffd"),
+        "target": attempt.target,
+        "started_at": attempt.started_at,
+        "duration": attempt.duration,
+    }
+
+
+def to_attempt(row: Row[Any]) -> Attempt:
+    """Read an attempt."""
+    values = row._mapping
+    return Attempt(
+        delivery_id=values["delivery_id"],
+        claim_no=values["claim_no"],
+        outcome=OutcomeKind(values["outcome"]),
+        detail=values["detail"],
+        status=values["status"],
+        response=values["response"],
+        target=values["target"],
+        started_at=values["started_at"],
+        duration=values["duration"],
     )

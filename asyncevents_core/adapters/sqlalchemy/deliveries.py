@@ -1,0 +1,209 @@
+"""Deliveries: making them, leasing them, parking and holding them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, false, select, true, update
+
+from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, marking_fanned_out
+from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
+from asyncevents_core.adapters.sqlalchemy.statements import (
+    CHUNK,
+    InsertionWithUpdate,
+    Noun,
+    chunked,
+    insertion,
+    with_update,
+)
+from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
+from asyncevents_core.ports.ledger.deliveries import Deliveries
+
+
+class SqlDeliveries(Noun, Deliveries):
+    """See `Deliveries`."""
+
+    def insert(self, deliveries: Sequence[Delivery]) -> None:
+        self._sql.insert(delivery, [delivery_values(one) for one in deliveries])
+
+    def fan_out(self, deliveries: Sequence[Delivery], event_ids: Collection[UUID]) -> None:
+        together = self._sql.dialect.prepared("fan out", self._fanning_out)
+        if together is None or not 0 < len(event_ids) <= CHUNK or not deliveries:
+            self.insert(deliveries)
+            SqlEvents(self._sql).mark_fanned_out(event_ids)
+            return
+        values = [delivery_values(one) for one in deliveries]
+        together.execute(self._sql.connection, values, {"ids": sorted(event_ids)})
+
+    def _fanning_out(self) -> InsertionWithUpdate | None:
+        dialect, columns = self._sql.dialect, [column.name for column in delivery.columns]
+        return with_update(insertion(dialect.name, delivery, columns), marking_fanned_out(dialect))
+
+    def existing(self, ids: Collection[UUID]) -> set[UUID]:
+        found: set[UUID] = set()
+        statement = select(delivery.c.id).where(self._sql.dialect.among(delivery.c.id, "ids"))
+        for some in chunked(ids):
+            found.update(self._sql.execute(statement, {"ids": some}).scalars())
+        return found
+
+    def lock_due(self, *, limit: int, expired: bool) -> list[Delivery]:
+        now = self._sql.now()
+        states = [DeliveryState.WAITING, DeliveryState.LEASED][: 1 + expired]
+        found: list[Delivery] = []
+        for state in states:
+            statement = (
+                select(delivery)
+                .where(delivery.c.state == state.value)
+                .where(delivery.c.parked == false())
+                .where(delivery.c.due_at <= now)
+                .order_by(delivery.c.due_at)
+                .limit(limit)
+            )
+            locked = self._sql.execute(self._sql.dialect.lock(statement))
+            found += [to_delivery(row) for row in locked]
+        found.sort(key=lambda one: one.due_at or 0)
+        return found[:limit]
+
+    def make_due(self, ids: Collection[UUID], *, before: int) -> int:
+        now, changed = self._sql.now(), 0
+        for some in chunked(sorted(ids)):
+            result = self._sql.execute(
+                update(delivery)
+                .where(delivery.c.id.in_(some))
+                .where(delivery.c.state == DeliveryState.WAITING.value)
+                .where(delivery.c.due_at > now)
+                .where(delivery.c.due_at <= before)
+                .values(due_at=now)
+            )
+            changed += result.rowcount
+        return changed
+
+    def lock_parked(self, subscription_id: int, *, limit: int) -> list[Delivery]:
+        statement = (
+            select(delivery)
+            .where(delivery.c.subscription_id == subscription_id)
+            .where(delivery.c.state == DeliveryState.WAITING.value)
+            .where(delivery.c.due_at <= self._sql.now())
+            .where(delivery.c.parked == true())
+            .order_by(delivery.c.due_at)
+            .limit(limit)
+        )
+        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        return [to_delivery(row) for row in locked]
+
+    def parked_subscriptions(self, *, limit: int) -> Sequence[int]:
+        # A look into the index for each subscription, however many rows are parked.
+        parked = (
+            select(delivery.c.id)
+            .where(delivery.c.subscription_id == subscription.c.id)
+            .where(delivery.c.state == DeliveryState.WAITING.value)
+            .where(delivery.c.parked == true())
+        )
+        statement = select(subscription.c.id).where(self._sql.dialect.exists(parked)).limit(limit)
+        return list(self._sql.execute(statement).scalars())
+
+    def lock_held(self, subscription_id: int, *, limit: int) -> list[Delivery]:
+        statement = (
+            select(delivery)
+            .where(delivery.c.subscription_id == subscription_id)
+            .where(delivery.c.state == DeliveryState.HELD.value)
+            .limit(limit)
+        )
+        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        return [to_delivery(row) for row in locked]
+
+    def has_held(self, subscription_id: int) -> bool:
+        statement = (
+            select(delivery.c.id)
+            .where(delivery.c.subscription_id == subscription_id)
+            .where(delivery.c.state == DeliveryState.HELD.value)
+            .limit(1)
+        )
+        return self._sql.execute(statement).first() is not None
+
+    def lock_one(self, delivery_id: UUID) -> Delivery | None:
+        statement = select(delivery).where(delivery.c.id == delivery_id)
+        row = self._sql.execute(self._sql.dialect.lock_waiting(statement)).one_or_none()
+        return None if row is None else to_delivery(row)
+
+    def move(
+        self,
+        ids: Collection[UUID],
+        *,
+        state: DeliveryState,
+        due_at: int | None,
+        owner: UUID | None = None,
+        parked: bool = False,
+        reason: DeadReason | None = None,
+        claimed: bool = False,
+        abandoned: bool = False,
+    ) -> None:
+        self._sql.update(
+            delivery,
+            ids,
+            {
+                "state": state.value,
+                "due_at": due_at,
+                "owner": owner,
+                "parked": parked,
+                "reason": None if reason is None else reason.value,
+                "claims": delivery.c.claims + int(claimed),
+                "abandonments": delivery.c.abandonments + int(abandoned),
+            },
+        )
+
+    def cancel(self, subscription_id: int, *, limit: int) -> int:
+        statement = (
+            select(delivery.c.id)
+            .where(delivery.c.subscription_id == subscription_id)
+            .where(delivery.c.state.in_([DeliveryState.WAITING.value, DeliveryState.HELD.value]))
+            .limit(limit)
+        )
+        ids = list(self._sql.execute(self._sql.dialect.lock_waiting(statement)).scalars())
+        if ids:
+            self.move(ids, state=DeliveryState.CANCELLED, due_at=None)
+        return len(ids)
+
+
+def delivery_values(delivery: Delivery) -> dict[str, Any]:
+    """Return the columns of a delivery."""
+    return {
+        "id": delivery.id,
+        "event_id": delivery.event_id,
+        "subscription_id": delivery.subscription_id,
+        "replay_request": delivery.replay_request,
+        "replay_of": delivery.replay_of,
+        "state": delivery.state.value,
+        "reason": None if delivery.reason is None else delivery.reason.value,
+        "claims": delivery.claims,
+        "deaths": delivery.deaths,
+        "abandonments": delivery.abandonments,
+        "due_at": delivery.due_at,
+        "owner": delivery.owner,
+        "parked": delivery.parked,
+        "created_at": delivery.created_at,
+    }
+
+
+def to_delivery(row: Row[Any]) -> Delivery:
+    """Read a delivery."""
+    values = row._mapping
+    reason = values["reason"]
+    return Delivery(
+        id=values["id"],
+        event_id=values["event_id"],
+        subscription_id=values["subscription_id"],
+        replay_request=values["replay_request"],
+        replay_of=values["replay_of"],
+        state=DeliveryState(values["state"]),
+        reason=None if reason is None else DeadReason(reason),
+        claims=values["claims"],
+        deaths=values["deaths"],
+        abandonments=values["abandonments"],
+        due_at=values["due_at"],
+        owner=values["owner"],
+        parked=bool(values["parked"]),
+        created_at=values["created_at"],
+    )

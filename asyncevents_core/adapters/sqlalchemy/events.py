@@ -1,0 +1,283 @@
+"""Events: publishing them, claiming them, their bodies, their end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Row, Select, Update, and_, bindparam, case, or_, select, update
+
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.schema import event
+from asyncevents_core.adapters.sqlalchemy.statements import Insertion, Noun, chunked, insertion
+from asyncevents_core.domain.delivery import Claim
+from asyncevents_core.domain.event import Event, EventState, NewEvent
+from asyncevents_core.ports.ledger.events import Events, EventsView, EventWriter
+
+_LISTED: Final = [
+    *(column for column in event.c if column.name != "body"),
+    case((event.c.arguments.is_(None), event.c.body)).label("body"),
+]
+
+
+class SqlEventWriter(Noun, EventWriter):
+    """What publishing needs, on any SQLAlchemy connection."""
+
+    def insert(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+        values = [event_values(one) for one in events]
+        if values:
+            self._sql.dialect.prepared("publish", lambda: self._inserting(list(values[0]))).execute(
+                self._sql.connection,
+                values,
+                {"offset_": self._sql.offset(), "due_in_": round(due_in * 1e6)},
+            )
+
+    def _inserting(self, columns: Sequence[str]) -> Insertion:
+        clock = self._sql.dialect.now() + bindparam("offset_", type_=BigInteger)
+        due_at = clock + bindparam("due_in_", type_=BigInteger)
+        return insertion(
+            self._sql.dialect.name, event, columns, computed={"created_at": clock, "due_at": due_at}
+        )
+
+    def find(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
+        found: dict[str, tuple[UUID, bytes]] = {}
+        for some in chunked(external_ids):
+            statement = select(event.c.external_id, event.c.id, event.c.digest).where(
+                event.c.external_id.in_(some)
+            )
+            if latest:
+                statement = self._sql.dialect.latest(statement)
+            for row in self._sql.execute(statement):
+                found[row.external_id] = (row.id, bytes(row.digest))
+        return found
+
+
+class SqlEvents(SqlEventWriter, Events):
+    """See `Events`."""
+
+    def lock(self, ids: Collection[UUID]) -> list[Event]:
+        statement = self._sql.dialect.prepared("lock events", self._locking_events)
+        found: list[Event] = []
+        for some in chunked(sorted(ids)):
+            locked = self._sql.execute(statement, {"ids": some, "offset": self._sql.offset()})
+            for row in locked:
+                # A claim begins here: what it needs next comes without a query of its own.
+                self._sql.keep_meta(row)
+                found.append(to_event(row))
+        return found
+
+    def _locking_events(self) -> Select[Any]:
+        now = self._sql.dialect.now() + bindparam("offset", type_=BigInteger)
+        expired = event.c.due_at <= now
+        statement = (
+            select(event, *self._sql.meta())
+            .where(self._sql.dialect.among(event.c.id, "ids"))
+            .where(
+                or_(
+                    event.c.state == EventState.OPEN.value,
+                    and_(event.c.state == EventState.RESOLVING.value, expired),
+                )
+            )
+            .order_by(event.c.id)
+        )
+        return self._sql.dialect.lock(statement)
+
+    def lock_due(self, *, before: int, limit: int) -> list[Event]:
+        found: list[Event] = []
+        # A query per state, so that each one walks the index in order.
+        for state in (EventState.OPEN, EventState.RESOLVING):
+            statement = (
+                select(event)
+                .where(event.c.state == state.value)
+                .where(event.c.due_at <= before)
+                .order_by(event.c.due_at)
+                .limit(limit)
+            )
+            locked = self._sql.execute(self._sql.dialect.lock(statement))
+            found += [to_event(row) for row in locked]
+        found.sort(key=lambda one: one.due_at or 0)
+        return found[:limit]
+
+    def lock_resolving(self, claims: Collection[Claim], *, owner: UUID) -> list[Event]:
+        numbers = {claim.id: claim.claim_no for claim in claims}
+        statement = self._sql.dialect.lock_waiting(
+            select(event)
+            .where(self._sql.dialect.among(event.c.id, "ids"))
+            .where(event.c.state == EventState.RESOLVING.value)
+            .where(event.c.owner == owner)
+            .order_by(event.c.id)
+        )
+        found: list[Event] = []
+        for some in chunked(sorted(numbers)):
+            locked = self._sql.execute(statement, {"ids": some})
+            found += [to_event(row) for row in locked]
+        return [one for one in found if numbers[one.id] == one.claims]
+
+    def lock_one(self, event_id: UUID) -> Event | None:
+        statement = self._sql.dialect.lock_waiting(select(event).where(event.c.id == event_id))
+        row = self._sql.execute(statement).one_or_none()
+        return None if row is None else to_event(row)
+
+    def start_resolving(
+        self, ids: Collection[UUID], *, owner: UUID, due_at: int, abandoned: bool
+    ) -> None:
+        self._sql.update(
+            event,
+            ids,
+            {
+                "state": EventState.RESOLVING.value,
+                "claims": event.c.claims + 1,
+                "abandonments": event.c.abandonments + int(abandoned),
+                "owner": owner,
+                "due_at": due_at,
+            },
+        )
+
+    def store_arguments(self, arguments: Mapping[UUID, bytes]) -> None:
+        statement = (
+            update(event)
+            .where(event.c.id == bindparam("id_"))
+            .values(arguments=bindparam("arguments_"), body=None)
+        )
+        self._sql.execute(
+            statement, [{"id_": one, "arguments_": arguments[one]} for one in sorted(arguments)]
+        )
+
+    def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
+        statement = (
+            update(event)
+            .where(event.c.id == bindparam("id_"))
+            .values(body=bindparam("body_"), abandonments=0)
+        )
+        self._sql.execute(statement, [{"id_": one, "body_": bodies[one]} for one in sorted(bodies)])
+
+    def mark_fanned_out(self, ids: Collection[UUID]) -> None:
+        self._sql.update_prepared(
+            "mark fanned out", ids, lambda: marking_fanned_out(self._sql.dialect)
+        )
+
+    def postpone(self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None) -> None:
+        self._sql.update(
+            event,
+            [event_id],
+            {
+                "state": EventState.OPEN.value,
+                "due_at": due_at,
+                "deaths": deaths,
+                "abandonments": 0,
+                "owner": None,
+                "reason": reason,
+            },
+        )
+
+    def fail(self, event_id: UUID, *, deaths: int, reason: str) -> None:
+        self._sql.update(
+            event,
+            [event_id],
+            {
+                "state": EventState.FAILED.value,
+                "due_at": None,
+                "deaths": deaths,
+                "owner": None,
+                "reason": reason,
+            },
+        )
+
+    def reopen(self, ids: Collection[UUID]) -> int:
+        now, changed = self._sql.now(), 0
+        for some in chunked(sorted(ids)):
+            result = self._sql.execute(
+                update(event)
+                .where(event.c.id.in_(some))
+                .where(event.c.state == EventState.FAILED.value)
+                .values(
+                    state=EventState.OPEN.value,
+                    due_at=now,
+                    deaths=0,
+                    abandonments=0,
+                    reason=None,
+                )
+            )
+            changed += result.rowcount
+        return changed
+
+    def read(self, ids: Collection[UUID]) -> Mapping[UUID, Event]:
+        statement = select(event).where(self._sql.dialect.among(event.c.id, "ids"))
+        found: dict[UUID, Event] = {}
+        for some in chunked(ids):
+            for row in self._sql.execute(statement, {"ids": some}):
+                found[row.id] = to_event(row)
+        return found
+
+
+class SqlEventsView(Noun, EventsView):
+    """See `EventsView`."""
+
+    def get(self, event_id: UUID) -> Event | None:
+        row = self._sql.execute(select(event).where(event.c.id == event_id)).one_or_none()
+        return None if row is None else to_event(row)
+
+    def page(
+        self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[Event]:
+        statement = select(*_LISTED).order_by(event.c.id.desc()).limit(limit)
+        if name is not None:
+            statement = statement.where(event.c.name == name)
+        if before is not None:
+            statement = statement.where(event.c.id < before)
+        if tenant is not None:
+            statement = statement.where(event.c.tenant == tenant)
+        return [to_event(row) for row in self._sql.execute(statement)]
+
+
+def marking_fanned_out(dialect: SqlDialect) -> Update:
+    """Return the UPDATE of `mark_fanned_out`; its parameter is "ids"."""
+    values = {"state": EventState.FANNED_OUT.value, "due_at": None, "owner": None, "reason": None}
+    return update(event).where(dialect.among(event.c.id, "ids")).values(values)
+
+
+def event_values(event: NewEvent) -> dict[str, Any]:
+    """Return the columns of a new event, without its times."""
+    return {
+        "id": event.id,
+        "external_id": event.external_id,
+        "digest": event.digest,
+        "name": event.name,
+        "tenant": event.tenant,
+        "arguments": event.arguments,
+        "body": event.body,
+        "state": EventState.OPEN.value,
+        "claims": 0,
+        "deaths": 0,
+        "abandonments": 0,
+        "occurred_at": event.occurred_at,
+    }
+
+
+def to_event(row: Row[Any]) -> Event:
+    """Read an event."""
+    values = row._mapping
+    return Event(
+        id=values["id"],
+        external_id=values["external_id"],
+        name=values["name"],
+        tenant=values["tenant"],
+        arguments=_bytes(values["arguments"]),
+        body=_bytes(values["body"]),
+        state=EventState(values["state"]),
+        reason=values["reason"],
+        due_at=values["due_at"],
+        claims=values["claims"],
+        deaths=values["deaths"],
+        abandonments=values["abandonments"],
+        owner=values["owner"],
+        occurred_at=values["occurred_at"],
+        created_at=values["created_at"],
+    )
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)

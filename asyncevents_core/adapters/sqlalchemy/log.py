@@ -1,0 +1,103 @@
+"""The log: attempts as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, func, or_, select
+
+from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
+from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
+from asyncevents_core.adapters.sqlalchemy.subscriptions import SqlSubscriptionsView
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.trace import LogFilter, LogPosition, LogRow
+from asyncevents_core.ports.ledger.log import LogView
+
+
+class SqlLogView(Noun, LogView):
+    """See `LogView`."""
+
+    def page(
+        self, wanted: LogFilter, *, limit: int, before: LogPosition | None
+    ) -> Sequence[LogRow]:
+        statement = _logs_meant(self._within(wanted.tenant, _log_rows()), wanted)
+        if before is not None:
+            start = attempt.c.started_at
+            # The first condition is implied; it is the one that an index is searched by.
+            statement = statement.where(
+                start <= before.started_at,
+                or_(start < before.started_at, attempt.c.id < before.log_id),
+            )
+        statement = statement.order_by(attempt.c.started_at.desc(), attempt.c.id.desc())
+        return [_to_log_row(row) for row in self._sql.execute(statement.limit(limit))]
+
+    def rows(self, log_ids: Collection[int], *, tenant: str | None = None) -> Sequence[LogRow]:
+        found: list[LogRow] = []
+        for some in chunked(sorted(log_ids, reverse=True)):
+            statement = self._within(tenant, _log_rows()).where(attempt.c.id.in_(some))
+            ordered = statement.order_by(attempt.c.id.desc())
+            found += map(_to_log_row, self._sql.execute(ordered))
+        return found
+
+    def ids(self, *, after: int, limit: int) -> Sequence[int]:
+        statement = select(attempt.c.id).where(attempt.c.id > after).order_by(attempt.c.id)
+        return list(self._sql.execute(statement.limit(limit)).scalars())
+
+    def newest_id(self) -> int:
+        newest = select(func.coalesce(func.max(attempt.c.id), 0))
+        return int(self._sql.execute(newest).scalar_one())
+
+    def position(self, log_id: int) -> LogPosition | None:
+        statement = select(attempt.c.started_at).where(attempt.c.id == log_id)
+        started_at = self._sql.execute(statement).scalar_one_or_none()
+        return None if started_at is None else LogPosition(started_at=started_at, log_id=log_id)
+
+    def _within(self, tenant: str | None, statement: Select[Any]) -> Select[Any]:
+        if tenant is None:
+            return statement
+        # Their ids, not a subquery: the database then knows how many rows each of them has.
+        # At 1,000,000 attempts, a tenant that has none: 1 ms instead of 960.
+        own = SqlSubscriptionsView(self._sql).ids_of(tenant)
+        return statement.where(delivery.c.subscription_id.in_(own))
+
+
+def _log_rows() -> Select[Any]:
+    return (
+        select(
+            attempt,
+            event.c.name.label("event_name"),
+            delivery.c.subscription_id,
+            delivery.c.state.label("delivery_state"),
+        )
+        .join(delivery, delivery.c.id == attempt.c.delivery_id)
+        .join(event, event.c.id == delivery.c.event_id)
+    )
+
+
+def _to_log_row(row: Row[Any]) -> LogRow:
+    return LogRow(
+        log_id=row.id,
+        event_name=row.event_name,
+        subscription_id=row.subscription_id,
+        delivery_state=DeliveryState(row.delivery_state),
+        attempt=to_attempt(row),
+    )
+
+
+def _logs_meant(statement: Select[Any], wanted: LogFilter) -> Select[Any]:
+    """Restrict a selection of attempts, joined with deliveries and events; not by tenant."""
+    if wanted.subscription_id is not None:
+        statement = statement.where(delivery.c.subscription_id == wanted.subscription_id)
+    if wanted.event_name is not None:
+        statement = statement.where(event.c.name == wanted.event_name)
+    if wanted.since is not None:
+        statement = statement.where(attempt.c.started_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(attempt.c.started_at < wanted.until)
+    if wanted.delivered is not None:
+        outcomes = [one.value for one in OutcomeKind if wanted.fits(one)]
+        statement = statement.where(attempt.c.outcome.in_(outcomes))
+    return statement

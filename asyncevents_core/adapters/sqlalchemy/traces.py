@@ -1,0 +1,101 @@
+"""Traces: deliveries with all that happened to them, read a set at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Row, Select, Table, select
+
+from asyncevents_core.adapters.sqlalchemy.deliveries import to_delivery
+from asyncevents_core.adapters.sqlalchemy.events import to_event
+from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
+from asyncevents_core.adapters.sqlalchemy.replays import to_replay
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    attempt,
+    delivery,
+    event,
+    replay,
+    subscription,
+)
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements
+from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.domain.instant import NIL
+from asyncevents_core.domain.trace import Trace
+from asyncevents_core.ports.ledger.traces import TracesView
+
+
+class SqlTracesView(Noun, TracesView):
+    """See `TracesView`."""
+
+    def of_delivery(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
+        statement = _deliveries(tenant).where(delivery.c.id == delivery_id)
+        return next(iter(_traces(self._sql, statement)), None)
+
+    def of_event(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[Trace]:
+        statement = _deliveries(tenant).where(delivery.c.event_id == event_id)
+        if after is not None:
+            statement = statement.where(delivery.c.id > after)
+        return _traces(self._sql, statement.order_by(delivery.c.id).limit(limit))
+
+
+def _deliveries(tenant: str | None) -> Select[Any]:
+    statement = select(delivery, subscription.c.sink, subscription.c.target).join(
+        subscription, subscription.c.id == delivery.c.subscription_id
+    )
+    return statement if tenant is None else statement.where(subscription.c.tenant == tenant)
+
+
+def _traces(sql: Statements, statement: Select[Any]) -> Sequence[Trace]:
+    found = list(sql.execute(statement))
+    events = {row.id: to_event(row) for row in _by_id(sql, event, {r.event_id for r in found})}
+    requests = {
+        row.id: to_replay(row)
+        for row in _by_id(sql, replay, {row.replay_request for row in found} - {NIL})
+    }
+    attempts, replays = _attempts(sql, found), _replays(sql, found)
+    return [
+        Trace(
+            delivery=to_delivery(row),
+            event=events[row.event_id],
+            sink=row.sink,
+            target=row.target,
+            attempts=tuple(attempts[row.id]),
+            replays=tuple(replays[row.id]),
+            request=requests.get(row.replay_request),
+        )
+        for row in found
+        if row.event_id in events
+    ]
+
+
+def _by_id(sql: Statements, table: Table, ids: set[UUID]) -> Sequence[Row[Any]]:
+    return _among(sql, select(table), table.c.id, ids)
+
+
+def _attempts(sql: Statements, found: Sequence[Row[Any]]) -> Mapping[UUID, list[Attempt]]:
+    of: defaultdict[UUID, list[Attempt]] = defaultdict(list)
+    statement = select(attempt).order_by(attempt.c.claim_no)
+    for row in _among(sql, statement, attempt.c.delivery_id, {one.id for one in found}):
+        of[row.delivery_id].append(to_attempt(row))
+    return of
+
+
+def _replays(sql: Statements, found: Sequence[Row[Any]]) -> Mapping[UUID, list[UUID]]:
+    of: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    statement = select(delivery.c.id, delivery.c.replay_of).order_by(delivery.c.id)
+    for row in _among(sql, statement, delivery.c.replay_of, {one.id for one in found}):
+        of[row.replay_of].append(row.id)
+    return of
+
+
+def _among(
+    sql: Statements, statement: Select[Any], column: Column[Any], ids: set[UUID]
+) -> Sequence[Row[Any]]:
+    if not ids:
+        return []
+    return list(sql.execute(statement.where(column.in_(ids))))

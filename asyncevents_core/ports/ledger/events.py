@@ -1,0 +1,108 @@
+"""Contract of the ledger's events."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from asyncevents_core.domain.delivery import Claim
+from asyncevents_core.domain.event import Event, NewEvent
+
+
+class EventWriter(ABC):
+    """What publishing needs of a transaction, also of the caller's own."""
+
+    @abstractmethod
+    def insert(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+        """Insert open events, due `due_in` seconds from the ledger's now.
+
+        An event whose `id` or `external_id` is there already is passed over.
+        """
+
+    @abstractmethod
+    def find(
+        self, external_ids: Collection[str], *, latest: bool = False
+    ) -> Mapping[str, tuple[UUID, bytes]]:
+        """Return id and digest of the events that have one of these external ids.
+
+        `latest`: those too that were committed since the transaction first read, where its
+        isolation hides them from it and the database can tell (MariaDB, MySQL).
+        """
+
+
+class Events(EventWriter):
+    """Events in a transaction of the ledger's own."""
+
+    @abstractmethod
+    def lock(self, ids: Collection[UUID]) -> list[Event]:
+        """Lock those of the ids that are open, or resolving with an expired lease; by id."""
+
+    @abstractmethod
+    def lock_due(self, *, before: int, limit: int) -> list[Event]:
+        """Lock events open or resolving whose due_at is at most `before`, oldest first."""
+
+    @abstractmethod
+    def lock_resolving(self, claims: Collection[Claim], *, owner: UUID) -> list[Event]:
+        """Lock the events that are resolving under exactly these claims of `owner`; by id.
+
+        Waits for their locks.
+        """
+
+    @abstractmethod
+    def lock_one(self, event_id: UUID) -> Event | None:
+        """Lock one event whatever its state, waiting for its lock; None if it is gone."""
+
+    @abstractmethod
+    def read(self, ids: Collection[UUID]) -> Mapping[UUID, Event]:
+        """Return those of the events that there are, each with its body, by id."""
+
+    @abstractmethod
+    def start_resolving(
+        self, ids: Collection[UUID], *, owner: UUID, due_at: int, abandoned: bool
+    ) -> None:
+        """Locked events -> resolving: claims + 1, abandonments + 1 if `abandoned`."""
+
+    @abstractmethod
+    def store_arguments(self, arguments: Mapping[UUID, bytes]) -> None:
+        """Set the arguments of locked events, and their body to None: a service will make it."""
+
+    @abstractmethod
+    def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
+        """Set the body of locked events, and their abandonments to 0."""
+
+    @abstractmethod
+    def mark_fanned_out(self, ids: Collection[UUID]) -> None:
+        """Locked events -> fanned_out, without due_at and owner. See `Deliveries.fan_out`."""
+
+    @abstractmethod
+    def postpone(self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None) -> None:
+        """A locked event -> open, due again; `reason` is the last error.
+
+        Its claims stay, its abandonments become 0.
+        """
+
+    @abstractmethod
+    def fail(self, event_id: UUID, *, deaths: int, reason: str) -> None:
+        """A locked event -> failed, without due_at and owner."""
+
+    @abstractmethod
+    def reopen(self, ids: Collection[UUID]) -> int:
+        """Those that are failed -> open, due now, deaths 0; return how many."""
+
+
+class EventsView(ABC):
+    """Reads of events."""
+
+    @abstractmethod
+    def get(self, event_id: UUID) -> Event | None:
+        """Return an event."""
+
+    @abstractmethod
+    def page(
+        self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None
+    ) -> Sequence[Event]:
+        """Return what was published; page on with `before` = the last id.
+
+        `tenant` None: of every tenant. Without the bodies of those that have arguments.
+        """

@@ -1,0 +1,46 @@
+"""Contract of outcomes in the ledger: attempts, and what they do to deliveries."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
+
+
+class Outcomes(ABC):
+    """Outcomes in a transaction."""
+
+    @abstractmethod
+    def record(self, attempts: Sequence[Attempt]) -> None:
+        """Upsert by (delivery_id, claim_no); a row there already yields only if 'abandoned'.
+
+        An attempt 'abandoned' never overwrites anything.
+        """
+
+    @abstractmethod
+    def mark_delivered(self, ids: Collection[UUID]) -> None:
+        """Deliveries -> delivered, unless delivered or cancelled.
+
+        Not fenced: a late success counts.
+        """
+
+    @abstractmethod
+    def mark_failed(
+        self,
+        claims: Collection[Claim],
+        *,
+        owner: UUID,
+        state: DeliveryState,
+        due_at: int | None,
+        reason: DeadReason | None,
+    ) -> None:
+        """Deliveries leased under exactly these claims of `owner` -> `state`.
+
+        Adds 1 to deaths and sets abandonments to 0.
+        """
+
+    @abstractmethod
+    def give_back(self, claims: Collection[Claim], *, owner: UUID) -> None:
+        """Deliveries leased under these claims of `owner` -> waiting, due now; no death."""

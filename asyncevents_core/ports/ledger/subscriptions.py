@@ -1,0 +1,133 @@
+"""Contract of the ledger's subscriptions, and of what they keep encrypted."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+
+from attrs import frozen
+
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    Subscription,
+    SubscriptionStatus,
+    SubscriptionSummary,
+)
+
+
+class KeyAge(enum.StrEnum):
+    """Which of SECRET_KEYS reads something encrypted."""
+
+    NEWEST = "newest"
+    """The first one, which is what everything is encrypted with from now on."""
+    OLDER = "older"
+    """Another one: it is still needed."""
+    MISSING = "missing"
+    """None of them."""
+
+
+@frozen(kw_only=True)
+class KeptSecret:
+    """A subscription that keeps something encrypted: its secret, its options, or both.
+
+    `key` is the worst of the two, in the order of `KeyAge`.
+    """
+
+    subscription_id: int
+    key: KeyAge
+
+
+class Subscriptions(ABC):
+    """Subscriptions in a transaction."""
+
+    @abstractmethod
+    def epoch(self) -> int:
+        """Return `subscription_epoch`: it grows with each change to a subscription."""
+
+    @abstractmethod
+    def all(self) -> Sequence[Subscription]:
+        """Return all that are not deleted, ordered by id."""
+
+    @abstractmethod
+    def changed(self, *, since: int) -> Sequence[Subscription]:
+        """Return those that changed after the epoch was `since`, deleted ones too, by id."""
+
+    @abstractmethod
+    def status(self, subscription_id: int) -> SubscriptionStatus | None:
+        """Return a subscription's status; None if there never was such a subscription."""
+
+    @abstractmethod
+    def lock_one(self, subscription_id: int) -> Subscription | None:
+        """Lock and return a subscription, deleted ones too, waiting for others."""
+
+    @abstractmethod
+    def still_disabled(self, ids: Collection[int]) -> set[int]:
+        """Return which of these are disabled, and keep them so until this transaction ends."""
+
+    @abstractmethod
+    def insert(self, subscription: NewSubscription) -> int:
+        """Insert it, increment the epoch, return its id (1, 2, …)."""
+
+    @abstractmethod
+    def update(self, subscription_id: int, subscription: NewSubscription) -> None:
+        """Set everything of one that is not deleted, and increment the epoch.
+
+        Its status changes as by `set_status`.
+        """
+
+    @abstractmethod
+    def set_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
+        """Set the status, unless deleted already, and increment the epoch.
+
+        Disabling sets `holding`: deliveries may be held from then on, until
+        `stop_holding`. The rows stay locked: a concurrent `still_disabled` waits.
+        """
+
+    @abstractmethod
+    def holding(self) -> Sequence[int]:
+        """Return the enabled subscriptions that may have held deliveries (`holding` set)."""
+
+    @abstractmethod
+    def stop_holding(self, subscription_id: int) -> None:
+        """Clear `holding`: nothing is held for it any more. Does not change the epoch."""
+
+    @abstractmethod
+    def renew_secrets(self, ids: Collection[int]) -> set[int]:
+        """Encrypt with the newest key what these subscriptions keep under older ones.
+
+        Returns those that were changed. Left alone are what no key decrypts, and what another
+        transaction changes meanwhile: its value wins. What is kept stays the same, deleted ones
+        are no exception, and the epoch does not grow.
+        """
+
+
+class SubscriptionsView(ABC):
+    """Reads of subscriptions."""
+
+    @abstractmethod
+    def all(self) -> Sequence[Subscription]:
+        """Return every subscription that is not deleted, by id."""
+
+    @abstractmethod
+    def get(self, subscription_id: int) -> Subscription | None:
+        """Return one, deleted ones too."""
+
+    @abstractmethod
+    def summaries(self) -> Sequence[SubscriptionSummary]:
+        """As `all`, without what is encrypted: fast for many."""
+
+    @abstractmethod
+    def ids_of(self, tenant: str) -> Sequence[int]:
+        """Return the ids of a tenant's subscriptions, also of those that are deleted."""
+
+    @abstractmethod
+    def sinks_in_use(self) -> set[str]:
+        """Return the sinks that subscriptions use; those of deleted ones are left out."""
+
+    @abstractmethod
+    def kept_secrets(self, *, after: int, limit: int) -> Sequence[KeptSecret]:
+        """Return subscriptions with a higher id than `after` that keep something encrypted.
+
+        Lowest id first, deleted ones too.
+        """

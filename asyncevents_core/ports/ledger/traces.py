@@ -1,0 +1,26 @@
+"""Contract of the ledger's traces: deliveries with all that happened to them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from uuid import UUID
+
+from asyncevents_core.domain.trace import Trace
+
+
+class TracesView(ABC):
+    """Reads of traces. With `tenant` only of deliveries for that tenant's subscriptions."""
+
+    @abstractmethod
+    def of_delivery(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
+        """Return the trace of a delivery, its attempts in order of their claims."""
+
+    @abstractmethod
+    def of_event(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[Trace]:
+        """Return the traces of an event's deliveries, oldest first.
+
+        Page on with `after` = the id of the last delivery.
+        """
