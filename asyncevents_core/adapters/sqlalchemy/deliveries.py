@@ -63,7 +63,7 @@ class SqlDeliveries(Noun, Deliveries):
             )
             locked = self._sql.execute(self._sql.dialect.lock(statement))
             found += [to_delivery(row) for row in locked]
-        found.sort(key=lambda one: one.due_at or 0)
+        found.sort(key=_due_at)
         return found[:limit]
 
     def make_due(self, ids: Collection[UUID], *, before: int) -> int:
@@ -207,3 +207,7 @@ def to_delivery(row: Row[Any]) -> Delivery:
         parked=bool(values["parked"]),
         created_at=values["created_at"],
     )
+
+
+def _due_at(one: Delivery) -> int:
+    return one.due_at or 0

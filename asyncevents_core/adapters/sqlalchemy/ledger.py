@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
 from attrs import define
@@ -62,6 +62,11 @@ _MOST_RUNS: Final = 8
 _LONGEST_PAUSE: Final = 0.5
 
 
+def as_it_is() -> int:
+    """Return the offset of the database's clock outside of tests: none."""
+    return 0
+
+
 class SqlLedger(Ledger):
     """The ledger at `url`. `clock_offset` returns microseconds to add to its clock, for tests.
 
@@ -73,7 +78,7 @@ class SqlLedger(Ledger):
         url: str,
         *,
         cipher: Cipher,
-        clock_offset: Callable[[], int] = lambda: 0,
+        clock_offset: Callable[[], int] = as_it_is,
         observers: Observers = NOBODY,
     ) -> None:
         self._url = url
@@ -97,23 +102,19 @@ class SqlLedger(Ledger):
         return f"SqlLedger({masked(self._url)!r})"
 
     def run(self, work: Callable[[LedgerTransaction], T]) -> T:
-        def once() -> T:
-            with self._engine.begin() as connection:
-                return work(SqlTransaction(self._statements(connection)))
+        return self._insist(partial(self._run_once, work))
 
-        return self._insist(once)
+    def _run_once(self, work: Callable[[LedgerTransaction], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(SqlTransaction(self._statements(connection)))
 
     def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:
-        if self._autocommit is None:
-            super().publish(events, due_in=due_in)
-            return
+        self._insist(partial(self._publish_once, events, due_in))
+
+    def _publish_once(self, events: Sequence[NewEvent], due_in: float) -> None:
         engine = self._autocommit
-
-        def once() -> None:
-            with engine.connect() as connection:
-                SqlEventWriter(self._statements(connection)).insert(events, due_in=due_in)
-
-        self._insist(once)
+        with self._engine.begin() if engine is None else engine.connect() as connection:
+            SqlEventWriter(self._statements(connection)).insert(events, due_in=due_in)
 
     def read(self, query: Callable[[LedgerView], T]) -> T:
         def once() -> T:

@@ -8,6 +8,7 @@ row costs 45 (`make bench ARGS="--only inserts"`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -115,7 +116,7 @@ class Statements:
         if rows:
             self.dialect.prepared(
                 ("insert", table.name, upsert),
-                lambda: insertion(self.dialect.name, table, list(rows[0]), upsert=upsert),
+                partial(insertion, self.dialect.name, table, list(rows[0]), upsert=upsert),
             ).execute(self.connection, rows)
 
     def update_prepared(self, key: str, ids: Collection[UUID], build: Callable[[], Update]) -> None:

@@ -185,12 +185,9 @@ class Ledger(ABC):
         Raises `LedgerUnavailable`, `LedgerNotMigrated`, and `LedgerError` for what is refused.
         """
 
+    @abstractmethod
     def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:
-        """Insert open events and commit, all or none: `run` with `events.insert` and no more.
-
-        A ledger may have a faster way.
-        """
-        self.run(lambda tx: tx.events.insert(events, due_in=due_in))
+        """Insert open events and commit, all or none: `run` with `events.insert` and no more."""
 
     @abstractmethod
     def read(self, query: Callable[[LedgerView], T]) -> T:
