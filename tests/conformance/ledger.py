@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from tests.conformance.ledger_access import AccessRows
-from tests.conformance.ledger_deliveries import DeliveryRows
-from tests.conformance.ledger_events import EventRows
-from tests.conformance.ledger_index import IndexQueueRows
-from tests.conformance.ledger_outcomes import OutcomeRows, WorkerRows
-from tests.conformance.ledger_queries import Queries
-from tests.conformance.ledger_replays import ReplayRows
-from tests.conformance.ledger_secrets import EncryptedRows
-from tests.conformance.ledger_subscriptions import SubscriptionRows
-from tests.conformance.ledger_transactions import (
-    JoinedTransactions,
-    Transactions,
-)
-from tests.conformance.ledger_upkeep import UpkeepRows
+from tests.conformance.ledger_access import Access
+from tests.conformance.ledger_backlog import Backlogs
+from tests.conformance.ledger_dead_letters import DeadLetters
+from tests.conformance.ledger_deliveries import Deliveries
+from tests.conformance.ledger_events import Events
+from tests.conformance.ledger_index import Index
+from tests.conformance.ledger_log import Log
+from tests.conformance.ledger_outcomes import Outcomes
+from tests.conformance.ledger_replays import Replays
+from tests.conformance.ledger_secrets import Secrets
+from tests.conformance.ledger_subscriptions import Subscriptions
+from tests.conformance.ledger_tasks import Tasks
+from tests.conformance.ledger_traces import Traces
+from tests.conformance.ledger_transactions import JoinedTransactions, Transactions
+from tests.conformance.ledger_workers import Workers
 
 
 class LedgerConformance(
     Transactions,
     JoinedTransactions,
-    SubscriptionRows,
-    EventRows,
-    DeliveryRows,
-    OutcomeRows,
-    WorkerRows,
-    ReplayRows,
-    AccessRows,
-    EncryptedRows,
-    UpkeepRows,
-    IndexQueueRows,
-    Queries,
+    Events,
+    Deliveries,
+    Outcomes,
+    Traces,
+    Log,
+    Subscriptions,
+    Secrets,
+    DeadLetters,
+    Replays,
+    Index,
+    Access,
+    Tasks,
+    Workers,
+    Backlogs,
 ):
     """Every operation of a `Ledger`, and the part of the state machine that rows hold.
 

@@ -1,4 +1,4 @@
-"""The rows of access: tokens, the audit log, idempotency keys, overrides; replays as jobs."""
+"""The rows of access: tokens, the audit log, idempotency keys, overrides."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import pytest
 from attrs import evolve
 
 from asyncevents_core.domain.access import AuditEntry
-from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.instant import uuid7
-from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from tests.clock import ManualClock
@@ -22,7 +19,7 @@ from tests.conformance.ledger_base import LedgerFixtures, now, sorted_ids
 from tests.conformance.ledger_transactions import GLANCE, PATIENCE
 
 
-class AccessRows(LedgerFixtures):
+class Access(LedgerFixtures):
     """Every operation on tokens, the audit log, idempotency keys and overrides."""
 
     # -- tokens -----------------------------------------------------------------------------
@@ -185,74 +182,6 @@ class AccessRows(LedgerFixtures):
             ledger.run(lambda tx: tx.access.set_override("MAXIMUM_DEATHS", None, by="bob"))
         assert values() == {"INDEXING_ENABLED": False}
 
-    # -- jobs -------------------------------------------------------------------------------
-
-    def test_a_job_comes_back_as_it_was(self, ledger: Ledger) -> None:
-        wanted = DeadFilter(event_name="a", reason=DeadReason.POISON, since=1, tenant="t")
-        job = _job(wanted=wanted, rate=2.5, total=7)
-        begun = now(ledger)
-        for _ in range(2):
-            ledger.run(lambda tx: tx.replays.insert_job(job))
-
-        found = ledger.read(lambda view: view.replays.job(job.id))
-        assert found is not None
-        assert evolve(found, created_at=0, due_at=0) == job
-        assert begun <= found.created_at <= now(ledger)
-
-        later = evolve(
-            found,
-            state=JobState.RUNNING,
-            phase=JobPhase.EVENTS,
-            after=uuid7(),
-            made=1,
-            refused=2,
-            passed_over=3,
-            owner=uuid7(),
-            due_at=now(ledger) + 60_000_000,
-            finished_at=5,
-        )
-        ledger.run(lambda tx: tx.replays.update_job(later))
-        assert ledger.run(lambda tx: tx.replays.lock_job(job.id)) == later
-        assert ledger.run(lambda tx: tx.replays.lock_job(uuid7())) is None
-
-    def test_the_oldest_job_that_is_due(self, ledger: Ledger, clock: ManualClock) -> None:
-        old, young = (_job(id=one) for one in sorted_ids(2))
-        ledger.run(lambda tx: [tx.replays.insert_job(one) for one in (young, old)])
-
-        def due() -> UUID | None:
-            found = ledger.run(lambda tx: tx.replays.lock_due_job())
-            return None if found is None else found.id
-
-        assert due() == old.id
-        leased = evolve(old, state=JobState.RUNNING, due_at=now(ledger) + 60_000_000)
-        ledger.run(lambda tx: tx.replays.update_job(leased))
-        assert due() == young.id
-        ledger.run(lambda tx: tx.replays.update_job(evolve(young, state=JobState.CANCELLED)))
-        assert due() is None
-        clock.advance(61)
-        assert due() == old.id
-        ledger.run(lambda tx: tx.replays.update_job(evolve(old, state=JobState.DONE)))
-        assert due() is None
-
-    def test_jobs_newest_first_in_pages(self, ledger: Ledger) -> None:
-        ids = sorted_ids(3)
-        tenants = (None, "t", None)
-        jobs = [
-            _job(id=one, wanted=DeadFilter(tenant=tenant))
-            for one, tenant in zip(ids, tenants, strict=True)
-        ]
-        ledger.run(lambda tx: [tx.replays.insert_job(one) for one in jobs])
-
-        def page(before: UUID | None, tenant: str | None = None) -> list[UUID]:
-            found = ledger.read(
-                lambda view: view.replays.jobs(limit=2, before=before, tenant=tenant)
-            )
-            return [one.id for one in found]
-
-        assert page(None) == [ids[2], ids[1]]
-        assert page(ids[1]) == [ids[0]]
-        assert page(None, "t") == [ids[1]]
-
 
 def _do(tx: LedgerTransaction, request: IdempotentRequest, result: str) -> EarlierResult | None:
     found = tx.access.begin_request(request)
@@ -285,20 +214,4 @@ def _entry(*, id: UUID | None = None, subject: str = "1", tenant: str | None = N
         subject=subject,
         tenant=tenant,
         details={"target": ["https://zürich", None]},
-    )
-
-
-def _job(
-    *,
-    id: UUID | None = None,
-    wanted: DeadFilter | None = None,
-    rate: float = 100.0,
-    total: int = 0,
-) -> ReplayJob:
-    return ReplayJob(
-        id=id or uuid7(),
-        requested_by="ann",
-        wanted=wanted or DeadFilter(),
-        rate=rate,
-        total=total,
     )

@@ -31,7 +31,7 @@ from tests.conformance.ledger_base import (
 )
 
 
-class DeliveryRows(LedgerFixtures):
+class Deliveries(LedgerFixtures):
     """Every operation on deliveries but their outcomes."""
 
     def test_waiting_rows_are_made_due_unless_they_are_due_much_later(self, ledger: Ledger) -> None:
@@ -72,7 +72,7 @@ class DeliveryRows(LedgerFixtures):
         assert delivery_of(ledger, row.id) == row
         assert ledger.run(lambda tx: tx.deliveries.lock_one(uuid7())) is None
 
-    def test_one_delivery_per_event_subscription_and_chain(self, ledger: Ledger) -> None:
+    def test_one_delivery_per_event_subscription_and_replay_request(self, ledger: Ledger) -> None:
         first = waiting()
         same = evolve(waiting(), event_id=first.event_id)
         replay = evolve(waiting(), event_id=first.event_id, replay_request=uuid7())
@@ -120,7 +120,7 @@ class DeliveryRows(LedgerFixtures):
 
         assert ledger.run(lambda tx: tx.deliveries.existing([])) == set()
 
-    def test_many_at_once(self, ledger: Ledger) -> None:
+    def test_many_deliveries_at_once(self, ledger: Ledger) -> None:
         ids = insert(ledger, *[waiting() for _ in range(MANY)])
 
         ledger.run(lambda tx: tx.deliveries.move(ids, state=DeliveryState.HELD, due_at=None))

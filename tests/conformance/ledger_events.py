@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from uuid import UUID
 
-import pytest
+from attrs import evolve
 
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import EventState
@@ -24,7 +23,7 @@ from tests.conformance.ledger_base import (
 )
 
 
-class EventRows(LedgerFixtures):
+class Events(LedgerFixtures):
     """Every operation on events."""
 
     # -- insert and find --------------------------------------------------------------------
@@ -66,26 +65,6 @@ class EventRows(LedgerFixtures):
         assert (found.arguments, found.body) == (None, body)
         assert listed.body == body
         assert found.published == '"🐎"'.encode()
-
-    @pytest.mark.parametrize("count", [1, 700])
-    def test_publish_commits_all_of_them(self, ledger: Ledger, count: int) -> None:
-        new = [make_event(name=f"n{number}") for number in range(count)]
-
-        ledger.publish(new, due_in=10.0)
-        ledger.publish(new[:2], due_in=0.0)
-
-        found = ledger.read(lambda view: view.events.page(name=None, limit=1000, before=None))
-        assert {one.id: one.name for one in found} == {one.id: one.name for one in new}
-        waits = [(one.due_at or 0) - one.created_at for one in found]
-        assert all(9 * SECOND < wait < 11 * SECOND for wait in waits)
-
-    def test_publish_is_all_or_nothing(self, ledger: Ledger) -> None:
-        too_long = make_event(name="n" * 100_000)
-        with contextlib.suppress(Exception):
-            ledger.publish([make_event(), too_long, make_event()], due_in=10.0)
-
-        found = ledger.read(lambda view: view.events.page(name=None, limit=10, before=None))
-        assert len(found) in {0, 3}  # SQLite takes it
 
     def test_same_id_is_passed_over(self, ledger: Ledger) -> None:
         first = make_event(arguments=b'{"n":1}')
@@ -346,6 +325,46 @@ class EventRows(LedgerFixtures):
         assert ledger.run(lambda tx: tx.events.reopen(ids)) == MANY - 1
         assert ledger.run(lambda tx: tx.events.reopen(ids)) == 0
         assert ledger.read(lambda view: view.backlog()).events_open == MANY
+
+    def test_events_newest_first_in_pages(self, ledger: Ledger) -> None:
+        ids = sorted_ids(5)
+        publish(ledger, *[make_event(id=one) for one in ids])
+
+        def page(before: UUID | None) -> list[UUID]:
+            found = ledger.read(lambda view: view.events.page(name=None, limit=2, before=before))
+            return [one.id for one in found]
+
+        assert page(None) == [ids[4], ids[3]]
+        assert page(ids[3]) == [ids[2], ids[1]]
+        assert page(ids[1]) == [ids[0]]
+        assert page(ids[0]) == []
+
+    def test_events_by_name_without_bodies(self, ledger: Ledger) -> None:
+        wanted, _ = publish(ledger, make_event(name="a"), make_event(name="b"))
+        ledger.run(lambda tx: tx.events.store_bodies({wanted: b"{}"}))
+
+        (found,) = ledger.read(lambda view: view.events.page(name="a", limit=9, before=None))
+
+        assert found == evolve(event_of(ledger, wanted), body=None)
+
+    def test_events_of_a_tenant(self, ledger: Ledger) -> None:
+        mine, _, _ = publish(ledger, make_event(tenant="t"), make_event(tenant="u"), make_event())
+
+        found = ledger.read(
+            lambda view: view.events.page(name=None, limit=9, before=None, tenant="t")
+        )
+
+        assert [one.id for one in found] == [mine]
+
+    def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
+        (event_id,) = publish(ledger)
+        ledger.run(lambda tx: tx.events.store_bodies({event_id: b"{}"}))
+
+        found = ledger.run(lambda tx: tx.events.lock_one(event_id))
+
+        assert found is not None
+        assert found.body == b"{}"
+        assert ledger.run(lambda tx: tx.events.lock_one(uuid7())) is None
 
 
 def _resolve(

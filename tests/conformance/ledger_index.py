@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.trace import LoggedAttempt
+from asyncevents_core.domain.trace import LogFilter, LoggedAttempt
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.ledger.index import QueuedAttempt
-from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from asyncevents_core.testing.builders import (
+    make_attempt,
+    make_event,
+    make_subscription,
+)
 from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     DAY,
@@ -26,7 +32,7 @@ from tests.conformance.ledger_base import (
 )
 
 
-class IndexQueueRows(LedgerFixtures):
+class Index(LedgerFixtures):
     """What waits for the index, and what it reads."""
 
     def test_a_queued_attempt_comes_with_all_that_can_be_searched_for(self, ledger: Ledger) -> None:
@@ -186,23 +192,38 @@ class IndexQueueRows(LedgerFixtures):
         assert chosen == [everything[3].row, everything[0].row]
         assert ledger.read(lambda view: view.log.rows([])) == []
 
-    def test_attempts_of_one_tenant(self, ledger: Ledger) -> None:
-        numbers = [
-            subscribe(ledger, make_subscription(target=one or "none", tenant=one))
-            for one in ("t", "u", "t", None)
-        ]
-        for number in numbers:
-            row = evolve(waiting(subscription_id=number), event_id=publish(ledger)[0])
-            (made,) = insert(ledger, row)
-            _attempts(ledger, made, OutcomeKind.DELIVERED)
-        ids = [one.log_id for one in _all(ledger)]
+    def test_the_index_queue_counts_versions(
+        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
+    ) -> None:
+        delivery_id = _delivery(ledger)
+        attempts = [make_attempt(delivery_id=delivery_id, claim_no=number) for number in (1, 2)]
+        claims = [Claim(id=delivery_id, claim_no=number) for number in (1, 2)]
+        ledger.run(lambda tx: tx.outcomes.record(attempts))
+        newest, oldest = (
+            row.log_id
+            for row in ledger.read(lambda view: view.log.page(LogFilter(), limit=10, before=None))
+        )
 
-        found = ledger.read(lambda view: view.log.rows(ids, tenant="t"))
+        ledger.run(lambda tx: tx.index.queue(claims))
+        first = dict(index_queue())
+        ledger.run(lambda tx: tx.index.queue(claims[1:]))
 
-        assert [one.log_id for one in found] == [ids[2], ids[0]]
-        own = ledger.read(lambda view: view.subscriptions.ids_of("t"))
-        assert sorted(own) == [numbers[0], numbers[2]]
-        assert list(ledger.read(lambda view: view.subscriptions.ids_of("nobody"))) == []
+        assert first == {oldest: 1, newest: 1}
+        assert dict(index_queue()) == {oldest: 1, newest: 2}
+
+    def test_only_attempts_are_queued(
+        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
+    ) -> None:
+        delivery_id = _delivery(ledger)
+        ledger.run(lambda tx: tx.outcomes.record([make_attempt(delivery_id=delivery_id)]))
+
+        ledger.run(
+            lambda tx: tx.index.queue(
+                [Claim(id=delivery_id, claim_no=2), Claim(id=uuid7(), claim_no=1)]
+            )
+        )
+
+        assert dict(index_queue()) == {}
 
 
 def _queued(ledger: Ledger, limit: int = 100, after: int = 0) -> list[QueuedAttempt]:
@@ -235,3 +256,13 @@ def _made(ledger: Ledger, count: int) -> list[Claim]:
         claims.append(Claim(id=row, claim_no=claim_no))
     ledger.run(lambda tx: tx.index.queue(claims))
     return claims
+
+
+def _delivery(ledger: Ledger) -> UUID:
+    """Make all the rows that a trace needs, and return the delivery's id."""
+    subscription_id = subscribe(ledger)
+    (event_id,) = publish(ledger)
+    (delivery_id,) = insert(
+        ledger, evolve(waiting(subscription_id=subscription_id), event_id=event_id)
+    )
+    return delivery_id

@@ -1,27 +1,23 @@
-"""Attempts, outcomes with and without a fence, the index queue, and workers."""
+"""Attempts, and outcomes with and without a fence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
-from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LogFilter
-from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_delivery
-from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     SECOND,
     LedgerFixtures,
     delivery_of,
     ended,
-    event_of,
     insert,
     leased,
     now,
@@ -32,7 +28,7 @@ from tests.conformance.ledger_base import (
 )
 
 
-class OutcomeRows(LedgerFixtures):
+class Outcomes(LedgerFixtures):
     """What attempts come to."""
 
     # -- attempts ---------------------------------------------------------------------------
@@ -196,115 +192,6 @@ class OutcomeRows(LedgerFixtures):
         assert before <= row.due_at <= now(ledger)
         assert states_of(ledger, [older, foreign]) == [DeliveryState.LEASED] * 2
 
-    # -- index queue ------------------------------------------------------------------------
-
-    def test_the_index_queue_counts_versions(
-        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
-    ) -> None:
-        delivery_id = _delivery(ledger)
-        attempts = [make_attempt(delivery_id=delivery_id, claim_no=number) for number in (1, 2)]
-        claims = [Claim(id=delivery_id, claim_no=number) for number in (1, 2)]
-        ledger.run(lambda tx: tx.outcomes.record(attempts))
-        newest, oldest = (
-            row.log_id
-            for row in ledger.read(lambda view: view.log.page(LogFilter(), limit=10, before=None))
-        )
-
-        ledger.run(lambda tx: tx.index.queue(claims))
-        first = dict(index_queue())
-        ledger.run(lambda tx: tx.index.queue(claims[1:]))
-
-        assert first == {oldest: 1, newest: 1}
-        assert dict(index_queue()) == {oldest: 1, newest: 2}
-
-    def test_only_attempts_are_queued(
-        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
-    ) -> None:
-        delivery_id = _delivery(ledger)
-        ledger.run(lambda tx: tx.outcomes.record([make_attempt(delivery_id=delivery_id)]))
-
-        ledger.run(
-            lambda tx: tx.index.queue(
-                [Claim(id=delivery_id, claim_no=2), Claim(id=uuid7(), claim_no=1)]
-            )
-        )
-
-        assert dict(index_queue()) == {}
-
-
-class WorkerRows(LedgerFixtures):
-    """Beats, and the leases of workers that fell silent."""
-
-    def test_a_beat_makes_a_worker_and_keeps_it(self, ledger: Ledger, clock: ManualClock) -> None:
-        worker = _worker(roles=(Role.TRIGGER, Role.RETRY))
-
-        ledger.run(lambda tx: tx.workers.beat(worker))
-        (first,) = ledger.read(lambda view: view.workers.all())
-        clock.advance(5.0)
-        ledger.run(lambda tx: tx.workers.beat(worker))
-        (second,) = ledger.read(lambda view: view.workers.all())
-
-        assert (first.id, first.host, first.pid) == (worker.id, worker.host, worker.pid)
-        assert first.roles == (Role.TRIGGER, Role.RETRY)
-        assert second.started_at == first.started_at
-        assert second.beat_at >= first.beat_at + 5 * SECOND
-
-    def test_workers_are_listed_by_start(self, ledger: Ledger, clock: ManualClock) -> None:
-        first, second = _worker(), _worker()
-
-        ledger.run(lambda tx: tx.workers.beat(first))
-        clock.advance(1.0)
-        ledger.run(lambda tx: tx.workers.beat(second))
-
-        listed = ledger.read(lambda view: view.workers.all())
-        assert [one.id for one in listed] == [first.id, second.id]
-
-    def test_remove_worker(self, ledger: Ledger) -> None:
-        worker = _worker()
-        ledger.run(lambda tx: tx.workers.beat(worker))
-
-        ledger.run(lambda tx: tx.workers.remove(worker.id))
-        ledger.run(lambda tx: tx.workers.remove(worker.id))
-
-        assert list(ledger.read(lambda view: view.workers.all())) == []
-
-    def test_silent_workers(self, ledger: Ledger, clock: ManualClock) -> None:
-        silent, alive = _worker(), _worker()
-        ledger.run(lambda tx: tx.workers.beat(silent))
-        ledger.run(lambda tx: tx.workers.beat(alive))
-        clock.advance(20.0)
-        ledger.run(lambda tx: tx.workers.beat(alive))
-
-        found = ledger.run(lambda tx: list(tx.workers.silent(before=tx.now() - 15 * SECOND)))
-
-        assert found == [silent.id]
-
-    def test_leases_of_silent_workers_become_due(self, ledger: Ledger) -> None:
-        silent, alive = uuid7(), uuid7()
-        delivery, foreign = insert(ledger, leased(silent, due=60.0), leased(alive, due=60.0))
-        event_id, other = publish(ledger), publish(ledger)
-        for one, owner in ((event_id, silent), (other, alive)):
-            _resolve(ledger, one, owner)
-
-        count = ledger.run(lambda tx: tx.workers.expire_leases([silent]))
-
-        due = ledger.run(lambda tx: tx.deliveries.lock_due(limit=10, expired=True))
-        events = ledger.run(lambda tx: tx.events.lock_due(before=tx.now(), limit=10))
-        assert count == 2
-        assert [one.id for one in due] == [delivery]
-        assert [one.id for one in events] == event_id
-        assert delivery_of(ledger, delivery).state is DeliveryState.LEASED
-        assert event_of(ledger, event_id[0]).state is EventState.RESOLVING
-        assert delivery_of(ledger, foreign).state is DeliveryState.LEASED
-
-    def test_only_running_leases_expire(self, ledger: Ledger) -> None:
-        owner = uuid7()
-        over, later = insert(ledger, leased(owner, due=-10.0), evolve(waiting(60.0), owner=owner))
-        before = [delivery_of(ledger, one) for one in (over, later)]
-
-        assert ledger.run(lambda tx: tx.workers.expire_leases([owner])) == 0
-        assert [delivery_of(ledger, one) for one in (over, later)] == before
-
 
 def _delivery(ledger: Ledger) -> UUID:
     """Make all the rows that a trace needs, and return the delivery's id."""
@@ -341,17 +228,5 @@ def _fail(
             state=DeliveryState.DEAD if due_at is None else DeliveryState.WAITING,
             due_at=due_at,
             reason=reason,
-        )
-    )
-
-
-def _worker(roles: tuple[Role, ...] = (Role.TRIGGER,)) -> WorkerRow:
-    return WorkerRow(id=uuid7(), host="host", pid=42, roles=roles, started_at=0, beat_at=0)
-
-
-def _resolve(ledger: Ledger, ids: Sequence[UUID], owner: UUID) -> None:
-    ledger.run(
-        lambda tx: tx.events.start_resolving(
-            ids, owner=owner, due_at=tx.now() + 60 * SECOND, abandoned=False
         )
     )

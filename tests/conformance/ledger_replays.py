@@ -1,103 +1,31 @@
-"""The rows of replays: requests, and the dead letters that they mean."""
+"""Replays: requests, what a search found, jobs."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-import pytest
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
+from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.instant import uuid7
-from asyncevents_core.domain.replay import DeadFilter, ReplayRequest
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.testing.builders import make_attempt, make_subscription
+from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     LedgerFixtures,
-    ended,
     insert,
     now,
     publish,
+    sorted_ids,
     subscribe,
     waiting,
 )
-from tests.conformance.ledger_transactions import GLANCE, PATIENCE
 
 
-class ReplayRows(LedgerFixtures):
-    """Every operation on replays."""
-
-    def test_a_request_is_part_of_the_trace(self, ledger: Ledger) -> None:
-        number = subscribe(ledger)
-        (event_id,) = publish(ledger)
-        request = ReplayRequest(id=uuid7(), requested_by="veronica", what="all dead letters")
-        begun = now(ledger)
-        ledger.run(lambda tx: tx.replays.insert(request))
-        (plain, replay) = insert(
-            ledger,
-            evolve(waiting(subscription_id=number), event_id=event_id),
-            evolve(waiting(subscription_id=number), event_id=event_id, replay_request=request.id),
-        )
-
-        first = ledger.read(lambda view: view.traces.of_delivery(plain))
-        second = ledger.read(lambda view: view.traces.of_delivery(replay))
-
-        assert first is not None
-        assert first.request is None
-        assert second is not None
-        assert second.request is not None
-        assert second.request.requested_by == "veronica"
-        assert second.request.requested_at >= begun
-
-    @pytest.mark.parametrize(
-        ("wanted", "meant"),
-        [
-            (DeadFilter(), "a b c failed lost"),
-            (DeadFilter(event_name="order.created"), "a b failed"),
-            (DeadFilter(subscription_id=2), "b c"),
-            (DeadFilter(reason=DeadReason.PERMANENT), "c"),
-            (DeadFilter(reason=DeadReason.POISON), ""),
-            (DeadFilter(since=2_000), "b c failed lost"),
-            (DeadFilter(until=2_000), "a"),
-            (DeadFilter(since=2_000, until=4_000), "b c"),
-            (DeadFilter(since=4_000, event_name="order.cancelled"), "lost"),
-            (DeadFilter(since=2_000, event_name="order.created", subscription_id=2), "b"),
-            (DeadFilter(replayed=True), "a b c replayed failed lost"),
-            (DeadFilter(event_name="nothing"), ""),
-            (DeadFilter(tenant="t"), "b c lost"),
-            (DeadFilter(tenant="u"), ""),
-            (DeadFilter(delivered=True, subscription_id=3), "again"),
-            (DeadFilter(delivered=True, tenant="t"), "b c lost"),
-        ],
-        ids=str,
-    )
-    def test_dead_letters_by_filter(self, ledger: Ledger, wanted: DeadFilter, meant: str) -> None:
-        names = _dead_letters(ledger)
-
-        def dead(after: UUID | None, limit: int) -> list[UUID]:
-            return [
-                one.id
-                for one in ledger.run(
-                    lambda tx: tx.dead_letters.lock_deliveries(wanted, after=after, limit=limit)
-                )
-            ]
-
-        def failed(after: UUID | None, limit: int) -> list[UUID]:
-            return list(
-                ledger.run(lambda tx: tx.dead_letters.lock_events(wanted, after=after, limit=limit))
-            )
-
-        found = dead(None, 10) + failed(None, 10)
-        listed = ledger.read(lambda view: view.dead_letters.page(wanted, limit=10, before=None))
-
-        assert sorted(names[one] for one in found) == sorted(meant.split())
-        assert [one.id for one in listed] == sorted(found, reverse=True)
-        assert ledger.read(lambda view: view.dead_letters.count(wanted)) == len(found)
-        for lock in (dead, failed):
-            assert _one_by_one(lock) == lock(None, 10) == sorted(lock(None, 10))
+class Replays(LedgerFixtures):
+    """`tx.replays` and `view.replays`."""
 
     def test_deliveries_of_attempts_are_locked_once_each(self, ledger: Ledger) -> None:
         numbers = [
@@ -124,124 +52,84 @@ class ReplayRows(LedgerFixtures):
         assert locked(*ids, tenant="u") == [made[1]]
         assert locked(ids[0], tenant="u") == locked(ids[-1] + 1) == locked() == []
 
-    def test_what_another_request_reopens_is_not_met_again(self, ledger: Ledger) -> None:
-        _dead_letters(ledger)
-        locked, looked = threading.Event(), threading.Event()
+    def test_a_job_comes_back_as_it_was(self, ledger: Ledger) -> None:
+        wanted = DeadFilter(event_name="a", reason=DeadReason.POISON, since=1, tenant="t")
+        job = _job(wanted=wanted, rate=2.5, total=7)
+        begun = now(ledger)
+        for _ in range(2):
+            ledger.run(lambda tx: tx.replays.insert_job(job))
 
-        def failed(tx: LedgerTransaction) -> list[UUID]:
-            return list(tx.dead_letters.lock_events(DeadFilter(), after=None, limit=10))
-
-        def reopen(tx: LedgerTransaction) -> int:
-            found = failed(tx)
-            locked.set()
-            assert not looked.wait(GLANCE)
-            return tx.events.reopen(found)
-
-        def other() -> list[UUID]:
-            assert locked.wait(PATIENCE)
-            found = ledger.run(failed)
-            looked.set()
-            return found
-
-        with ThreadPoolExecutor(2) as pool:
-            reopening, looking = pool.submit(ledger.run, reopen), pool.submit(other)
-            assert reopening.result(PATIENCE) == 2
-            assert looking.result(PATIENCE) == []
-
-    def test_what_another_request_sends_again_is_not_met_again(self, ledger: Ledger) -> None:
-        names = _dead_letters(ledger)
-        locked, looked = threading.Event(), threading.Event()
-
-        def two(tx: LedgerTransaction) -> list[Delivery]:
-            return list(tx.dead_letters.lock_deliveries(DeadFilter(), after=None, limit=2))
-
-        def send_again(tx: LedgerTransaction) -> None:
-            found = two(tx)
-            locked.set()
-            assert not looked.wait(GLANCE)
-            again = ended(DeliveryState.DELIVERED)
-            tx.deliveries.insert(
-                [
-                    evolve(
-                        again,
-                        id=uuid7(),
-                        event_id=one.event_id,
-                        subscription_id=one.subscription_id,
-                        replay_request=uuid7(),
-                        replay_of=one.id,
-                    )
-                    for one in found
-                ]
-            )
-
-        def other() -> list[str]:
-            assert locked.wait(PATIENCE)
-            found = ledger.run(two)
-            looked.set()
-            return [names[one.id] for one in found]
-
-        with ThreadPoolExecutor(2) as pool:
-            sending, looking = pool.submit(ledger.run, send_again), pool.submit(other)
-            sending.result(PATIENCE)
-            assert looking.result(PATIENCE) == ["c"]
-
-    def test_an_event_is_locked_with_its_body(self, ledger: Ledger) -> None:
-        (event_id,) = publish(ledger)
-        ledger.run(lambda tx: tx.events.store_bodies({event_id: b"{}"}))
-
-        found = ledger.run(lambda tx: tx.events.lock_one(event_id))
-
+        found = ledger.read(lambda view: view.replays.job(job.id))
         assert found is not None
-        assert found.body == b"{}"
-        assert ledger.run(lambda tx: tx.events.lock_one(uuid7())) is None
+        assert evolve(found, created_at=0, due_at=0) == job
+        assert begun <= found.created_at <= now(ledger)
+
+        later = evolve(
+            found,
+            state=JobState.RUNNING,
+            phase=JobPhase.EVENTS,
+            after=uuid7(),
+            made=1,
+            refused=2,
+            passed_over=3,
+            owner=uuid7(),
+            due_at=now(ledger) + 60_000_000,
+            finished_at=5,
+        )
+        ledger.run(lambda tx: tx.replays.update_job(later))
+        assert ledger.run(lambda tx: tx.replays.lock_job(job.id)) == later
+        assert ledger.run(lambda tx: tx.replays.lock_job(uuid7())) is None
+
+    def test_the_oldest_job_that_is_due(self, ledger: Ledger, clock: ManualClock) -> None:
+        old, young = (_job(id=one) for one in sorted_ids(2))
+        ledger.run(lambda tx: [tx.replays.insert_job(one) for one in (young, old)])
+
+        def due() -> UUID | None:
+            found = ledger.run(lambda tx: tx.replays.lock_due_job())
+            return None if found is None else found.id
+
+        assert due() == old.id
+        leased = evolve(old, state=JobState.RUNNING, due_at=now(ledger) + 60_000_000)
+        ledger.run(lambda tx: tx.replays.update_job(leased))
+        assert due() == young.id
+        ledger.run(lambda tx: tx.replays.update_job(evolve(young, state=JobState.CANCELLED)))
+        assert due() is None
+        clock.advance(61)
+        assert due() == old.id
+        ledger.run(lambda tx: tx.replays.update_job(evolve(old, state=JobState.DONE)))
+        assert due() is None
+
+    def test_jobs_newest_first_in_pages(self, ledger: Ledger) -> None:
+        ids = sorted_ids(3)
+        tenants = (None, "t", None)
+        jobs = [
+            _job(id=one, wanted=DeadFilter(tenant=tenant))
+            for one, tenant in zip(ids, tenants, strict=True)
+        ]
+        ledger.run(lambda tx: [tx.replays.insert_job(one) for one in jobs])
+
+        def page(before: UUID | None, tenant: str | None = None) -> list[UUID]:
+            found = ledger.read(
+                lambda view: view.replays.jobs(limit=2, before=before, tenant=tenant)
+            )
+            return [one.id for one in found]
+
+        assert page(None) == [ids[2], ids[1]]
+        assert page(ids[1]) == [ids[0]]
+        assert page(None, "t") == [ids[1]]
 
 
-def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
-    """Make dead deliveries and failed events; return their names by id."""
-    first, second, third = (
-        subscribe(ledger, make_subscription(tenant=tenant)) for tenant in (None, "t", None)
+def _job(
+    *,
+    id: UUID | None = None,
+    wanted: DeadFilter | None = None,
+    rate: float = 100.0,
+    total: int = 0,
+) -> ReplayJob:
+    return ReplayJob(
+        id=id or uuid7(),
+        requested_by="ann",
+        wanted=wanted or DeadFilter(),
+        rate=rate,
+        total=total,
     )
-    names = ("order.created", "order.cancelled") * 2
-    tenants = (None, None, None, "t")
-    created, cancelled, failed, lost = publish(
-        ledger,
-        *[make_event(name=one, tenant=tenant) for one, tenant in zip(names, tenants, strict=True)],
-    )
-
-    def fail(tx: LedgerTransaction) -> None:
-        tx.events.mark_fanned_out([created, cancelled])
-        for one in (failed, lost):
-            tx.events.fail(one, deaths=1, reason="poison")
-
-    ledger.run(fail)
-
-    def dead(subscription_id: int, created_at: int, reason: DeadReason) -> Delivery:
-        row = ended(DeliveryState.DEAD, subscription_id=subscription_id)
-        return evolve(row, event_id=created, created_at=created_at, reason=reason)
-
-    rows = {
-        "a": dead(first, 1_000, DeadReason.EXHAUSTED),
-        "b": dead(second, 2_000, DeadReason.EXHAUSTED),
-        "c": evolve(dead(second, 3_000, DeadReason.PERMANENT), event_id=cancelled),
-        "replayed": dead(third, 1_500, DeadReason.EXHAUSTED),
-    }
-    again = evolve(
-        ended(DeliveryState.DELIVERED, subscription_id=third),
-        event_id=created,
-        replay_request=uuid7(),
-        replay_of=rows["replayed"].id,
-    )
-    ledger.run(lambda tx: tx.deliveries.insert([*rows.values(), again]))
-    return {row.id: name for name, row in rows.items()} | {
-        failed: "failed",
-        lost: "lost",
-        again.id: "again",
-    }
-
-
-def _one_by_one(lock: Callable[[UUID | None, int], list[UUID]]) -> list[UUID]:
-    """Read pages of one row until there are no more."""
-    found: list[UUID] = []
-    while page := lock(found[-1] if found else None, 1):
-        found += page
-    return found

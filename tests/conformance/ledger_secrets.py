@@ -24,7 +24,7 @@ def ages(ledger: Ledger) -> dict[int, KeyAge]:
     return {one.subscription_id: one.key for one in kept}
 
 
-class EncryptedRows(LedgerFixtures):
+class Secrets(LedgerFixtures):
     """What the keys of a cipher make of the rows that others encrypted."""
 
     @pytest.fixture

@@ -25,7 +25,7 @@ DISABLED = SubscriptionStatus.DISABLED
 DELETED = SubscriptionStatus.DELETED
 
 
-class SubscriptionRows(LedgerFixtures):
+class Subscriptions(LedgerFixtures):
     """Every operation on subscriptions."""
 
     def test_sinks_in_use(self, ledger: Ledger) -> None:

@@ -99,6 +99,7 @@ class Transactions(LedgerFixtures):
         def work(tx: LedgerTransaction) -> tuple[int, int]:
             before = tx.now()
             clock.advance(1.0)
+            tx.subscriptions.insert(make_subscription())
             return before, tx.now()
 
         before, after = ledger.run(work)
@@ -112,6 +113,26 @@ class Transactions(LedgerFixtures):
         clock.advance(100.0)
 
         assert ledger.run(lambda tx: tx.now()) >= before + 100 * SECOND
+
+    @pytest.mark.parametrize("count", [1, 700])
+    def test_publish_commits_all_of_them(self, ledger: Ledger, count: int) -> None:
+        new = [make_event(name=f"n{number}") for number in range(count)]
+
+        ledger.publish(new, due_in=10.0)
+        ledger.publish(new[:2], due_in=0.0)
+
+        found = ledger.read(lambda view: view.events.page(name=None, limit=1000, before=None))
+        assert {one.id: one.name for one in found} == {one.id: one.name for one in new}
+        waits = [(one.due_at or 0) - one.created_at for one in found]
+        assert all(9 * SECOND < wait < 11 * SECOND for wait in waits)
+
+    def test_publish_is_all_or_nothing(self, ledger: Ledger) -> None:
+        too_long = make_event(name="n" * 100_000)
+        with contextlib.suppress(Exception):
+            ledger.publish([make_event(), too_long, make_event()], due_in=10.0)
+
+        found = ledger.read(lambda view: view.events.page(name=None, limit=10, before=None))
+        assert len(found) in {0, 3}  # SQLite takes it
 
     def test_upgrade_may_be_repeated(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)

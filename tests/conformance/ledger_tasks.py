@@ -29,7 +29,7 @@ from tests.conformance.ledger_base import (
 from tests.conformance.ledger_transactions import GLANCE, PATIENCE
 
 
-class UpkeepRows(LedgerFixtures):
+class Tasks(LedgerFixtures):
     """What happens to rows afterwards."""
 
     # -- tasks ------------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+"""Traces: deliveries with all that happened to them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import evolve
+
+from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.replay import ReplayRequest
+from asyncevents_core.domain.trace import Trace
+from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
+from tests.conformance.ledger_base import (
+    LedgerFixtures,
+    delivery_of,
+    event_of,
+    insert,
+    now,
+    publish,
+    sorted_ids,
+    subscribe,
+    waiting,
+)
+
+
+class Traces(LedgerFixtures):
+    """`view.traces`."""
+
+    def test_trace(self, ledger: Ledger) -> None:
+        number = subscribe(ledger, make_subscription(sink="recording", target="memory:shop"))
+        (event_id,) = publish(ledger, make_event(arguments=b'{"id":7}'))
+        ledger.run(lambda tx: tx.events.store_bodies({event_id: b'{"specversion":"1.0"}'}))
+        original, replay, again = sorted_ids(3)
+        insert(ledger, evolve(waiting(subscription_id=number), id=original, event_id=event_id))
+        for one in (again, replay):
+            row = waiting(subscription_id=number)
+            insert(
+                ledger,
+                evolve(row, id=one, event_id=event_id, replay_request=uuid7(), replay_of=original),
+            )
+        second, first = (make_attempt(delivery_id=original, claim_no=n) for n in (2, 1))
+        ledger.run(lambda tx: tx.outcomes.record([second, first]))
+
+        trace = ledger.read(lambda view: view.traces.of_delivery(original))
+
+        assert trace is not None
+        assert trace.delivery == delivery_of(ledger, original)
+        assert trace.event == event_of(ledger, event_id)
+        assert trace.event.body == b'{"specversion":"1.0"}'
+        assert (trace.sink, trace.target) == ("recording", "memory:shop")
+        assert trace.attempts == (first, second)
+        assert trace.replays == (replay, again)
+
+    def test_trace_of_nothing(self, ledger: Ledger) -> None:
+        assert ledger.read(lambda view: view.traces.of_delivery(uuid7())) is None
+        assert ledger.read(lambda view: view.events.get(uuid7())) is None
+
+    def test_traces_of_an_event_oldest_first_in_pages(self, ledger: Ledger) -> None:
+        free = subscribe(ledger)
+        bound = subscribe(ledger, make_subscription(tenant="t"))
+        mine, other = publish(ledger, make_event(), make_event())
+        ids = sorted_ids(4)
+        for one, number in zip(reversed(ids), (free, bound, free, bound), strict=True):
+            row = evolve(waiting(subscription_id=number), id=one, event_id=mine, replay_request=one)
+            insert(ledger, row)
+        insert(ledger, evolve(waiting(subscription_id=free), event_id=other))
+        _record(ledger, make_attempt(delivery_id=ids[1]))
+
+        def traces(after: UUID | None = None, tenant: str | None = None) -> list[UUID]:
+            found = ledger.read(
+                lambda view: view.traces.of_event(mine, limit=3, after=after, tenant=tenant)
+            )
+            assert found == [trace(one.delivery.id) for one in found]
+            return [one.delivery.id for one in found]
+
+        def trace(delivery_id: UUID, tenant: str | None = None) -> Trace | None:
+            return ledger.read(lambda view: view.traces.of_delivery(delivery_id, tenant=tenant))
+
+        assert traces() == ids[:3]
+        assert traces(after=ids[2]) == ids[3:]
+        assert traces(after=ids[3]) == []
+        assert traces(tenant="t") == ids[::2]
+        assert traces(tenant="u") == []
+        assert trace(ids[0], "t") is not None
+        assert trace(ids[1], "t") is None
+
+    def test_a_request_is_part_of_the_trace(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        request = ReplayRequest(id=uuid7(), requested_by="veronica", what="all dead letters")
+        begun = now(ledger)
+        ledger.run(lambda tx: tx.replays.insert(request))
+        (plain, replay) = insert(
+            ledger,
+            evolve(waiting(subscription_id=number), event_id=event_id),
+            evolve(waiting(subscription_id=number), event_id=event_id, replay_request=request.id),
+        )
+
+        first = ledger.read(lambda view: view.traces.of_delivery(plain))
+        second = ledger.read(lambda view: view.traces.of_delivery(replay))
+
+        assert first is not None
+        assert first.request is None
+        assert second is not None
+        assert second.request is not None
+        assert second.request.requested_by == "veronica"
+        assert second.request.requested_at >= begun
+
+
+def _record(ledger: Ledger, attempt: Attempt) -> None:
+    ledger.run(lambda tx: tx.outcomes.record([attempt]))
