@@ -21,6 +21,15 @@ def to_datetime(instant: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
 
 
+def iso(at: datetime) -> str:
+    """Turn an aware datetime (UTC) into ISO 8601, written as the REST API's encoder does.
+
+    >>> iso(to_datetime(1_500_000))
+    '1970-01-01T00:00:01.500000Z'
+    """
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def next_run(schedule: str, after: int) -> int:
     """Return the first time of a schedule behind `after`; both microseconds since the epoch.
 
