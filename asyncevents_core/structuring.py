@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import attrs
 from cattrs import Converter
@@ -78,6 +78,9 @@ def _strict_converter() -> Converter:
         converter.register_structure_hook(kind, _exactly)
     converter.register_structure_hook_func(lambda wanted: wanted is object, lambda value, _: value)
     converter.register_structure_hook_func(
+        lambda wanted: getattr(wanted, "__origin__", None) is Literal, _one_of
+    )
+    converter.register_structure_hook_func(
         lambda wanted: getattr(wanted, "__origin__", None) in {tuple, Sequence},
         _tuple_hook(converter),
     )
@@ -114,6 +117,13 @@ def _exactly(value: Any, kind: type) -> Any:
             raise ValueError("it is too large") from None
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {shown(value)}")
+    return value
+
+
+def _one_of(value: Any, kind: Any) -> Any:
+    known = get_args(kind)
+    if not any(value == one and type(value) is type(one) for one in known):
+        raise ValueError(f"expected one of {', '.join(map(repr, known))}, got {shown(value)}")
     return value
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
+import attrs
 import click
 from rich.cells import cell_len
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from asyncevents_core.domain.instant import to_datetime
+from asyncevents_core.domain.instant import iso, to_datetime
 from asyncevents_core.logging_setup import printable
 
 _GAP: Final = 2
@@ -77,15 +78,25 @@ def _print_stacked(
                 out.print(indent + text, style=style, markup=False, soft_wrap=True)
 
 
-def json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print one JSON object per line."""
+def json_lines(rows: Iterable[object]) -> None:
+    """Print one JSON object per line: of mappings, or of forms (`asyncevents_core.forms`)."""
     for row in rows:
-        click.echo(json.dumps(row, default=str, ensure_ascii=False))
+        click.echo(json.dumps(row, default=_plain, ensure_ascii=False))
 
 
-def iso(instant: int | None) -> str | None:
-    """Return an instant in ISO 8601, UTC, for programs."""
-    return None if instant is None else to_datetime(instant).isoformat()
+def fields_of(form: attrs.AttrsInstance) -> dict[str, Any]:
+    """Return the fields of a form by their names, so that a command can add to them."""
+    return {one.name: getattr(form, one.name) for one in attrs.fields(type(form))}
+
+
+def _plain(value: object) -> object:
+    """Return what JSON has for a value that it does not know."""
+    if isinstance(value, datetime):
+        return iso(value)
+    kind = type(value)
+    if attrs.has(kind):
+        return {one.name: getattr(value, one.name) for one in attrs.fields(kind)}
+    return str(value)
 
 
 def local(instant: int | None) -> str:

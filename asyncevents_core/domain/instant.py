@@ -22,6 +22,15 @@ def to_datetime(instant: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
 
 
+def iso(at: datetime) -> str:
+    """Turn an aware datetime (UTC) into ISO 8601, written as the REST API's encoder does.
+
+    >>> iso(to_datetime(1_500_000))
+    '1970-01-01T00:00:01.500000Z'
+    """
+    return at.isoformat().replace("+00:00", "Z")
+
+
 NIL = uuid.UUID(int=0)
 """The replay request of a delivery that the fan-out made: there was none."""
 

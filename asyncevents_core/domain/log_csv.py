@@ -1,4 +1,7 @@
-"""The log as CSV: its columns, and its rows as lines."""
+"""The log as CSV: its columns, and its rows as lines.
+
+The columns are the fields of `asyncevents_core.forms.LogRowForm`, in its order.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
-from asyncevents_core.domain.instant import to_datetime
+from asyncevents_core.domain.instant import iso, to_datetime
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LogRow
 
 COLUMNS: Final = (
-    "log_id", "uuid", "subscription_id", "event_name", "success", "outcome", "detail",
-    "http_status", "recipient_url", "created", "duration", "response",
+    "log_id", "uuid", "event_name", "subscription_id", "delivery_state", "outcome", "success",
+    "detail", "http_status", "response", "target", "started_at", "duration",
 )  # fmt: skip
 
 _BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
@@ -34,16 +38,17 @@ def _row(one: LogRow) -> Sequence[object]:
     return (
         one.log_id,
         attempt.delivery_id,
-        one.subscription_id,
         one.event_name,
-        int(attempt.outcome.value == "delivered"),
+        one.subscription_id,
+        one.delivery_state.value,
         attempt.outcome.value,
+        int(attempt.outcome is OutcomeKind.DELIVERED),
         _harmless(attempt.detail),
         attempt.status,
-        _harmless(attempt.target),
-        to_datetime(attempt.started_at).isoformat(),
-        f"{attempt.duration:.6f}",
         _harmless(attempt.response),
+        _harmless(attempt.target),
+        iso(to_datetime(attempt.started_at)),
+        f"{attempt.duration:.6f}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 import secrets
@@ -14,6 +15,14 @@ from asyncevents_core.domain.instant import uuid7
 
 _PREFIX: Final = "aet_"
 _SHAPE: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{32}})_[A-Za-z0-9_-]{{43}}")
+
+
+class TokenState(enum.StrEnum):
+    """Only valid ones are accepted."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 @frozen(kw_only=True)
@@ -33,9 +42,17 @@ class ApiToken:
     revoked_at: int | None = None
     used_at: int | None = None
 
+    def state(self, now: int) -> TokenState:
+        """Return whether it is accepted at `now`, and if not, why."""
+        if self.revoked_at is not None:
+            return TokenState.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return TokenState.EXPIRED
+        return TokenState.VALID
+
     def is_valid(self, now: int) -> bool:
         """Tell whether it is neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.state(now) is TokenState.VALID
 
     def fits(self, digest: bytes) -> bool:
         """Compare digests in constant time."""

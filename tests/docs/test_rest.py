@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 from litestar.routes import HTTPRoute
 
-from asyncevents_core import AsyncEvents
+from asyncevents_core import AsyncEvents, forms
 from asyncevents_core.web import create_app
 from asyncevents_core.web.api.criteria.parsing import CONDITIONS
+from asyncevents_core.web.api.schemas.async_event import AsyncEvent
+from asyncevents_core.web.api.schemas.async_event_input import OUR_WORDS, AsyncEventInput
+from asyncevents_core.web.api.schemas.subscription_input import SubscriptionInput
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/rest.md").read_text()
 ROUTES = {
@@ -19,6 +23,36 @@ ROUTES = {
         r"^\| `([A-Z]+) (/rest/V1/[^`]*)` \| `([a-z.]+)` \|", PAGE, re.MULTILINE
     )
 }
+WORDS = dict(
+    re.findall(
+        r"^\| `(\w+)` \| .* \| (?:`(\w+)`.*)?\|$",
+        (Path(__file__).parents[2] / "docs/reference/words.md").read_text(),
+        re.MULTILINE,
+    )
+)
+"""The names of fields, and what they are called on the original's routes; "": not there."""
+
+
+def names(*classes: type) -> set[str]:
+    return {one.name for cls in classes for one in attrs.fields(cls)}
+
+
+def test_names_of_fields_are_in_the_table_of_words():
+    shown = names(
+        *(one for one in vars(forms).values() if isinstance(one, type) and "Form" in one.__name__)
+    )
+    assert names(forms.AttemptForm, forms.LogRowForm) <= set(WORDS)
+    assert set(WORDS) <= shown | names(SubscriptionInput) | {"receiver_secret"}
+
+
+def test_names_of_the_original_are_in_the_table_of_words():
+    its_own = names(AsyncEvent, AsyncEventInput)
+    assert {one for one in WORDS.values() if one} <= its_own
+    # What is called the same on both sides need not be there.
+    assert its_own - set(WORDS.values()) <= names(SubscriptionInput)
+    renamed = {ours: name for name, ours in OUR_WORDS.items() if ours != name}
+    assert {ours: WORDS[ours] for ours in renamed if ours != "tenant"} == renamed
+    assert WORDS["tenant"] == "store_id"
 
 
 @pytest.fixture(scope="module")

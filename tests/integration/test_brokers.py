@@ -58,7 +58,7 @@ def publish_and_drain(project, inbox, count=120):
 def test_urls_alone_choose_broker_and_ledger(make_project, make_inbox, broker_url, ledger_url):
     project = make_project(BROKER_URL=broker_url, LEDGER_URL=ledger_url)
     publish_and_drain(project, make_inbox(fail_first=1))
-    summaries = {one["delivery"] for one in project.rows("logs", "--limit", "1000")}
+    summaries = {one["delivery_state"] for one in project.rows("logs", "--limit", "1000")}
     assert summaries == {"delivered"}
     findings = {one["what"]: one["state"] for one in project.rows("check")}
     assert findings["broker"] == findings["ledger"] == "ok"

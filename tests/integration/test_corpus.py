@@ -48,8 +48,8 @@ def test_every_payload_arrives_signed_and_is_traced(make_project):
 
         eventually(traced, what="all outcomes are written")
         for row in published:
-            assert by_id[row["id"]]["data"] == row["data"]
-            (trace,) = events.traces(UUID(row["id"]))
+            assert by_id[row["event_id"]]["data"] == row["data"]
+            (trace,) = events.traces(UUID(row["event_id"]))
             assert trace.summary == "Delivered"
             assert json.loads(trace.event.body)["data"] == row["data"]
     sent = sorted(json.dumps(line["data"], sort_keys=True) for line in lines)

@@ -106,7 +106,7 @@ def test_listen_fails_first_and_then_shows_valid_signatures(project, port):
     assert "invalid" not in output.text
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0, output.text
-    (trace,) = project.rows("trace", project.rows("published")[0]["id"])
+    (trace,) = project.rows("trace", project.rows("published")[0]["event_id"])
     assert trace["summary"] == "Delivered with 1 retry"
     text = project.run("trace", trace["uuid"]).stdout
     assert "Delivered with 1 retry" in text

@@ -159,7 +159,7 @@ async def test_an_async_session(project, events, handed):
 async def test_without_a_session_apublish_does_not_block(project, events):
     first = await events.apublish("order.created", {"id": 1})
     more = await events.apublish_many([("order.created", {"id": n}) for n in (2, 3)])
-    assert {row["id"] for row in project.rows("published")} == {str(first), *map(str, more)}
+    assert {row["event_id"] for row in project.rows("published")} == {str(first), *map(str, more)}
 
 
 def test_a_dbapi_connection(project, events):
@@ -173,7 +173,7 @@ def test_a_dbapi_connection(project, events):
     connection.commit()
     connection.close()
     rows = project.rows("published")
-    assert {row["id"] for row in rows} == {str(kept), str(again)}
+    assert {row["event_id"] for row in rows} == {str(kept), str(again)}
     backlog = events.runtime.ledger.read(lambda view: view.backlog())
     assert backlog.events_due == 2
 
@@ -187,7 +187,7 @@ def test_a_dbapi_connection_whose_rows_are_dictionaries(project, events):
     assert events.publish("order.created", {"id": 1}, event_id="x", connection=connection) == one
     connection.commit()
     connection.close()
-    assert [row["id"] for row in project.rows("published")] == [str(one)]
+    assert [row["event_id"] for row in project.rows("published")] == [str(one)]
 
 
 DJANGO = """

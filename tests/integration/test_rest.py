@@ -122,16 +122,16 @@ def test_from_the_subscription_to_the_replay(served, inbox):
     served.project.run("publish", "sales.order.created", '{"id": 42}')
 
     log = eventually(lambda: served.ask("GET", "/logs")["items"], what="a row of the log")
-    assert (log[0]["subscription_id"], log[0]["attempt"]["success"]) == (number, True)
+    assert (log[0]["subscription_id"], log[0]["success"]) == (number, True)
     assert len(inbox.accepted) == 1
     test = served.ask("POST", f"/async_event/{number}/test", code=202, json={"data": {"x": 1}})
     eventually(
-        lambda: served.ask("GET", f"/traces/{test['uuid']}")[0]["state"] == "delivered",
+        lambda: served.ask("GET", f"/traces/{test['uuid']}")[0]["delivery_state"] == "delivered",
         what="the test event",
     )
 
     served.ask("PATCH", "/configuration", json={"MAXIMUM_DEATHS": 0})
-    served.ask("PATCH", f"/async_event/{number}", json={"asyncEvent": {"recipient_url": DEAD}})
+    served.ask("PATCH", f"/async_event/{number}", json={"target": DEAD})
 
     def dies_at_once():
         uuid = served.ask("POST", f"/async_event/{number}/test", code=202, json={})["uuid"]
@@ -139,15 +139,14 @@ def test_from_the_subscription_to_the_replay(served, inbox):
             lambda: [
                 one
                 for one in served.ask("GET", f"/traces/{uuid}")
-                if one["state"] == "dead" or one["attempts"]
+                if one["delivery_state"] == "dead" or one["attempts"]
             ],
             what="an attempt",
         )
-        return trace[0]["state"] == "dead"
+        return trace[0]["delivery_state"] == "dead"
 
     eventually(dies_at_once, what="the worker hears of the new maximum")
-    target = {"asyncEvent": {"recipient_url": inbox.url}}
-    served.ask("PATCH", f"/async_event/{number}", json=target)
+    served.ask("PATCH", f"/async_event/{number}", json={"target": inbox.url})
     dead = [one["uuid"] for one in served.ask("GET", "/dead_letters")["items"]]
     started = served.ask("POST", "/replays", code=202, json={"rate": 1000})
     done = eventually(
@@ -163,7 +162,7 @@ def test_from_the_subscription_to_the_replay(served, inbox):
 
     def arrived(uuid):
         (replay,) = served.ask("GET", f"/traces/{uuid}")[0]["replays"]
-        return served.ask("GET", f"/traces/{replay}")[0]["state"] == "delivered"
+        return served.ask("GET", f"/traces/{replay}")[0]["delivery_state"] == "delivered"
 
     eventually(lambda: all(arrived(one) for one in dead), what="what was replayed")
     assert served.ask("GET", "/status")["workers"]

@@ -199,6 +199,6 @@ def test_a_worker_cleans_up_when_it_is_time(make_project, inbox):
     done = project.run("worker", "--drain", "--log-format", "json")
     (line,) = [one for one in map(json.loads, done.stderr.splitlines()) if "rows" in one]
     assert (line["message"], line["events"], line["rows"]) == ("cleaned up", 1, 3)
-    assert [one["id"] for one in project.rows("published")] == [made]
-    assert young["id"] != made
+    assert [one["event_id"] for one in project.rows("published")] == [made]
+    assert young["event_id"] != made
     assert len(project.rows("logs")) == 1

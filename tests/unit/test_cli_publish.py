@@ -12,7 +12,7 @@ from asyncevents_core import AsyncEvents
 def test_publish_prints_the_id(ready):
     made = ready.id_of("publish", "example.created", '{"id": 1}')
     (row,) = ready.rows("published")
-    assert (row["id"], row["event_name"], row["data"]) == (made, "example.created", {"id": 1})
+    assert (row["event_id"], row["event_name"], row["data"]) == (made, "example.created", {"id": 1})
     assert row["state"] == "open"
     assert made in ready("published").output
 
@@ -43,7 +43,7 @@ def test_an_event_id_is_published_once(ready):
     arguments[2] = '{"id": 2}'
     assert "mine" in ready(*arguments, code=1).output
     (row,) = ready.rows("published")
-    assert (row["event_id"], row["data"]) == ("mine", {"id": 1})
+    assert (row["external_id"], row["data"]) == ("mine", {"id": 1})
 
 
 def test_a_file_that_is_interrupted_says_how_far_it_came(ready, folder, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_file_larger_than_a_batch(folder, ready):
     assert "1201 published, 0 refused" in ready("publish", "--file", "many.jsonl").stderr
     rows = ready.rows("published", "--limit", "2000")
     assert [one["data"] for one in rows] == list(range(1200, -1, -1))
-    page = ready.rows("published", "--limit", "3", "--before", rows[99]["id"])
+    page = ready.rows("published", "--limit", "3", "--before", rows[99]["event_id"])
     assert [one["data"] for one in page] == [1100, 1099, 1098]
     assert ready.rows("published", "--name", "other") == []
 
@@ -110,5 +110,5 @@ def test_published_of_one_name(ready, settings):
         ready("publish", name, "{}")
     assert [one["event_name"] for one in ready.rows("published", "--name", "a")] == ["a", "a"]
     (row,) = ready.rows("published", "--name", "a", "--limit", "1")
-    (older,) = ready.rows("published", "--name", "a", "--before", row["id"])
-    assert older["id"] < row["id"]
+    (older,) = ready.rows("published", "--name", "a", "--before", row["event_id"])
+    assert older["event_id"] < row["event_id"]

@@ -98,8 +98,8 @@ def test_dead_letters(failed):
 def test_logs(failed):
     run, _, delivery = failed
     (row,) = run.rows("logs")
-    assert (row["uuid"], row["subscription_id"], row["delivery"]) == (delivery, 1, "dead")
-    assert (row["status"], row["response"]) == (500, "the answer")
+    assert (row["uuid"], row["subscription_id"], row["delivery_state"]) == (delivery, 1, "dead")
+    assert (row["http_status"], row["response"]) == (500, "the answer")
     assert delivery in run("logs").stdout
     assert run.rows("logs", "--subscription", "1") == [row]
     assert run.rows("logs", "--subscription", "2") == []
@@ -128,8 +128,8 @@ def test_a_log_id_to_page_on_from_that_is_not_there_is_named(failed, tmp_path):
 def test_traces_of_a_delivery_and_of_its_event(failed):
     run, event, delivery = failed
     (found,) = run.rows("trace", delivery)
-    assert (found["uuid"], found["event_id"], found["state"]) == (delivery, event, "dead")
-    assert [one["status"] for one in found["attempts"]] == [500]
+    assert (found["uuid"], found["event_id"], found["delivery_state"]) == (delivery, event, "dead")
+    assert [one["http_status"] for one in found["attempts"]] == [500]
     assert found["payload"]["data"] == {"id": 1}
     assert run.rows("trace", event) == [found]
     text = run("trace", event).stdout
@@ -140,7 +140,7 @@ def test_traces_of_a_delivery_and_of_its_event(failed):
 def test_the_event_is_over(failed):
     run, event, _ = failed
     (row,) = run.rows("published")
-    assert (row["id"], row["state"]) == (event, "fanned_out")
+    assert (row["event_id"], row["state"]) == (event, "fanned_out")
     (found,) = run.rows("status")
     assert (found["dead_letters"], found["events_open"]) == (1, 0)
 
@@ -152,7 +152,7 @@ def test_replays(shell, recipient):
     first = shell.near.id_of("replay", dead["uuid"], "--by", "somebody")
     shell("worker", "--drain")
     (found,) = shell.near.rows("trace", first)
-    assert (found["state"], found["replay_of"]) == ("delivered", dead["uuid"])
+    assert (found["delivery_state"], found["replay_of"]) == ("delivered", dead["uuid"])
     assert found["requested_by"] == "cli:somebody"
     assert shell.near.rows("trace", dead["uuid"])[0]["replays"] == [first]
     assert "somebody" in shell.near("trace", first).stdout
@@ -191,7 +191,7 @@ def test_several_workers_drain(shell, recipient):
     shell.near("subscribe", "example.created", f"http://127.0.0.1:{recipient.server_port}/")
     made = shell.near.id_of("publish", "example.created", "{}")
     shell("worker", "--drain", "--processes", "2", "--log-format", "json")
-    assert [one["state"] for one in shell.near.rows("trace", made)] == ["delivered"]
+    assert [one["delivery_state"] for one in shell.near.rows("trace", made)] == ["delivered"]
 
 
 @pytest.mark.parametrize(
@@ -261,5 +261,5 @@ def test_a_broken_plugin_is_named_and_the_rest_works(broken):
     assert findings["ledger"]["state"] == "ok"
     assert problem in broken("wroker", code=2).stderr
     made = broken.id_of("publish", "example.created", "{}")
-    assert [one["id"] for one in broken.near.rows("published")] == [made]
+    assert [one["event_id"] for one in broken.near.rows("published")] == [made]
     assert "listen" in broken("--help").stdout

@@ -12,7 +12,7 @@ def test_the_secret_is_shown_once(folder, ready):
     assert "subscription 1" in output
     assert "whsec_c3VwZXJzZWNyZXQ=" in output
     (made,) = ready.rows("subscribe", "example.created", f"{BASE}/2")
-    assert made["secret"].startswith("whsec_")
+    assert made["receiver_secret"].startswith("whsec_")
     for command in (["list"], ["show", "1"], ["show", "2"]):
         text = ready("subscriptions", *command, "--json").output
         assert "whsec_" not in text
@@ -93,7 +93,7 @@ def test_recipients_on_this_machine_are_for_development(run, settings):
     run("db", "upgrade")
     for host in ("127.0.0.1", "localhost", "[::1]"):
         run("subscribe", "example.created", f"http://{host}:9/")
-    assert [one["id"] for one in run.rows("subscriptions", "list")] == [1, 2, 3]
+    assert [one["subscription_id"] for one in run.rows("subscriptions", "list")] == [1, 2, 3]
     assert "10.0.0.1" in run("subscribe", "example.created", "http://10.0.0.1/", code=1).output
 
 

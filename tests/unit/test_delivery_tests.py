@@ -133,7 +133,7 @@ def test_check_says_why_it_was_not_delivered(folder, run, settings):
     assert "network: cannot connect to 127.0.0.1:1" in output
     assert "a worker would try again later" in output
     (row,) = run.rows(*arguments, "--event", "order.created", code=1)
-    assert (row["outcome"], row["status"], row["event_name"]) == (
+    assert (row["outcome"], row["http_status"], row["event_name"]) == (
         "retryable",
         None,
         "order.created",

@@ -1,5 +1,7 @@
 """The options of a subscription: checked by their class, kept secret where it says so."""
 
+from typing import Literal
+
 import pytest
 from attrs import field, frozen
 
@@ -47,6 +49,25 @@ def test_every_mistake_is_named():
         "options.size: expected int, got str: '3'",
         "options.fest: no such option (did you mean 'fast'?)",
     ]
+
+
+@frozen(kw_only=True)
+class Choice:
+    level: Literal["low", "high"] | None = None
+
+
+@pytest.mark.parametrize("level", ["low", "high", None])
+def test_one_of_some_words_is_taken(level):
+    problems = []
+    assert structure(Choice, {"level": level}, "options", problems) == Choice(level=level)
+    assert problems == []
+
+
+@pytest.mark.parametrize("level", ["mid", True, 1, ["low"]])
+def test_another_word_is_a_mistake(level):
+    problems = []
+    assert structure(Choice, {"level": level}, "options", problems) is None
+    assert problems == [f"options.level: expected one of 'low', 'high', got {level!r}"]
 
 
 def test_what_fields_do_not_agree_on_is_named_too():

@@ -14,6 +14,7 @@ from tests.web.serving import TARGET, Api
 LOGS = {"logs", "manage", ALL}
 FRESH = {"asyncEvent": {"event_name": "order.created", "recipient_url": TARGET}}
 EDIT = {"asyncEvent": {"status": True}}
+CHANGE = {"status": "enabled"}
 REPLAY = {"event_name": "nothing"}
 
 # method, path: who may, what is sent, the status then, and that of the same request by a token
@@ -23,7 +24,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
     ("GET", "/async_events"): ({"view", "manage", ALL}, None, 200, "own"),
     ("GET", "/async_event/{subscription_id:int}"): ({"get", "manage", ALL}, None, 200, 404),
     ("PUT", "/async_event/{subscription_id:int}"): ({"create", "manage", ALL}, EDIT, 200, 404),
-    ("PATCH", "/async_event/{subscription_id:int}"): ({"create", "manage", ALL}, EDIT, 200, 404),
+    ("PATCH", "/async_event/{subscription_id:int}"): ({"create", "manage", ALL}, CHANGE, 200, 404),
     ("DELETE", "/async_event/{subscription_id:int}"): ({"create", "manage", ALL}, None, 204, 404),
     ("GET", "/async_event/{subscription_id:int}/details"): (
         {"get", "manage", ALL},
@@ -34,7 +35,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
     ("POST", "/async_event/{subscription_id:int}/test"): ({"save", "manage", ALL}, {}, 202, 404),
     ("POST", "/async_events/status"): (
         {"save", "manage", ALL},
-        {"subscription_ids": [1], "status": True},
+        {"subscription_ids": [1], "status": "enabled"},
         200,
         404,
     ),
@@ -213,13 +214,15 @@ def test_who_changes_a_subscription_needs_them_too(api):
     plain = api.subscribe()
     client = api.client("manage", "sales")
     to_secret = {"asyncEvent": {"event_name": "order.secret", "status": True}}
-    away = {"asyncEvent": {"event_name": "order.created", "status": True}}
+    away = {"event_name": "order.created"}
     for answer in (
         client.put(f"/async_event/{number}", json={"asyncEvent": {"status": False}}),
         client.put(f"/async_event/{plain}", json=to_secret),
         client.patch(f"/async_event/{number}", json=away),
         client.delete(f"/async_event/{number}"),
-        client.post("/async_events/status", json={"subscription_ids": [number], "status": False}),
+        client.post(
+            "/async_events/status", json={"subscription_ids": [number], "status": "disabled"}
+        ),
         client.post(f"/async_event/{number}/test", json={}),
     ):
         assert answer.status_code == 403, answer.text
@@ -245,7 +248,7 @@ def test_a_bound_token_sees_and_makes_its_tenants(api):
     for other in (theirs, everybodys):
         assert client.get(f"/async_event/{other}").status_code == 404
         assert client.delete(f"/async_event/{other}").status_code == 404
-    both = {"subscription_ids": [mine, theirs], "status": False}
+    both = {"subscription_ids": [mine, theirs], "status": "disabled"}
     assert client.post("/async_events/status", json=both).status_code == 404
     assert all(one.status == "enabled" for one in api.events.subscriptions())
 
@@ -256,8 +259,10 @@ def test_a_bound_token_makes_nothing_for_others(api, fields):
     body = {"asyncEvent": {"event_name": "order.created", "recipient_url": TARGET, **fields}}
     assert client.post("/async_event", json=body).status_code == 403
     number = api.subscribe(tenant="7")
-    moved = client.patch(f"/async_event/{number}", json={"asyncEvent": fields})
+    moved = client.put(f"/async_event/{number}", json={"asyncEvent": {"status": True, **fields}})
     assert moved.status_code == 403
+    assert client.patch(f"/async_event/{number}", json={"tenant": "8"}).status_code == 403
+    assert client.patch(f"/async_event/{number}", json={"tenant": None}).status_code == 403
     assert [one.tenant for one in api.events.subscriptions()] == ["7"]
 
 

@@ -39,8 +39,8 @@ def test_the_log_by_filter_and_in_pages(api, client):
     assert first["next"] == first["items"][-1]["log_id"]
     assert uuids(before=first["next"]) == [made[0]]
     shown = first["items"][0]
-    assert shown["attempt"]["http_status"] == 400
-    assert (shown["attempt"]["success"], shown["delivery_state"]) == (False, "dead")
+    assert (shown["outcome"], shown["http_status"]) == ("permanent", 400)
+    assert (shown["success"], shown["delivery_state"]) == (False, "dead")
 
 
 def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
@@ -97,7 +97,7 @@ def test_dead_letters(api, client):
     dead = [api.deliver(number, state=DeliveryState.DEAD) for _ in range(2)]
     first = client.get("/dead_letters", params={"limit": 1}).json()
     assert [one["uuid"] for one in first["items"]] == [str(dead[1])]
-    assert first["items"][0]["recipient_url"] == TARGET
+    assert first["items"][0]["target"] == TARGET
     second = client.get("/dead_letters", params={"limit": 1, "before": first["next"]}).json()
     assert [one["uuid"] for one in second["items"]] == [str(dead[0])]
     by_reason = client.get("/dead_letters", params={"reason": "poison"}).json()

@@ -53,7 +53,7 @@ def test_an_example(example):
         base = f"{address}/events/rest/V1"
         headers = {"Authorization": f"Bearer {token}"}
         (published,) = client.get(f"{base}/events", headers=headers).json()["items"]
-        assert published["id"] == placed.json()["event"]
+        assert published["event_id"] == placed.json()["event"]
         assert published["data"] == {"id": 42}
         started = client.post(f"{base}/replays", headers=headers, json={})
         assert started.status_code == 202, started.text

@@ -50,11 +50,11 @@ def test_every_error_is_a_problem(api):
 @pytest.mark.parametrize(
     ("error", "status", "fields"),
     [
-        (UnknownEvent("a.b"), 400, ["asyncEvent.event_name"]),
-        (UnknownName("no sink 'x'"), 400, ["asyncEvent.metadata"]),
+        (UnknownEvent("a.b"), 400, ["subscription.event_name"]),
+        (UnknownName("no sink 'x'"), 400, ["subscription.sink"]),
         (MissingExtra("the indexer", extra="search"), 409, []),
         (SearchOff("search is off"), 409, ["search"]),
-        (InvalidSecret("not base64"), 400, ["asyncEvent.verification_token"]),
+        (InvalidSecret("not base64"), 400, ["subscription.secret"]),
         (SecretKeysError("no key"), 503, []),
         (LedgerNotMigrated("no table"), 503, []),
         (IndexUnavailable("no node"), 503, []),
@@ -62,7 +62,7 @@ def test_every_error_is_a_problem(api):
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_each_error_has_its_status_and_field(error, status, fields):
-    problem = problem_of(error)
+    problem = problem_of(error, {})
     assert (problem.status, [one.field for one in problem.fields]) == (status, fields)
     # What the client cannot mend says nothing of the server's insides.
     assert (str(error) in problem.detail) == (status != 503)

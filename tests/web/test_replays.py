@@ -34,7 +34,7 @@ def test_one_is_replayed(api, client):
     answer = client.post(f"/traces/{dead}/replay")
     assert answer.status_code == 202, answer.text
     (trace,) = client.get(f"/traces/{answer.json()['uuid']}").json()
-    assert (trace["replay_of"], trace["state"]) == (str(dead), "waiting")
+    assert (trace["replay_of"], trace["delivery_state"]) == (str(dead), "waiting")
     assert trace["requested_by"].startswith("token manage")
 
 

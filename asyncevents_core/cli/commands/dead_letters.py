@@ -8,7 +8,8 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION, LIMIT_OPTION, dead_filter, dead_filter_options
-from asyncevents_core.cli.output import iso, json_lines, local, table
+from asyncevents_core.cli.output import json_lines, local, table
+from asyncevents_core.forms import DeadLetterForm
 
 
 @click.command("dead-letters")
@@ -47,19 +48,7 @@ def dead_letters(
         lambda view: view.dead_letters.page(wanted, limit=limit, before=before)
     )
     if as_json:
-        json_lines(
-            {
-                "uuid": one.id,
-                "event_name": one.event_name,
-                "subscription_id": one.subscription_id,
-                "target": one.target,
-                "reason": one.reason,
-                "summary": one.summary,
-                "created_at": iso(one.created_at),
-                "replayed": one.replayed,
-            }
-            for one in found
-        )
+        json_lines(map(DeadLetterForm.of, found))
         return
     table(
         "Dead letters (asyncevents replay UUID)",

@@ -7,6 +7,7 @@ import click
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import json_lines, table
+from asyncevents_core.forms import EventDefinitionForm
 
 
 @click.command()
@@ -16,16 +17,7 @@ def events(context: CliContext, as_json: bool) -> None:
     """List the event definitions: what can be published."""
     catalog = context.runtime.catalog
     if as_json:
-        json_lines(
-            {
-                "name": one.name,
-                "title": one.title,
-                "service": one.service,
-                "resources": list(one.resources),
-                "origin": one.origin,
-            }
-            for one in catalog
-        )
+        json_lines(map(EventDefinitionForm.of, catalog))
         return
     table(
         "Events",

@@ -8,12 +8,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.json_forms import attempt_fields
 from asyncevents_core.cli.options import JSON_OPTION, SHOWN
 from asyncevents_core.cli.output import (
     counted,
@@ -32,6 +31,7 @@ from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage
 from asyncevents_core.engine.searching.tail import LogFollower
 from asyncevents_core.errors import AsyncEventsError
+from asyncevents_core.forms import LogRowForm
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.ledger.index import IndexBacklog
 
@@ -143,7 +143,7 @@ def logs(
 
 def _stream(pages: Iterable[Sequence[LogRow]], path: Path | None, *, total: int | None) -> None:
     if path is None:
-        json_lines(_plain(one) for rows in pages for one in rows)
+        json_lines(LogRowForm.of(one) for rows in pages for one in rows)
     else:
         _export(pages, path, total=total)
 
@@ -169,7 +169,7 @@ def _show(rows: Iterable[LogRow]) -> None:
 
 
 def _print_json(one: LogRow) -> None:
-    json_lines([_plain(one)])
+    json_lines([LogRowForm.of(one)])
 
 
 def _print_line(one: LogRow) -> None:
@@ -206,17 +206,6 @@ def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None)
     to_stdout = str(path) == "-"
     where = "" if to_stdout else f" to {path}"
     click.echo(f"{counted(written, 'attempt')} written{where}", err=to_stdout)
-
-
-def _plain(one: LogRow) -> dict[str, Any]:
-    return {
-        "log_id": one.log_id,
-        "uuid": one.attempt.delivery_id,
-        "event_name": one.event_name,
-        "subscription_id": one.subscription_id,
-        "delivery": one.delivery_state.value,
-        **attempt_fields(one.attempt),
-    }
 
 
 def _told(page: SearchPage) -> str:

@@ -9,7 +9,8 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION, LIMIT_OPTION
-from asyncevents_core.cli.output import iso, json_lines, local, short, table
+from asyncevents_core.cli.output import json_lines, local, short, table
+from asyncevents_core.forms import PublishedForm
 
 
 @click.command()
@@ -26,19 +27,7 @@ def published(
         lambda view: view.events.page(name=name, limit=limit, before=before)
     )
     if as_json:
-        json_lines(
-            {
-                "id": one.id,
-                "event_name": one.name,
-                "state": one.state.value,
-                "reason": one.reason,
-                "tenant": one.tenant,
-                "event_id": one.external_id,
-                "data": json.loads(one.published),
-                "published_at": iso(one.created_at),
-            }
-            for one in found
-        )
+        json_lines(PublishedForm.of(one, json.loads) for one in found)
         return
     table(
         "Published events",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
-from asyncevents_core.cli.output import console, counted, iso, json_lines, local
-from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.cli.output import console, counted, json_lines, local
+from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.upkeep.status import Status, read_status
+from asyncevents_core.forms import StatusForm
 
 
 @click.command()
@@ -25,45 +25,12 @@ def status(context: CliContext, as_json: bool) -> None:
     """
     found = context.ledger.read(read_status)
     if as_json:
-        json_lines([status_fields(found)])
+        json_lines([StatusForm.of(found)])
         return
     for label, value in _told(found, indexer=context.runtime.indexer):
         console().print(f"{label:>18}  {value}", markup=False)
     for line in _advice(found):
         console().print(f"[yellow]{line}[/]", soft_wrap=True)
-
-
-def status_fields(found: Status) -> dict[str, Any]:
-    """Return how it stands as JSON has it, under the names of the REST API."""
-    return {
-        "events_open": found.events_open,
-        "events_resolving": found.events_resolving,
-        "events_failed": found.events_failed,
-        "deliveries_due": found.deliveries_due,
-        "retries_scheduled": found.retries_scheduled,
-        "parked": found.parked,
-        "under_way": found.under_way,
-        "held": found.held,
-        "dead_letters": found.dead_letters,
-        "oldest_due_at": iso(found.oldest_due_at),
-        "oldest_due_seconds": found.oldest_due_seconds,
-        "workers_alive": len(found.workers),
-        **{f"{role}_consumers": found.consumers(role) for role in Role},
-        "index_waiting": found.index_waiting,
-        "index_set_aside": found.index_set_aside,
-        "workers": [_worker(one) for one in found.workers],
-    }
-
-
-def _worker(one: WorkerRow) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "host": one.host,
-        "pid": one.pid,
-        "consumers": [role.value for role in one.roles],
-        "started_at": iso(one.started_at),
-        "beat_at": iso(one.beat_at),
-    }
 
 
 def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:

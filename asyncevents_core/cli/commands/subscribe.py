@@ -7,15 +7,15 @@ import click
 from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.delivery_tests import read_options
-from asyncevents_core.cli.json_forms import subscription_fields
 from asyncevents_core.cli.options import JSON_OPTION, subscription_options
-from asyncevents_core.cli.output import console, json_lines, tell_secret
+from asyncevents_core.cli.output import console, fields_of, json_lines, tell_secret
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     RetryPolicy,
     SubscriptionStatus,
 )
+from asyncevents_core.forms import SubscriptionForm
 
 
 @click.command()
@@ -71,7 +71,8 @@ def subscribe(
     )
     shown = None if made.secret is None else receiver_secret(made.secret)
     if as_json:
-        json_lines([{**subscription_fields(context, made), "secret": shown}])
+        form = SubscriptionForm.of(made, context.runtime.shown_options(made))
+        json_lines([{**fields_of(form), "receiver_secret": shown}])
         return
     console().print(f"subscription {made.id}: {made.event_name} to {made.target}", markup=False)
     if shown is not None:

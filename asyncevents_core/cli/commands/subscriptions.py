@@ -8,9 +8,8 @@ from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.commands._subscriptions_change import change
 from asyncevents_core.cli.delivery_tests import EVENT_OPTION, dry_rules, run_dry_delivery
-from asyncevents_core.cli.json_forms import subscription_fields
 from asyncevents_core.cli.options import JSON_OPTION
-from asyncevents_core.cli.output import console, json_lines, local, table
+from asyncevents_core.cli.output import console, fields_of, json_lines, local, table
 from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.domain.subscription import (
     Subscription,
@@ -18,6 +17,7 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.engine.managing.delivery_tests import deliver_dry
 from asyncevents_core.engine.managing.subscriptions import no_subscription, set_status
+from asyncevents_core.forms import SubscriptionForm
 
 
 @click.group()
@@ -32,7 +32,7 @@ def list_(context: CliContext, as_json: bool) -> None:
     """List the subscriptions that are not deleted."""
     found = context.events.subscriptions()
     if as_json:
-        json_lines(subscription_fields(context, one) for one in found)
+        json_lines(_form(context, one) for one in found)
         return
     table(
         "Subscriptions",
@@ -54,9 +54,9 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
     if found is None:
         raise no_subscription(subscription_id)
     if as_json:
-        json_lines([subscription_fields(context, found)])
+        json_lines([_form(context, found)])
         return
-    shown = {**subscription_fields(context, found), "created_at": local(found.created_at)}
+    shown = {**fields_of(_form(context, found)), "created_at": local(found.created_at)}
     for name, value in shown.items():
         label = name.replace("_", " ")
         console().print(f"{label:>15}  {'-' if value is None else value}", markup=False)
@@ -136,6 +136,10 @@ def _set_status(context: CliContext, subscription_id: int, status: SubscriptionS
         definitions=context.runtime.catalog,
         observers=context.runtime.observers,
     )
+
+
+def _form(context: CliContext, one: Subscription) -> SubscriptionForm:
+    return SubscriptionForm.of(one, context.runtime.shown_options(one))
 
 
 def _status(one: Subscription) -> str:

@@ -9,10 +9,11 @@ import click
 from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
-from asyncevents_core.cli.output import console, iso, json_lines, local, table
+from asyncevents_core.cli.output import console, fields_of, json_lines, local, table
 from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.tokens import create_token, revoke_token
+from asyncevents_core.forms import TokenForm
 from asyncevents_core.ports.ledger import LedgerView
 
 
@@ -63,7 +64,7 @@ def create(
         by=local_actor(context.settings),
     )
     if as_json:
-        json_lines([{**_plain(made, made.created_at), "token": text}])
+        json_lines([{**fields_of(TokenForm.of(made, made.created_at)), "token": text}])
         return
     console().print(f"token {made.id} ({made.name}), shown only now:", markup=False)
     click.echo(text)
@@ -80,7 +81,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
     found, now = context.ledger.read(read)
     if as_json:
-        json_lines(_plain(one, now) for one in found)
+        json_lines(TokenForm.of(one, now) for one in found)
         return
     table(
         "Tokens",
@@ -89,7 +90,7 @@ def list_(context: CliContext, as_json: bool) -> None:
             [
                 one.id,
                 one.name,
-                _state(one, now),
+                one.state(now),
                 ", ".join(one.resources),
                 one.tenant,
                 local(one.expires_at),
@@ -110,22 +111,3 @@ def revoke(context: CliContext, token_id: UUID) -> None:
     """
     revoke_token(context.ledger, token_id, by=local_actor(context.settings))
     click.echo(f"token {token_id} is revoked")
-
-
-def _state(one: ApiToken, now: int) -> str:
-    if one.revoked_at is not None:
-        return "revoked"
-    return "valid" if one.is_valid(now) else "expired"
-
-
-def _plain(one: ApiToken, now: int) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "state": _state(one, now),
-        "resources": list(one.resources),
-        "tenant": one.tenant,
-        "created_at": iso(one.created_at),
-        "expires_at": iso(one.expires_at),
-        "used_at": iso(one.used_at),
-    }

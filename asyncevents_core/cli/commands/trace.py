@@ -10,12 +10,12 @@ import click
 from rich.syntax import Syntax
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.json_forms import trace_fields
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, json_lines, local, seconds, short, table
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.errors import NotFound
+from asyncevents_core.forms import TraceForm
 from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger
 
@@ -31,7 +31,7 @@ def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
     """
     found = _traces(context.ledger, identifier)
     if as_json:
-        json_lines(trace_fields(one) for one in found)
+        json_lines(TraceForm.of(one, json.loads) for one in found)
         return
     for one in found:
         _show(one)
@@ -77,7 +77,7 @@ def _show(one: Trace) -> None:
             out.print(f"{label:>12}  {printable(str(value))}", markup=False)
     table(
         "Attempts",
-        ["no.", "started", "outcome", "status", "took", "detail", "response"],
+        ["no.", "started", "outcome", "http status", "took", "detail", "response"],
         [
             [
                 number,

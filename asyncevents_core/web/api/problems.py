@@ -21,6 +21,12 @@ from asyncevents_core.web.api.request_ids import id_of, log_unrouted
 logger = logging.getLogger("asyncevents.web")
 
 MEDIA_TYPE: Final = "application/problem+json"
+ASYNC_EVENT: Final = "asyncEvent"
+"""What the original calls a subscription in a body, and the fields of that."""
+SUBSCRIPTION: Final = "subscription"
+"""What we call it."""
+RENAMED: Final = "renamed"
+"""Key of a route's options: what the fields of its body are called, by their names in our words."""
 _LIMIT: Final = "RateLimit-Limit"
 _RESET: Final = "RateLimit-Reset"
 _URN: Final = "urn:asyncevents:problem:"
@@ -74,12 +80,12 @@ def invalid(*fields: FieldError) -> Problem:
 
 
 _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
-    (errors.UnknownEvent, 400, "asyncEvent.event_name"),
-    (errors.InvalidTarget, 400, "asyncEvent.recipient_url"),
-    (errors.InvalidOptions, 400, "asyncEvent.options"),
-    (errors.InvalidSecret, 400, "asyncEvent.verification_token"),
+    (errors.UnknownEvent, 400, f"{SUBSCRIPTION}.event_name"),
+    (errors.InvalidTarget, 400, f"{SUBSCRIPTION}.target"),
+    (errors.InvalidOptions, 400, f"{SUBSCRIPTION}.options"),
+    (errors.InvalidSecret, 400, f"{SUBSCRIPTION}.secret"),
     (errors.MissingExtra, 409, None),
-    (errors.PluginError, 400, "asyncEvent.metadata"),
+    (errors.PluginError, 400, f"{SUBSCRIPTION}.sink"),
     (errors.InvalidPayload, 400, "data"),
     (errors.PayloadTooLarge, 413, "data"),
     (errors.AccessDenied, 403, None),
@@ -100,8 +106,11 @@ _OURS: Final[tuple[tuple[type[Exception], str], ...]] = (
 """What the client cannot mend: 503. Their texts, which may tell too much, are logged."""
 
 
-def problem_of(error: Exception) -> Problem | None:
-    """Return the problem that an error of asyncevents is; None for one that is a bug."""
+def problem_of(error: Exception, renamed: Mapping[str, str]) -> Problem | None:
+    """Return the problem that an error of asyncevents is; None for one that is a bug.
+
+    `renamed` are the fields that the request has under other names than ours.
+    """
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
     if isinstance(error, errors.InvalidValue):
         return invalid(FieldError(field=error.field, reason=str(error)))
@@ -109,7 +118,8 @@ def problem_of(error: Exception) -> Problem | None:
         return invalid(FieldError(field=error.field, reason=error.reason))
     for known, status, field in _STATUSES:
         if isinstance(error, known):
-            fields = () if field is None else (FieldError(field=field, reason=str(error)),)
+            name = None if field is None else renamed.get(field, field)
+            fields = () if name is None else (FieldError(field=name, reason=str(error)),)
             return Problem(status, str(error), kind=kind, fields=fields)
     for known, text in _OURS:
         if isinstance(error, known):
@@ -166,13 +176,19 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     elif isinstance(error, HTTPException):
         problem = _of_http(request, error)
     else:
-        found = problem_of(error)
+        found = problem_of(error, _renamed(request))
         if found is None:
             logger.error("a request failed", exc_info=error)
             found = Problem(500, "something went wrong here; the log says what")
         problem = found
     log_unrouted(request.scope, problem.status)
     return _response(request, problem)
+
+
+def _renamed(request: Request[Any, Any, Any]) -> Mapping[str, str]:
+    handler: Any = request.scope.get("route_handler")  # None: no route has been found yet
+    renamed: Mapping[str, str] = {} if handler is None else handler.opt.get(RENAMED, {})
+    return renamed
 
 
 def _response(request: Request[Any, Any, Any], problem: Problem) -> Response[dict[str, Any]]:

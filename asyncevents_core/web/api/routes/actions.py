@@ -41,14 +41,13 @@ async def change_status(
     data: JSONBody[StatusChange], backend: GivenBackend, actor: GivenActor
 ) -> Changed:
     """Enable or disable subscriptions, all or none of them."""
-    status = SubscriptionStatus.ENABLED if data.status else SubscriptionStatus.DISABLED
     ids = sorted(set(data.subscription_ids))
     definitions = backend.runtime.catalog
     await backend.run(
         set_status,
         backend.ledger,
         ids,
-        status,
+        SubscriptionStatus(data.status),
         by=actor,
         definitions=definitions,
         observers=backend.runtime.observers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
@@ -12,12 +13,14 @@ from litestar.params import JSONBody, QueryParameter
 from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
+    NewSubscription,
     Subscription,
     SubscriptionStatus,
     SubscriptionSummary,
 )
 from asyncevents_core.engine.managing.subscriptions import change as change_subscription
 from asyncevents_core.engine.managing.subscriptions import set_status, subscribe, visible
+from asyncevents_core.forms import SubscriptionForm
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.criteria import selecting
 from asyncevents_core.web.api.criteria.parsing import parse
@@ -29,21 +32,22 @@ from asyncevents_core.web.api.parameters import (
     RowId,
     row_id,
 )
-from asyncevents_core.web.api.problems import documented
-from asyncevents_core.web.api.schemas.async_event import (
-    AsyncEvent,
-    AsyncEventDetails,
-    answer,
-    details,
-)
-from asyncevents_core.web.api.schemas.async_event_input import AsyncEventBody
+from asyncevents_core.web.api.problems import ASYNC_EVENT, RENAMED, SUBSCRIPTION, documented
+from asyncevents_core.web.api.schemas.async_event import AsyncEvent, answer
+from asyncevents_core.web.api.schemas.async_event_input import OUR_WORDS, AsyncEventBody
 from asyncevents_core.web.api.schemas.pages import AsyncEventList
 from asyncevents_core.web.api.schemas.stores import magento_time, store_id_of
+from asyncevents_core.web.api.schemas.subscription_input import SubscriptionBody
 from asyncevents_core.web.api.strict_body import StrictBody
 from asyncevents_core.web.backend import Backend
 
 TAG: Final = ["subscriptions"]
 _ONE: Final = "/async_event/{subscription_id:int}"
+_IN_ITS_WORDS: Final = {
+    RENAMED: {f"{SUBSCRIPTION}.{ours}": f"{ASYNC_EVENT}.{name}" for name, ours in OUR_WORDS.items()}
+}
+"""Options of the original's routes: errors name the fields that its clients know."""
+
 Summary = Column[SubscriptionSummary]
 
 COLUMNS: Final[dict[str, Summary]] = {
@@ -64,7 +68,7 @@ COLUMNS: Final[dict[str, Summary]] = {
 
 @post(
     "/async_event",
-    opt=needs(Resource.CREATE),
+    opt=needs(Resource.CREATE) | _IN_ITS_WORDS,
     status_code=200,
     dto=StrictBody[AsyncEventBody],
     return_dto=None,
@@ -151,7 +155,7 @@ async def read(subscription_id: RowId, backend: GivenBackend, actor: GivenActor)
 
 @put(
     _ONE,
-    opt=needs(Resource.CREATE),
+    opt=needs(Resource.CREATE) | _IN_ITS_WORDS,
     dto=StrictBody[AsyncEventBody],
     return_dto=None,
     responses=documented(400, 404),
@@ -166,13 +170,13 @@ async def merge(
 ) -> AsyncEvent:
     """Change what is sent and leave the rest; `status` must be sent."""
     data.require("status")
-    return answer(await _change(backend, subscription_id, data, actor, clear=False))
+    return answer(await _change(backend, subscription_id, data.merged, actor))
 
 
 @patch(
     _ONE,
     opt=needs(Resource.CREATE),
-    dto=StrictBody[AsyncEventBody],
+    dto=StrictBody[SubscriptionBody],
     return_dto=None,
     responses=documented(400, 404),
     tags=TAG,
@@ -180,13 +184,13 @@ async def merge(
 )
 async def change(
     subscription_id: RowId,
-    data: JSONBody[AsyncEventBody],
+    data: JSONBody[SubscriptionBody],
     backend: GivenBackend,
     actor: GivenActor,
-) -> AsyncEventDetails:
+) -> SubscriptionForm:
     """Change what is sent and leave the rest; null clears what can be empty."""
-    changed = await _change(backend, subscription_id, data, actor, clear=True)
-    return details(changed, backend.runtime.shown_options(changed))
+    changed = await _change(backend, subscription_id, data.merged, actor)
+    return SubscriptionForm.of(changed, backend.runtime.shown_options(changed))
 
 
 @delete(
@@ -219,10 +223,10 @@ async def remove(subscription_id: RowId, backend: GivenBackend, actor: GivenActo
 )
 async def read_details(
     subscription_id: RowId, backend: GivenBackend, actor: GivenActor
-) -> AsyncEventDetails:
+) -> SubscriptionForm:
     """Read a subscription with its retries, its rate limit and its options."""
     found = await _read(backend, subscription_id, actor)
-    return details(found, backend.runtime.shown_options(found))
+    return SubscriptionForm.of(found, backend.runtime.shown_options(found))
 
 
 HANDLERS: Final = [create, list_, read, merge, change, remove, read_details]
@@ -235,7 +239,10 @@ async def _read(backend: Backend, subscription_id: int, actor: Actor) -> Subscri
 
 
 async def _change(
-    backend: Backend, subscription_id: int, data: AsyncEventBody, actor: Actor, *, clear: bool
+    backend: Backend,
+    subscription_id: int,
+    edit: Callable[[NewSubscription], NewSubscription],
+    actor: Actor,
 ) -> Subscription:
     runtime = backend.runtime
     number = row_id(subscription_id)
@@ -244,7 +251,7 @@ async def _change(
             runtime.ledger,
             runtime.catalog,
             number,
-            lambda old: data.merged(old, clear=clear),
+            edit,
             check=runtime.check_subscription,
             by=actor,
             observers=runtime.observers,

@@ -7,9 +7,8 @@ from typing import Final
 from litestar import get
 
 from asyncevents_core.domain.access import Resource
-from asyncevents_core.domain.event import Event
-from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.errors import NotFound
+from asyncevents_core.forms import EventDefinitionForm, PublishedForm
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.json_schema import schema_of
 from asyncevents_core.web.api.keyset import page
@@ -25,9 +24,7 @@ from asyncevents_core.web.api.parameters import (
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.as_it_is import as_it_is
 from asyncevents_core.web.api.schemas.catalog import (
-    EventDefinitionItem,
     EventDefinitionList,
-    PublishedEvent,
     PublishedPage,
     SinkItem,
     SinkList,
@@ -45,18 +42,8 @@ TAG: Final = ["catalog"]
 )
 async def event_definitions(backend: GivenBackend) -> EventDefinitionList:
     """List the event definitions, with the resources that a subscriber needs."""
-    return EventDefinitionList(
-        items=[
-            EventDefinitionItem(
-                name=one.name,
-                title=one.title,
-                service=one.service,
-                resources=list(one.resources),
-                origin=one.origin,
-            )
-            for one in backend.runtime.catalog
-        ]
-    )
+    catalog = backend.runtime.catalog
+    return EventDefinitionList(items=[EventDefinitionForm.of(one) for one in catalog])
 
 
 @get(
@@ -105,7 +92,8 @@ async def published(
         )
     )
     shown, after = page(rows, limit, lambda one: one.id)
-    return PublishedPage(items=[_published(one) for one in shown], next=after)
+    items = [PublishedForm.of(one, as_it_is) for one in shown]
+    return PublishedPage(items=items, next=after)
 
 
 @get(
@@ -115,27 +103,12 @@ async def published(
     tags=TAG,
     summary="Read what was published",
 )
-async def read_published(
-    event_id: Uuid, backend: GivenBackend, actor: GivenActor
-) -> PublishedEvent:
+async def read_published(event_id: Uuid, backend: GivenBackend, actor: GivenActor) -> PublishedForm:
     """Read one published event; `/traces/…` of the same id shows its deliveries."""
     found = await backend.read(lambda view: view.events.get(event_id))
     if found is None or not actor.sees(found.tenant):
         raise NotFound(f"no event {event_id}")
-    return _published(found)
+    return PublishedForm.of(found, as_it_is)
 
 
 HANDLERS: Final = [event_definitions, sinks, published, read_published]
-
-
-def _published(one: Event) -> PublishedEvent:
-    return PublishedEvent(
-        id=one.id,
-        event_name=one.name,
-        state=one.state.value,
-        reason=one.reason,
-        tenant=one.tenant,
-        event_id=one.external_id,
-        published_at=to_datetime(one.created_at),
-        data=as_it_is(one.published),
-    )

@@ -16,6 +16,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.searching.pages import page_of_log
 from asyncevents_core.errors import NotFound
+from asyncevents_core.forms import DeadLetterForm, LogRowForm, TraceForm
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.export import csv_of, pages
@@ -37,15 +38,8 @@ from asyncevents_core.web.api.parameters import (
     instant,
 )
 from asyncevents_core.web.api.problems import documented
-from asyncevents_core.web.api.schemas.log import (
-    DeadLetterPage,
-    LogPage,
-    TraceItem,
-    dead_letter_item,
-    found_page,
-    log_item,
-    trace_item,
-)
+from asyncevents_core.web.api.schemas.as_it_is import as_it_is
+from asyncevents_core.web.api.schemas.log import DeadLetterPage, LogPage, found_page
 
 TAG: Final = ["logs"]
 
@@ -78,7 +72,7 @@ async def list_(
         lambda view: page_of_log(view, log_filter, limit=limit + 1, before=before)
     )
     shown, after = page(rows, limit, lambda one: one.log_id)
-    return LogPage(items=[log_item(one) for one in shown], next=after, found=None)
+    return LogPage(items=[LogRowForm.of(one) for one in shown], next=after, found=None)
 
 
 @get(
@@ -117,7 +111,7 @@ async def trace(
     actor: GivenActor,
     limit: Limit = 50,
     after: AfterUuid = None,
-) -> list[TraceItem]:
+) -> list[TraceForm]:
     """Return a delivery with its attempts and its payload, or deliveries of an event.
 
     Of an event `limit` at most, oldest first; page on with `after` = the `uuid` of the last one.
@@ -132,7 +126,7 @@ async def trace(
     found = await backend.read(query)
     if not found and after is None:
         raise NotFound(f"no delivery and no event with deliveries {identifier}")
-    return [trace_item(one) for one in found]
+    return [TraceForm.of(one, as_it_is) for one in found]
 
 
 @get(
@@ -171,7 +165,7 @@ async def dead_letters(
         lambda view: view.dead_letters.page(wanted, limit=limit + 1, before=before)
     )
     shown, after = page(rows, limit, lambda one: one.id)
-    return DeadLetterPage(items=[dead_letter_item(one) for one in shown], next=after)
+    return DeadLetterPage(items=[DeadLetterForm.of(one) for one in shown], next=after)
 
 
 HANDLERS: Final = [list_, export, trace, dead_letters]

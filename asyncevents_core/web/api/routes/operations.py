@@ -10,10 +10,10 @@ from litestar.params import JSONBody
 from asyncevents_core.domain.access import AuditEntry, Resource
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.managing.tokens import revoke_token
-from asyncevents_core.engine.upkeep.status import Status, read_status
+from asyncevents_core.engine.upkeep.status import read_status
+from asyncevents_core.forms import StatusForm, TokenForm
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.settings.run_time import ConfiguredValue, configured
 from asyncevents_core.web.access import needs
@@ -26,10 +26,7 @@ from asyncevents_core.web.api.schemas.catalog import (
     AuditPage,
     ConfigurationItem,
     ConfigurationList,
-    StatusItem,
-    TokenItem,
     TokenList,
-    WorkerItem,
 )
 from asyncevents_core.web.api.strict_body import StrictBody
 
@@ -74,9 +71,9 @@ async def change_configuration(
     tags=_OPERATIONS,
     summary="Read how it stands",
 )
-async def status(backend: GivenBackend) -> StatusItem:
+async def status(backend: GivenBackend) -> StatusForm:
     """Read what is open, how late the oldest is, how far the index, which workers are alive."""
-    return _status(await backend.read(read_status))
+    return StatusForm.of(await backend.read(read_status))
 
 
 @get(
@@ -114,7 +111,7 @@ async def tokens(backend: GivenBackend) -> TokenList:
         return list(view.access.tokens()), view.now()
 
     found, now = await backend.read(read)
-    return TokenList(items=[_token(one, now) for one in found])
+    return TokenList(items=[TokenForm.of(one, now) for one in found])
 
 
 @delete(
@@ -151,41 +148,6 @@ def _configuration(one: ConfiguredValue) -> ConfigurationItem:
     )
 
 
-def _status(found: Status) -> StatusItem:
-    oldest = found.oldest_due_at
-    return StatusItem(
-        events_open=found.events_open,
-        events_resolving=found.events_resolving,
-        events_failed=found.events_failed,
-        deliveries_due=found.deliveries_due,
-        retries_scheduled=found.retries_scheduled,
-        parked=found.parked,
-        under_way=found.under_way,
-        held=found.held,
-        dead_letters=found.dead_letters,
-        oldest_due_at=None if oldest is None else to_datetime(oldest),
-        oldest_due_seconds=found.oldest_due_seconds,
-        workers_alive=len(found.workers),
-        trigger_consumers=found.consumers(Role.TRIGGER),
-        retry_consumers=found.consumers(Role.RETRY),
-        index_consumers=found.consumers(Role.INDEX),
-        index_waiting=found.index_waiting,
-        index_set_aside=found.index_set_aside,
-        workers=[_worker(one) for one in found.workers],
-    )
-
-
-def _worker(one: WorkerRow) -> WorkerItem:
-    return WorkerItem(
-        id=one.id,
-        host=one.host,
-        pid=one.pid,
-        consumers=[role.value for role in one.roles],
-        started_at=to_datetime(one.started_at),
-        beat_at=to_datetime(one.beat_at),
-    )
-
-
 def _audit(one: AuditEntry) -> AuditItem:
     return AuditItem(
         id=one.id,
@@ -195,18 +157,4 @@ def _audit(one: AuditEntry) -> AuditItem:
         subject=one.subject,
         tenant=one.tenant,
         details=dict(one.details),
-    )
-
-
-def _token(one: ApiToken, now: int) -> TokenItem:
-    return TokenItem(
-        id=one.id,
-        name=one.name,
-        valid=one.is_valid(now),
-        resources=list(one.resources),
-        tenant=one.tenant,
-        created_at=to_datetime(one.created_at),
-        expires_at=None if one.expires_at is None else to_datetime(one.expires_at),
-        revoked_at=None if one.revoked_at is None else to_datetime(one.revoked_at),
-        used_at=None if one.used_at is None else to_datetime(one.used_at),
     )

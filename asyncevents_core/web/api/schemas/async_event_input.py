@@ -1,40 +1,39 @@
-"""Subscriptions as clients send them: whole, or what is to change."""
+"""Subscriptions as clients of the original send them, in its words: whole, or what is to change."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, Self
+from collections.abc import Mapping
+from typing import ClassVar, Final, Self
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from asyncevents_core.domain.limits import (
-    LARGEST_COUNT,
-    LONGEST_NAME,
-    count_mistake,
-    deaths_mistake,
-    jitter_mistake,
-    rate_mistake,
-    schedule_mistake,
-    secret_mistake,
-    sink_mistake,
-    target_mistake,
-    tenant_mistake,
-    text_mistake,
-)
-from asyncevents_core.domain.subscription import (
-    NewSubscription,
-    RetryPolicy,
-    SubscriptionStatus,
-)
-from asyncevents_core.showing import DOTS
-from asyncevents_core.web.api.problems import FieldError, invalid
+from asyncevents_core.domain.limits import LARGEST_COUNT, count_mistake
+from asyncevents_core.domain.subscription import NewSubscription
+from asyncevents_core.web.api.problems import ASYNC_EVENT, FieldError, invalid
 from asyncevents_core.web.api.schemas.stores import tenant_of
+from asyncevents_core.web.api.schemas.subscription_input import (
+    SubscriptionInput,
+    merged,
+    mistakes,
+)
 from asyncevents_core.web.api.strict_body import read_object
 
-WRAPPER: Final = "asyncEvent"
 DEFAULT_SINK: Final = "http"
-_READ_ONLY: Final = frozenset({"subscription_id", "subscribed_at"})
+OUR_WORDS: Final[Mapping[str, str]] = {
+    "event_name": "event_name",
+    "recipient_url": "target",
+    "verification_token": "secret",
+    "metadata": "sink",
+    "tenant": "tenant",
+    "maximum_deaths": "maximum_deaths",
+    "schedule": "schedule",
+    "jitter": "jitter",
+    "rate_limit": "rate_limit",
+    "options": "options",
+}
+"""What the fields are called elsewhere. `status` and `store_id` also have another form there."""
+
 # As PHP casts them.
 _FLAGS: Final[Mapping[object, bool]] = {0: False, 1: True, "0": False, "1": True}
 _DIGITS: Final = re.compile("[0-9]{1,10}")
@@ -42,7 +41,7 @@ _DIGITS: Final = re.compile("[0-9]{1,10}")
 
 @frozen(kw_only=True)
 class AsyncEventInput:
-    """What a client sends of a subscription; `given` are the fields that it did send.
+    """What a client sends of a subscription.
 
     `subscription_id` and `subscribed_at` are taken and left alone, so that a client may send back
     what it got.
@@ -82,7 +81,7 @@ class AsyncEventRequest:
 
 
 class AsyncEventBody:
-    """``{"asyncEvent": {…}}``, in snake_case or camelCase as Magento takes it."""
+    """``{"asyncEvent": {…}}``, in snake_case or camelCase as Magento takes it. Null: not sent."""
 
     shape: ClassVar[type] = AsyncEventRequest
 
@@ -99,9 +98,9 @@ class AsyncEventBody:
             plain["status"] = _FLAGS[status]
         if isinstance(store, str) and _DIGITS.fullmatch(store):
             plain["store_id"] = int(store)
-        found = read_object(AsyncEventInput, plain, WRAPPER)
+        found = read_object(AsyncEventInput, plain, ASYNC_EVENT)
         _check(found)
-        return cls(found, frozenset(plain) - _READ_ONLY)
+        return cls(found, frozenset(plain))
 
     def new(self, tenant: str | None) -> NewSubscription:
         """Return a new subscription; one without a tenant gets this one. Raises a `Problem`."""
@@ -113,92 +112,57 @@ class AsyncEventBody:
             target=sent.recipient_url or "",
             tenant=tenant,
         )
-        return self.merged(base, clear=False)
+        return self.merged(base)
 
-    def merged(self, old: NewSubscription, *, clear: bool) -> NewSubscription:
-        """Return a subscription changed as the client wants it.
-
-        What it did not send stays; null does too, unless `clear`. Raises a `Problem`.
-        """
+    def merged(self, old: NewSubscription) -> NewSubscription:
+        """Return a subscription with what the client sent; the rest stays. Raises a `Problem`."""
         sent = self._sent
-        changes: dict[str, Any] = {}
-        for name, attribute in _FIELDS.items():
-            value = getattr(sent, name)
-            if value is not None or (clear and name in self._given):
-                changes[attribute] = value
-        if clear:
-            _refuse_null(changes)
-        if {"store_id", "tenant"} & self._meant(clear):
-            changes["tenant"] = self._tenant()
+        changes = {
+            ours: getattr(sent, name)
+            for name, ours in OUR_WORDS.items()
+            if getattr(sent, name) is not None
+        }
+        if sent.store_id is not None:
+            changes["tenant"] = self._tenant_of_store(sent.store_id)
         if sent.status is not None:
-            changes["status"] = _status(sent.status)
-        if "options" in changes:
-            changes["options"] = _unmasked(changes["options"] or {}, old.options)
-        return evolve(old, **changes, retry=self._retry(old.retry, clear=clear))
+            changes["status"] = "enabled" if sent.status else "disabled"
+        return merged(old, SubscriptionInput(**changes), changes)
 
     def require(self, *names: str) -> None:
         """Raise a `Problem` unless the client sent all of these."""
         missing = [one for one in names if getattr(self._sent, one) is None]
         if missing:
             raise invalid(
-                *(FieldError(field=f"{WRAPPER}.{one}", reason="it is missing") for one in missing)
+                *(
+                    FieldError(field=f"{ASYNC_EVENT}.{one}", reason="it is missing")
+                    for one in missing
+                )
             )
 
-    def _meant(self, clear: bool) -> set[str]:
-        return {one for one in self._given if clear or getattr(self._sent, one) is not None}
-
-    def _tenant(self) -> str | None:
-        sent = self._sent
-        if sent.store_id is None:
-            return sent.tenant
-        of_store = tenant_of(sent.store_id)
-        if "tenant" in self._given and sent.tenant != of_store:
+    def _tenant_of_store(self, store_id: int) -> str | None:
+        tenant, of_store = self._sent.tenant, tenant_of(store_id)
+        if "tenant" in self._given and tenant != of_store:
             raise invalid(
                 FieldError(
-                    field=f"{WRAPPER}.store_id",
-                    reason=f"it stands for tenant {of_store!r}, but tenant is {sent.tenant!r}",
+                    field=f"{ASYNC_EVENT}.store_id",
+                    reason=f"it stands for tenant {of_store!r}, but tenant is {tenant!r}",
                 )
             )
         return of_store
 
-    def _retry(self, old: RetryPolicy, *, clear: bool) -> RetryPolicy:
-        changes: dict[str, Any] = {
-            name: getattr(self._sent, name)
-            for name in ("maximum_deaths", "schedule", "jitter")
-            if getattr(self._sent, name) is not None or (clear and name in self._given)
-        }
-        if changes.get("jitter", ...) is None:
-            changes["jitter"] = 0.0
-        return evolve(old, **changes)
-
-
-_FIELDS: Final = {
-    "event_name": "event_name",
-    "recipient_url": "target",
-    "verification_token": "secret",
-    "metadata": "sink",
-    "rate_limit": "rate_limit",
-    "options": "options",
-}
-_NEVER_NULL: Final = {
-    "event_name": "event_name",
-    "target": "recipient_url",
-    "sink": "metadata",
-}
-
 
 def _unwrapped(value: object) -> dict[str, object]:
     """Return what stands in the wrapper. Raises a `Problem`."""
-    names = {WRAPPER, "async_event"}
+    names = {ASYNC_EVENT, "async_event"}
     if not isinstance(value, dict) or not names & set(value):
-        raise invalid(FieldError(field=WRAPPER, reason="it is missing"))
+        raise invalid(FieldError(field=ASYNC_EVENT, reason="it is missing"))
     if unknown := sorted(set(value) - names):
         raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
     if len(value) > 1:
-        raise invalid(FieldError(field=WRAPPER, reason="it is there twice, as async_event too"))
+        raise invalid(FieldError(field=ASYNC_EVENT, reason="it is there twice, as async_event too"))
     (inner,) = value.values()
     if not isinstance(inner, dict):
-        raise invalid(FieldError(field=WRAPPER, reason="it is not an object"))
+        raise invalid(FieldError(field=ASYNC_EVENT, reason="it is not an object"))
     return inner
 
 
@@ -208,65 +172,25 @@ def _named(fields: Mapping[str, object]) -> dict[str, object]:
     for name, value in fields.items():
         if _snake(name) in named:
             reason = "it is there twice, in two spellings"
-            raise invalid(FieldError(field=f"{WRAPPER}.{_snake(name)}", reason=reason))
+            raise invalid(FieldError(field=f"{ASYNC_EVENT}.{_snake(name)}", reason=reason))
         named[_snake(name)] = value
     return named
-
-
-def _unmasked(sent: Mapping[str, object], old: Mapping[str, object]) -> dict[str, object]:
-    """Return options with the old value where a client sent back what it was shown masked."""
-    return {name: old.get(name) if value == DOTS else value for name, value in sent.items()}
-
-
-def _status(enabled: bool) -> SubscriptionStatus:
-    return SubscriptionStatus.ENABLED if enabled else SubscriptionStatus.DISABLED
-
-
-def _refuse_null(changes: Mapping[str, object]) -> None:
-    wrong = [name for attribute, name in _NEVER_NULL.items() if changes.get(attribute, ...) is None]
-    if wrong:
-        raise invalid(
-            *(FieldError(field=f"{WRAPPER}.{one}", reason="it cannot be null") for one in wrong)
-        )
 
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _event_name_mistake(value: object) -> str | None:
-    return text_mistake(value, LONGEST_NAME)
-
-
-def _store_mistake(value: object) -> str | None:
-    return count_mistake(value, 0, LARGEST_COUNT)
-
-
-_MISTAKES: Final[Mapping[str, Callable[[object], str | None]]] = {
-    "event_name": _event_name_mistake,
-    "recipient_url": target_mistake,
-    "verification_token": secret_mistake,
-    "metadata": sink_mistake,
-    "tenant": tenant_mistake,
-    "store_id": _store_mistake,
-    "maximum_deaths": deaths_mistake,
-    "schedule": schedule_mistake,
-    "jitter": jitter_mistake,
-    "rate_limit": rate_mistake,
-}
-
-
 def _check(sent: AsyncEventInput) -> None:
     """Raise a `Problem` that names all fields that are out of their limits."""
-    found = {
-        name: mistake(getattr(sent, name))
-        for name, mistake in _MISTAKES.items()
-        if getattr(sent, name) is not None
-    }
-    wrong = [
-        FieldError(field=f"{WRAPPER}.{name}", reason=f"it {text}")
-        for name, text in found.items()
-        if text is not None
-    ]
+    found = mistakes({ours: getattr(sent, name) for name, ours in OUR_WORDS.items()})
+    wrong = {name: found[ours] for name, ours in OUR_WORDS.items() if ours in found}
+    if sent.store_id is not None and (text := count_mistake(sent.store_id, 0, LARGEST_COUNT)):
+        wrong["store_id"] = text
     if wrong:
-        raise invalid(*wrong)
+        raise invalid(
+            *(
+                FieldError(field=f"{ASYNC_EVENT}.{name}", reason=f"it {text}")
+                for name, text in wrong.items()
+            )
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from attrs import field, frozen
 
@@ -21,10 +21,10 @@ class StatusChange:
     """Subscriptions to enable or to disable, all or none of them."""
 
     subscription_ids: tuple[int, ...]
-    status: bool
+    status: Literal["enabled", "disabled"]
 
     shape: ClassVar[type]
-    EXAMPLE: ClassVar[Mapping[str, object]] = {"subscription_ids": [1, 2], "status": False}
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"subscription_ids": [1, 2], "status": "disabled"}
 
     @classmethod
     def read(cls, value: object) -> Self:

@@ -1,4 +1,4 @@
-"""What there is: events, sinks, what was published, settings, status, the audit log, tokens."""
+"""Lists of what there is, and what the REST API alone shows: sinks, settings, the audit log."""
 
 from __future__ import annotations
 
@@ -8,44 +8,21 @@ from uuid import UUID
 
 from attrs import frozen
 
-
-@frozen(kw_only=True)
-class EventDefinitionItem:
-    """An event that can be subscribed to; `resources` are all needed to do so."""
-
-    name: str
-    title: str | None
-    service: str | None
-    resources: list[str]
-    origin: str
+from asyncevents_core.forms import EventDefinitionForm, PublishedForm, TokenForm
 
 
 @frozen(kw_only=True)
 class EventDefinitionList:
     """All event definitions, by name."""
 
-    items: list[EventDefinitionItem]
-
-
-@frozen(kw_only=True)
-class PublishedEvent:
-    """What was published; `event_id` is the publisher's own id, `data` what it published."""
-
-    id: UUID
-    event_name: str
-    state: str
-    reason: str | None
-    tenant: str | None
-    event_id: str | None
-    published_at: datetime
-    data: Any
+    items: list[EventDefinitionForm]
 
 
 @frozen(kw_only=True)
 class PublishedPage:
     """A page of published events, newest first; `next` is the `before` of the next one."""
 
-    items: list[PublishedEvent]
+    items: list[PublishedForm]
     next: UUID | None
 
 
@@ -89,48 +66,6 @@ class ConfigurationList:
 
 
 @frozen(kw_only=True)
-class WorkerItem:
-    """A worker process that is alive."""
-
-    id: UUID
-    host: str
-    pid: int
-    consumers: list[str]
-    started_at: datetime
-    beat_at: datetime
-
-
-@frozen(kw_only=True)
-class StatusItem:
-    """How it stands; `oldest_due_seconds` is how late the oldest due row is.
-
-    Of `workers_alive` processes, `trigger_consumers` take new events, `retry_consumers` make
-    deliveries that are due again, and `index_consumers` feed the search index.
-    `index_waiting` attempts (counted up to 100,000) are not in the search index yet, and
-    `index_set_aside` were refused by it.
-    """
-
-    events_open: int
-    events_resolving: int
-    events_failed: int
-    deliveries_due: int
-    retries_scheduled: int
-    parked: int
-    under_way: int
-    held: int
-    dead_letters: int
-    oldest_due_at: datetime | None
-    oldest_due_seconds: float | None
-    workers_alive: int
-    trigger_consumers: int
-    retry_consumers: int
-    index_consumers: int
-    index_waiting: int
-    index_set_aside: int
-    workers: list[WorkerItem]
-
-
-@frozen(kw_only=True)
 class AuditItem:
     """One change: who, what, when."""
 
@@ -152,22 +87,7 @@ class AuditPage:
 
 
 @frozen(kw_only=True)
-class TokenItem:
-    """An API token, without its text: nobody has it but its owner."""
-
-    id: UUID
-    name: str
-    valid: bool
-    resources: list[str]
-    tenant: str | None
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    used_at: datetime | None
-
-
-@frozen(kw_only=True)
 class TokenList:
     """All tokens, oldest first."""
 
-    items: list[TokenItem]
+    items: list[TokenForm]
