@@ -59,7 +59,7 @@ def test_a_subscriptions_life(ready):
     (made,) = ready.rows("subscriptions", "show", "1")
     assert made.pop("created_at")
     assert made == {
-        "id": 1,
+        "subscription_id": 1,
         "status": "disabled",
         "event_name": "example.created",
         "sink": "http",
