@@ -296,7 +296,7 @@ class WorkerForm:
 
 @frozen(kw_only=True)
 class StatusForm:
-    """How it stands; `oldest_due_seconds` is how late the oldest due row is.
+    """The backlog and the workers; `oldest_due_seconds` is how late the oldest due row is.
 
     Of `workers_alive` processes, `trigger_consumers` take new events, `retry_consumers` make
     deliveries that are due again, and `index_consumers` feed the search index.

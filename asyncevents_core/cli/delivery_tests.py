@@ -53,7 +53,7 @@ def dry_rules(runtime: Runtime) -> DryRules:
 
 
 def run_dry_delivery(dry: Coroutine[Any, Any, DryDelivery], *, as_json: bool) -> NoReturn:
-    """Send a test event, print what it came to, and exit: 0 if it was delivered, else 1."""
+    """Send a test event, print its outcome, and exit: 0 if it was delivered, else 1."""
     found = asyncio.run(dry)
     if as_json:
         json_lines([_plain(found)])

@@ -11,7 +11,7 @@ from attrs import Attribute, field, frozen
 
 
 class OutcomeKind(enum.StrEnum):
-    """What one attempt came to."""
+    """How one attempt ended."""
 
     DELIVERED = "delivered"
     RETRYABLE = "retryable"
@@ -73,7 +73,7 @@ def _of(*types: type) -> Callable[[Any, Attribute[Any], Any], None]:
 
 @frozen(kw_only=True)
 class Outcome:
-    """What one attempt came to, made with one of the class methods.
+    """The result of one attempt, made with one of the class methods.
 
     `detail` is one line for people ("HTTP 503", "connection refused"); `response` what the
     recipient answered, cut by the sink to its cap; `retry_after` a wish of the recipient in

@@ -90,7 +90,7 @@ class LoggedAttempt:
 
     @property
     def status(self) -> str:
-        """What the attempt came to: delivered, retrying, dead_lettered or abandoned."""
+        """The status of the attempt: delivered, retrying, dead_lettered or abandoned."""
         outcome = self.attempt.outcome
         if outcome in {OutcomeKind.DELIVERED, OutcomeKind.ABANDONED}:
             return outcome.value

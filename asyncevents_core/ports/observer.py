@@ -124,7 +124,7 @@ class EventsHandedOff(Notice):
 
 @frozen(kw_only=True)
 class RoundClaimed(Notice):
-    """What one round of claiming came to; `seconds` is how long its transaction took.
+    """The result of one round of claiming; `seconds` is how long its transaction took.
 
     `stale` ids of hand-offs found nothing to do. `more` says that more is due than was taken.
     """

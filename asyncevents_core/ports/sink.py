@@ -66,7 +66,7 @@ class Sink(ABC):
 
     @abstractmethod
     async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
-        """Make one attempt within `deadline` seconds, and say what it came to.
+        """Make one attempt within `deadline` seconds, and return its outcome.
 
         Network errors, time-outs and refusals are outcomes, not exceptions. An exception is
         taken for a bug of the sink: logged with its traceback, recorded, retried. No retries

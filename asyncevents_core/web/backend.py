@@ -13,8 +13,8 @@ from typing import Final, ParamSpec, TypeVar
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.ports.ledger import Ledger, LedgerView
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.web.api.jobs import JobRunner
 from asyncevents_core.web.api.problems import Problem
+from asyncevents_core.web.jobs import JobRunner
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The thread that writes what attempts came to, in groups, and the worker's beats."""
+"""The thread that writes outcomes, in groups, and the worker's beats."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def check(
     Warns of what is unsafe. Exits with 1 if anything is wrong; warnings alone exit with 0.
 
     With --sink and --target it makes one real delivery of a test event instead, as a worker would,
-    and prints what it came to; it exits with 1 unless it was delivered. Nothing is recorded.
+    and prints its outcome; it exits with 1 unless it was delivered. Nothing is recorded.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`plugins` and `events`: what is installed and what is defined."""
+"""`events`: what can be published."""
 
 from __future__ import annotations
 

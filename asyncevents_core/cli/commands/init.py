@@ -1,4 +1,4 @@
-"""`init`, `db`, `completion`: what one does once."""
+"""`init`: a settings module to begin with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`replay` and `dead-letters`: what failed, and once more."""
+"""`replay`: send again what was sent before."""
 
 from __future__ import annotations
 

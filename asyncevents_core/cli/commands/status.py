@@ -1,4 +1,4 @@
-"""`status` and `cleanup`: how it stands, and what may go."""
+"""`status`: the backlog, the workers, and what to do about them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def status(context: CliContext, as_json: bool) -> None:
 
 
 def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
-    """Say how it stands in words, a line for each thing."""
+    """Say the status in words, a line for each thing."""
     for label, number in (
         ("events open", found.events_open),
         ("events resolving", found.events_resolving),

@@ -1,4 +1,4 @@
-"""`subscribe` and `subscriptions`."""
+"""`subscriptions`: list, show, test, switch and delete them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
 @JSON_OPTION
 @pass_cli
 def test(context: CliContext, subscription_id: int, event_name: str, as_json: bool) -> None:
-    """Send a test event now, and print what it came to.
+    """Send a test event now, and print its outcome.
 
     ID is the subscription's number in `asyncevents subscriptions list`. It gets one real attempt
     with its target, options and secret, from this process, even if it is disabled. That is not

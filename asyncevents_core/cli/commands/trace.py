@@ -1,4 +1,4 @@
-"""`published`, `trace`: what happened."""
+"""`trace`: what became of an event or a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes: write down what attempts came to, many in one transaction."""
+"""Writing the outcomes of attempts, many in one transaction."""
 
 from __future__ import annotations
 

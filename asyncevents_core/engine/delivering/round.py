@@ -52,7 +52,7 @@ class Round:
 
 @frozen(kw_only=True)
 class RoundResult:
-    """What a round came to, once it is committed. The permits are to be taken then."""
+    """The result of a round, valid once it is committed. The permits are to be taken then."""
 
     claimed: Claimed
     permits: Plan

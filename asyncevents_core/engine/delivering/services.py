@@ -25,7 +25,7 @@ AHEAD: Final = 8
 
 
 class Results(Protocol):
-    """Where calls in the background leave what they came to. Thread-safe, never blocks."""
+    """Where calls in the background leave their results. Thread-safe, never blocks."""
 
     def put(self, resolved: Resolved, /) -> None:
         """Take the result of a call."""
@@ -79,7 +79,7 @@ class ServiceCaller:
         return to_json(result)
 
     def submit(self, resolving: Resolving, results: Results) -> None:
-        """Call a service in the background; `results` get what it came to, on any thread, once."""
+        """Call a service in the background; `results` get its result, on any thread, once."""
         definition = resolving.definition
         if definition is None:
             results.put(Resolved(resolving=resolving))
@@ -130,7 +130,7 @@ class ServiceCaller:
             call.results.put(under_way)
 
     def _end(self, call: _Call, future: Future[object]) -> None:
-        """Report what an async call came to."""
+        """Report the result of an async call."""
         if self._leave(call):
             call.results.put(_outcome(call, future))
 

@@ -51,7 +51,7 @@ _DATA: Final = {"test": True, "message": "A test event of asyncevents: nothing h
 
 @frozen(kw_only=True)
 class DryDelivery:
-    """What a test event came to; `duration` in seconds."""
+    """A dry delivery and its outcome; `duration` in seconds."""
 
     subscription: Subscription
     event: Event
@@ -88,7 +88,7 @@ async def deliver_dry(
     by: Actor,
     event_name: str = TEST_EVENT,
 ) -> DryDelivery:
-    """Send a test event to a subscription, a disabled one too. Returns what it came to.
+    """Send a test event to a subscription, a disabled one too. Returns the dry delivery.
 
     Raises `NotFound`, `SecretKeysError`, and as `deliver_dry_to_target` does.
     """

@@ -102,7 +102,7 @@ class Replayed:
 
 @frozen(kw_only=True)
 class Step:
-    """What a batch came to; `last` is the last one it looked at, None if there was none."""
+    """The result of a batch; `last` is the last one it looked at, None if there was none."""
 
     last: UUID | None
     made: int = 0

@@ -1,4 +1,4 @@
-"""How it stands: what is open, how late it is, and who works on it."""
+"""The status of the whole: what is open, how late it is, and who works on it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Status:
 
 
 def read_status(view: LedgerView) -> Status:
-    """Return how it stands, all of it at the same moment."""
+    """Return the status, all of it as of one moment."""
     backlog, index, now = view.backlog(), view.index.backlog(), view.now()
     oldest = backlog.oldest_due_at
     return Status(

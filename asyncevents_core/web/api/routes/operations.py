@@ -69,7 +69,7 @@ async def change_configuration(
     opt=needs(Resource.MANAGE, unbound=True),
     responses=documented(),
     tags=_OPERATIONS,
-    summary="Read how it stands",
+    summary="Read the backlog and the workers",
 )
 async def status(backend: GivenBackend) -> StatusForm:
     """Read what is open, how late the oldest is, how far the index, which workers are alive."""
