@@ -14,14 +14,16 @@ from uuid import UUID
 
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
-from kombu.message import Message
 from kombu.messaging import Consumer as KombuConsumer
 from kombu.messaging import Producer as KombuProducer
 
 from asyncevents_core.adapters.kombu.connections import Link, failures
 from asyncevents_core.adapters.kombu.protocol import CONTENT_TYPE, decode, encode
+from asyncevents_core.adapters.kombu.received import ReceivedMessage, receive_as_sent
+from asyncevents_core.domain.limits import storable, text_mistake
 from asyncevents_core.errors import BrokerUnavailable
 from asyncevents_core.ports.broker import MOST_IDS, Consumer, HandOff, Producer
+from asyncevents_core.showing import shown
 
 _CONFIRM_TIMEOUT: Final = 10.0
 
@@ -139,10 +141,12 @@ def _in_messages(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
 logger = logging.getLogger("asyncevents.broker")
 
 _CLEAN_EVERY: Final = 10.0
+_LONGEST_HEADER: Final = 300
+_LONGEST_CONTENT_TYPE: Final = 255
 
 
 class _Received(HandOff):
-    def __init__(self, ids: tuple[UUID, ...], message: Message, url: str) -> None:
+    def __init__(self, ids: tuple[UUID, ...], message: ReceivedMessage, url: str) -> None:
         self.ids = ids
         self._message = message
         self._url = url
@@ -161,7 +165,7 @@ class IdConsumer(Link, Consumer):
         self._quarantine_queue = quarantine
         self._prefetch = prefetch
         self._channel: Any = None
-        self._inbox: deque[Message] = deque()
+        self._inbox: deque[ReceivedMessage] = deque()
         self._putting_aside: Sender | None = None
         self._clean_at = 0.0
 
@@ -174,6 +178,7 @@ class IdConsumer(Link, Consumer):
 
     def _ready(self, connection: Connection) -> None:
         self._channel = connection.channel()
+        receive_as_sent(self._channel)
         self._inbox.clear()
         self._putting_aside = None
         consumer = KombuConsumer(
@@ -200,19 +205,27 @@ class IdConsumer(Link, Consumer):
         while self._inbox:
             message = self._inbox.popleft()
             try:
-                ids = decode(message.body)
+                ids = _ids_of(message)
             except ValueError as error:
                 self._quarantine(connection, message, str(error))
                 continue
             received.append(_Received(ids, message, self._url))
         return received
 
-    def _quarantine(self, connection: Connection, message: Message, reason: str) -> None:
+    def _quarantine(self, connection: Connection, message: ReceivedMessage, reason: str) -> None:
         """Put a message that nobody can read where people find it, and never see it again."""
         queue = self._quarantine_queue
+        if message.size > len(message.body):
+            reason += f"; of {message.size:,} bytes the first {len(message.body):,} are kept"
+        headers = {"asyncevents-reason": storable(reason, _LONGEST_HEADER)}
+        if message.compression is not None:
+            # Under another name: what reads the queue should not decompress it unasked.
+            headers["asyncevents-compression"] = storable(
+                shown(message.compression), _LONGEST_HEADER
+            )
         logger.warning(
             "a message is not a hand-off; it is set aside",
-            extra={"queue": queue.name, "reason": reason},
+            extra={"queue": queue.name, "reason": headers["asyncevents-reason"]},
         )
         queue(self._channel).declare()
         if self._putting_aside is None:
@@ -220,9 +233,9 @@ class IdConsumer(Link, Consumer):
         self._putting_aside.publish(
             message.body,
             routing_key=queue.routing_key,
-            content_type=message.content_type or "application/octet-stream",
-            content_encoding=message.content_encoding or "binary",
-            headers={"asyncevents-reason": reason},
+            content_type=_content_type(message),
+            content_encoding="binary",
+            headers=headers,
         )
         # This may receive more messages; they are decoded next.
         self._putting_aside.flush()
@@ -233,6 +246,20 @@ class IdConsumer(Link, Consumer):
         if now >= self._clean_at:
             self._clean_at = now + _CLEAN_EVERY
             delete_consumed(self._channel)
+
+
+def _ids_of(message: ReceivedMessage) -> tuple[UUID, ...]:
+    if message.compression is not None:
+        raise ValueError(f"compressed ({shown(message.compression)}), as no hand-off is")
+    return decode(message.body)
+
+
+def _content_type(message: ReceivedMessage) -> str:
+    """Return what the message says it is, where that can be sent on."""
+    said: object = message.content_type
+    if isinstance(said, str) and said.isascii() and not text_mistake(said, _LONGEST_CONTENT_TYPE):
+        return said
+    return "application/octet-stream"
 
 
 _BATCH: Final = 500

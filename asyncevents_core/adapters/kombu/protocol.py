@@ -13,6 +13,7 @@ from kombu.entity import Exchange, Queue
 
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig
+from asyncevents_core.showing import shown
 
 TRIGGER: Final = "event.trigger"
 QUARANTINE: Final = "event.quarantine"
@@ -96,6 +97,8 @@ def _queue(
 
 TYPE: Final = "asyncevents.handoff.v1"
 CONTENT_TYPE: Final = "application/cloudevents+json"
+LONGEST_HAND_OFF: Final = 64 * 1024
+"""Bytes that are read; `MOST_IDS` ids need about 2,200."""
 _SOURCE: Final = "/asyncevents"
 
 
@@ -108,13 +111,21 @@ def encode(ids: Sequence[UUID]) -> bytes:
     return JSONFormat().write(event)
 
 
-def decode(body: bytes | str) -> tuple[UUID, ...]:
+def decode(body: bytes) -> tuple[UUID, ...]:
     """Return the ids of a message. Raises ValueError, saying what is wrong with it."""
-    message = json.loads(body)
+    if len(body) > LONGEST_HAND_OFF:
+        raise ValueError(f"longer than {LONGEST_HAND_OFF:,} bytes")
+    try:
+        return _ids(json.loads(body))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _ids(message: object) -> tuple[UUID, ...]:
     if not isinstance(message, dict) or message.get("specversion") != "1.0":
         raise ValueError("not a CloudEvent of version 1.0")
     if message.get("type") != TYPE:
-        raise ValueError(f"of type {message.get('type')!r}, not {TYPE!r}")
+        raise ValueError(f"of type {shown(message.get('type'))}, not {TYPE!r}")
     data = message.get("data")
     ids = data.get("ids") if isinstance(data, dict) else None
     if not isinstance(ids, list) or not 0 < len(ids) <= MOST_IDS:
