@@ -15,11 +15,12 @@ from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.limits import LARGEST_ID
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.delivering.eager import EagerDelivery
 from asyncevents_core.engine.delivering.services import ServiceCaller
-from asyncevents_core.engine.managing.subscriptions import change, subscribe
+from asyncevents_core.engine.managing.subscriptions import change, no_subscription, subscribe
 from asyncevents_core.engine.publishing.handoff import HandOffThread
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.searching.pages import traces_of_event
@@ -27,6 +28,7 @@ from asyncevents_core.ports.observer import Observer
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.settings.schema import Settings
+from asyncevents_core.showing import shown
 from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.process import Worker
 
@@ -83,9 +85,11 @@ class AsyncEvents:
         """Publish one event and return its id.
 
         `data` becomes JSON (attrs classes, dataclasses, datetimes, Decimals, UUIDs and enums
-        are converted); for an event with a service it is the object of its arguments. `tenant`
-        limits it to the subscriptions of that tenant and those without one. `event_id` makes
-        publishing idempotent: the same id with the same content is one event.
+        are converted; sets are sorted by their JSON text); for an event with a service it is the
+        object of its arguments. Keys are texts, each once; objects and lists are in each other
+        up to 100 levels deep. `tenant` limits it to the subscriptions of that tenant and those
+        without one. `event_id` makes publishing idempotent: the same id with the same content is
+        one event. Both have 1 to 255 printable characters, and no space around them.
 
         With `session` (a SQLAlchemy Session or Connection) or `connection` (a DBAPI connection,
         e.g. Django's) the event belongs to that transaction: rolled back, it never happened;
@@ -191,8 +195,9 @@ class AsyncEvents:
         """Let `edit` change a subscription: it gets it as it is, and returns it as it is to be.
 
         What is open goes to the new target from the next attempt on. Raises as `subscribe`,
-        `NotFound`, and what `edit` raises.
+        `NotFound`, and what `edit` raises; TypeError where the id is no whole number.
         """
+        _require_subscription_id(subscription_id)
         runtime = self.runtime
         return change(
             runtime.ledger,
@@ -211,8 +216,10 @@ class AsyncEvents:
     def traces(self, event_id: UUID) -> list[Trace]:
         """Return the traces of an event's deliveries, oldest first; empty before its fan-out.
 
-        Raises `LedgerError`.
+        `event_id` is the UUID that `publish` returned. Raises `LedgerError`, and TypeError for
+        what is no UUID.
         """
+        _require_uuid(event_id)
         return list(traces_of_event(self.runtime.ledger, event_id))
 
     # -- working ----------------------------------------------------------------------------
@@ -353,10 +360,34 @@ class AsyncEvents:
 
 
 def _as_requests(requests: Iterable[PublishRequest | tuple[str, object]]) -> list[PublishRequest]:
-    return [
-        one if isinstance(one, PublishRequest) else PublishRequest(name=one[0], data=one[1])
-        for one in requests
-    ]
+    return [_as_request(one) for one in requests]
+
+
+def _as_request(request: object) -> PublishRequest:
+    if isinstance(request, PublishRequest):
+        return request
+    if isinstance(request, tuple | list) and len(request) == 2:
+        name, data = request
+        return PublishRequest(name=name, data=data)
+    raise TypeError(f"a request is a pair (name, data) or a PublishRequest, not {shown(request)}")
+
+
+def _require_uuid(event_id: object) -> None:
+    if not isinstance(event_id, UUID):
+        raise TypeError(
+            "traces takes the id that publish() returned, a UUID (of a text: UUID(text)), "
+            f"not {shown(event_id)}"
+        )
+
+
+def _require_subscription_id(subscription_id: object) -> None:
+    if not isinstance(subscription_id, int) or isinstance(subscription_id, bool):
+        raise TypeError(
+            "change_subscription takes the id of a subscription, a whole number, "
+            f"not {shown(subscription_id)}"
+        )
+    if not 0 <= subscription_id <= LARGEST_ID:
+        raise no_subscription(subscription_id)
 
 
 def _survive_fork(events: AsyncEvents) -> None:

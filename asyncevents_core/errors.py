@@ -139,7 +139,10 @@ class UnknownEvent(PublishError):
 
 
 class InvalidPayload(PublishError):
-    """The data is not JSON, or not an object of arguments where a service needs one."""
+    """The data cannot be JSON, or is no object of arguments where a service needs one.
+
+    Or the name, the tenant or the `event_id` is no text that can be kept. The text has the path.
+    """
 
 
 class PayloadTooLarge(PublishError):

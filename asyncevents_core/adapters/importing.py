@@ -13,7 +13,7 @@ from cattrs.errors import BaseValidationError
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.marked import MarkedMethod, MarkedService
-from asyncevents_core.domain.payload import make_converter
+from asyncevents_core.domain.plain import make_converter
 from asyncevents_core.errors import ServiceArguments, ServiceNotFound
 from asyncevents_core.ports.resolver import (
     BuildService,

@@ -101,18 +101,21 @@ def _within(value: object, lowest: float, highest: float) -> bool:
 
 
 def tenant_mistake(tenant: object) -> str | None:
-    """Return what is wrong with a tenant, as `asyncevents_core.domain.limits` does.
+    """Check a tenant, or that there is none."""
+    return None if tenant is None else own_id_mistake(tenant)
+
+
+def own_id_mistake(value: object) -> str | None:
+    """Check a tenant, or an `event_id`: what applications name, and databases compare.
 
     MariaDB and MySQL take ``"acme "`` for ``"acme"`` where they compare, so that one would see
-    what is the other's: no tenant begins or ends with a space.
+    what is the other's: none begins or ends with a space.
     https://mariadb.com/kb/en/supported-character-sets-and-collations/#no-pad-collations
     """
-    if tenant is None:
-        return None
-    if mistake := text_mistake(tenant, LONGEST_NAME):
+    if mistake := text_mistake(value, LONGEST_NAME):
         return mistake
-    if tenant != str(tenant).strip():
-        return f"must not begin or end with a space, as {shown(tenant)} does"
+    if value != str(value).strip():
+        return f"must not begin or end with a space, as {shown(value)} does"
     return None
 
 

@@ -9,6 +9,7 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_event
 from tests.clock import ManualClock
@@ -106,6 +107,25 @@ class Events(LedgerFixtures):
         assert found == {"id": (lower.id, lower.digest)}
         listed = ledger.read(lambda view: view.events.page(name="A.B", limit=10, before=None))
         assert [one.id for one in listed] == [upper.id]
+
+    def test_texts_as_long_as_may_be_are_kept(self, ledger: Ledger) -> None:
+        longest = "🐎" * LONGEST_NAME
+        new = make_event(name="n" * LONGEST_NAME, tenant=longest, external_id=longest)
+        publish(ledger, new)
+
+        event = event_of(ledger, new.id)
+        assert (event.name, event.tenant, event.external_id) == (new.name, longest, longest)
+        found = ledger.run(lambda tx: dict(tx.events.find([longest])))
+        assert found == {longest: (new.id, new.digest)}
+
+    def test_external_ids_that_look_alike_are_different(self, ledger: Ledger) -> None:
+        alike = ["é", "e\u0301", "e", "ß", "ss", "ﬁ", "fi", "İ", "i̇", "a b", "a  b"]
+        events = [make_event(external_id=one) for one in alike]
+        publish(ledger, *events)
+
+        found = ledger.run(lambda tx: dict(tx.events.find(alike)))
+
+        assert found == {one.external_id: (one.id, one.digest) for one in events}
 
     def test_find_events_knows_only_what_is_there(self, ledger: Ledger) -> None:
         publish(ledger, make_event(), make_event())

@@ -6,10 +6,8 @@ import sys
 import textwrap
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from enum import Enum
 from uuid import UUID
 
-import attrs
 import pytest
 from mypy import api
 
@@ -18,7 +16,6 @@ from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.catalog import collect_events
 from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.errors import (
-    InvalidPayload,
     ServiceArguments,
     ServiceNotFound,
     SettingsError,
@@ -215,60 +212,6 @@ def test_instances_are_built_by_the_container(shop):
         service("marked_shop:NeedsMore.get")
     built = service("marked_shop:NeedsMore.get", build=lambda cls: cls("dependency"))
     assert built.call({"id": 1}) == {}
-
-
-class Colour(Enum):
-    RED = "red"
-
-
-@attrs.frozen
-class Point:
-    x: float
-    tag: Colour
-
-
-def test_json_of_what_applications_have():
-    value = {
-        "point": Point(1.5, Colour.RED),
-        "uuid": UUID(int=5),
-        "decimal": Decimal("1.10"),
-        "tuple": (1, None, True),
-        "set": {3},
-        "date": date(2026, 1, 2),
-        "text": "Grüße\u2028",
-    }
-    assert from_json(to_json(value)) == {
-        "point": {"x": 1.5, "tag": "red"},
-        "uuid": str(UUID(int=5)),
-        "decimal": "1.10",
-        "tuple": [1, None, True],
-        "set": [3],
-        "date": "2026-01-02",
-        "text": "Grüße\u2028",
-    }
-    assert to_json({"a": [1, "ä"]}) == '{"a":[1,"ä"]}'.encode()
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ({"a": {"b": [1, object()]}}, r"data\.a\.b\[1\]: object is not JSON"),
-        ({"a": b"bytes"}, r"data\.a: bytes is not JSON"),
-        ({"a": float("inf")}, r"data\.a: inf is not a JSON number"),
-        ({1: float("nan")}, "keys must be texts"),
-        ({"a": "\ud800"}, "not valid Unicode"),
-    ],
-)
-def test_what_json_cannot_hold(value, message):
-    with pytest.raises(InvalidPayload, match=message):
-        to_json(value)
-
-
-def test_data_that_contains_itself():
-    value: dict[str, object] = {}
-    value["self"] = value
-    with pytest.raises(InvalidPayload, match="contains itself"):
-        to_json(value)
 
 
 TYPED = """

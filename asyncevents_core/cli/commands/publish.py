@@ -13,8 +13,10 @@ from rich.progress import Progress
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.output import interruptible, progress_bar
+from asyncevents_core.domain.plain import DuplicateMember, unique_members
 from asyncevents_core.engine.publishing.publish import PublishRequest
 from asyncevents_core.errors import PublishError
+from asyncevents_core.showing import shown
 
 BATCH: Final = 500
 _KEYS: Final = frozenset({"event_name", "data", "tenant", "event_id"})
@@ -56,11 +58,9 @@ def publish(
     if name is None or data is None:
         raise click.UsageError("give NAME and JSON, or --file FILE.jsonl")
     try:
-        value = json.loads(data)
-    except RecursionError:
-        raise click.BadParameter("it is nested too deeply", param_hint="JSON") from None
+        value = _loaded(data)
     except ValueError as error:
-        raise click.BadParameter(f"{data!r}: {error}", param_hint="JSON") from error
+        raise click.BadParameter(f"{shown(data)}: {error}", param_hint="JSON") from error
     made = context.events.publish(name, value, tenant=tenant, event_id=event_id)
     context.events.flush()
     click.echo(str(made))
@@ -131,10 +131,7 @@ def _publish_batch(
 
 
 def _request(line: bytes) -> PublishRequest:
-    try:
-        value: Any = json.loads(line.decode("utf-8"))
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    value = _loaded(line.decode("utf-8"))
     if not isinstance(value, dict) or not isinstance(value.get("event_name"), str):
         raise TypeError('expected an object with "event_name" and "data"')
     if "data" not in value:
@@ -147,6 +144,18 @@ def _request(line: bytes) -> PublishRequest:
         tenant=_text(value, "tenant"),
         event_id=_text(value, "event_id"),
     )
+
+
+def _loaded(text: str) -> Any:
+    """Read JSON. Raises ValueError, also where an object has a name twice."""
+    try:
+        return json.loads(text, object_pairs_hook=unique_members)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (json.JSONDecodeError, DuplicateMember):
+        raise
+    except ValueError:
+        raise ValueError("it has a number of too many digits") from None
 
 
 def _text(value: dict[str, Any], key: str) -> str | None:

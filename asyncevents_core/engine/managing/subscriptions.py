@@ -22,6 +22,7 @@ from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound,
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.observer import NOBODY, Observers, SubscriptionChanged
 from asyncevents_core.ports.resolver import Definitions
+from asyncevents_core.showing import shown
 
 CANCEL_BATCH: Final = 500
 _UNREAD: Final = "(not decrypted)"
@@ -225,7 +226,8 @@ def visible(found: Subscription | None, subscription_id: int, by: Actor) -> Subs
 def no_subscription(subscription_id: int) -> NotFound:
     """Return the error of an id that no subscription has."""
     return NotFound(
-        f"no subscription {subscription_id}: `asyncevents subscriptions list` shows those there are"
+        f"no subscription {shown(subscription_id)}: `asyncevents subscriptions list` shows those "
+        "there are"
     )
 
 

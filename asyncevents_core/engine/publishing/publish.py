@@ -14,7 +14,12 @@ from attrs import field, frozen
 
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.instant import uuid7
-from asyncevents_core.domain.limits import LONGEST_NAME, tenant_mistake
+from asyncevents_core.domain.limits import (
+    LONGEST_NAME,
+    own_id_mistake,
+    tenant_mistake,
+    text_mistake,
+)
 from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -116,42 +121,58 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
     Where no service is to resolve it, its body is made here, so that a worker need not write it.
     Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`.
     """
-    definition = definitions.get(request.name)
+    name = _checked_name(request)
+    definition = definitions.get(name)
     data = to_json(request.data)
     if definition.service is not None and not data.startswith(b"{"):
         raise InvalidPayload(
-            f"{request.name}: its service {definition.service} takes named arguments, so the data "
+            f"{name}: its service {definition.service} takes named arguments, so the data "
             f"must be an object such as {{'id': 42}}, not {type(request.data).__name__}"
         )
     if len(data) > rules.max_payload_bytes:
         raise PayloadTooLarge(
-            f"{request.name}: the data is {len(data):,} bytes of JSON, the limit is "
+            f"{name}: the data is {len(data):,} bytes of JSON, the limit is "
             f"{rules.max_payload_bytes:,} (MAX_PAYLOAD_BYTES). Publish an id and let a service "
             "load the rest"
         )
     if mistake := tenant_mistake(request.tenant):
-        raise InvalidPayload(f"{request.name}: tenant {mistake}")
+        raise InvalidPayload(f"{name}: tenant {mistake}")
+    if request.event_id is not None and (mistake := own_id_mistake(request.event_id)):
+        raise InvalidPayload(f"{name}: event_id {mistake}")
+    tenant, external_id = _exact(request.tenant), _exact(request.event_id)
     event_id, occurred_at = uuid7(), time.time_ns() // 1000
     body: bytes | None = None
     if definition.service is None:
         body = envelope(
             event_id=event_id,
-            name=request.name,
+            name=name,
             source=rules.source,
             occurred_at=occurred_at,
-            tenant=request.tenant,
+            tenant=tenant,
             data=data,
         )
     return NewEvent(
         id=event_id,
-        external_id=_checked_event_id(request),
-        digest=b"" if request.event_id is None else _digest(request, data),
-        name=request.name,
-        tenant=request.tenant,
+        external_id=external_id,
+        digest=b"" if external_id is None else _digest(name, tenant, data),
+        name=name,
+        tenant=tenant,
         arguments=data if body is None else None,
         body=body,
         occurred_at=occurred_at,
     )
+
+
+def _checked_name(request: PublishRequest) -> str:
+    """Return the name. What is no text, or too long to be one, is nobody's event."""
+    if mistake := text_mistake(request.name, LONGEST_NAME):
+        raise InvalidPayload(f"name {mistake}")
+    return str.__str__(request.name)
+
+
+def _exact(text: str | None) -> str | None:
+    """Return the text itself where it is of a subclass: drivers write enums by their names."""
+    return None if text is None else str.__str__(text)
 
 
 def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) -> list[UUID]:
@@ -198,22 +219,7 @@ def _same_content(event: NewEvent, digest: bytes) -> None:
         )
 
 
-def _checked_event_id(request: PublishRequest) -> str | None:
-    event_id = request.event_id
-    if event_id is not None and not 0 < len(event_id) <= LONGEST_NAME:
-        raise InvalidPayload(
-            f"{request.name}: event_id must have 1 to {LONGEST_NAME} characters, "
-            f"not {len(event_id)}"
-        )
-    if event_id is not None and event_id != event_id.strip():
-        # MariaDB and MySQL would take it for the one without: see `tenant_mistake`.
-        raise InvalidPayload(f"{request.name}: event_id must not begin or end with a space")
-    return event_id
-
-
-def _digest(request: PublishRequest, data: bytes) -> bytes:
+def _digest(name: str, tenant: str | None, data: bytes) -> bytes:
     # Sorted, so that the order of keys does not make the content another one.
-    canonical = json.dumps(
-        [request.name, request.tenant, json.loads(data)], sort_keys=True, separators=(",", ":")
-    )
+    canonical = json.dumps([name, tenant, json.loads(data)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).digest()

@@ -13,6 +13,7 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from asyncevents_core.domain.limits import text_mistake
+from asyncevents_core.domain.plain import DuplicateMember, unique_members
 from asyncevents_core.structuring import structure
 from asyncevents_core.web.api.problems import FieldError, Problem, invalid
 
@@ -112,12 +113,10 @@ def _loaded(body: bytes) -> object:
 
 
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name, value in pairs:
-        if name in found:
-            raise _wrong(f"an object has {name!a} twice")
-        found[name] = value
-    return found
+    try:
+        return unique_members(pairs)
+    except DuplicateMember as error:
+        raise _wrong(str(error)) from None
 
 
 def _wrong(reason: str) -> Problem:
