@@ -193,6 +193,10 @@ class WorkerAssembly:
         """As `idle`, without blocking the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._checks, self.idle)
 
+    def claim_no_more(self, grace: float) -> None:
+        """Begin nothing else; `stop`, with the same grace, comes next. No waiting."""
+        self._claimer.claim_no_more(grace)
+
     async def stop(self, grace: float) -> int:
         """Stop claiming, finish attempts and services, write outcomes, release everything.
 

@@ -89,14 +89,18 @@ class Claimer:
         """Start the thread."""
         self._thread.start()
 
+    def claim_no_more(self, grace: float) -> None:
+        """Begin no other round; for `grace` seconds fan out what services return. No waiting."""
+        self._give_up_at = time.monotonic() + grace
+        self._stop.set()
+        self._bell.ring()
+
     def stop(self, grace: float) -> None:
         """Claim nothing more; waits up to `grace` seconds for the transaction under way.
 
         As long, what services still return is fanned out: `join` waits for that.
         """
-        self._give_up_at = time.monotonic() + grace
-        self._stop.set()
-        self._bell.ring()
+        self.claim_no_more(grace)
         if not self._stopped_claiming.wait(grace):
             logger.warning("a transaction hangs; what it claims is left to other workers")
 

@@ -118,10 +118,12 @@ class Worker:
                     break
                 await self._pause()
         finally:
+            grace = self._runtime.settings.shutdown_grace
+            assembly.claim_no_more(grace)
             under_way = assembly.permits.in_flight
             logger.info("worker stopping", extra={"under_way": under_way})
             observers.tell(WorkerStopping(worker=assembly.row, under_way=under_way))
-            hanging = await assembly.stop(self._runtime.settings.shutdown_grace)
+            hanging = await assembly.stop(grace)
             watch.cancel()
         logger.info("worker stopped", extra={"worker": str(assembly.row.id), **assembly.counts})
         return EXIT_STUCK if hanging else EXIT_OK

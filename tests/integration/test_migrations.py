@@ -97,7 +97,7 @@ def test_deliveries_keep_their_replay_request_when_its_column_is_renamed(url, en
     ledger.close()
     migrate(engine, command.downgrade, "0004")
     with engine.connect() as connection:
-        assert set(connection.execute(sa.select(old.c.replay_request)).scalars()) == {
+        assert set(connection.execute(sa.select(old.c.chain)).scalars()) == {
             kept.replay_request,
             other.replay_request,
         }

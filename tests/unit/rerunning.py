@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.ports.ledger import JoinedTransaction, Ledger, LedgerTransaction, LedgerView
 
 T = TypeVar("T")
@@ -21,6 +22,10 @@ class RerunningLedger(Ledger):
         for _ in range(self._times):
             self._ledger.run(work)
         return self._ledger.run(work)
+
+    def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+        for _ in range(self._times + 1):
+            self._ledger.publish(events, due_in=due_in)
 
     def read(self, query: Callable[[LedgerView], T]) -> T:
         return self._ledger.read(query)
