@@ -360,16 +360,7 @@ class AsyncEvents:
 
 
 def _as_requests(requests: Iterable[PublishRequest | tuple[str, object]]) -> list[PublishRequest]:
-    return [_as_request(one) for one in requests]
-
-
-def _as_request(request: object) -> PublishRequest:
-    if isinstance(request, PublishRequest):
-        return request
-    if isinstance(request, tuple | list) and len(request) == 2:
-        name, data = request
-        return PublishRequest(name=name, data=data)
-    raise TypeError(f"a request is a pair (name, data) or a PublishRequest, not {shown(request)}")
+    return [PublishRequest.of(one) for one in requests]
 
 
 def _require_uuid(event_id: object) -> None:

@@ -18,6 +18,7 @@ class Worker:
     def __init__(self, harness):
         self.leases = []
         self.calls = {}
+        self.buried = []
         self.unwritten = 0
         self.room = 100
         self.claimer = make_claimer(
@@ -43,7 +44,7 @@ class Worker:
             self.leases.extend(what)
 
     def bury(self, delivery_ids):
-        raise NotImplementedError
+        self.buried.extend(delivery_ids)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.ledger.events import EventWriter
 from asyncevents_core.ports.observer import NOBODY, EventsPublished, Observers
 from asyncevents_core.ports.resolver import Definitions
+from asyncevents_core.showing import shown
 
 SWEEP_AFTER: Final = 10.0
 """Seconds after which the sweep takes an event whose hand-off was lost."""
@@ -39,6 +40,16 @@ class PublishRequest:
     data: object = field(repr=False)
     tenant: str | None = None
     event_id: str | None = None
+
+    @classmethod
+    def of(cls, one: object) -> PublishRequest:
+        """Return it from a pair ``(name, data)``, or as it is. Raises TypeError for the rest."""
+        if isinstance(one, PublishRequest):
+            return one
+        if isinstance(one, tuple | list) and len(one) == 2:
+            name, data = one
+            return cls(name=name, data=data)
+        raise TypeError(f"a request is a pair (name, data) or a PublishRequest, not {shown(one)}")
 
 
 @frozen(kw_only=True)
