@@ -115,3 +115,27 @@ def test_what_the_ledger_refuses_does_not_count_as_an_outage(harness, worker):
 
     assert worker.claimer._try(step, 0.0) > 0
     assert not worker.claimer._health.down
+
+
+@pytest.mark.parametrize("large_first", [True, False])
+def test_results_beside_a_large_one_that_cannot_be_written_are_kept(
+    harness, worker, monkeypatch, large_first
+):
+    """The ledger goes away while a large event is fanned out in chunks."""
+    monkeypatch.setattr("asyncevents_core.engine.delivering.events.CHUNK", 2)
+    for tenant in ("large", "large", "large", "small"):
+        harness.subscribe("order.loaded", tenant=tenant)
+    large = harness.publish("order.loaded", tenant="large")
+    small = harness.publish("order.loaded", tenant="small")
+    worker.hand_off(large, small)
+    worker.cycle()
+    for one in (large, small) if large_first else (small, large):
+        worker.answer(one, data=to_json({}))
+    worker.claimer._ledger = Refusing(harness.ledger, large, LedgerUnavailable("away"))
+    with pytest.raises(LedgerUnavailable):
+        worker.cycle()
+    assert len(worker.claimer._resolved) == 2
+    worker.claimer._ledger = harness.ledger
+    worker.cycle()
+    assert [len(harness.traces(one)) for one in (large, small)] == [3, 1]
+    assert harness.event(large).state is harness.event(small).state is EventState.FANNED_OUT
