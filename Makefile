@@ -9,28 +9,29 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.bench-installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/pyproject.toml)
 EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
+CONSTRAINTS := constraints.txt
 ARGS ?=
 # Those that measure time have the machine for themselves. Those that wait for processes come first.
 ALONE := tests/benchmarks
-FIRST := tests/integration
+FIRST := tests/integration tests/crash
 SIDE_BY_SIDE := $(FIRST) \
-	$(filter-out $(ALONE) $(FIRST) tests/services tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
+	$(filter-out $(ALONE) $(FIRST) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
 	$(wildcard plugins/*/tests docs/examples/*/tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-crash bench bench-smoke lint format clean
+.PHONY: help install constraints demo serve test test-crash stalls model bench bench-smoke lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP)  ## Make .venv with core, the plugins, the examples and the tools
 
-$(STAMP): $(PROJECTS)
+$(STAMP): $(PROJECTS) $(CONSTRAINTS)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EDITABLE) --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) $(EDITABLE) --group dev
 	@touch $@
 
 demo: install  ## Watch a shop publish and a receiver listen (ARGS="--events 200 --exit")
@@ -48,11 +49,19 @@ else
 	$(BIN)/python -m pytest $(ARGS)
 endif
 
-test-crash: install  ## Kill everything at random on every broker and database: build/crash-suite.md
+test-crash: install  ## Kill, freeze and cut at random, on every broker and database: build/crash-suite.md
 	@$(BIN)/python -m tests.services
-	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kill_points.py $(ARGS)
-	ASYNCEVENTS_CRASH_FULL=1 ASYNCEVENTS_CRASH_EVENTS=3000 ASYNCEVENTS_CRASH_ROUNDS=5 \
-		$(BIN)/python -m pytest -s tests/integration/test_kill_matrix.py $(ARGS)
+	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kill_points.py
+	ASYNCEVENTS_CRASH_FULL=1 $(BIN)/python -m pytest -n 3 --dist worksteal tests/crash/test_crash.py $(ARGS)
+	@cat build/crash-suite.md
+
+stalls: install  ## Let everything stand still that can: build/stalls.md (ARGS="--false-alarms 60")
+	@$(BIN)/python -m tests.services
+	@$(BIN)/python -m tests.stalls $(ARGS)
+
+model: install  ## Check the model of the state machine, break each rule: build/model.md
+	@$(BIN)/python -m tests.services
+	$(BIN)/python -m tests.model $(ARGS)
 
 bench: $(BENCH_STAMP)  ## Measure beside Celery and a bare loop: build/benchmarks (ARGS=--help)
 	@$(BIN)/python -m tests.services
@@ -71,6 +80,14 @@ lint: install  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+constraints:  ## Pin the newest versions of all that is installed: constraints.txt
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check $(EDITABLE) --group dev
+	head -1 $(CONSTRAINTS) > build/constraints.txt
+	build/constraints/bin/python -m pip freeze --exclude-editable >> build/constraints.txt
+	mv build/constraints.txt $(CONSTRAINTS)
 
 format: install  ## Format the code
 	$(BIN)/ruff format .

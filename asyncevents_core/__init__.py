@@ -2,8 +2,8 @@
 
 The names below are what applications import. `asyncevents_core.errors` has all errors,
 `asyncevents_core.plugin` what authors of plugins import. These, and what docs/reference names of
-`.indexer_kit`, `.testing` and `.web`, are the public API; everything else may change without
-notice.
+`.alembic_support`, `.indexer_kit`, `.testing` and `.web`, are the public API; everything else may
+change without notice.
 """
 
 from importlib import import_module

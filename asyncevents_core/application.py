@@ -15,20 +15,26 @@ from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.limits import LARGEST_ID
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.trace import Trace
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.eager import EagerDelivery
 from asyncevents_core.engine.delivering.services import ServiceCaller
-from asyncevents_core.engine.managing.subscriptions import change, no_subscription, subscribe
+from asyncevents_core.engine.managing.subscriptions import (
+    change,
+    require_subscription_id,
+    subscribe,
+)
 from asyncevents_core.engine.publishing.handoff import HandOffThread
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
 from asyncevents_core.engine.searching.pages import traces_of_event
+from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.ports.observer import Observer
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.loading import load_settings
+from asyncevents_core.settings.loading import load_settings, settings_module_name
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import shown
+from asyncevents_core.under_test import within_test
 from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.process import Worker
 
@@ -68,6 +74,8 @@ class AsyncEvents:
         self._hand_off: HandOffThread | None = None
         self._services: ServiceCaller | None = None
         self._threads: ThreadPoolExecutor | None = None
+        # What a test makes of settings of its own is its own.
+        self._protected = not (isinstance(source, Mapping | Settings) and within_test())
         _survive_fork(self)
 
     # -- publishing -------------------------------------------------------------------------
@@ -96,8 +104,9 @@ class AsyncEvents:
         committed, it is delivered. Without them it is committed here.
 
         Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`, `EventConflict`,
-        `ForeignTransaction`, `LedgerUnavailable`, `LedgerNotMigrated`; with EAGER = True also
-        `EagerDeliveryFailed`, and what the event's service raises.
+        `ForeignTransaction`, `LedgerUnavailable`, `LedgerNotMigrated`; `ServiceArguments` where the
+        event's service is imported in this process and would not take them; `LedgerProtected` in
+        tests; with EAGER = True also `EagerDeliveryFailed`, and what the service raises.
         """
         request = PublishRequest(name=name, data=data, tenant=tenant, event_id=event_id)
         return self.publish_many([request], session=session, connection=connection)[0]
@@ -116,7 +125,9 @@ class AsyncEvents:
         if session is not None and connection is not None:
             raise TypeError("publish takes session= or connection=, not both")
         transaction = session if session is not None else connection
-        return self._ready_publisher().publish_many(_as_requests(requests), transaction=transaction)
+        return self._ready_publisher().publish_many(
+            [PublishRequest.of(one) for one in requests], transaction=transaction
+        )
 
     async def apublish(
         self,
@@ -141,7 +152,7 @@ class AsyncEvents:
         session: AsyncSession | AsyncConnection | None = None,
     ) -> list[UUID]:
         """As `publish_many`, without blocking the event loop. Raises as `publish`."""
-        wanted = _as_requests(requests)
+        wanted = [PublishRequest.of(one) for one in requests]
         if session is None:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._pool(), self.publish_many, wanted)
@@ -197,7 +208,7 @@ class AsyncEvents:
         What is open goes to the new target from the next attempt on. Raises as `subscribe`,
         `NotFound`, and what `edit` raises; TypeError where the id is no whole number.
         """
-        _require_subscription_id(subscription_id)
+        require_subscription_id(subscription_id)
         runtime = self.runtime
         return change(
             runtime.ledger,
@@ -231,7 +242,8 @@ class AsyncEvents:
         Call it on the main thread; `asyncevents worker` is the same. Raises `LedgerError` where
         the ledger does not answer for a minute at the start.
         """
-        return Worker(self.runtime, WorkerOptions(drain=drain)).run()
+        options = WorkerOptions(drain=drain, settings_module=settings_module_name(self._source))
+        return Worker(self.runtime, options).run()
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
@@ -239,7 +251,10 @@ class AsyncEvents:
 
         Leaving the block stops the worker and waits for it. Raises what ended the worker.
         """
-        worker = Worker(self.runtime, WorkerOptions(handle_signals=False))
+        options = WorkerOptions(
+            handle_signals=False, settings_module=settings_module_name(self._source)
+        )
+        worker = Worker(self.runtime, options)
         failures: list[BaseException] = []
 
         def run() -> None:
@@ -265,7 +280,11 @@ class AsyncEvents:
         """The parts that the settings name, made at first use. Raises `SettingsError`."""
         with self._lock:
             if self._runtime is None:
-                self._runtime = Runtime(load_settings(self._source), observers=self._observers)
+                self._runtime = Runtime(
+                    load_settings(self._source),
+                    observers=self._observers,
+                    protected=self._protected,
+                )
             return self._runtime
 
     def flush(self, timeout: float = 2.0) -> bool:
@@ -318,21 +337,22 @@ class AsyncEvents:
             ledger=runtime.ledger,
             definitions=runtime.catalog,
             rules=runtime.publish_rules,
-            hand_off=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
+            carrier=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
             observers=runtime.observers,
         )
 
-    def _deferred(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
+    def _deferred(self, runtime: Runtime) -> IdCarrier:
         self._hand_off = HandOffThread(runtime.broker, observers=runtime.observers)
-        return self._hand_off.submit
+        return self._hand_off
 
-    def _eager(self, runtime: Runtime) -> Callable[[Sequence[UUID]], None]:
+    def _eager(self, runtime: Runtime) -> IdCarrier:
         self._services = ServiceCaller(
             resolver=runtime.resolver,
             threads=1,
             timeout=runtime.settings.service_timeout,
             patience=runtime.policy.service_patience,
             clock=runtime.clock,
+            calls=Calls(threads=1),
         )
         return EagerDelivery(
             ledger=runtime.ledger,
@@ -341,7 +361,7 @@ class AsyncEvents:
             clock=runtime.clock,
             services=self._services,
             open_sink=runtime.open_sink,
-        ).deliver
+        )
 
     def _pool(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -359,26 +379,12 @@ class AsyncEvents:
             self._runtime.after_fork()
 
 
-def _as_requests(requests: Iterable[PublishRequest | tuple[str, object]]) -> list[PublishRequest]:
-    return [PublishRequest.of(one) for one in requests]
-
-
 def _require_uuid(event_id: object) -> None:
     if not isinstance(event_id, UUID):
         raise TypeError(
             "traces takes the id that publish() returned, a UUID (of a text: UUID(text)), "
             f"not {shown(event_id)}"
         )
-
-
-def _require_subscription_id(subscription_id: object) -> None:
-    if not isinstance(subscription_id, int) or isinstance(subscription_id, bool):
-        raise TypeError(
-            "change_subscription takes the id of a subscription, a whole number, "
-            f"not {shown(subscription_id)}"
-        )
-    if not 0 <= subscription_id <= LARGEST_ID:
-        raise no_subscription(subscription_id)
 
 
 def _survive_fork(events: AsyncEvents) -> None:

@@ -65,6 +65,7 @@ def _all(settings: Settings, plugins: PluginSet, problems: list[str]) -> Iterato
         yield EventDefinition(
             name=name,
             service=setting.service,
+            concurrency=setting.concurrency,
             resources=setting.resources,
             title=setting.title,
             origin="EVENTS",
@@ -83,6 +84,7 @@ def _all(settings: Settings, plugins: PluginSet, problems: list[str]) -> Iterato
         yield EventDefinition(
             name=definition.name,
             service=definition.service,
+            concurrency=definition.concurrency,
             resources=definition.resources,
             title=definition.title,
             origin=str(registered.source),
@@ -111,6 +113,7 @@ def _definition(
         yield EventDefinition(
             name=value.event_name,
             service=service,
+            concurrency=value.concurrency,
             resources=value.resources,
             title=value.title,
             origin=service,

@@ -27,9 +27,11 @@
     ├── ServiceError             the service of an event
     │   ├── ServiceNotFound      cannot be imported or built (retried)
     │   ├── ServiceArguments     the published arguments do not fit (final)
+    │   ├── ServiceFailed        raised in a process of its own, or ended it (retried)
     │   └── ServiceTimeout       took longer than SERVICE_TIMEOUT (retried)
     ├── LedgerError
     │   ├── LedgerUnavailable    the database does not answer
+    │   │   └── LedgerForbidden  its user may not do that
     │   └── LedgerNotMigrated    its schema is missing or of another version
     ├── BrokerError
     │   └── BrokerUnavailable    the broker does not answer
@@ -67,7 +69,9 @@ __all__ = [
     "InvalidTarget",
     "InvalidValue",
     "LedgerError",
+    "LedgerForbidden",
     "LedgerNotMigrated",
+    "LedgerProtected",
     "LedgerUnavailable",
     "MissingExtra",
     "NotFound",
@@ -80,6 +84,7 @@ __all__ = [
     "SecretKeysError",
     "ServiceArguments",
     "ServiceError",
+    "ServiceFailed",
     "ServiceNotFound",
     "ServiceTimeout",
     "SettingsError",
@@ -209,8 +214,22 @@ class ServiceNotFound(ServiceError):
     """The service cannot be imported or built. Retried: a deployment may be under way."""
 
 
-class ServiceArguments(ServiceError):
-    """The published arguments do not fit the service's parameters. Final."""
+class ServiceArguments(ServiceError, InvalidPayload):
+    """The published arguments do not fit the service's parameters. Final.
+
+    `publish()` raises it where it knows the service, a worker fails the event with it.
+    """
+
+
+class ServiceFailed(ServiceError):
+    """The service raised an exception in a process of its own, or that process ended. Retried.
+
+    `traceback` is that of the exception; None where the process ended.
+    """
+
+    def __init__(self, text: str, *, traceback: str | None = None) -> None:
+        super().__init__(text)
+        self.traceback = traceback
 
 
 class ServiceTimeout(ServiceError):
@@ -223,6 +242,14 @@ class LedgerError(AsyncEventsError):
 
 class LedgerUnavailable(LedgerError):
     """The database does not answer."""
+
+
+class LedgerProtected(LedgerError):
+    """A test was about to use the application's ledger. The text says what tests use instead."""
+
+
+class LedgerForbidden(LedgerUnavailable):
+    """The user that LEDGER_URL names may not do what was asked. GRANT it."""
 
 
 class LedgerNotMigrated(LedgerError):

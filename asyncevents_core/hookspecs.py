@@ -13,13 +13,17 @@ module (or object) of hook implementations::
     def asyncevents_register_sinks():
         return [FileSinkType()]
 
+Hooks of one application need no distribution: the setting PLUGINS names their modules.
+
 Each ``asyncevents_register_…`` hook returns a list of objects; their names are unique over all
-plugins. Hooks are called once, when an application, a worker or a command starts.
+plugins. They are called once, when an application, a worker or a command starts. The others say
+when they are called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -89,3 +93,30 @@ def asyncevents_build_service(cls: type) -> object | None:
     `cls` is the class named by an event's ``service``. Return None to leave it to others;
     without any result the class is called without arguments.
     """
+
+
+@hookspec
+def asyncevents_prepare_process() -> None:
+    """Prepare a process that asyncevents has to itself, before it imports events and services.
+
+    Called once in each worker process, each process for services, and each command that needs
+    the application, on the main thread unless a worker runs on another. The place for
+    ``django.setup()``, error reporting and the like. It is not called in an application that only
+    publishes: that has prepared itself. What it raises ends the process, or the command.
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_around_service(
+    definition: EventDefinition, is_async: bool
+) -> AbstractContextManager[object] | AbstractAsyncContextManager[object] | None:
+    """Return a context manager that is entered around one call of the service, or None.
+
+    The place for an application's context, a scope of a container, or care for connections.
+    It is entered and left where the service runs: on the thread of a blocking service, in the task
+    of an async one (`is_async`), which may have asynchronous context managers too. Those of
+    several plugins are in each other, the first plugin's outermost. The time in them is the
+    service's; what they raise is a failure of the service. They let its exceptions through.
+    """
+    raise AssertionError("a specification is never called")

@@ -17,7 +17,7 @@ def configure_logging(form: Format, level: str) -> None:
     """Write the log to stderr in this form, from `level` ("debug", "info", …) on.
 
     Replaces handlers that were set before; other libraries are logged from WARNING on, the client
-    of Elasticsearch from ERROR on.
+    of Elasticsearch from ERROR on, the pool of SQLAlchemy not at all.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
@@ -25,19 +25,28 @@ def configure_logging(form: Format, level: str) -> None:
     logging.getLogger("asyncevents").setLevel(level.upper())
     # Whatever it warns of, with a traceback for each try, is raised and told by who called it.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    # It tells, with a traceback, that a connection that was lost cannot be rolled back either.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 class TextFormatter(logging.Formatter):
-    """``12:34:56.789 INFO  asyncevents.worker  worker started  pid=42``."""
+    """``12:34:56.789 INFO  asyncevents.worker  worker started  pid=42``.
+
+    The field `stack`, of a thread that stands still, comes on lines of its own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one record as a line, followed by its traceback if it has one."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
-        fields = "".join(f"  {name}={value}" for name, value in _fields(record).items())
+        more = _fields(record)
+        stack = more.pop("stack", None)
+        fields = "".join(f"  {name}={value}" for name, value in more.items())
         text = printable(f"{record.getMessage()}{fields}")
         line = f"{at} {record.levelname:<7} {record.name}  {text}"
+        if stack:
+            line += "\n" + printable_lines(str(stack).rstrip())
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + printable_lines(self.formatException(record.exc_info))
         return line
 
 
@@ -66,6 +75,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def printable_lines(text: str) -> str:
+    """Escape what cannot be printed in each line of a text of several, such as a traceback."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

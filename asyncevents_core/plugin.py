@@ -39,6 +39,7 @@ from asyncevents_core.ports.observer import RoundClaimed as RoundClaimed
 from asyncevents_core.ports.observer import SubscriptionChanged as SubscriptionChanged
 from asyncevents_core.ports.observer import WorkerStarted as WorkerStarted
 from asyncevents_core.ports.observer import WorkerStopping as WorkerStopping
+from asyncevents_core.ports.resolver import ArgumentCheck as ArgumentCheck
 from asyncevents_core.ports.resolver import BuildService as BuildService
 from asyncevents_core.ports.resolver import Service as Service
 from asyncevents_core.ports.resolver import ServiceResolver as ServiceResolver

@@ -6,8 +6,10 @@ others keep working. A name that two plugins register is an error for whoever as
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -16,7 +18,7 @@ from attrs import evolve, frozen
 
 from asyncevents_core import hookspecs
 from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.errors import DuplicateName, UnknownName, suggestion
+from asyncevents_core.errors import DuplicateName, PluginError, UnknownName, suggestion
 from asyncevents_core.hookspecs import PROJECT
 from asyncevents_core.ports.indexer import AnyIndexerType, IndexerType
 from asyncevents_core.ports.resolver import ServiceResolverType
@@ -38,6 +40,7 @@ _KNOWN_HOMES: Final = {
     "pubsub": "asyncevents-gcp",
 }
 _HOOK_PREFIX: Final = "asyncevents_"
+_APPLICATION: Final = "the application (PLUGINS)"
 
 
 @frozen(kw_only=True)
@@ -49,7 +52,7 @@ class PluginSource:
     version: str
 
     def __str__(self) -> str:
-        return f"plugin {self.plugin!r} of {self.distribution} {self.version}"
+        return f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip()
 
 
 @frozen(kw_only=True)
@@ -131,6 +134,7 @@ class PluginSet:
     events: tuple[Registered[EventDefinition], ...]
     commands: Registry[click.Command]
     problems: tuple[PluginProblem, ...]
+    _loaded: tuple[tuple[object, PluginSource], ...]
     _manager: pluggy.PluginManager
 
     def build_service(self, cls: type) -> object:
@@ -138,18 +142,53 @@ class PluginSet:
         built = self._manager.hook.asyncevents_build_service(cls=cls)
         return cls() if built is None else built
 
+    def prepare_process(self) -> None:
+        """Call `asyncevents_prepare_process` of each plugin, in order.
+
+        Raises `PluginError` where one raises, with its cause.
+        """
+        for plugin, source in self._loaded:
+            prepare = getattr(plugin, "asyncevents_prepare_process", None)
+            if prepare is None:
+                continue
+            try:
+                prepare()
+            except Exception as error:
+                raise PluginError(
+                    f"{source}: asyncevents_prepare_process failed: {error!r}"
+                ) from error
+
+    @property
+    def surrounds_services(self) -> bool:
+        """Whether any plugin puts something around the calls of services."""
+        return bool(self._manager.hook.asyncevents_around_service.get_hookimpls())
+
+    def around_service(
+        self, definition: EventDefinition, *, is_async: bool
+    ) -> Sequence[AbstractContextManager[object] | AbstractAsyncContextManager[object]]:
+        """Return what plugins put around a call of a service, the outermost first."""
+        found: list[AbstractContextManager[object] | AbstractAsyncContextManager[object]] = (
+            self._manager.hook.asyncevents_around_service(definition=definition, is_async=is_async)
+        )
+        # pluggy begins with the last one that was registered.
+        return found[::-1]
+
 
 def load_plugins(
     builtins: Sequence[object] = (),
     *,
+    named: Sequence[str] = (),
     found: Iterable[EntryPoint] | None = None,
     commands: bool = False,
 ) -> PluginSet:
     """Load the plugins of all installed distributions, after `builtins` of core itself.
 
+    Those of the application that PLUGINS names (`named`) come last; `PluginError` is raised where
+    one of them cannot be used, for the application relies on it.
+
     Their `commands` are left out unless they are asked for: they import much that applications
-    and workers do not need. `found` replaces the installed entry points, for tests. Never raises
-    for a bad plugin.
+    and workers do not need. `found` replaces the installed entry points, for tests. A bad plugin
+    of a distribution is one of the `problems`.
     """
     loader = _Loader(commands=commands)
     for module in builtins:
@@ -158,6 +197,7 @@ def load_plugins(
     points = entry_points(group=PROJECT) if found is None else found
     for point in sorted(points, key=lambda one: (_distribution(one)[0], one.name)):
         loader.load(point)
+    loader.load_named(named)
     return loader.finish()
 
 
@@ -179,6 +219,22 @@ class _Loader:
             self._problem(source, f"cannot be imported ({point.value}): {error!r}")
             return
         self.add(plugin, source)
+
+    def load_named(self, paths: Sequence[str]) -> None:
+        """Import what PLUGINS names and register it. Raises `PluginError`."""
+        before = len(self._problems)
+        for path in paths:
+            module_name, _, attribute = path.partition(":")
+            source = PluginSource(plugin=path, distribution=_APPLICATION, version="")
+            try:
+                plugin = importlib.import_module(module_name)
+                if attribute:
+                    plugin = getattr(plugin, attribute)
+            except Exception as error:
+                raise PluginError(f"{source} cannot be imported: {error!r}") from error
+            self.add(plugin, source)
+        for problem in self._problems[before:]:
+            raise PluginError(str(problem))
 
     def add(self, plugin: object, source: PluginSource) -> None:
         """Register a plugin; one with a wrong hook is left out as a whole."""
@@ -212,6 +268,7 @@ class _Loader:
             events=tuple(events),
             commands=Registry("command", self._commands()),
             problems=(),
+            loaded=tuple(self._plugins),
             manager=self._manager,
         )
         registries: tuple[Registry[Any], ...] = (

@@ -2,48 +2,79 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+from uuid import UUID
 
 from attrs import evolve
 
 from asyncevents_core.adapters import builtins
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.adapters.lucene import Lucene
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
+from asyncevents_core.domain.addresses import masked as masked_address
+from asyncevents_core.domain.connection_name import connection_name
 from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
-from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.policy import SERVICE_START, Policy
+from asyncevents_core.engine.delivering.surroundings import SurroundedResolver
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
+from asyncevents_core.engine.managing.subscriptions import Checked
+from asyncevents_core.engine.publishing.arguments import ArgumentChecks
 from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.engine.shared.observing import ObserverThread
-from asyncevents_core.errors import InvalidOptions, PluginError, SearchOff
+from asyncevents_core.errors import (
+    AsyncEventsError,
+    InvalidOptions,
+    LedgerProtected,
+    PluginError,
+    SearchOff,
+)
 from asyncevents_core.plugin_registry import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.observer import Observer, Observers
-from asyncevents_core.ports.resolver import ServiceResolver
+from asyncevents_core.ports.resolver import ServiceResolver, ServiceResolverType
 from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.ports.sink import BlockingSink, NoOptions, Sink
-from asyncevents_core.settings.configs import indexer_config, resolved_indexer, sink_config, why_off
+from asyncevents_core.settings.configs import (
+    broker_options,
+    indexer_config,
+    ledger_options,
+    resolved_indexer,
+    sink_config,
+    why_off,
+)
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import masked
 from asyncevents_core.structuring import structure
+from asyncevents_core.under_test import test_runner
+
+logger = logging.getLogger("asyncevents.runtime")
+
+_ASK_AGAIN: Final = 30.0
+"""Seconds until the ledger is asked for its id again, where it did not say."""
 
 
 class Runtime:
     """Everything that one process needs, each part made at first use. Thread-safe.
 
     A context manager: leaving it closes connections. `ledger`, `broker` and `clock` replace
-    the parts that the settings name, for tests. `observers` hear what this process does.
+    the parts that the settings name, for tests. `observers` hear what this process does. `role` is
+    what the process does, in the names of its connections. With `protected` a process that runs
+    tests does not get the ledger that the settings name, unless LEDGER_IN_TESTS allows it. Raises
+    `PluginError` where PLUGINS names what cannot be used.
     """
 
     def __init__(
@@ -55,15 +86,21 @@ class Runtime:
         clock: Clock | None = None,
         plugins: PluginSet | None = None,
         observers: Sequence[Observer] = (),
+        protected: bool = False,
     ) -> None:
         self.settings = settings
+        self.role = "application"
         self._observing = ObserverThread(observers)
         self.clock: Clock = clock or SystemClock()
-        self.plugins: PluginSet = plugins or load_plugins([builtins])
+        self.plugins: PluginSet = plugins or load_plugins([builtins], named=settings.plugins)
+        self._prepared = False
+        self._protected = protected and not settings.ledger_in_tests
         self._ledger = ledger
         self._broker = broker
         self._retry_manager: RetryManager | None = None
         self._search: LogSearch | None = None
+        self._known_id: UUID | None = None
+        self._ask_id_at = 0.0
         # What is closed again is made once, under the lock; values may be made twice.
         self._lock = threading.RLock()
 
@@ -94,6 +131,17 @@ class Runtime:
         if self._ledger is not None:
             self._ledger.after_fork()
 
+    def prepare_process(self) -> None:
+        """Let plugins prepare this process, once: `asyncevents_prepare_process`.
+
+        To be called before events and services are imported, in processes that are not the
+        application's own. Raises `PluginError` with what a plugin raises.
+        """
+        with self._lock:
+            if not self._prepared:
+                self.plugins.prepare_process()
+                self._prepared = True
+
     @property
     def observers(self) -> Observers:
         """Whom to tell what happens."""
@@ -101,12 +149,23 @@ class Runtime:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger; nothing is connected yet. Raises `LedgerUnavailable` for a wrong URL."""
+        """The ledger; nothing is connected yet.
+
+        Raises `LedgerUnavailable` for a wrong URL, `SettingsError` for wrong LEDGER_OPTIONS,
+        `LedgerProtected` in tests.
+        """
         with self._lock:
             if self._ledger is None:
+                if self._protected:
+                    _require_no_tests(self.settings)
                 cipher = Cipher(self.settings.secret_keys)
                 self._ledger = SqlLedger(
-                    self.settings.ledger_url, cipher=cipher, observers=self._observing
+                    self.settings.ledger_url,
+                    cipher=cipher,
+                    options=ledger_options(self.settings),
+                    observers=self._observing,
+                    schema=self.settings.ledger_schema,
+                    name=self.connection_name,
                 )
             return self._ledger
 
@@ -118,22 +177,57 @@ class Runtime:
                 self._broker = KombuBroker(self.broker_config)
             return self._broker
 
+    def _ledger_id(self) -> UUID | None:
+        """Return the id of the ledger; None while that cannot be read. Raises nothing."""
+        if self._known_id is None and time.monotonic() >= self._ask_id_at:
+            try:
+                self._known_id = self.ledger.read(lambda view: view.neighbours.ledger_id())
+            except AsyncEventsError as error:
+                # Of an older version it has none; hand-offs without it are as good alone.
+                logger.debug("the ledger's id cannot be read", extra={"error": str(error)})
+            self._ask_id_at = time.monotonic() + _ASK_AGAIN
+        return self._known_id
+
+    def connection_name(self) -> str:
+        """Return how connections that this process opens now are called at the servers."""
+        return connection_name(self.role, os.getpid())
+
     @property
     def broker_config(self) -> BrokerConfig:
-        """Where the broker is, as BROKER_URL and BROKER_QUEUE_TYPE say."""
+        """Where the broker is and how it is used, as the settings say. Raises `SettingsError`."""
         settings = self.settings
-        return BrokerConfig(url=settings.broker_url, queue_type=settings.broker_queue_type)
+        return BrokerConfig(
+            url=settings.broker_url,
+            queue_type=settings.broker_queue_type,
+            prefix=settings.broker_prefix,
+            options=broker_options(settings),
+            publications=settings.magento_messages_enabled,
+            name=self.connection_name,
+            source=settings.source,
+            ledger_id=self._ledger_id,
+        )
 
     @cached_property
     def catalog(self) -> EventCatalog:
         """The event definitions; EVENT_MODULES are imported here. Raises `SettingsError`."""
         return collect_events(self.settings, self.plugins)
 
-    @property
+    @cached_property
     def publish_rules(self) -> PublishRules:
         """What `publish()` accepts, and whose events they are."""
         settings = self.settings
-        return PublishRules(source=settings.source, max_payload_bytes=settings.max_payload_bytes)
+        return PublishRules(
+            source=settings.source,
+            max_payload_bytes=settings.max_payload_bytes,
+            arguments=ArgumentChecks(self._resolver_type()),
+        )
+
+    def _resolver_type(self) -> ServiceResolverType | None:
+        """Return the kind of resolver in use; None where only workers have it installed."""
+        try:
+            return self.plugins.service_resolvers.get(self.settings.service_resolver)
+        except PluginError:
+            return None
 
     @cached_property
     def policy(self) -> Policy:
@@ -143,6 +237,7 @@ class Runtime:
             source=settings.source,
             sink_deadline=settings.sink_deadline,
             service_timeout=settings.service_timeout,
+            service_start=SERVICE_START if settings.service_isolation == "process" else 0.0,
             maximum_deaths=settings.maximum_deaths,
             retry_after_max=settings.retry_after_max,
             retry_backstop=self.retry_manager.backstop,
@@ -153,7 +248,10 @@ class Runtime:
     def resolver(self) -> ServiceResolver:
         """The service resolver that SERVICE_RESOLVER names. Raises `UnknownName`."""
         kind = self.plugins.service_resolvers.get(self.settings.service_resolver)
-        return kind.open(self.plugins.build_service)
+        resolver = kind.open(self.plugins.build_service)
+        if not self.plugins.surrounds_services:
+            return resolver
+        return SurroundedResolver(resolver, self.plugins.around_service)
 
     @property
     def retry_manager(self) -> RetryManager:
@@ -187,7 +285,7 @@ class Runtime:
                 self._search = LogSearch(
                     self.ledger,
                     self.open_indexer(),
-                    parse_query,
+                    Lucene(),
                     timeout=self.settings.search_timeout,
                     enabled=self.settings.indexing_enabled,
                 )
@@ -201,8 +299,8 @@ class Runtime:
             return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
         return sink
 
-    def check_subscription(self, wanted: NewSubscription) -> NewSubscription:
-        """Return it, with a secret if its sink signs and it has none. No I/O.
+    def check_subscription(self, wanted: NewSubscription) -> Checked:
+        """Return it, with a secret if its sink signs and it has none, and its privileges. No I/O.
 
         Raises `UnknownName`, or `InvalidTarget` or `InvalidOptions` where the sink refuses it.
         """
@@ -214,9 +312,10 @@ class Runtime:
         if problems:
             raise InvalidOptions(f"sink {kind.name!r}: {'; '.join(problems)}")
         kind.validate_options(wanted.options, wanted.target, config)
+        privileges = tuple(kind.privileges(wanted.options, wanted.target, config))
         if kind.signs and wanted.secret is None:
-            return evolve(wanted, secret=generate_secret())
-        return wanted
+            wanted = evolve(wanted, secret=generate_secret())
+        return Checked(subscription=wanted, privileges=privileges)
 
     def shown_options(self, one: Subscription) -> dict[str, object]:
         """Return the options of a subscription without what is secret.
@@ -228,3 +327,15 @@ class Runtime:
         except PluginError:
             known = NoOptions
         return masked(known, one.options)
+
+
+def _require_no_tests(settings: Settings) -> None:
+    runner = test_runner()
+    if runner is not None:
+        raise LedgerProtected(
+            f"a test (of {runner}) was about to use the ledger of the application, "
+            f"{masked_address(settings.ledger_url)}. To record what it publishes: the fixture "
+            "published_events of pytest, or record_published_events() of asyncevents_core.testing. "
+            "To let tests use this ledger: LEDGER_IN_TESTS = True in the settings that they take, "
+            "or ASYNCEVENTS_LEDGER_IN_TESTS=true"
+        )

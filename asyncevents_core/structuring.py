@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Literal, TypeVar, get_args
 
 import attrs
@@ -19,6 +20,16 @@ from asyncevents_core.errors import suggestion
 from asyncevents_core.showing import SECRET, shown
 
 T = TypeVar("T")
+
+
+class EnvironmentText(str):
+    """A text of an environment variable, of which only its field knows what it means."""
+
+    __slots__ = ()
+
+
+class Unquoted(ValueError):
+    """A mistake whose text has nothing of the value in it, so that it may be shown of a secret."""
 
 
 def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T | None:
@@ -42,10 +53,12 @@ def structure(cls: type[T], values: object, path: str, problems: list[str]) -> T
             problems.append(f"{where}: no such option{suggestion(str(name), fields)}")
             continue
         try:
+            if isinstance(value, EnvironmentText):
+                value = read_text(fields[name].type, value)
             # One field at a time, so that a mistake in one does not hide the others.
             structured = converter.structure(value, fields[name].type)
         except (BaseValidationError, ValueError, TypeError) as error:
-            if fields[name].metadata.get(SECRET):
+            if fields[name].metadata.get(SECRET) and not isinstance(error, Unquoted):
                 # The error quotes the value.
                 problems.append(f"{where}: is not what is wanted here; a secret, so not shown")
             else:
@@ -81,6 +94,9 @@ def _strict_converter() -> Converter:
         lambda wanted: getattr(wanted, "__origin__", None) is Literal, _one_of
     )
     converter.register_structure_hook_func(
+        lambda wanted: getattr(wanted, "__origin__", None) is Callable, _function
+    )
+    converter.register_structure_hook_func(
         lambda wanted: getattr(wanted, "__origin__", None) in {tuple, Sequence},
         _tuple_hook(converter),
     )
@@ -93,6 +109,8 @@ def _strict_converter() -> Converter:
 
 def _mapping_hook(inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def structure(value: Any, wanted: Any) -> Any:
+        if isinstance(value, EnvironmentText):
+            value = json.loads(value)
         if not isinstance(value, Mapping):
             raise TypeError(f"expected a mapping, got {type(value).__name__}")
         return inner(value, wanted)
@@ -102,6 +120,8 @@ def _mapping_hook(inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
 def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
     def structure(value: Any, wanted: Any) -> tuple[Any, ...]:
+        if isinstance(value, EnvironmentText):
+            value = _listed(value)
         if isinstance(value, str) or not isinstance(value, list | tuple):
             raise TypeError(f"expected a list, got {type(value).__name__}")
         return tuple(converter.structure(one, wanted.__args__[0]) for one in value)
@@ -110,6 +130,8 @@ def _tuple_hook(converter: Converter) -> Callable[[Any, Any], Any]:
 
 
 def _exactly(value: Any, kind: type) -> Any:
+    if isinstance(value, EnvironmentText):
+        value = read_text(kind, value)
     if kind is float and type(value) is int:
         try:
             return float(value)
@@ -118,6 +140,33 @@ def _exactly(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}: {shown(value)}")
     return value
+
+
+def _function(value: Any, _: Any) -> Any:
+    """Return a function, or the one that a text names: module:function.
+
+    The text may be a secret that somebody has put here, so it is never shown.
+    """
+    if callable(value):
+        return value
+    module, colon, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not (module and colon and name):
+        raise Unquoted(
+            "is no function, and no name of one (module:function). What stays the same belongs "
+            "into the URL"
+        )
+    try:
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise Unquoted(
+            "there is no function of that name (module:function) that can be imported: "
+            f"{type(error).__name__}"
+        ) from error
+    if not callable(found):
+        raise Unquoted("what it names (module:function) is no function")
+    return found
 
 
 def _one_of(value: Any, kind: Any) -> Any:
@@ -164,13 +213,18 @@ def read_text(kind: Any, text: str) -> object:
             return int(text) if wanted == "int" else float(text)
         except ValueError:
             raise ValueError(f"{text!r} is not a number") from None
-    if wanted.startswith("tuple"):
-        if text.lstrip().startswith("["):
-            return json.loads(text)
-        return [part for part in text.split(",") if part]
+    if wanted.startswith(("tuple", "Sequence")):
+        return _listed(text)
     if wanted.startswith("Mapping"):
         return json.loads(text)
-    return text
+    return str(text)
+
+
+def _listed(text: str) -> object:
+    """Read a list: as JSON, or with commas; each part is read as what the list holds."""
+    if text.lstrip().startswith("["):
+        return json.loads(text)
+    return [EnvironmentText(part) for part in text.split(",") if part]
 
 
 def _written(kind: Any) -> str:

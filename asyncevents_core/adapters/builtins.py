@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+from asyncevents_core.adapters import django
 from asyncevents_core.adapters.elasticsearch import ElasticsearchIndexerType
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.retries import LedgerRetryManagerType, RabbitMqRetryManagerType
@@ -30,3 +32,11 @@ def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
 def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
     """Register `embedded` and `elasticsearch`."""
     return [EmbeddedIndexerType(), ElasticsearchIndexerType()]
+
+
+@hookimpl
+def asyncevents_around_service(
+    is_async: bool,
+) -> AbstractContextManager[None] | AbstractAsyncContextManager[None] | None:
+    """Take care of Django's connections."""
+    return django.around_service(is_async=is_async)

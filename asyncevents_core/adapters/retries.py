@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from asyncevents_core.domain.addresses import masked
 from asyncevents_core.errors import BrokerError
 from asyncevents_core.ports.broker import BrokerConfig
 from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
@@ -35,7 +36,6 @@ class RabbitMqRetryManagerType(RetryManagerType):
 
     def open(self, broker: BrokerConfig) -> RetryManager:
         """See `RetryManagerType`. Raises `BrokerError` where the broker is not RabbitMQ."""
-        from asyncevents_core.adapters.kombu.connections import masked
         from asyncevents_core.adapters.kombu.protocol import is_rabbitmq
         from asyncevents_core.adapters.kombu.retries import RabbitMqRetryManager
 

@@ -14,7 +14,7 @@ import click
 
 from asyncevents_core.cli import commands
 from asyncevents_core.errors import AsyncEventsError, suggestion
-from asyncevents_core.logging_setup import configure_logging
+from asyncevents_core.logging_setup import configure_logging, printable_lines
 
 if TYPE_CHECKING:
     from asyncevents_core.application import AsyncEvents
@@ -83,11 +83,18 @@ class CliContext:
 
     @cached_property
     def events(self) -> AsyncEvents:
-        """The application object on these settings; closed when the command ends."""
+        """The application object on these settings; closed when the command ends.
+
+        Plugins have prepared the process. Raises `SettingsError`, `PluginError`.
+        """
         from asyncevents_core.application import AsyncEvents
 
         events = AsyncEvents(self.settings)
-        click.get_current_context().find_root().call_on_close(events.close)
+        command = click.get_current_context()
+        command.find_root().call_on_close(events.close)
+        # Without "asyncevents", which the name of its connections begins with.
+        events.runtime.role = command.command_path.partition(" ")[2]
+        events.runtime.prepare_process()
         return events
 
     @property
@@ -142,7 +149,8 @@ class CommandGroup(click.Group):
         except AsyncEventsError as error:
             if ctx.params.get("debug"):
                 raise
-            raise click.ClickException(str(error)) from error
+            # It may quote what a client or a recipient has sent.
+            raise click.ClickException(printable_lines(str(error))) from error
 
 
 def _plugins() -> PluginSet:

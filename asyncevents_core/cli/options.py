@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from asyncevents_core.cli.parameters import Number, delays, instant, row_id
 from asyncevents_core.domain.delivery import DeadReason
@@ -79,7 +80,8 @@ def log_options(command: Command) -> Command:
         default="info",
         show_default=True,
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="Log this and what is graver.",
+        callback=_level,
+        help="Log this and what is graver; `asyncevents --debug …` means debug.",
     )
     form = click.option(
         "--log-format",
@@ -89,6 +91,13 @@ def log_options(command: Command) -> Command:
         help="Lines for people, or one JSON object per line; to stderr.",
     )
     return form(level(command))
+
+
+def _level(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the level: what the command itself says comes before ``--debug``."""
+    chosen = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+    debugging = ctx.find_root().params.get("debug", False)
+    return "debug" if debugging and not chosen else value
 
 
 _SUBSCRIPTION: Final = (

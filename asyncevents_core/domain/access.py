@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen, validators
 
+from asyncevents_core.domain.allowance import Allowance
 from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.errors import AccessDenied
 
@@ -43,12 +44,14 @@ class Actor:
     """Whoever asks for something.
 
     `who` is what the audit log says, at most 255 characters. `tenant` binds the actor: it sees
-    and makes what belongs to that tenant only; None: it sees everything.
+    and makes what belongs to that tenant only; None: it sees everything. `allowances` bound the
+    subscriptions it makes: each of them has to allow one.
     """
 
     who: str = field(validator=validators.max_len(LONGEST_NAME))
     resources: frozenset[str] = field(factory=frozenset)
     tenant: str | None = None
+    allowances: tuple[Allowance, ...] = ()
 
     @classmethod
     def trusted(cls, who: str) -> Actor:
@@ -71,6 +74,15 @@ class Actor:
         if missing:
             some = "the resource" if len(missing) == 1 else "the resources"
             raise AccessDenied(f"to {to} you need {some} {', '.join(missing)}")
+
+    def require_sink(self, sink: str, target: str, privileges: Sequence[str]) -> None:
+        """Raise `AccessDenied` unless the actor may subscribe such a target.
+
+        `privileges` are what of the operator's a delivery would use: see `SinkType.privileges`.
+        """
+        for one in self.allowances:
+            if refusal := one.refusal(sink, target, privileges):
+                raise AccessDenied(refusal)
 
     def sees(self, tenant: str | None) -> bool:
         """Tell whether what belongs to a tenant (None: to all of them) is this actor's to see."""

@@ -28,12 +28,14 @@ TERMINAL = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState
 
 
 class DeadReason(enum.StrEnum):
-    """Why a delivery is a dead letter."""
+    """Why something is a dead letter."""
 
     EXHAUSTED = "exhausted"
     PERMANENT = "permanent"
     POISON = "poison"
     """Five workers in a row vanished with it."""
+    SERVICE = "service"
+    """Of an event: its service failed for good, so that there are no deliveries."""
 
 
 @frozen(kw_only=True)
@@ -86,29 +88,48 @@ class Delivery:
 
 
 @frozen(kw_only=True)
-class Attempt:
-    """One attempt of a delivery: its claim's number, what was sent where, what came back.
-
-    `started_at` is the ledger's time of the claim plus the time since; `duration` seconds.
-    """
-
-    delivery_id: UUID
-    claim_no: int
-    outcome: OutcomeKind
-    detail: str
-    status: int | None
-    response: str = field(repr=False)
-    target: str
-    started_at: int
-    duration: float
-
-
-@frozen(kw_only=True)
 class Claim:
     """A fence: the claim of that number, of the delivery or event with that id."""
 
     id: UUID
     claim_no: int
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One attempt of a delivery: its claim's number, what was sent where, what came back.
+
+    `started_at` is the ledger's time of the claim plus the time since; `duration` seconds. `log_id`
+    is its number in the log, None until it is written.
+    """
+
+    log_id: int | None = field(default=None, eq=False)
+    delivery_id: UUID
+    claim_no: int
+    outcome: OutcomeKind
+    detail: str
+    http_status: int | None
+    response: str = field(repr=False)
+    target: str
+    started_at: int
+    duration: float
+
+    @classmethod
+    def abandoned(
+        cls, claim: Claim, *, target: str, started_at: int, detail: str, duration: float = 0.0
+    ) -> Attempt:
+        """Return an attempt of which nobody knows whether it was received; `detail` says why."""
+        return cls(
+            delivery_id=claim.id,
+            claim_no=claim.claim_no,
+            outcome=OutcomeKind.ABANDONED,
+            detail=f"{detail}; whether it was received is unknown",
+            http_status=None,
+            response="",
+            target=target,
+            started_at=started_at,
+            duration=duration,
+        )
 
 
 def summary(state: DeliveryState, deaths: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen, validators
@@ -13,18 +14,24 @@ from asyncevents_core.domain.payload import data_of
 EVENT_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 """What an event's name looks like; names are case-sensitive."""
 
+ALONE_LINE: Final = "*"
+"""The line of events that wait until their service can run alone; no event has this name."""
+
 
 @frozen(kw_only=True)
 class EventDefinition:
     """One name that can be published and subscribed to.
 
     `service` is ``package.module:function`` or ``package.module:Class.method``; without one
-    the event carries its published data. `resources` are the permissions that a subscriber
-    needs, all of them. `origin` says where the definition stands, for error messages.
+    the event carries its published data. `concurrency` is how many calls of the service a worker
+    process makes at the same time, at most; None: what SERVICE_THREADS allows. `resources` are
+    the permissions that a subscriber needs, all of them. `origin` says where the definition
+    stands, for error messages.
     """
 
     name: str = field(validator=validators.matches_re(EVENT_NAME, func=re.fullmatch))
     service: str | None = None
+    concurrency: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     resources: tuple[str, ...] = ()
     title: str | None = None
     origin: str = field(default="", eq=False)
@@ -69,7 +76,10 @@ class Event:
 
     `arguments` is None where the body is made of what was published. `claims` counts how often
     a worker took it, `deaths` how often its service failed, `abandonments` how many times in a
-    row a worker vanished with it.
+    row a worker vanished with it. `parked` is the line that it waits in while it is open, outside
+    of the index of due rows, until its service can be called: the name of the event, or
+    `ALONE_LINE`; "" where it is not parked. `error` says what its service failed with last, and
+    `traceback` where: lists leave that out.
     """
 
     id: UUID
@@ -79,14 +89,16 @@ class Event:
     arguments: bytes | None = field(repr=False)
     body: bytes | None = field(repr=False)
     state: EventState
-    reason: str | None
+    error: str | None
     due_at: int | None
     claims: int
     deaths: int
     abandonments: int
+    parked: str
     owner: UUID | None
     occurred_at: int
     created_at: int
+    traceback: str | None = field(default=None, repr=False)
 
     @property
     def published(self) -> bytes:

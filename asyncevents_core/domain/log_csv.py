@@ -15,8 +15,9 @@ from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LogRow
 
 COLUMNS: Final = (
-    "log_id", "uuid", "event_name", "subscription_id", "delivery_state", "outcome", "success",
-    "detail", "http_status", "response", "target", "started_at", "duration",
+    "log_id", "uuid", "event_id", "event_name", "tenant", "subscription_id", "sink", "target",
+    "attempt", "started_at", "duration", "outcome", "success", "fate", "detail", "http_status",
+    "response", "delivery_state",
 )  # fmt: skip
 
 _BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
@@ -38,17 +39,22 @@ def _row(one: LogRow) -> Sequence[object]:
     return (
         one.log_id,
         attempt.delivery_id,
+        one.event_id,
         one.event_name,
+        None if one.tenant is None else _harmless(one.tenant),
         one.subscription_id,
-        one.delivery_state.value,
-        attempt.outcome.value,
-        int(attempt.outcome is OutcomeKind.DELIVERED),
-        _harmless(attempt.detail),
-        attempt.status,
-        _harmless(attempt.response),
+        one.sink,
         _harmless(attempt.target),
+        attempt.claim_no,
         iso(to_datetime(attempt.started_at)),
         f"{attempt.duration:.6f}",
+        attempt.outcome.value,
+        int(attempt.outcome is OutcomeKind.DELIVERED),
+        one.fate.value,
+        _harmless(attempt.detail),
+        attempt.http_status,
+        _harmless(attempt.response),
+        one.delivery_state.value,
     )
 
 

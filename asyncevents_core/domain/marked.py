@@ -43,12 +43,19 @@ class MarkedService(Generic[P, R]):
     """
 
     def __init__(
-        self, function: Callable[P, R], name: str, title: str | None, resources: Sequence[str]
+        self,
+        function: Callable[P, R],
+        name: str,
+        *,
+        title: str | None,
+        resources: Sequence[str],
+        concurrency: int | None,
     ) -> None:
         self.function = function
         self.event_name = name
         self.title = title
         self.resources = tuple(resources)
+        self.concurrency = concurrency
         functools.update_wrapper(cast("Callable[P, R]", self), function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -108,15 +115,22 @@ class MarkedMethod(Generic[P, R]):
 
 
 def event(
-    name: str, *, title: str | None = None, resources: Sequence[str] = ()
+    name: str,
+    *,
+    title: str | None = None,
+    resources: Sequence[str] = (),
+    concurrency: int | None = None,
 ) -> Callable[[Callable[P, R]], MarkedService[P, R]]:
     """Mark a function or method, plain or async, as the service of the event `name`.
 
-    It is called in the worker with the published arguments; what it returns is the payload.
+    It is called in the worker with the published arguments; what it returns is the payload. A
+    worker process makes at most `concurrency` calls at the same time.
     """
 
     def mark(function: Callable[P, R]) -> MarkedService[P, R]:
-        return MarkedService(function, name, title, resources)
+        return MarkedService(
+            function, name, title=title, resources=resources, concurrency=concurrency
+        )
 
     return mark
 

@@ -84,21 +84,25 @@ class Outcome:
 
     kind: OutcomeKind = field(validator=_of(OutcomeKind))
     detail: str = field(default="", validator=_of(str))
-    status: int | None = field(default=None, validator=_of(int, type(None)))
+    http_status: int | None = field(default=None, validator=_of(int, type(None)))
     response: str = field(default="", repr=False, validator=_of(str))
     retry_after: float | None = field(default=None, validator=_of(int, float, type(None)))
     timed_out: bool = field(default=False, validator=_of(bool))
 
     def __attrs_post_init__(self) -> None:
-        if self.status is not None and not -(2**31) <= self.status < 2**31:
-            raise ValueError(f"status of an outcome has at most 32 bits: {self.status}")
+        if self.http_status is not None and not -(2**31) <= self.http_status < 2**31:
+            raise ValueError(f"http_status of an outcome has at most 32 bits: {self.http_status}")
         if self.retry_after is not None and math.isnan(self.retry_after):
             raise ValueError("retry_after of an outcome is not a number")
 
     @classmethod
-    def delivered(cls, detail: str = "", *, status: int | None = None, response: str = "") -> Self:
+    def delivered(
+        cls, detail: str = "", *, http_status: int | None = None, response: str = ""
+    ) -> Self:
         """The recipient has it."""
-        return cls(kind=OutcomeKind.DELIVERED, detail=detail, status=status, response=response)
+        return cls(
+            kind=OutcomeKind.DELIVERED, detail=detail, http_status=http_status, response=response
+        )
 
     @classmethod
     def failed(
@@ -106,7 +110,7 @@ class Outcome:
         failure: Failure,
         detail: str,
         *,
-        status: int | None = None,
+        http_status: int | None = None,
         response: str = "",
         retry_after: float | None = None,
     ) -> Self:
@@ -117,7 +121,7 @@ class Outcome:
         return cls(
             kind=OutcomeKind.RETRYABLE if failure.retried else OutcomeKind.PERMANENT,
             detail=f"{failure}: {detail}",
-            status=status,
+            http_status=http_status,
             response=response,
             retry_after=retry_after if failure.retried else None,
             timed_out=failure is Failure.TIMED_OUT,
@@ -128,7 +132,7 @@ class Outcome:
         cls,
         detail: str,
         *,
-        status: int | None = None,
+        http_status: int | None = None,
         response: str = "",
         retry_after: float | None = None,
         timed_out: bool = False,
@@ -137,18 +141,20 @@ class Outcome:
         return cls(
             kind=OutcomeKind.RETRYABLE,
             detail=detail,
-            status=status,
+            http_status=http_status,
             response=response,
             retry_after=retry_after,
             timed_out=timed_out,
         )
 
     @classmethod
-    def permanent(cls, detail: str, *, status: int | None = None, response: str = "") -> Self:
+    def permanent(cls, detail: str, *, http_status: int | None = None, response: str = "") -> Self:
         """It failed and would fail again: a dead letter at once."""
-        return cls(kind=OutcomeKind.PERMANENT, detail=detail, status=status, response=response)
+        return cls(
+            kind=OutcomeKind.PERMANENT, detail=detail, http_status=http_status, response=response
+        )
 
     @classmethod
-    def gone(cls, detail: str, *, status: int | None = None, response: str = "") -> Self:
+    def gone(cls, detail: str, *, http_status: int | None = None, response: str = "") -> Self:
         """The recipient wants no more: a dead letter, and the subscription is disabled."""
-        return cls(kind=OutcomeKind.GONE, detail=detail, status=status, response=response)
+        return cls(kind=OutcomeKind.GONE, detail=detail, http_status=http_status, response=response)

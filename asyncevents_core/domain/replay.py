@@ -45,8 +45,8 @@ class DeadFilter:
 
     @property
     def means_events(self) -> bool:
-        """Whether a failed event can be meant: it has no subscription and no `DeadReason`."""
-        return self.subscription_id is None and self.reason is None
+        """Whether a failed event can be meant: it has no subscription, and one reason only."""
+        return self.subscription_id is None and self.reason in {None, DeadReason.SERVICE}
 
     def __str__(self) -> str:
         """Return the conditions in words."""

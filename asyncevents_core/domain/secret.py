@@ -1,4 +1,4 @@
-"""Verification tokens and the keys in them, as Standard Webhooks write them; passwords in URLs.
+"""Verification tokens and the keys in them, as Standard Webhooks write them.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +19,7 @@ SYMMETRIC: Final = "whsec_"
 PRIVATE: Final = "whsk_"
 _PUBLIC: Final = "whpk_"
 _SEED: Final = 32
-_PASSWORD: Final = re.compile(
-    r"([?&;][^=&;]*(?:pass|pwd|secret|token)[^=&;]*=)[^&;]*", re.IGNORECASE
-)
+_FEWEST: Final = 24
 
 
 def generate_secret() -> str:
@@ -37,6 +34,11 @@ def symmetric_key(token: str) -> bytes:
     """
     if token.startswith(SYMMETRIC):
         return _decode(token, SYMMETRIC)
+    if token.startswith(_PUBLIC):
+        raise InvalidSecret(
+            f"a secret that starts with {_PUBLIC} is a public key, with which receivers verify: "
+            f"give the private one, {PRIVATE}…"
+        )
     if not token:
         raise InvalidSecret("a secret must not be empty")
     return token.encode()
@@ -53,6 +55,19 @@ def private_key(token: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
+def weakness(token: str) -> str | None:
+    """Say why a secret is weak; None where it is not. Raises `InvalidSecret`.
+
+    Standard Webhooks wants 24 to 64 random bytes.
+    """
+    if token.startswith(PRIVATE):
+        return None
+    count = len(symmetric_key(token))
+    if count >= _FEWEST:
+        return None
+    return f"it has {count} bytes, and could be guessed: Standard Webhooks wants {_FEWEST} at least"
+
+
 def receiver_secret(token: str) -> str:
     """Return what the receiver verifies with, in the form that every library takes.
 
@@ -63,15 +78,6 @@ def receiver_secret(token: str) -> str:
         public = private_key(token).public_key().public_bytes_raw()
         return _PUBLIC + base64.b64encode(public).decode()
     return SYMMETRIC + base64.b64encode(symmetric_key(token)).decode()
-
-
-def without_passwords(query: str) -> str:
-    """Return a URL, or its query, with dots for the values of what looks like a password.
-
-    >>> without_passwords("postgresql://db/shop?user=anna&password=s3cret")
-    'postgresql://db/shop?user=anna&password=***'
-    """
-    return _PASSWORD.sub(r"\1***", query)
 
 
 def _decode(token: str, prefix: str) -> bytes:

@@ -79,7 +79,7 @@ class NewSubscription:
 
 @frozen(kw_only=True)
 class SubscriptionSummary:
-    """A subscription in a list: nothing of it is secret."""
+    """A subscription in a list: nothing of it is secret. Times as in `Subscription`."""
 
     id: int
     event_name: str
@@ -87,12 +87,16 @@ class SubscriptionSummary:
     target: str
     tenant: str | None
     status: SubscriptionStatus
-    created_at: int
+    subscribed_at: int
+    modified_at: int | None = None
 
 
 @frozen(kw_only=True)
 class Subscription:
     """A subscription's row, its secret and its options decrypted.
+
+    Times are microseconds since 1970. `modified_at` is that of the last change that people or
+    recipients made, be it to its status only; None: it is as it was made, as far as is known.
 
     `unreadable` says why that was not possible; None: it was. Then `unread` names what is not
     here (`secret`, `options`), and nothing can be delivered.
@@ -108,7 +112,8 @@ class Subscription:
     rate_limit: float | None
     options: Mapping[str, object] = field(repr=False)
     status: SubscriptionStatus
-    created_at: int
+    subscribed_at: int
+    modified_at: int | None = None
     unread: tuple[str, ...] = ()
     unreadable: str | None = None
 

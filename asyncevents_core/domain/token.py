@@ -6,11 +6,13 @@ import enum
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.allowance import Allowance, SinkAllowance
 from asyncevents_core.domain.instant import uuid7
 
 _PREFIX: Final = "aet_"
@@ -29,6 +31,7 @@ class TokenState(enum.StrEnum):
 class ApiToken:
     """A token's row; times are microseconds since the epoch.
 
+    `sinks` are those that it may subscribe, ``*`` stands for any; None: what its tenant may.
     `digest` is the SHA-256 of the text, which has 256 random bits: nothing slower is needed.
     """
 
@@ -37,10 +40,16 @@ class ApiToken:
     name: str
     resources: tuple[str, ...]
     tenant: str | None = None
+    sinks: Mapping[str, SinkAllowance] | None = None
     created_at: int = 0
     expires_at: int | None = None
     revoked_at: int | None = None
     used_at: int | None = None
+
+    @property
+    def allowances(self) -> tuple[Allowance, ...]:
+        """What bounds it besides its tenant."""
+        return () if self.sinks is None else (Allowance(whose="this token", sinks=self.sinks),)
 
     def state(self, now: int) -> TokenState:
         """Return whether it is accepted at `now`, and if not, why."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Final
 from uuid import UUID
 
 from attrs import frozen
 
-from asyncevents_core.domain.delivery import Attempt, Delivery, DeliveryState, summary
+from asyncevents_core.domain.delivery import Attempt, DeadReason, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.replay import ReplayRequest
+from asyncevents_core.domain.subscription import SubscriptionStatus
 
 EVENT_FAILED: Final = "Its service failed: not delivered to anybody"
 """The summary of a failed event."""
@@ -21,7 +23,8 @@ class Trace:
     """Everything that happened to one delivery. `event.body` is the payload that was sent.
 
     `replays` are the ids of the deliveries that replayed this one; `request` says who had
-    this one made, where it is a replay itself.
+    this one made, where it is a replay itself. `sink`, `target` and `subscription_status` are those
+    of its subscription now; `subscribed_at` is when that was made.
     """
 
     delivery: Delivery
@@ -31,11 +34,39 @@ class Trace:
     attempts: tuple[Attempt, ...]
     replays: tuple[UUID, ...]
     request: ReplayRequest | None = None
+    subscription_status: SubscriptionStatus
+    subscribed_at: int
 
     @property
     def summary(self) -> str:
         """E.g. "Delivered with 2 retries"."""
         return summary(self.delivery.state, self.delivery.deaths)
+
+    def fate(self, attempt: Attempt) -> Fate:
+        """Return what became of one of its attempts."""
+        newest = attempt.claim_no == self.delivery.claims
+        return fate_of(attempt.outcome, self.delivery.state, newest=newest)
+
+
+class Fate(enum.StrEnum):
+    """What became of an attempt: its outcome, and whether it was tried again."""
+
+    DELIVERED = "delivered"
+    RETRYING = "retrying"
+    DEAD_LETTERED = "dead_lettered"
+    ABANDONED = "abandoned"
+
+
+def fate_of(outcome: OutcomeKind, state: DeliveryState, *, newest: bool) -> Fate:
+    """Return what became of an attempt; `newest`: its delivery, in this state, has no later one."""
+    if outcome is OutcomeKind.DELIVERED:
+        return Fate.DELIVERED
+    if outcome is OutcomeKind.ABANDONED:
+        return Fate.ABANDONED
+    over = newest and state is DeliveryState.DEAD
+    if outcome is OutcomeKind.RETRYABLE and not over:
+        return Fate.RETRYING
+    return Fate.DEAD_LETTERED
 
 
 @frozen(kw_only=True, order=True)
@@ -48,13 +79,22 @@ class LogPosition:
 
 @frozen(kw_only=True)
 class LogRow:
-    """One attempt in a list."""
+    """One attempt in a list. `newest` says whether its delivery has no later one."""
 
     log_id: int
+    event_id: UUID
     event_name: str
+    tenant: str | None
     subscription_id: int
+    sink: str
     delivery_state: DeliveryState
+    newest: bool
     attempt: Attempt
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it."""
+        return fate_of(self.attempt.outcome, self.delivery_state, newest=self.newest)
 
     @property
     def position(self) -> LogPosition:
@@ -64,40 +104,15 @@ class LogRow:
 
 @frozen(kw_only=True)
 class LoggedAttempt:
-    """One attempt with everything that can be searched for. `event.body` is what was sent.
+    """One attempt with everything that can be searched for. `event.body` is what was sent."""
 
-    `newest` says whether its delivery has no later attempt.
-    """
-
-    log_id: int
-    attempt: Attempt
+    row: LogRow
     event: Event
-    subscription_id: int
-    sink: str
-    delivery_state: DeliveryState
-    newest: bool
 
     @property
-    def row(self) -> LogRow:
-        """The same as a row of a list."""
-        return LogRow(
-            log_id=self.log_id,
-            event_name=self.event.name,
-            subscription_id=self.subscription_id,
-            delivery_state=self.delivery_state,
-            attempt=self.attempt,
-        )
-
-    @property
-    def status(self) -> str:
-        """The status of the attempt: delivered, retrying, dead_lettered or abandoned."""
-        outcome = self.attempt.outcome
-        if outcome in {OutcomeKind.DELIVERED, OutcomeKind.ABANDONED}:
-            return outcome.value
-        if outcome is OutcomeKind.RETRYABLE:
-            over = self.newest and self.delivery_state is DeliveryState.DEAD
-            return "dead_lettered" if over else "retrying"
-        return "dead_lettered"
+    def log_id(self) -> int:
+        """The number of the attempt in the log."""
+        return self.row.log_id
 
 
 @frozen(kw_only=True)
@@ -105,14 +120,16 @@ class DeadLetter:
     """A delivery that is dead, or an event that failed before it could fan out.
 
     `id` is what `replay` takes; `subscription_id` is None for a failed event. `replayed` tells
-    whether a delivery was replayed already.
+    whether a delivery was replayed already, `error` what an event's service failed with. A delivery
+    that arrived, and is listed to be sent again, has no `reason`.
     """
 
     id: UUID
     event_name: str
     subscription_id: int | None
     target: str | None
-    reason: str
+    reason: DeadReason | None
+    error: str | None
     summary: str
     created_at: int
     replayed: bool

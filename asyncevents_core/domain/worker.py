@@ -26,3 +26,5 @@ class WorkerRow:
     roles: tuple[Role, ...]
     started_at: int
     beat_at: int
+    trouble: str | None = None
+    """What it says is wrong with it, in words."""

@@ -15,6 +15,7 @@ from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.indexer_kit.automata import alternatives, of_pattern
 from asyncevents_core.indexer_kit.keys import US
 from asyncevents_core.indexer_kit.leaves import (
+    FORM,
     LEAF,
     PATH,
     VALUE,
@@ -36,6 +37,7 @@ __all__ = [
     "WORD_AT",
     "WORD",
     "US",
+    "FORM",
     "TermMaker",
     "Terms",
     "Translator",

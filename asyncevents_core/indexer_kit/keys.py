@@ -19,6 +19,8 @@ US: Final = "\x01"
 
 TEXT: Final = "s"
 LONG: Final = "h"
+EXACT: Final = "x"
+LONG_EXACT: Final = "y"
 NUMBER: Final = "#"
 DATE: Final = "@"
 FULL: Final = "0"
@@ -26,6 +28,7 @@ LONGEST: Final = 512
 """Characters of a text that is kept as it is; of a longer one a digest."""
 
 _NUMBER_LEVELS: Final = (("1", 7), ("2", 10), ("3", 14))
+_SHORTEST_NUMBER: Final = 14
 _DATE_LEVELS: Final = (("1", 5), ("2", 8), ("3", 11))
 _EXPONENT: Final = 5000
 _DATE_ZERO: Final = 10**17
@@ -51,12 +54,21 @@ class Key:
         return f"{self.kind}{FULL}{self.full}"
 
 
-def text_key(text: str) -> str:
-    """Return the term of a whole text, without a path."""
+def text_key(folded: str) -> str:
+    """Return the term of a whole text that was folded, without a path."""
+    return _whole(folded, TEXT, LONG)
+
+
+def exact_key(text: str) -> str:
+    """Return the term of a whole text in its case, without a path."""
+    return _whole(text, EXACT, LONG_EXACT)
+
+
+def _whole(text: str, kind: str, long: str) -> str:
     text = separated(text)
     if len(text) <= LONGEST:
-        return TEXT + text
-    return LONG + hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
+        return kind + text
+    return long + hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def separated(text: str) -> str:
@@ -65,16 +77,20 @@ def separated(text: str) -> str:
 
 
 def number_key(number: Decimal) -> Key:
-    """Return the key of a number: sign, exponent, digits; exact, however many there are."""
+    """Return the key of a number: sign, exponent, digits; exact, however many there are.
+
+    It is as long as its longest beginning at least, so that it begins with each of them.
+    """
     if not number:
         return Key(NUMBER, "O", tuple((level, "O") for level, _ in _NUMBER_LEVELS))
     digits = "".join(map(str, number.as_tuple().digits)).lstrip("0").rstrip("0")
     exponent = number.adjusted() + _EXPONENT
     if number > 0:
-        full, fill = f"P{exponent:04}{digits}", "0"
+        full, fill = f"P{exponent:04}{digits}".ljust(_SHORTEST_NUMBER, "0"), "0"
     else:
         # Complements, so that what is further from zero sorts lower; the end sorts highest.
-        full, fill = f"N{9999 - exponent:04}{digits.translate(_COMPLEMENT)}~", "9"
+        complement = f"N{9999 - exponent:04}{digits.translate(_COMPLEMENT)}"
+        full, fill = f"{complement.ljust(_SHORTEST_NUMBER, '9')}~", "9"
     bare = full.rstrip("~")
     cuts = tuple((level, bare[:size].ljust(size, fill)) for level, size in _NUMBER_LEVELS)
     return Key(NUMBER, full, cuts)

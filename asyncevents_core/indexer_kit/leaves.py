@@ -12,11 +12,11 @@ from attrs import frozen
 from asyncevents_core.domain.query.fields import is_default
 from asyncevents_core.domain.query.leaves import Scalar
 from asyncevents_core.domain.query.readings import date_of, number_of, text_of
-from asyncevents_core.domain.query.words import words
-from asyncevents_core.indexer_kit.keys import US, date_key, number_key, text_key
+from asyncevents_core.domain.query.words import fold, words_of_folded
+from asyncevents_core.indexer_kit.keys import US, date_key, exact_key, number_key, text_key
 
 LEAF: Final = "leaf"
-"""The field of ``path US key``: whole values, numbers and dates, by path."""
+"""The field of ``path US key``: whole values (folded), numbers and dates, by path."""
 VALUE: Final = "value"
 """The field of ``key``: the same without paths, of the default fields."""
 WORD_AT: Final = "word_at"
@@ -26,6 +26,11 @@ WORD: Final = "word"
 PATH: Final = "path"
 """The field of the paths that hold a value, and of those above them."""
 
+FORM: Final = 2
+"""The form of terms. It changes with them: an index of terms of another form is built anew."""
+
+_IN_ITS_CASE: Final = frozenset({"event_name"})
+"""Paths whose whole values are kept in their case, too: names are compared exactly by filters."""
 _SAFE: Final = "\x02"
 _UNSAFE: Final = re.compile(r"[\s\x00-\x1f]")
 _KEPT: Final = 20_000
@@ -61,8 +66,8 @@ class TermMaker:
 def terms_of(path: str, value: Scalar) -> Terms:
     """Return the terms of a leaf."""
     text = whole_characters(text_of(value))
-    at = safe_path(path) + US
-    keys, ordered = [text_key(text)], list[str]()
+    at, folded = safe_path(path) + US, fold(text)
+    keys, ordered = [text_key(folded)], list[str]()
     number = number_of(value)
     if number is not None:
         key = number_key(number)
@@ -71,7 +76,9 @@ def terms_of(path: str, value: Scalar) -> Terms:
     date = date_of(value)
     if date is not None:
         ordered.extend(date_key(date).terms)
-    found = words(text) if isinstance(value, str | bool) else []
+    if path in _IN_ITS_CASE:
+        ordered.append(exact_key(text))
+    found = words_of_folded(folded) if isinstance(value, str | bool) else []
     default = is_default(path)
     return Terms(
         leaf=tuple([at + key for key in (*keys, *ordered)]),

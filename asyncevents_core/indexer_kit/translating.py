@@ -14,8 +14,10 @@ from asyncevents_core.domain.query.fields import (
     FieldKind,
     matches,
 )
+from asyncevents_core.domain.query.folding import folded, folded_pattern, without_stars
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,
+    ExactQuery,
     ExistsQuery,
     Field,
     FuzzyQuery,
@@ -36,14 +38,16 @@ from asyncevents_core.domain.query.readings import (
     number_bounds,
     number_of,
 )
-from asyncevents_core.domain.query.words import fold, words
+from asyncevents_core.domain.query.words import MAX_WORD, fold, words_of_folded
 from asyncevents_core.errors import InvalidQuery
 from asyncevents_core.indexer_kit.automata import of_pattern
+from asyncevents_core.indexer_kit.edits import almost
 from asyncevents_core.indexer_kit.keys import (
     LONGEST,
     TEXT,
     US,
     date_key,
+    exact_key,
     number_key,
     separated,
     text_key,
@@ -79,10 +83,12 @@ class Translator(Generic[Q]):
                 return self._term(query.field, query.text, 0)
             case PhraseQuery():
                 return self._term(query.field, query.text, query.slop)
+            case ExactQuery():
+                return self._key(query.field, exact_key(query.text))
             case WildcardQuery():
                 return self._wildcard(query)
             case RegexQuery():
-                node = regex.parse(query.text)
+                node = folded(regex.parse(query.text))
                 return self._any(
                     [self._whole(query.field, node), self._single_word(query.field, node)]
                 )
@@ -109,17 +115,23 @@ class Translator(Generic[Q]):
         return found[0] if len(found) == 1 else self._maker.boolean([], found, [])
 
     def _wildcard(self, query: WildcardQuery) -> Q:
-        parts = query.pattern.parts
-        folded = Pattern(tuple(fold(one) if isinstance(one, str) else one for one in parts))
-        whole = self._whole(query.field, of_pattern(query.pattern))
-        if not _could_be_a_word(folded):
-            return whole
-        return self._any([whole, self._single_word(query.field, of_pattern(folded))])
+        pattern = folded_pattern(query.pattern)
+        node, text = of_pattern(pattern), without_stars(query.pattern)
+        options = [self._whole(query.field, node)]
+        if _could_be_a_word(pattern):
+            options.append(self._single_word(query.field, node))
+        if text is not None:
+            options.append(self._term(query.field, text, 0))
+        return self._any(options)
 
     def _term(self, field: Field, text: str, slop: int) -> Q:
         if isinstance(field, str) and FIELDS.get(field) is FieldKind.INTEGER:
             return self._maker.between(field, int(text), int(text))
-        options = [self._key(field, text_key(text)), self._words(field, words(text), slop)]
+        whole = fold(text)
+        options = [
+            self._key(field, text_key(whole)),
+            self._words(field, words_of_folded(whole), slop),
+        ]
         number = number_of(text)
         if number is not None:
             options.append(self._key(field, number_key(number).exact))
@@ -143,13 +155,17 @@ class Translator(Generic[Q]):
             return None
         return self._maker.matching(LEAF, regex.Sequence((_path(field), node)))
 
-    def _whole(self, field: Field, node: regex.Node) -> Q:
+    def _whole(self, field: Field, node: regex.Node) -> Q | None:
+        if regex.shortest(node) > LONGEST:
+            return None
         text = regex.Sequence((regex.literal(TEXT), node))
         if field is None:
             return self._maker.matching(VALUE, text)
         return self._maker.matching(LEAF, regex.Sequence((_path(field), text)))
 
-    def _single_word(self, field: Field, node: regex.Node) -> Q:
+    def _single_word(self, field: Field, node: regex.Node) -> Q | None:
+        if regex.shortest(node) > MAX_WORD:
+            return None
         if field is None:
             return self._maker.matching(WORD, node)
         return self._maker.matching(WORD_AT, regex.Sequence((_path(field), node)))
@@ -185,10 +201,11 @@ class Translator(Generic[Q]):
     def _fuzzy(self, query: FuzzyQuery) -> Q:
         if query.field is None:
             return self._maker.fuzzy(WORD, "", query.word, query.distance)
-        return self._any(
-            self._maker.fuzzy(WORD_AT, f"{safe_path(path)}{US}", query.word, query.distance)
-            for path in self._paths(query.field, ())
-        )
+        if isinstance(query.field, str):
+            start = f"{safe_path(query.field)}{US}"
+            return self._maker.fuzzy(WORD_AT, start, query.word, query.distance)
+        # One question, however many paths there are.
+        return self._any([self._single_word(query.field, almost(query.word, query.distance))])
 
     def _range(self, query: RangeQuery) -> Q:
         field = query.field
@@ -211,9 +228,13 @@ class Translator(Generic[Q]):
 
     def _text_range(self, query: RangeQuery, *, above: bool, below: bool) -> Q | None:
         lower, upper = (
-            None if one is None else separated(one.text)[:LONGEST]
-            for one in (query.lower, query.upper)
+            None if one is None else separated(fold(one.text)) for one in (query.lower, query.upper)
         )
+        # No text is kept that is longer: what is equal to the beginning of a bound is less.
+        if lower is not None and len(lower) > LONGEST:
+            lower, above = lower[:LONGEST], True
+        if upper is not None and len(upper) > LONGEST:
+            upper, below = upper[:LONGEST], False
         if query.field is None:
             return self._maker.texts(VALUE, TEXT, lower, upper, above=above, below=below)
         if isinstance(query.field, str):

@@ -6,26 +6,92 @@ Nothing depends on it for the guarantee: what it loses, the sweep of the ledger 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
+
+from asyncevents_core.domain.neighbour import Neighbour
+from asyncevents_core.ports.passwords import PasswordSource
+from asyncevents_core.showing import SECRET
 
 MOST_IDS: Final = 50
 """Ids per hand-off message, at most."""
 
 
+_seconds: Final = validators.gt(0.0)
+
+
+@frozen(kw_only=True)
+class BrokerOptions:
+    """Limits of the connections to the broker, in seconds, and its TLS: BROKER_OPTIONS."""
+
+    connect_timeout: float = field(default=5.0, validator=_seconds)
+    """Opening a connection."""
+    answer_timeout: float = field(default=10.0, validator=_seconds)
+    """Waiting for an answer, as for the confirmation of what was sent."""
+    keepalive: float = field(default=5.0, validator=_seconds)
+    """Silence after which the other side is asked whether it is there, and how often again."""
+    ca_certs: str | None = None
+    """A file (PEM) of certificates to trust; None: those that the system trusts."""
+    client_cert: str | None = None
+    """A file (PEM) with the certificate to show, where the broker asks for one."""
+    client_key: str | None = None
+    """A file (PEM) with its key; None: it is in the same file."""
+    verify_certificates: bool = True
+    """Whether the broker's certificate has to be valid, and that of the host in BROKER_URL."""
+    password: PasswordSource | None = field(default=None, repr=False, metadata={SECRET: True})
+    """Returns the password for each new connection, in place of the one in BROKER_URL."""
+    sentinel_master: str | None = None
+    """``sentinel://``: the name by which the Sentinels know the Redis that writes."""
+    sentinel_username: str | None = None
+    """``sentinel://``: the user of the Sentinels themselves."""
+    sentinel_password: str | None = field(default=None, repr=False, metadata={SECRET: True})
+    """``sentinel://``: the password of the Sentinels themselves, where they have one."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.client_key is not None and self.client_cert is None:
+            raise ValueError("client_key belongs to a client_cert; give that, too")
+
+    @property
+    def says_sentinel(self) -> bool:
+        """Whether anything here is about Sentinels."""
+        said = (self.sentinel_master, self.sentinel_username, self.sentinel_password)
+        return any(one is not None for one in said)
+
+    @property
+    def says_tls(self) -> bool:
+        """Whether anything here is about TLS."""
+        files = (self.ca_certs, self.client_cert, self.client_key)
+        return not self.verify_certificates or any(one is not None for one in files)
+
+
 @frozen(kw_only=True)
 class BrokerConfig:
-    """Where the broker is, and how its queues are made: BROKER_URL, BROKER_QUEUE_TYPE.
+    """Where the broker is, and how it is used: the settings whose names begin with BROKER_.
 
-    `queue_type` matters to RabbitMQ only: "classic", or "quorum" for replicated queues.
+    `queue_type` matters to RabbitMQ only: "classic", or "quorum" for replicated queues. `prefix`
+    stands in front of the name of everything that is made there: exchanges, queues, routing keys,
+    keys of Redis.
     """
 
     url: str = field(repr=False)
     queue_type: str = "classic"
+    prefix: str = ""
+    options: BrokerOptions = BrokerOptions()
+    publications: bool = False
+    """Whether hand-offs may be `Publication`s: MAGENTO_MESSAGES_ENABLED."""
+    name: Callable[[], str] = field(default=lambda: "asyncevents", eq=False, repr=False)
+    """Returns the name of a new connection, by which operators know it; without a space."""
+    source: str = "/asyncevents"
+    """SOURCE, which tells others whose messages they are."""
+    ledger_id: Callable[[], UUID | None] = field(default=lambda: None, eq=False, repr=False)
+    """Returns the id of the ledger in which the ids that are sent are; None: not known yet.
+
+    It may ask the ledger, and raises nothing.
+    """
 
 
 class HandOff(ABC):
@@ -36,6 +102,24 @@ class HandOff(ABC):
     @abstractmethod
     def ack(self) -> None:
         """Acknowledge. Only on the consumer's thread; twice is an error of the caller."""
+
+
+class Publication(HandOff):
+    """A received message that asks for an event to be published: see MAGENTO_MESSAGES_ENABLED.
+
+    It has no ids. It is acknowledged when the event is committed, or refused.
+    """
+
+    ids = ()
+    name: str
+    data: object
+    tenant: str | None
+    event_id: str | None
+    """Names the event, so that a message which comes twice is published once; None: it cannot."""
+
+    @abstractmethod
+    def refuse(self, reason: str) -> None:
+        """Let `ack` put it aside as one that cannot be read. On any thread, before `ack`."""
 
 
 class Producer(ABC):
@@ -54,7 +138,8 @@ class Consumer(ABC):
     """Receives hand-offs. Everything is called on the one thread that opened it.
 
     A message that cannot be decoded is put aside (logged, counted, acknowledged) and never
-    comes out of `receive`.
+    comes out of `receive`. Nor does one of another ledger, which is handed on, or of others, which
+    is put back. `Publication`s do only where the broker's config says so.
     """
 
     @abstractmethod
@@ -64,6 +149,10 @@ class Consumer(ABC):
         Unacknowledged messages are bounded by the prefetch count given to `Broker.consumer`.
         Raises `BrokerUnavailable`; the next call connects again.
         """
+
+    def neighbours(self) -> Sequence[Neighbour]:
+        """Return whose messages came that are not this ledger's, since it was asked before."""
+        return ()
 
     @abstractmethod
     def close(self) -> None:
@@ -103,6 +192,14 @@ class Broker(ABC):
     @abstractmethod
     def check(self) -> str:
         """Connect once and return a line for people. Raises `BrokerUnavailable`."""
+
+    @abstractmethod
+    def try_out(self) -> None:
+        """Send a message to a queue of its own, and take it back; nothing stays.
+
+        Raises `BrokerUnavailable`, saying why that fails: the broker does not answer, refuses, or
+        blocks those who publish.
+        """
 
     @abstractmethod
     def quarantined(self) -> int:

@@ -182,10 +182,10 @@ class DeliveryDied(Notice):
 
 @frozen(kw_only=True)
 class EventFailed(Notice):
-    """`reason` is the service's last error."""
+    """`error` is what the service failed with last."""
 
     event_id: UUID
-    reason: str
+    error: str
 
     def tell(self, observer: Observer) -> None:
         observer.event_failed(self)

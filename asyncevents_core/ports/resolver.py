@@ -26,10 +26,20 @@ class Service:
     `call` takes the published arguments (JSON values by name) and returns the event's data
     as JSON values (dict, list, str, int, float, bool, None), or an awaitable of them. It raises
     `ServiceArguments` where the arguments do not fit, and lets the service's own exceptions
-    through. It is called from several threads at once.
+    through. It is called from several threads at once. With `is_async` it returns an awaitable
+    without blocking, and is called on the loop of async services instead of on a thread.
     """
 
     call: Callable[[Mapping[str, object]], object | Awaitable[object]]
+    is_async: bool = False
+
+
+class ArgumentCheck(Protocol):
+    """Checks published arguments as the service's parameters would. Thread-safe."""
+
+    def __call__(self, arguments: Mapping[str, object], /) -> None:
+        """Raise `ServiceArguments` where they do not fit. `arguments` are JSON values by name."""
+        ...
 
 
 class ServiceResolver(ABC):
@@ -52,6 +62,15 @@ class ServiceResolverType(ABC):
     @abstractmethod
     def open(self, build: BuildService) -> ServiceResolver:
         """Return a resolver that makes instances with `build`."""
+
+    def argument_check(self, definition: EventDefinition) -> ArgumentCheck | None:
+        """Return what `publish()` checks the arguments of a definition's service with.
+
+        Nothing is imported, built or called for it: None where the service is not known in this
+        process, so that only the worker checks. By default None. It is asked again until there is
+        one, which is kept.
+        """
+        return None
 
 
 class Definitions(Protocol):

@@ -15,6 +15,7 @@ from asyncevents_core.showing import SECRET
 __all__ = [
     "DEVELOPMENT",
     "SECRET",
+    "WHOLE_SINK",
     "AnySinkType",
     "BatchLimits",
     "BatchingSink",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+
+WHOLE_SINK: Final = "sink"
+"""The privilege of a sink that does not say what it uses."""
 
 DEVELOPMENT: Final = "development"
 """Key in the metadata of a `config_class`'s field: the value that `asyncevents init --dev` writes.
@@ -161,6 +165,18 @@ class SinkType(ABC, Generic[Config]):
 
     def validate_options(self, options: Mapping[str, object], target: str, config: Config) -> None:
         """Raise `InvalidOptions` where options that fit their class do not fit the rest."""
+
+    def privileges(
+        self, options: Mapping[str, object], target: str, config: Config
+    ) -> Sequence[str]:
+        """Name what of the operator's a delivery would use: none for what anybody may do.
+
+        An identity that the settings or the machine have, files, programs, a network of one's
+        own. Subscriptions of tenants get only what the setting TENANT_SINKS allows, by these names:
+        ``kind`` or ``kind:which``, such as ``profile:reports``. A sink that does not say is a
+        privilege as a whole. Called after the checks of target and options. No I/O.
+        """
+        return (WHOLE_SINK,)
 
     @abstractmethod
     def open(self, config: Config) -> Sink | BlockingSink:

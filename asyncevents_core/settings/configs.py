@@ -1,20 +1,27 @@
-"""The configuration of what plugins bring: from SINKS and INDEXERS."""
+"""Settings that are mappings of options: SINKS and INDEXERS of plugins, LEDGER_OPTIONS."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
 from asyncevents_core.errors import SettingsError
+from asyncevents_core.ports.broker import BrokerOptions
 from asyncevents_core.ports.indexer import IndexerType
+from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.ports.sink import SinkType
 from asyncevents_core.settings.schema import DEFAULT, Settings
 from asyncevents_core.structuring import structure
 
 T = TypeVar("T")
 
+
+_SENTINEL: Final = "sentinel://"
+_WITH_TLS: Final = ("amqps://", "rediss://", _SENTINEL)
+_CLUSTERS: Final = ("rediscluster", "redisscluster", "redis+cluster", "rediss+cluster")
+_WITHOUT_PASSWORD: Final = ("sqla+sqlite", "sqlalchemy+sqlite", "memory:", "filesystem:")
 
 _EMBEDDED: Final = "embedded"
 
@@ -51,6 +58,49 @@ def indexer_config(settings: Settings, kind: IndexerType[T]) -> T:
     return _configured(settings, "INDEXERS", settings.indexers, kind.name, kind.config_class)
 
 
+def ledger_options(settings: Settings) -> LedgerOptions:
+    """Return the limits of the ledger's connections. Raises `SettingsError`."""
+    setting = "LEDGER_OPTIONS"
+    return _structured(settings, setting, setting, settings.ledger_options, LedgerOptions)
+
+
+def broker_options(settings: Settings) -> BrokerOptions:
+    """Return the limits of the broker's connections. Raises `SettingsError`."""
+    setting = "BROKER_OPTIONS"
+    made = _structured(settings, setting, setting, settings.broker_options, BrokerOptions)
+    if problems := list(_broker_problems(settings.broker_url, made)):
+        raise SettingsError(problems, origin=settings.origins.get(setting, "the settings"))
+    return made
+
+
+def _broker_problems(url: str, options: BrokerOptions) -> Iterator[str]:
+    """Say what does not go with the broker's address."""
+    addresses = url.split(";")
+    if options.says_tls and not any(one.startswith(_WITH_TLS) for one in addresses):
+        yield (
+            f"BROKER_OPTIONS: certificates are of use with {' and '.join(_WITH_TLS)} only. A "
+            "database as the broker takes them from BROKER_URL, as its driver says"
+        )
+    if any(one.partition("://")[0] in _CLUSTERS for one in addresses):
+        yield (
+            "BROKER_URL: kombu has no transport for Redis Cluster: use a single Redis (redis://), "
+            "or one with Sentinels (sentinel://)"
+        )
+    with_sentinels = all(one.startswith(_SENTINEL) for one in addresses)
+    if with_sentinels and options.sentinel_master is None:
+        yield (
+            "BROKER_OPTIONS.sentinel_master: is required with sentinel://, such as 'mymaster': the "
+            "name by which the Sentinels know the Redis that writes"
+        )
+    if options.says_sentinel and not with_sentinels:
+        yield (
+            "BROKER_OPTIONS: sentinel_… are of use with sentinel:// only: BROKER_URL = "
+            "'sentinel://a:26379;sentinel://b:26379'"
+        )
+    if options.password is not None and url.startswith(_WITHOUT_PASSWORD):
+        yield "BROKER_OPTIONS.password: is of no use with this broker, which has no passwords"
+
+
 def _configured(
     settings: Settings,
     setting: str,
@@ -58,9 +108,19 @@ def _configured(
     name: str,
     config_class: type[T],
 ) -> T:
-    problems: list[str] = []
     path = f"{setting}[{name!r}]"
-    config = structure(config_class, options.get(name, {}), path, problems)
+    return _structured(settings, setting, path, options.get(name, {}), config_class)
+
+
+def _structured(
+    settings: Settings,
+    setting: str,
+    path: str,
+    options: Mapping[str, object],
+    config_class: type[T],
+) -> T:
+    problems: list[str] = []
+    config = structure(config_class, options, path, problems)
     if config is None or problems:
         raise SettingsError(problems, origin=settings.origins.get(setting, "the settings"))
     return config

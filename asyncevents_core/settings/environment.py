@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from asyncevents_core.errors import suggestion
-from asyncevents_core.structuring import read_text
+from asyncevents_core.structuring import EnvironmentText, read_text
 
 MODULE_VARIABLE: Final = "ASYNCEVENTS_SETTINGS_MODULE"
 
@@ -17,7 +16,7 @@ MODULE_VARIABLE: Final = "ASYNCEVENTS_SETTINGS_MODULE"
 _PREFIX: Final = "ASYNCEVENTS_"
 
 
-_MISSPELT: Final = 0.8
+MISSPELT: Final = 0.8
 """The part of its letters that a name shares with a setting's, in order, to be taken for it.
 
 LEDGERURL shares 95 %, MAX_DEATHS 83 %. BROKER_PORT, as Kubernetes calls it in every pod if a
@@ -44,7 +43,7 @@ def take_variables(
             continue
         name, *nested = variable.removeprefix(_PREFIX).split("__")
         if name not in fields:
-            close = suggestion(name.upper(), fields, cutoff=_MISSPELT)
+            close = suggestion(name.upper(), fields, cutoff=MISSPELT)
             if close:
                 problems.append(f"environment variable {variable}: no setting {name}{close}")
             else:
@@ -71,16 +70,10 @@ def _put(merged: dict[str, object], name: str, nested: list[str], text: str) -> 
         key = _key(inner, part)
         below = inner.get(key, {})
         inner[key] = inner = dict(below) if isinstance(below, Mapping) else {}
-    inner[_key(inner, nested[-1])] = _guess(text)
+    # What it means, the option of the plugin decides.
+    inner[_key(inner, nested[-1])] = EnvironmentText(text)
     merged[name] = root
 
 
 def _key(mapping: Mapping[str, object], part: str) -> str:
     return next((key for key in mapping if key.lower() == part), part)
-
-
-def _guess(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -7,10 +7,14 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping
+from typing import Final
 
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.settings.environment import MODULE_VARIABLE
 from asyncevents_core.settings.schema import Settings
+
+_WITHIN: Final = "ASYNCEVENTS"
+"""A name in a settings module whose value is a mapping of all settings."""
 
 
 def load_settings(
@@ -20,7 +24,9 @@ def load_settings(
 ) -> Settings:
     """Return the settings of a module by its name, of a mapping, or as they are.
 
-    None stands for the module that ASYNCEVENTS_SETTINGS_MODULE names. The current folder is
+    None stands for the module that ASYNCEVENTS_SETTINGS_MODULE names. A module may have all
+    settings in one mapping, ASYNCEVENTS, among settings of others; else they are its UPPERCASE
+    names, and those that are no settings are left alone. The current folder is
     put on the import path, as ``python -m`` does, so that a module beside you is found.
     Raises `SettingsError`.
     """
@@ -29,7 +35,7 @@ def load_settings(
         return source
     if source is not None and not isinstance(source, str):
         return Settings.from_mapping(source, environ=environ)
-    name = source or environ.get(MODULE_VARIABLE)
+    name = settings_module_name(source, environ=environ)
     if not name:
         raise SettingsError(
             [
@@ -39,7 +45,28 @@ def load_settings(
             origin="the environment",
         )
     values = _module_values(name)
-    return Settings.from_mapping(values, environ=environ, origin=f"settings module {name}")
+    if isinstance(within := values.get(_WITHIN), Mapping):
+        # A module of a framework, such as Django's, with all of ours under one name.
+        origin = f"{_WITHIN} in {name}"
+        return Settings.from_mapping(within, environ=environ, origin=origin)
+    return Settings.from_mapping(
+        values, environ=environ, origin=f"settings module {name}", others=True
+    )
+
+
+def settings_module_name(
+    source: str | Mapping[str, object] | Settings | None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> str | None:
+    """Return the name of the module that `load_settings` takes the settings from.
+
+    None where they are a mapping, or where nothing names a module.
+    """
+    if source is not None and not isinstance(source, str):
+        return None
+    environ = os.environ if environ is None else environ
+    return source or environ.get(MODULE_VARIABLE) or None
 
 
 def _module_values(name: str) -> dict[str, object]:

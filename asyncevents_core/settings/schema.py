@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 from attrs import field, frozen, validators
 from cryptography.fernet import Fernet
 
+from asyncevents_core.domain.addresses import address_mistakes
+from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.event import EVENT_NAME
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.errors import SettingsError, suggestion
 from asyncevents_core.ports.sink import SECRET
-from asyncevents_core.settings.environment import take_variables
+from asyncevents_core.settings.environment import MISSPELT, take_variables
 from asyncevents_core.structuring import structure
 
 DEFAULT: Final = "default"
@@ -26,14 +28,14 @@ class EventSetting:
     """One entry of EVENTS; all keys are optional."""
 
     service: str | None = None
+    concurrency: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     resources: tuple[str, ...] = ()
     title: str | None = None
 
 
 def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if "://" not in value or not urlsplit(value).scheme:
-        # Not shown: it may hold a password.
-        raise ValueError("is not a URL: it has no scheme, such as postgresql:// or amqp://")
+    if mistake := next(address_mistakes(value), None):
+        raise ValueError(mistake)
 
 
 def _fernet_keys(_: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
@@ -68,6 +70,28 @@ def _consistent_services(
             )
 
 
+_SCHEMA: Final = re.compile(r"(?!pg_)[A-Za-z_][A-Za-z0-9_$-]{0,62}")
+
+
+def _ledger_schema(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if _SCHEMA.fullmatch(value) is None:
+        raise ValueError(
+            "it is the name of a schema of PostgreSQL: 1 to 63 of the characters A-Z a-z 0-9 _ $ -,"
+            " beginning with a letter or _, and not with pg_. Upper and lower case are different"
+        )
+
+
+_PREFIX: Final = re.compile(r"(?!amq\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+def _broker_prefix(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if value and _PREFIX.fullmatch(value) is None:
+        raise ValueError(
+            "it is 1 to 64 of the characters A-Z a-z 0-9 . _ : -, begins with a letter or digit, "
+            "and not with amq., which RabbitMQ keeps for itself; such as 'shop.'"
+        )
+
+
 def _schedule(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
     next_run(value, 0)
 
@@ -78,25 +102,34 @@ class Settings:
 
     Times are seconds. `origins` says where each value comes from: "default", the settings
     module, or an environment variable. `unknown_variables` are those whose names begin like ours,
-    but are neither a setting's nor close to one: of a plugin, of Kubernetes, of your own.
+    but are neither a setting's nor close to one: of a plugin, of Kubernetes, of your own;
+    `unknown_names` are such names of the settings module.
     """
 
     ledger_url: str = field(default="sqlite:///asyncevents.db", validator=_url, repr=False)
+    ledger_options: Mapping[str, object] = field(factory=dict, repr=False)
+    ledger_schema: str | None = field(default=None, validator=validators.optional(_ledger_schema))
+    ledger_in_tests: bool = False
     broker_url: str = field(
         default="sqla+sqlite:///asyncevents-broker.db", validator=_url, repr=False
     )
     broker_queue_type: str = field(
         default="classic", validator=validators.in_(("classic", "quorum"))
     )
+    broker_prefix: str = field(default="", validator=_broker_prefix)
+    broker_options: Mapping[str, object] = field(factory=dict, repr=False)
+    magento_messages_enabled: bool = False
     source: str = field(default="/asyncevents", validator=validators.min_len(1))
     events: Mapping[str, EventSetting] = field(
         factory=dict, validator=[_event_names, _consistent_services]
     )
     event_modules: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
     secret_keys: tuple[str, ...] = field(
         default=(), validator=_fernet_keys, repr=False, metadata={SECRET: True}
     )
     sinks: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
+    tenant_sinks: Mapping[str, Mapping[str, SinkAllowance]] = field(factory=dict)
     service_resolver: str = "import"
     retry_manager: str = "ledger"
     indexer: str | None = None
@@ -112,17 +145,23 @@ class Settings:
     max_payload_bytes: int = field(default=262_144, validator=validators.gt(0))
     service_timeout: float = field(default=30.0, validator=validators.gt(0))
     service_threads: int = field(default=8, validator=validators.gt(0))
+    service_isolation: str = field(
+        default="thread", validator=validators.in_(("thread", "process"))
+    )
     sink_deadline: float = field(default=15.0, validator=validators.gt(0))
     permits: int = field(default=200, validator=validators.gt(0))
     permits_per_subscription: int = field(default=1000, validator=validators.gt(0))
+    watchdog: float = field(default=30.0, validator=validators.ge(0))
     shutdown_grace: float = field(default=30.0, validator=validators.ge(0))
     web_threads: int = field(default=8, validator=validators.gt(0))
     web_rate_limit: int = field(default=1200, validator=validators.ge(0))
+    web_request_timeout: float = field(default=30.0, validator=validators.gt(0))
     web_max_body_bytes: int = field(default=1_048_576, validator=validators.gt(0))
     web_cors_origins: tuple[str, ...] = ()
     cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
     unknown_variables: tuple[str, ...] = field(default=(), repr=False, eq=False)
+    unknown_names: tuple[str, ...] = field(default=(), repr=False, eq=False)
 
     @classmethod
     def from_mapping(
@@ -131,19 +170,23 @@ class Settings:
         *,
         environ: Mapping[str, str] | None = None,
         origin: str = "the settings",
+        others: bool = False,
     ) -> Settings:
         """Return settings from UPPERCASE names, overridden by ``ASYNCEVENTS_…`` variables.
 
         Raises `SettingsError` with all mistakes; a variable is one if its name is close to a
-        setting's.
+        setting's. So is a name, if `values` may have `others`; else each that is no setting's.
         """
         problems: list[str] = []
         merged: dict[str, object] = {}
         origins: dict[str, str] = dict.fromkeys(_FIELDS, DEFAULT)
+        names: list[str] = []
         for name, value in values.items():
             if name in _FIELDS:
                 merged[name] = value
                 origins[name] = origin
+            elif others and not suggestion(name, _FIELDS, cutoff=MISSPELT):
+                names.append(name)
             else:
                 problems.append(f"{name}: no such setting{suggestion(name, _FIELDS)}")
         unknown = take_variables(
@@ -153,13 +196,18 @@ class Settings:
         settings = structure(cls, lowered, "", problems)
         if settings is None or problems:
             raise SettingsError(problems, origin=origin)
-        return attrs.evolve(settings, origins=MappingProxyType(origins), unknown_variables=unknown)
+        return attrs.evolve(
+            settings,
+            origins=MappingProxyType(origins),
+            unknown_variables=unknown,
+            unknown_names=tuple(names),
+        )
 
 
 _FIELDS: Final[Mapping[str, attrs.Attribute[Any]]] = MappingProxyType(
     {
         one.name.upper(): one
         for one in attrs.fields(Settings)
-        if one.name not in {"origins", "unknown_variables"}
+        if one.name not in {"origins", "unknown_variables", "unknown_names"}
     }
 )

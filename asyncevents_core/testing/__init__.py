@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from asyncevents_core.testing.driver import reason_of as reason_of
     from asyncevents_core.testing.indexer import MemoryIndexerType as MemoryIndexerType
     from asyncevents_core.testing.published import PublishedEvents as PublishedEvents
+    from asyncevents_core.testing.published import (
+        record_published_events as record_published_events,
+    )
     from asyncevents_core.testing.pytest_plugin import MakeApplication as MakeApplication
     from asyncevents_core.testing.pytest_plugin import MakeRequest as MakeRequest
     from asyncevents_core.testing.sinks import (
@@ -57,6 +60,7 @@ _HOMES = {
     "make_request": "asyncevents_core.testing.builders",
     "opened": "asyncevents_core.testing.driver",
     "reason_of": "asyncevents_core.testing.driver",
+    "record_published_events": "asyncevents_core.testing.published",
 }
 
 if not TYPE_CHECKING:

@@ -55,6 +55,10 @@ class MemoryBroker(Broker):
             self._connect()
         return "in memory"
 
+    def try_out(self) -> None:
+        with self._arrived:
+            self._connect()
+
     def quarantined(self) -> int:
         # Nothing but ids can be sent here.
         return 0

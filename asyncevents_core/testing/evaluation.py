@@ -12,10 +12,12 @@ from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.dates import span
 from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import FIELDS, FieldKind, matches, selects
+from asyncevents_core.domain.query.folding import folded, folded_pattern, without_stars
 from asyncevents_core.domain.query.leaves import Scalar
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,
     Bound,
+    ExactQuery,
     ExistsQuery,
     Field,
     FuzzyQuery,
@@ -27,7 +29,6 @@ from asyncevents_core.domain.query.nodes import (
     RangeQuery,
     RegexQuery,
     TermQuery,
-    Wild,
     WildcardQuery,
 )
 from asyncevents_core.domain.query.phrases import arrangements
@@ -38,7 +39,7 @@ from asyncevents_core.domain.query.readings import (
     number_of,
     text_of,
 )
-from asyncevents_core.domain.query.words import fold, words
+from asyncevents_core.domain.query.words import fold, words, words_of_folded
 from asyncevents_core.ports.indexer import AttemptDocument
 
 _LONGEST: Final = 512
@@ -48,11 +49,15 @@ _ALWAYS: Final = ("log_id", "created", "attempt", "subscription_id")
 
 @frozen
 class Value:
-    """A value at a path. `whole` is None for a text too long for patterns and order."""
+    """A value at a path; `folded` is its text in any case.
+
+    `whole` is the same, but None for a text too long for patterns and order.
+    """
 
     path: str
     value: Scalar
     text: str
+    folded: str
     whole: str | None
     words: Sequence[str]
 
@@ -60,12 +65,14 @@ class Value:
     def of(cls, path: str, value: Scalar) -> Value:
         """Make one."""
         text = text_of(value)
+        folded = fold(text)
         return cls(
             path=path,
             value=value,
             text=text,
-            whole=text if len(text) <= _LONGEST else None,
-            words=words(text) if isinstance(value, str | bool) else (),
+            folded=folded,
+            whole=folded if len(folded) <= _LONGEST else None,
+            words=words_of_folded(folded) if isinstance(value, str | bool) else (),
         )
 
 
@@ -127,6 +134,7 @@ def _field_of(query: Query) -> Field:
         case (
             TermQuery()
             | PhraseQuery()
+            | ExactQuery()
             | WildcardQuery()
             | RegexQuery()
             | FuzzyQuery()
@@ -142,10 +150,12 @@ def _holds(query: Query, one: Value) -> bool:
             return _equals(one, query.text, 0)
         case PhraseQuery():
             return _equals(one, query.text, query.slop)
+        case ExactQuery():
+            return one.text == query.text
         case WildcardQuery():
             return _fits(one, query.pattern)
         case RegexQuery():
-            node = regex.parse(query.text)
+            node = folded(regex.parse(query.text))
             wholes = [] if one.whole is None else [one.whole]
             return any(_consumes(node, text) for text in (*wholes, *one.words))
         case FuzzyQuery():
@@ -156,7 +166,7 @@ def _holds(query: Query, one: Value) -> bool:
 
 
 def _equals(one: Value, text: str, slop: int) -> bool:
-    if one.text == text or _has_phrase(one.words, words(text), slop):
+    if one.folded == fold(text) or _has_phrase(one.words, words(text), slop):
         return True
     number = number_of(text)
     if number is not None and number_of(one.value) == number:
@@ -176,12 +186,11 @@ def _has_phrase(text: Sequence[str], wanted: Sequence[str], slop: int) -> bool:
 
 
 def _fits(one: Value, pattern: Pattern) -> bool:
-    if one.whole is not None and matches(pattern, one.whole):
+    text, pattern = without_stars(pattern), folded_pattern(pattern)
+    if text is not None and _equals(one, text, 0):
         return True
-    folded = Pattern(
-        tuple(part if isinstance(part, Wild) else fold(part) for part in pattern.parts)
-    )
-    return any(matches(folded, word) for word in one.words)
+    wholes = [] if one.whole is None else [one.whole]
+    return any(matches(pattern, text) for text in (*wholes, *one.words))
 
 
 def _is_between(one: Value, query: RangeQuery) -> bool:
@@ -195,8 +204,8 @@ def _is_between(one: Value, query: RangeQuery) -> bool:
         if date is not None and (start is None or start <= date) and (end is None or date < end):
             return True
     if numbers is None and dates is None and one.whole is not None:
-        lower = None if query.lower is None else query.lower.text
-        upper = None if query.upper is None else query.upper.text
+        lower = None if query.lower is None else fold(query.lower.text)
+        upper = None if query.upper is None else fold(query.upper.text)
         return _between(one.whole, lower, upper, query)
     return False
 

@@ -11,8 +11,6 @@ import pytest
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from asyncevents_core.application import AsyncEvents
-    from asyncevents_core.engine.publishing.publish import Publisher
     from asyncevents_core.ports.observer import Observer
     from asyncevents_core.ports.sink import DeliveryRequest
     from asyncevents_core.testing.application import LocalApplication
@@ -52,22 +50,16 @@ class MakeRequest(Protocol):
 
 
 @pytest.fixture
-def published_events(monkeypatch: pytest.MonkeyPatch) -> PublishedEvents:
+def published_events() -> Iterator[PublishedEvents]:
     """Record what every `AsyncEvents` publishes during this test, instead of sending it.
 
     Needs no database and no broker. Unknown names and data that is not JSON are refused as
     ever. Objects that have published before the test are made to record too.
     """
-    from asyncevents_core.application import AsyncEvents
-    from asyncevents_core.testing.published import PublishedEvents, RecordingPublisher
+    from asyncevents_core.testing.published import record_published_events
 
-    recorded = PublishedEvents()
-
-    def publisher(self: AsyncEvents) -> Publisher:
-        return RecordingPublisher(recorded, self.runtime.catalog, self.runtime.publish_rules)
-
-    monkeypatch.setattr(AsyncEvents, "_ready_publisher", publisher)
-    return recorded
+    with record_published_events() as recorded:
+        yield recorded
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from litestar import Request
@@ -12,6 +13,7 @@ from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.engine.managing.tokens import authenticate
 from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.patience import Patience
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -20,6 +22,9 @@ RESOURCE: Final = "resource"
 PUBLIC: Final = "public"
 UNBOUND: Final = "unbound"
 """Key of a route's options: True where it is about the whole installation, not a tenant."""
+
+_JSON: Final = re.compile(r"application/[a-z0-9.-]+\+json")
+_LONGEST_NAME: Final = 100
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="asyncevents"'}
 
@@ -47,12 +52,21 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
             f"you need the resource {resource}: make a token with --resource {resource}",
             kind="access-denied",
         )
+    _require_json(connection)
     if handler.opt.get(UNBOUND) and actor.tenant is not None:
         raise Problem(
             403,
             f"you are bound to tenant {actor.tenant!r}: this is about all tenants",
             kind="access-denied",
         )
+
+
+def _require_json(connection: Connection) -> None:
+    """Raise a `Problem` (415) for a body of another kind; clients of the original say none."""
+    sent = connection.headers.get("content-type", "")
+    kind = sent.partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not _JSON.fullmatch(kind):
+        raise Problem(415, f"bodies are application/json, not {kind[:_LONGEST_NAME]}")
 
 
 def actor_of(request: Request[Any, Any, Any]) -> Actor:
@@ -72,7 +86,13 @@ async def _actor(connection: Connection) -> Actor:
             headers=_CHALLENGE,
         )
     backend: Backend = connection.app.state.backend
-    actor = await backend.run(authenticate, backend.ledger, text.strip())
+    settings = backend.runtime.settings
+    sent_by = "" if connection.client is None else connection.client.host
+    actor = await backend.call(
+        lambda: authenticate(backend.ledger, text.strip(), settings.tenant_sinks),
+        sent_by,
+        Patience(settings.web_request_timeout, receive=None),
+    )
     if actor is None:
         raise Problem(
             401,

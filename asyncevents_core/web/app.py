@@ -21,7 +21,8 @@ from asyncevents_core.settings.schema import Settings
 from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
 from asyncevents_core.web.api import documentation
 from asyncevents_core.web.api.log_filters import provide_log_filter
-from asyncevents_core.web.api.parameters import provide_idempotency
+from asyncevents_core.web.api.parameters import provide_backend, provide_idempotency
+from asyncevents_core.web.api.partial import provide_wanted
 from asyncevents_core.web.api.problems import HANDLERS
 from asyncevents_core.web.api.request_ids import RequestIds, id_of
 from asyncevents_core.web.api.routes import (
@@ -32,6 +33,8 @@ from asyncevents_core.web.api.routes import (
     operations,
     replays,
 )
+from asyncevents_core.web.api.slow_bodies import BodyDeadline
+from asyncevents_core.web.api.store_codes import StoreCodes
 from asyncevents_core.web.backend import Backend
 
 BASE: Final = "/rest/V1"
@@ -69,7 +72,7 @@ def create_app(runtime: Runtime) -> Litestar:
             tidying.cancel()
             await asyncio.to_thread(backend.close)
 
-    return Litestar(
+    return StoreCodes(
         route_handlers=[
             health,
             health_head,
@@ -90,10 +93,11 @@ def create_app(runtime: Runtime) -> Litestar:
         ],
         state=State({"backend": backend}),
         dependencies={
-            "backend": Provide(_backend, sync_to_thread=False),
+            "backend": Provide(provide_backend, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
             "idempotency": Provide(provide_idempotency),
             "log_filter": Provide(provide_log_filter, sync_to_thread=False),
+            "wanted": Provide(provide_wanted, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         middleware=_middleware(settings),
@@ -128,13 +132,8 @@ def health_head() -> None:
     """Tell the same to those that ask for no more."""
 
 
-def _backend(state: State) -> Backend:
-    found: Backend = state.backend
-    return found
-
-
 def _middleware(settings: Settings) -> list[Any]:
-    first: list[Any] = [RequestIds()]
+    first: list[Any] = [RequestIds(), BodyDeadline(settings.web_request_timeout)]
     if not settings.web_rate_limit:
         return first
     limit = RateLimitConfig(

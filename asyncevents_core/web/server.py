@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -12,12 +13,53 @@ from typing import Final
 
 import uvicorn
 from litestar.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from asyncevents_core.web.api.request_ids import RequestIdFilter
 
 logger = logging.getLogger("asyncevents.web")
 
 _GRACE: Final = 30
+_HEADERS_WITHIN: Final = 10.0
+"""Seconds for the head of a request, from the moment that a connection is there for it."""
+
+
+class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """Ends connections on which no head of a request comes to its end; uvicorn waits for ever."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Whatever follows a request that is being answered waits for its turn.
+        if self._is_answering():
+            self._stop_waiting()
+        elif self._timer is None:
+            self._wait_for_head()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(error)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait_for_head(self) -> None:
+        self._timer = self.loop.call_later(_HEADERS_WITHIN, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if not self._is_answering():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -57,6 +99,7 @@ def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = 
         handler.addFilter(RequestIdFilter())
     config = uvicorn.Config(
         application,
+        http=_Impatient,
         host=host,
         port=port,
         log_config=None,

@@ -16,22 +16,41 @@ from attrs import frozen
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Claimant
 from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.engine.publishing.publish import SWEEP_AFTER
+from asyncevents_core.engine.shared.progress import LoopProgress
 from asyncevents_core.errors import LedgerError
+from asyncevents_core.logging_setup import Format
 from asyncevents_core.ports.observer import BACKLOG_EVERY, BacklogCounted
 from asyncevents_core.runtime import Runtime
+from asyncevents_core.settings.configs import ledger_options
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.worker.bookkeeper import Bookkeeper
 from asyncevents_core.worker.claimer import Claimer
 from asyncevents_core.worker.deliverer import Deliverer
-from asyncevents_core.worker.inboxes import Alarm, Bell, Inbox, ResolvedInbox
+from asyncevents_core.worker.inboxes import (
+    Alarm,
+    Bell,
+    Inbox,
+    PublicationInbox,
+    ResolvedInbox,
+)
 from asyncevents_core.worker.indexing import IndexConsumer
+from asyncevents_core.worker.intake import Intake
+from asyncevents_core.worker.isolation import (
+    Home,
+    IsolatedResolver,
+    ServiceProcesses,
+)
 from asyncevents_core.worker.janitor import Janitor
 from asyncevents_core.worker.ledger_health import LedgerHealth
-from asyncevents_core.worker.receiver import PREFETCH, Receiver
+from asyncevents_core.worker.receiving import intake, receivers
+from asyncevents_core.worker.vitals import Vitals
+from asyncevents_core.worker.watchdog import BLOCKED_AFTER, Limits, Watch, Watchdog
 
 logger = logging.getLogger("asyncevents.worker")
 
@@ -44,12 +63,18 @@ _LEAST_TO_WRITE: Final = 5.0
 class WorkerOptions:
     """How to run: which roles, and whether to exit when there is nothing left to do.
 
-    `handle_signals` installs handlers of `stop_signals()`; only possible on the main thread.
+    `handle_signals` installs handlers of `stop_signals()`; only possible on the main thread. The
+    process is this worker's then: its watchdog may end it. `settings_module` is where the settings
+    come from, None if they are a mapping: services in processes of their own need it. Those log in
+    `log_format` from `log_level` on.
     """
 
     roles: tuple[Role, ...] = (Role.TRIGGER, Role.RETRY, Role.INDEX)
     drain: bool = False
     handle_signals: bool = True
+    settings_module: str | None = None
+    log_format: Format = "text"
+    log_level: str = "info"
 
 
 class WorkerAssembly:
@@ -64,21 +89,17 @@ class WorkerAssembly:
         self._observers = runtime.observers
         self._horizon = SWEEP_AFTER + policy.retry_backstop
         self._checks = ThreadPoolExecutor(1, thread_name_prefix="checks")
-        bell, health = Bell(), LedgerHealth()
+        bell, health, vitals = Bell(), LedgerHealth(), Vitals()
         alarm, resolved = Alarm(bell), ResolvedInbox(bell)
-        hand_offs, retries = Inbox(bell), Inbox(bell)
-        self._receivers = _receivers(runtime, options.roles, hand_offs, retries)
+        hand_offs, retries = PublicationInbox(bell), Inbox(bell)
+        self._intake = intake(runtime, options.roles, hand_offs)
         self.permits = Permits(
             budget=settings.permits, per_subscription=settings.permits_per_subscription
         )
         self.sinks = SinkRack(runtime.open_sink)
-        self.services = ServiceCaller(
-            resolver=runtime.resolver,
-            threads=settings.service_threads,
-            timeout=settings.service_timeout,
-            patience=policy.service_patience,
-            clock=clock,
-        )
+        calls = Calls(threads=settings.service_threads)
+        self._processes = service_processes(runtime, options)
+        self.services = _service_caller(runtime, calls, self._processes)
         self._janitor = _janitor(runtime, options.roles)
         self._indexing = _index_consumer(runtime, options.roles)
         self._bookkeeper = Bookkeeper(
@@ -88,9 +109,13 @@ class WorkerAssembly:
             policy=policy,
             clock=clock,
             health=health,
+            vitals=vitals,
             alarm=alarm,
             bell=bell,
             observers=runtime.observers,
+        )
+        self._receivers = receivers(
+            runtime, options.roles, hand_offs, retries, self._bookkeeper.met
         )
         self.deliverer = Deliverer(
             loop=loop,
@@ -106,8 +131,8 @@ class WorkerAssembly:
             ledger=runtime.ledger,
             claimant=Claimant(owner=self.row.id, policy=policy, definitions=runtime.catalog),
             permits=self.permits,
+            calls=calls,
             roles=options.roles,
-            most_resolving=settings.service_threads * 8,
             hand_offs=hand_offs,
             retries=retries,
             resolved=resolved,
@@ -121,6 +146,45 @@ class WorkerAssembly:
             observers=runtime.observers,
         )
 
+        self._stepping = LoopProgress("the event loop")
+        self._watchdog: Watchdog | None = None
+        if settings.watchdog:
+            self._watchdog = Watchdog(
+                self._watches(settings),
+                vitals=vitals,
+                deliverer=self.deliverer,
+                services=self.services,
+                sinks=self.sinks,
+                exits=options.handle_signals,
+            )
+
+    def _watches(self, settings: Settings) -> list[Watch]:
+        """Return what the watchdog looks at: all that runs here."""
+        limits = Limits.of(settings.watchdog, ledger_options(settings))
+        soon = settings.watchdog / 2
+        helpers = [self._bookkeeper.telling, *(one.progress for one in self._receivers)]
+        helpers += [one.progress for one in self._helpers()]
+        return [
+            Watch(
+                progress=self._stepping, named_after=BLOCKED_AFTER, limit=limits.loop, vital=True
+            ),
+            Watch(
+                progress=self.services.progress,
+                named_after=BLOCKED_AFTER,
+                limit=limits.loop + settings.service_timeout,
+            ),
+            Watch(
+                progress=self._claimer.progress, named_after=soon, limit=limits.ledger, vital=True
+            ),
+            Watch(
+                progress=self._bookkeeper.progress,
+                named_after=soon,
+                limit=limits.ledger,
+                vital=True,
+            ),
+            *(Watch(progress=one, named_after=soon, limit=limits.helper) for one in helpers),
+        ]
+
     def sign_on(self) -> None:
         """Check the ledger, open the sinks, write the first beat. Raises `LedgerError`."""
         self._ledger.check()
@@ -132,9 +196,14 @@ class WorkerAssembly:
         self._claimer.start()
         for receiver in self._receivers:
             receiver.start()
-        for helper in (self._janitor, self._indexing):
-            if helper is not None:
-                helper.start()
+        for helper in self._helpers():
+            helper.start()
+        if self._watchdog is not None:
+            self._watchdog.start()
+
+    def _helpers(self) -> list[Janitor | IndexConsumer | Intake]:
+        found = (self._janitor, self._indexing, self._intake)
+        return [one for one in found if one is not None]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -142,14 +211,30 @@ class WorkerAssembly:
         return {"events": self._claimer.claimed, "stale_hand_offs": self._claimer.stale}
 
     @property
+    def exhausted(self) -> str | None:
+        """What hangs in all of its threads, in calls whose time is over: it is of no use here."""
+        if self.services.stuck >= self.services.threads:
+            return "services"
+        if (service := self.services.exhausted) is not None:
+            return f"the service {service!r}"
+        return next(
+            (f"the sink {one.name!r}" for one in self.sinks.threaded if one.stuck >= one.threads),
+            None,
+        )
+
+    @property
     def stuck(self) -> int:
         """How many threads hang in calls whose time is over."""
-        return self.services.stuck + self.sinks.stuck
+        # Services in processes of their own are killed: no thread hangs in them.
+        return self.sinks.stuck + (0 if self._processes else self.services.stuck)
 
     async def watch(self) -> None:
         """Expire slow service calls, move slow attempts aside; runs until cancelled."""
         loop = asyncio.get_running_loop()
-        watches = [loop.create_task(self.deliverer.watch())]
+        watches = [
+            loop.create_task(self.deliverer.watch()),
+            loop.create_task(self._stepping.keep_stepping()),
+        ]
         if self._observers.any:
             watches.append(loop.create_task(self._watch_backlog()))
         try:
@@ -210,6 +295,9 @@ class WorkerAssembly:
         await run(self._checks, self._claimer.join)
         if self._janitor is not None:
             await run(self._checks, self._janitor.stop)
+        if self._intake is not None:
+            # Before the receivers, which acknowledge what it has published.
+            await run(self._checks, self._intake.stop)
         for receiver in self._receivers:
             await run(self._checks, receiver.stop)
         left = max(_LEAST_TO_WRITE, until - loop.time())
@@ -222,37 +310,49 @@ class WorkerAssembly:
             # The last outcomes are indexed by whoever has the lease next.
             await run(self._checks, self._indexing.stop)
         self.services.close()
+        if self._processes is not None:
+            await run(self._checks, self._processes.close)
         hanging = self.stuck
         await self.sinks.close()
         self._checks.shutdown()
+        if self._watchdog is not None:
+            self._watchdog.stop()
         return hanging
 
     def _busy(self) -> bool:
+        if self._intake is not None and not self._nothing_to_publish(self._intake):
+            return True
         return bool(self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle)
 
+    def _nothing_to_publish(self, intake: Intake) -> bool:
+        # What only the broker's queue holds, no look into the ledger would find.
+        return intake.idle and all(one.found_nothing for one in self._receivers)
 
-def _receivers(
-    runtime: Runtime, roles: Collection[Role], hand_offs: Inbox, retries: Inbox
-) -> list[Receiver]:
-    """Return what receives: hand-offs from the broker, retries from a manager that wakes."""
-    receivers = []
-    if Role.TRIGGER in roles:
-        receivers.append(
-            Receiver(
-                name="receiver",
-                connect=functools.partial(runtime.broker.consumer, prefetch=PREFETCH),
-                inbox=hand_offs,
-            )
-        )
-    if Role.RETRY in roles and runtime.retry_manager.wakes:
-        receivers.append(
-            Receiver(
-                name="retries",
-                connect=functools.partial(runtime.retry_manager.woken, prefetch=PREFETCH),
-                inbox=retries,
-            )
-        )
-    return receivers
+
+def service_processes(runtime: Runtime, options: WorkerOptions) -> ServiceProcesses | None:
+    """Return what runs services in processes of their own, if SERVICE_ISOLATION says so.
+
+    Nothing is started yet. Raises `SettingsError` where that is not possible.
+    """
+    if runtime.settings.service_isolation == "thread" or Role.TRIGGER not in options.roles:
+        return None
+    home = Home.of(options.settings_module, options.log_format, options.log_level)
+    return ServiceProcesses(home, timeout=runtime.settings.service_timeout)
+
+
+def _service_caller(
+    runtime: Runtime, calls: Calls, processes: ServiceProcesses | None
+) -> ServiceCaller:
+    policy = runtime.policy
+    return ServiceCaller(
+        resolver=runtime.resolver if processes is None else IsolatedResolver(processes),
+        threads=runtime.settings.service_threads,
+        # That a process which has started ends in time is its own pool's work.
+        timeout=policy.service_start + policy.service_timeout,
+        patience=policy.service_patience,
+        clock=runtime.clock,
+        calls=calls,
+    )
 
 
 def _janitor(runtime: Runtime, roles: Collection[Role]) -> Janitor | None:

@@ -11,6 +11,9 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from attrs import evolve
+
+from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.delivering.outcomes import (
@@ -22,6 +25,7 @@ from asyncevents_core.engine.delivering.outcomes import (
 )
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.recovery import retire
+from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.errors import (
     LedgerError,
     LedgerNotMigrated,
@@ -34,6 +38,7 @@ from asyncevents_core.ports.retry import RetryManager
 from asyncevents_core.worker.inboxes import Alarm, Bell
 from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.retry_teller import RetryTeller
+from asyncevents_core.worker.vitals import Vitals
 
 logger = logging.getLogger("asyncevents.worker.bookkeeper")
 
@@ -61,6 +66,7 @@ class Bookkeeper:
         policy: Policy,
         clock: Clock,
         health: LedgerHealth,
+        vitals: Vitals,
         alarm: Alarm,
         bell: Bell,
         observers: Observers,
@@ -71,15 +77,23 @@ class Bookkeeper:
         self._policy = policy
         self._clock = clock
         self._health = health
+        self._vitals = vitals
+        self.progress = Progress("the bookkeeper")
         self._alarm = alarm
         self._claimers_bell = bell
         self._observers = observers
         self._queue: deque[Finished | Returned] = deque()
+        self._neighbours: deque[Neighbour] = deque()
         self._pending = 0
         self._bell = Bell()
         self._stopping = threading.Event()
         self._give_up_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
+
+    @property
+    def telling(self) -> Progress:
+        """How far the thread is that tells the retry manager."""
+        return self._teller.progress
 
     @property
     def unwritten(self) -> int:
@@ -103,6 +117,10 @@ class Bookkeeper:
         """Tell the retry manager of dead letters, soon. Thread-safe."""
         self._teller.bury(delivery_ids)
 
+    def met(self, neighbours: Sequence[Neighbour]) -> None:
+        """Write down, with the next beat, who else uses the same queues. Thread-safe."""
+        self._neighbours.extend(neighbours)
+
     def stop(self, timeout: float) -> bool:
         """Write what is queued, take the worker off the list, stop; False if time ran out."""
         self._give_up_at = time.monotonic() + timeout
@@ -113,21 +131,29 @@ class Bookkeeper:
         return not self.unwritten
 
     def _run(self) -> None:
+        self.progress.begin()
         next_beat = time.monotonic() + BEAT_EVERY
         while not self._stopping.is_set() or (self._queue and not self._too_late()):
             if not self._queue:
+                self.progress.rest()
                 self._bell.wait(next_beat - time.monotonic())
+            self.progress.step()
             begun = time.monotonic()
             if begun >= next_beat:
-                if self._persist(partial(self._ledger.run, self._beat)):
+                # Without progress no sign of life: others take over.
+                if not self._vitals.stalled and self._persist(
+                    partial(self._ledger.run, self._beat)
+                ):
                     self._health.beaten()
                 self._persist(self._refresh)
+                self._persist(self._note_neighbours)
                 next_beat = begun + BEAT_EVERY
             if self._queue:
                 self._write_batch()
                 self._stopping.wait(max(0.0, PACE - (time.monotonic() - begun)))
         if not self.unwritten:
             self._sign_off()
+        self.progress.end()
 
     def _write_batch(self) -> None:
         batch: list[Finished | Returned] = []
@@ -150,11 +176,18 @@ class Bookkeeper:
 
     def _write(self, batch: Sequence[Finished | Returned], *, insist: bool) -> bool:
         booking = book(batch, policy=self._policy, clock=self._clock, owner=self._worker.id)
-        if not self._persist(partial(self._ledger.run, booking.write), insist=insist):
+        if not self._persist(
+            partial(self._ledger.run, partial(self._book, booking)), insist=insist
+        ):
             return False
         self._pending -= len(batch)
         self._announce(booking)
         return True
+
+    def _book(self, booking: Booking, tx: LedgerTransaction) -> None:
+        # Run again where others hold locks: each time is a step.
+        self.progress.step()
+        booking.write(tx)
 
     def _write_alone(self, one: Finished | Returned) -> bool:
         """Write one of a batch that was refused; if it is the culprit, in other words."""
@@ -168,6 +201,13 @@ class Bookkeeper:
                 )
                 one = in_plain_words(one)
         return self._write([one], insist=True)
+
+    def _note_neighbours(self) -> None:
+        met = list(self._neighbours)
+        if met:
+            self._ledger.run(lambda tx: tx.neighbours.note(met))
+        for _ in met:
+            self._neighbours.popleft()
 
     def _refresh(self) -> None:
         """Hear of what operators have set at run time."""
@@ -199,6 +239,7 @@ class Bookkeeper:
         """
         pause = 0.1
         while True:
+            self.progress.step()
             try:
                 write()
             except (LedgerUnavailable, LedgerNotMigrated) as error:
@@ -223,10 +264,12 @@ class Bookkeeper:
         return self._give_up_at is not None and time.monotonic() >= self._give_up_at
 
     def _beat(self, tx: LedgerTransaction) -> None:
-        tx.workers.beat(self._worker)
+        self.progress.step()
+        tx.workers.beat(evolve(self._worker, trouble=self._vitals.trouble))
 
     def _sign_off(self) -> None:
         try:
+            self._note_neighbours()
             self._ledger.run(lambda tx: retire(tx, self._worker.id))
         except LedgerError as error:
             logger.warning("the worker's row stays; others remove it", extra={"error": str(error)})

@@ -13,11 +13,14 @@ from uuid import UUID
 
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.events import chunks_of, fan_out_chunk, is_large
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Resolved
 from asyncevents_core.engine.delivering.permits import Permits
+from asyncevents_core.engine.delivering.recovery import Reaped, reap_workers
 from asyncevents_core.engine.delivering.round import Round, RoundResult, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
@@ -47,8 +50,8 @@ class Claimer:
         ledger: Ledger,
         claimant: Claimant,
         permits: Permits,
+        calls: Calls,
         roles: Collection[Role],
-        most_resolving: int,
         hand_offs: Inbox,
         retries: Inbox,
         resolved: ResolvedInbox,
@@ -64,6 +67,7 @@ class Claimer:
         self._ledger = ledger
         self._claimant = claimant
         self._permits = permits
+        self._calls = calls
         self._hand_offs = hand_offs
         self._retries = retries
         self._resolved = resolved
@@ -75,11 +79,12 @@ class Claimer:
         self._deliverer = deliverer
         self._bookkeeper = bookkeeper
         self._observers = observers
-        self._state = ClaimState(roles=frozenset(roles), most_resolving=most_resolving)
+        self._state = ClaimState(roles=frozenset(roles))
         self.claimed = 0
         """Events that this worker has claimed."""
         self.stale = 0
         """Ids in hand-offs that found nothing to do: sent twice, swept before, or unknown."""
+        self.progress = Progress("the claimer")
         self._stop = threading.Event()
         self._stopped_claiming = threading.Event()
         self._give_up_at = 0.0
@@ -115,10 +120,11 @@ class Claimer:
         return self._state.idle and not on_the_way
 
     def _run(self) -> None:
+        self.progress.begin()
         pause = 0.0
         try:
             while not self._stop.is_set():
-                self._bell.wait(pause or self._state.pause(self._look()))
+                self._wait(pause or self._state.pause(self._look()))
                 if self._stop.is_set():
                     break
                 begun = time.monotonic()
@@ -128,13 +134,19 @@ class Claimer:
         finally:
             self._stopped_claiming.set()
         self._finish()
+        self.progress.end()
+
+    def _wait(self, timeout: float) -> None:
+        self.progress.rest()
+        self._bell.wait(timeout)
+        self.progress.step()
 
     def _finish(self) -> None:
         """Fan out what services return within the grace; workers take it as due rows."""
         pause = 0.0
         while self._state.resolving and (left := self._give_up_at - time.monotonic()) > 0:
             if pause or not len(self._resolved):
-                self._bell.wait(min(left, pause or left))
+                self._wait(min(left, pause or left))
             pause = self._try(self._fan_out_late, pause)
 
     def _try(self, step: Callable[[], None], pause: float) -> float:
@@ -164,7 +176,6 @@ class Claimer:
             next_alarm=next_alarm,
             free=self._permits.free,
             in_flight=self._permits.in_flight,
-            resolvable=self._services.room,
             unwritten=self._bookkeeper.unwritten,
             ledger_down=self._health.down,
             ledger_settled=self._health.settled,
@@ -178,13 +189,14 @@ class Claimer:
         resolved = self._take_resolved()
         state = self._state
         parked = self._permits.with_room(state.parked) if state.room(seen) > 0 else []
+        lines = self._calls.with_room(state.lines_to_claim(seen), self._claimant.definitions)
         taken = Taken(
             resolved=resolved,
             hand_offs=self._hand_offs.take(state.ids_to_take(seen, parked)),
             retries=self._retries.take(_RETRIES_AT_ONCE),
         )
         self._alarm.ring_off(seen.now)
-        wanted = state.next_round(seen, taken, parked)
+        wanted = state.next_round(seen, taken, parked, lines)
         if wanted is None:
             return
         begun = self._clock.monotonic()
@@ -199,6 +211,7 @@ class Claimer:
                 self._fan_out_singly(taken.resolved)
             raise
         self._permits.take(result.permits)
+        self._calls.take(result.calls)
         if result.permits.next_token is not None:
             self._alarm.set(result.permits.next_token)
         if self._health.found():
@@ -208,15 +221,28 @@ class Claimer:
         claimed = result.claimed
         self._state = state.after(seen, wanted, claimed, random=self._clock.random())
         self._hand_on(claimed, begun)
+        if state.reaps(seen):
+            self._reap()
+
+    def _reap(self) -> None:
+        """Make the leases of vanished workers due, a transaction per batch."""
+        leases = 0
+        reaped = Reaped(more=True)
+        while reaped.more and not self._stop.is_set():
+            self.progress.step()
+            reaped = self._ledger.run(functools.partial(reap_workers, me=self._claimant.owner))
+            leases += reaped.leases
+        if leases:
+            logger.warning("workers have vanished", extra={"leases": leases})
 
     def _round(self, tx: LedgerTransaction, *, wanted: Round) -> RoundResult:
-        return claim_round(tx, self._claimant, wanted, self._permits)
+        # Run again where others hold locks: each time is a step.
+        self.progress.step()
+        return claim_round(tx, self._claimant, wanted, self._permits, self._calls)
 
     def _hand_on(self, claimed: Claimed, begun: float) -> None:
         self.claimed += claimed.events
         self.stale += claimed.stale
-        if claimed.vanished:
-            logger.warning("workers have vanished", extra={"leases": claimed.vanished})
         if claimed.dead:
             self._bookkeeper.bury(claimed.dead)
         if claimed.leases:
@@ -240,7 +266,7 @@ class Claimer:
         for delivery_id in claimed.dead:
             self._observers.tell(DeliveryDied(delivery_id=delivery_id, reason=DeadReason.POISON))
         for one in claimed.failed:
-            self._observers.tell(EventFailed(event_id=one.id, reason=one.reason))
+            self._observers.tell(EventFailed(event_id=one.id, error=one.error))
 
     # -- what services returned ---------------------------------------------------------------
 
@@ -269,6 +295,7 @@ class Claimer:
         event = resolved.resolving.event
         chunks = chunks_of(self._claimant, event)
         for number, chunk in enumerate(chunks, start=1):
+            self.progress.step()
             write = functools.partial(
                 fan_out_chunk,
                 claimant=self._claimant,
@@ -298,6 +325,7 @@ class Claimer:
         """
         left = deque(resolved)
         while left:
+            self.progress.step()
             wanted = Round(resolved=[left[0]])
             try:
                 self._ledger.run(functools.partial(self._round, wanted=wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.engine.delivering.leases import Lease
@@ -81,6 +81,11 @@ class Deliverer:
                 one.slow = True
             if moved:
                 self._bell.ring()
+
+    def sink_of(self, task: asyncio.Task[Any] | None) -> str | None:
+        """Return the name of the sink that a task makes an attempt with. From any thread."""
+        running = None if task is None else self._running.get(task)
+        return None if running is None else running.lease.subscription.sink
 
     async def drain(self, grace: float) -> None:
         """Wait up to `grace` seconds for attempts under way, then cut them off."""

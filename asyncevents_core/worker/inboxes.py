@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from asyncevents_core.engine.delivering.leases import Resolved
-from asyncevents_core.ports.broker import HandOff
+from asyncevents_core.ports.broker import HandOff, Publication
 
 
 class Bell:
@@ -91,6 +91,9 @@ class Inbox:
         for message in messages:
             self._done.put(message)
 
+    def connected_anew(self) -> None:
+        """Note that what was not acknowledged comes again. Hand-offs may stay: they are ids."""
+
     def claimed(self, wait: float) -> list[HandOff]:
         """Return what is to be acknowledged, waiting up to `wait` seconds for the first one."""
         found: list[HandOff] = []
@@ -100,6 +103,54 @@ class Inbox:
                 found.append(self._done.get_nowait())
         except queue.Empty:
             return found
+
+
+class PublicationInbox(Inbox):
+    """An inbox that keeps what asks for publishing apart, for a thread of its own.
+
+    That thread takes; what it cannot publish yet, it puts back.
+    """
+
+    def __init__(self, bell: Bell) -> None:
+        super().__init__(bell)
+        self.asked = Bell()
+        """Rings where something is to be published."""
+        self._lock = threading.Lock()
+        self._connections = 0
+        self._publications: deque[Publication] = deque()
+
+    @property
+    def publications(self) -> int:
+        """How many messages ask for publishing, and are not taken."""
+        return len(self._publications)
+
+    def put(self, messages: Sequence[HandOff]) -> None:
+        """Add messages and wake the threads that they are for."""
+        asking = [one for one in messages if isinstance(one, Publication)]
+        if len(asking) < len(messages):
+            super().put([one for one in messages if not isinstance(one, Publication)])
+        if asking:
+            with self._lock:
+                self._publications.extend(asking)
+            self.asked.ring()
+
+    def connected_anew(self) -> None:
+        """Forget what asks for publishing: it comes again, and would be published twice."""
+        with self._lock:
+            self._connections += 1
+            self._publications.clear()
+
+    def take_publications(self) -> tuple[int, deque[Publication]]:
+        """Take what asks for publishing, and the number of the connection that it came on."""
+        with self._lock:
+            taken, self._publications = self._publications, deque()
+            return self._connections, taken
+
+    def put_back_publications(self, connection: int, left: Iterable[Publication]) -> None:
+        """Return what was not published, in its order, unless it comes again anyway."""
+        with self._lock:
+            if connection == self._connections:
+                self._publications.extendleft(reversed(list(left)))
 
 
 class ResolvedInbox:

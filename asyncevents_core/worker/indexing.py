@@ -9,6 +9,7 @@ from typing import Final
 
 from asyncevents_core.engine.searching.feed import PAGE, IndexFeed, index_lease
 from asyncevents_core.engine.searching.rebuild import is_reindexing
+from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.engine.shared.task_lease import Kept
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
@@ -40,6 +41,7 @@ class IndexConsumer:
         self._run_time = RunTimeValues()
         self._lease = index_lease(ledger)
         self._holding = True
+        self.progress = Progress("the thread that feeds the index")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="indexing", daemon=True)
 
@@ -57,8 +59,9 @@ class IndexConsumer:
         self._thread.join(_LAST_STEP)
 
     def _run(self) -> None:
+        self.progress.begin()
         pause = 0.0
-        while not self._stop.wait(pause):
+        while not self._wait(pause):
             try:
                 pause = self._hold()
             except AsyncEventsError as error:
@@ -67,6 +70,14 @@ class IndexConsumer:
             except Exception:
                 pause = min(_LONGEST_PAUSE, max(1.0, pause * 2))
                 logger.exception("indexing failed; trying again")
+        self.progress.end()
+
+    def _wait(self, pause: float) -> bool:
+        """Wait for so long; return whether to stop."""
+        self.progress.rest()
+        stop = self._stop.wait(pause)
+        self.progress.step()
+        return stop
 
     def _hold(self) -> float:
         """Index while this process has the lease; return how long to wait before the next try."""
@@ -77,8 +88,9 @@ class IndexConsumer:
             with Kept(self._lease) as kept, self._open_indexer() as indexer:
                 feed = IndexFeed(self._ledger, indexer)
                 while not self._stop.is_set() and self._on() and not kept.lost:
+                    self.progress.step()
                     if feed.step() < PAGE:
-                        self._stop.wait(_LOOK_EVERY)
+                        self._wait(_LOOK_EVERY)
         except Exception:
             # A worker that drains need not wait for an index that cannot be had.
             self._holding = False

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
@@ -42,6 +43,7 @@ class Janitor:
         self._days = days
         self._indexed = indexed
         self._next_run = next_run
+        self.progress = Progress("the janitor")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
 
@@ -55,6 +57,7 @@ class Janitor:
         self._thread.join(_LAST_STEP)
 
     def _run(self) -> None:
+        self.progress.begin()
         while True:
             try:
                 done = self._look()
@@ -65,7 +68,8 @@ class Janitor:
             else:
                 if done is not None:
                     logger.info("cleaned up", extra={"events": done.events, "rows": done.rows})
-            if self._stop.wait(_LOOK_EVERY):
+            if self._wait(_LOOK_EVERY):
+                self.progress.end()
                 return
 
     def _look(self) -> Cleaned | None:
@@ -79,5 +83,12 @@ class Janitor:
             indexed=self._indexed,
             next_run=self._next_run,
             go_on=lambda: not self._stop.is_set(),
-            rest=self._stop.wait,
+            rest=self._wait,
         )
+
+    def _wait(self, pause: float) -> bool:
+        """Wait for so long; return whether to stop."""
+        self.progress.rest()
+        stop = self._stop.wait(pause)
+        self.progress.step()
+        return stop

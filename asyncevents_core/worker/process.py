@@ -7,23 +7,17 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.observer import WorkerStarted, WorkerStopping
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions
+from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions, service_processes
+from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXIT_OK, EXIT_STUCK
 
 logger = logging.getLogger("asyncevents.worker")
-
-EXIT_OK: Final = 0
-EXIT_STUCK: Final = 3
-"""Threads hang in services or sinks: the process has drained, and wants to be started anew."""
-
-EXIT_AT_ONCE: Final = 1
-"""A second signal: what is under way is left to other workers."""
 
 AGAIN_AFTER: Final = 1.0
 """Seconds after a signal within which another means the same: a service manager may tell a whole
@@ -37,7 +31,6 @@ MOST_FILES: Final = 65536
 
 _START_AGAIN: Final = 0.5
 _SUPERVISE_EVERY: Final = 0.25
-_MOST_STUCK: Final = 4
 
 
 class Worker:
@@ -83,7 +76,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         observers = self._runtime.observers
-        preflight(self._runtime, self._options.roles)
+        preflight(self._runtime, self._options)
         assembly = WorkerAssembly(self._runtime, self._options, self._loop)
         if self._options.handle_signals:
             # The loop's handlers run between steps of the loop; signing on is one long step.
@@ -107,10 +100,10 @@ class Worker:
         watch = self._loop.create_task(assembly.watch())
         try:
             while not self._stop_requested:
-                if assembly.stuck > _MOST_STUCK:
+                if (exhausted := assembly.exhausted) is not None:
                     logger.error(
-                        "threads hang in services or sinks whose time is over; draining",
-                        extra={"threads": assembly.stuck},
+                        "all threads hang in calls whose time is over; draining",
+                        extra={"threads_of": exhausted},
                     )
                     break
                 if self._options.drain and await assembly.is_idle():
@@ -168,14 +161,17 @@ def stop_signals() -> list[signal.Signals]:
     ]
 
 
-def preflight(runtime: Runtime, roles: Collection[Role]) -> None:
+def preflight(runtime: Runtime, options: WorkerOptions) -> None:
     """Find mistakes in the settings that no waiting mends, before anything is started.
 
-    Connects to nothing. Raises `AsyncEventsError`.
+    Connects to nothing itself; plugins prepare the process. Raises `AsyncEventsError`.
     """
+    runtime.prepare_process()
     len(runtime.catalog)
     runtime.resolver  # noqa: B018 - made here, as the worker makes it
     runtime.retry_manager  # noqa: B018 - the same
+    service_processes(runtime, options)
+    roles = options.roles
     if Role.TRIGGER in roles:
         runtime.broker.validate()
     if Role.INDEX in roles and runtime.indexer is not None:

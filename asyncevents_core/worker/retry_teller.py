@@ -12,6 +12,7 @@ from uuid import UUID
 
 from attrs import frozen
 
+from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.errors import BrokerError
 from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
 
@@ -34,6 +35,7 @@ class RetryTeller:
 
     def __init__(self, retries: RetryManager) -> None:
         self._retries = retries
+        self.progress = Progress("the thread that tells the retry manager")
         self._messages: queue.Queue[_Message | None] = queue.Queue(_MOST_MESSAGES)
         self._silent = False
         self._full = False
@@ -73,8 +75,12 @@ class RetryTeller:
             self._full = False
 
     def _run(self) -> None:
+        self.progress.begin()
+        self.progress.rest()
         while (message := self._messages.get()) is not None:
+            self.progress.step()
             self._tell(message)
+            self.progress.rest()
 
     def _tell(self, message: _Message) -> None:
         try:

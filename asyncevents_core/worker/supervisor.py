@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
 from attrs import define
 
-from asyncevents_core.worker.process import (
-    AGAIN_AFTER,
-    EXIT_OK,
-    EXIT_STUCK,
-    stop_signals,
-)
+from asyncevents_core.worker.exits import EXIT_OK, EXIT_STUCK
+from asyncevents_core.worker.lifeline import EXTRA_GRACE, OPTION, Line
+from asyncevents_core.worker.process import AGAIN_AFTER, stop_signals
 
 logger = logging.getLogger("asyncevents.supervisor")
 
 _LOOK_EVERY: Final = 0.2
-_EXTRA_GRACE: Final = 10.0
 _LONGEST_PAUSE: Final = 30.0
 _STEADY: Final = 60.0
 _ENDED: Final = (EXIT_OK, -signal.SIGTERM)
@@ -33,19 +31,34 @@ _ENDED: Final = (EXIT_OK, -signal.SIGTERM)
 class _Child:
     command: Sequence[str]
     process: subprocess.Popen[bytes]
+    line: Line | None
     started: float
     failures: int = 0
     restart_at: float | None = None
     done: bool = False
 
+    def say(self) -> None:
+        """Let the child know that its supervisor lives."""
+        if self.line is not None:
+            self.line.say()
+
+    def let_go(self) -> None:
+        """Close the line to a child that has ended."""
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
+
 
 class Supervisor:
     """Runs `commands` as children. Each is a program of its own: nothing is forked.
 
-    A child that exits with 0 is done (`--drain`); one that dies is started again, at once the
-    first time, later after 1 to 30 seconds. SIGTERM, SIGINT and a terminal that is closed stop
-    all of them; children get `grace` seconds and a little more, then they are killed. A second
-    signal kills them at once.
+    A child that exits with 0 is done (`--drain`); one that dies, or ends itself because it hangs,
+    is started again, at once the first time, later after 1 to 30 seconds. SIGTERM, SIGINT and a
+    terminal that is closed stop all of them; children get `grace` seconds and a little more, then
+    they are killed. A second signal kills them at once.
+
+    Where the system has pipes for it, each command gets the option `--lifeline`: its end of a
+    `Line`, by which it learns that this process was killed, or is frozen.
     """
 
     def __init__(self, commands: Sequence[Sequence[str]], *, grace: float) -> None:
@@ -71,6 +84,7 @@ class Supervisor:
             while not (self._stop or all(child.done for child in children)):
                 time.sleep(_LOOK_EVERY)
                 for child in children:
+                    child.say()
                     self._look_after(child)
         finally:
             # Children have sessions of their own: nobody else would stop them.
@@ -84,34 +98,62 @@ class Supervisor:
         self._stop, self._at_once = True, now - self._stop_at >= AGAIN_AFTER
 
     def _start(self, command: Sequence[str]) -> _Child:
-        # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
-        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603
-        return _Child(command=command, process=process, started=time.monotonic())
+        line = Line() if os.name == "posix" else None
+        ends = () if line is None else (line.child_end,)
+        try:
+            # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
+            process = subprocess.Popen(  # noqa: S603
+                [*command, *(f"{OPTION}={end}" for end in ends)],
+                start_new_session=True,
+                pass_fds=ends,
+            )
+        except BaseException:
+            if line is not None:
+                line.close()
+            raise
+        finally:
+            if line is not None:
+                line.handed_over()
+        return _Child(command=command, process=process, line=line, started=time.monotonic())
 
     def _look_after(self, child: _Child) -> None:
         if child.done:
             return
-        now = time.monotonic()
         if child.restart_at is not None:
-            if now >= child.restart_at:
-                fresh = self._start(child.command)
-                child.process, child.started, child.restart_at = fresh.process, now, None
+            if time.monotonic() >= child.restart_at:
+                self._start_again(child)
             return
         code = child.process.poll()
         if code is None:
+            _tell_of_freezes(child)
             return
+        child.let_go()
         if code == EXIT_OK:
             child.done = True
             return
-        if now - child.started > _STEADY or code == EXIT_STUCK:
+        if time.monotonic() - child.started > _STEADY:
             child.failures = 0
-        pause = min(_LONGEST_PAUSE, 2.0 ** (child.failures - 1)) if child.failures else 0.0
-        child.failures += 1
-        child.restart_at = now + pause
+        pause = _back_off(child)
         logger.error(
-            "a worker process died; it is started again",
+            "a worker process hung and ended itself; it is started again"
+            if code == EXIT_STUCK
+            else "a worker process died; it is started again",
             extra={"pid": child.process.pid, "exit": code, "in_seconds": pause},
         )
+
+    def _start_again(self, child: _Child) -> None:
+        try:
+            fresh = self._start(child.command)
+        except OSError as error:
+            # No memory or no process is left: that is no reason to stop the others.
+            pause = _back_off(child)
+            logger.error(
+                "a worker process cannot be started; trying again",
+                extra={"error": str(error), "in_seconds": pause},
+            )
+            return
+        child.process, child.line, child.started = fresh.process, fresh.line, fresh.started
+        child.restart_at = None
 
     def _stop_all(self, children: Sequence[_Child]) -> int:
         running = [child.process for child in children if child.process.poll() is None]
@@ -120,9 +162,11 @@ class Supervisor:
         logger.info("supervisor stopping", extra={"running": len(running)})
         for process in running:
             process.terminate()
-        until = time.monotonic() + self._grace + _EXTRA_GRACE
+        until = time.monotonic() + self._grace + EXTRA_GRACE
         while not self._at_once and time.monotonic() < until and _any_runs(running):
             time.sleep(_LOOK_EVERY)
+            for child in children:
+                child.say()
         if self._at_once:
             logger.warning("stopping at once; what is under way is made again")
         for process in running:
@@ -130,8 +174,39 @@ class Supervisor:
                 logger.error("a worker did not stop in time; killed", extra={"pid": process.pid})
                 process.kill()
         codes = [process.wait() for process in running]
+        for child in children:
+            child.let_go()
         return next((code if code > 0 else 1 for code in codes if code not in _ENDED), EXIT_OK)
 
 
 def _any_runs(processes: Sequence[subprocess.Popen[bytes]]) -> bool:
     return any(process.poll() is None for process in processes)
+
+
+def _back_off(child: _Child) -> float:
+    """Note a failure; return after how many seconds the child is started again."""
+    pause = min(_LONGEST_PAUSE, 2.0 ** (child.failures - 1)) if child.failures else 0.0
+    child.failures += 1
+    child.restart_at = time.monotonic() + pause
+    return pause
+
+
+def _tell_of_freezes(child: _Child) -> None:
+    """Say that somebody has stopped a child (SIGSTOP), where the system tells, and that it goes on.
+
+    It is not killed: others take over what it leased, and it may be looked at.
+    """
+    if not hasattr(os, "waitid"):
+        return
+    wanted = os.WSTOPPED | os.WCONTINUED | os.WNOHANG
+    with suppress(ChildProcessError):
+        found = os.waitid(os.P_PID, child.process.pid, wanted)
+        if found is None:
+            return
+        if found.si_code == os.CLD_CONTINUED:
+            logger.info("a worker process goes on", extra={"pid": child.process.pid})
+        else:
+            logger.warning(
+                "a worker process is frozen (SIGSTOP); others take over what it does",
+                extra={"pid": child.process.pid},
+            )

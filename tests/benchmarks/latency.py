@@ -17,6 +17,16 @@ from tests.integration.project import Project, eventually
 
 PATH: Final = "/latency/ok"
 _SETTLE: Final = 1.0
+_PATIENCE: Final = 300.0
+
+
+@frozen(kw_only=True)
+class Stream:
+    """Events that a publisher of its own publishes at a steady rate."""
+
+    name: str
+    rate: float
+    count: int
 
 
 @frozen(kw_only=True)
@@ -33,29 +43,38 @@ class Ages:
     rate: float
 
 
-def ages(project: Project, server: Recipient, *, rate: float, count: int, warm: int) -> Ages:
-    """Publish `warm + count` events with one worker process; return the ages of the last ones."""
+def ages(
+    project: Project,
+    server: Recipient,
+    *,
+    rate: float,
+    count: int,
+    warm: int,
+    beside: Sequence[Stream] = (),
+) -> Ages:
+    """Publish `warm + count` events with one worker process; return the ages of the last ones.
+
+    `beside` is published at the same time, and not measured.
+    """
     subscribe(project, [server.url + PATH])
-    program = str(ROOT / "tests" / "benchmarks" / "publisher.py")
     with project_workers(project, 1) as workers:
-        publisher = subprocess.Popen(
-            [sys.executable, program, str(rate), str(warm + count), EVENT],
-            cwd=project.folder,
-            env=project.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        project.running.append(publisher)
+        publisher = _publisher(project, Stream(name=EVENT, rate=rate, count=warm + count))
+        others = [_publisher(project, one) for one in beside]
         eventually(server.latencies, what="the first arrival")
         time.sleep(_SETTLE)
+        for one in others:
+            assert one.stdin is not None
+            one.stdin.write("\n")
+            one.stdin.flush()
         # Reads the output to the end: thousands of numbers do not fit into a pipe.
-        output, errors = publisher.communicate("\n", timeout=60 + 4 * (warm + count) / rate)
+        patience = 60 + 4 * (warm + count) / rate
+        output, errors = publisher.communicate("\n", timeout=patience)
         if publisher.returncode:
             raise RuntimeError(errors[-3000:])
+        for one in others:
+            one.communicate(timeout=patience)
         total = 1 + warm + count
-        eventually(lambda: server.received([PATH]) >= total, what="all arrive", timeout=120)
+        eventually(lambda: server.received([PATH]) >= total, what="all arrive", timeout=_PATIENCE)
         workers.check()
     told = json.loads(output)
     found = server.latencies()[1 + warm :]
@@ -65,3 +84,19 @@ def ages(project: Project, server: Recipient, *, rate: float, count: int, warm: 
         publish=told["took"][warm:],
         rate=told["rate"],
     )
+
+
+def _publisher(project: Project, stream: Stream) -> subprocess.Popen[str]:
+    """Start a publisher that waits for a line before it begins."""
+    program = str(ROOT / "tests" / "benchmarks" / "publisher.py")
+    process = subprocess.Popen(
+        [sys.executable, program, str(stream.rate), str(stream.count), stream.name],
+        cwd=project.folder,
+        env=project.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    project.running.append(process)
+    return process

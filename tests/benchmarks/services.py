@@ -14,7 +14,8 @@ import redis
 import sqlalchemy as sa
 
 from tests.services.elasticsearch import Elasticsearch, what_is_here
-from tests.services.servers import PostgreSql, RabbitMq, Redis, Server
+from tests.services.server import Server
+from tests.services.servers import PostgreSql, RabbitMq, Redis
 
 S = TypeVar("S", bound=Server)
 

@@ -27,6 +27,12 @@ class BrokerConformance:
     def test_check_says_where_it_is(self, broker: Broker) -> None:
         assert broker.check()
 
+    def test_trying_it_out_leaves_nothing_behind(self, broker: Broker) -> None:
+        for _ in range(2):
+            broker.try_out()
+        with broker.consumer(prefetch=10) as consumer:
+            assert list(consumer.receive(0.1)) == []
+
     def test_nothing_is_quarantined_to_begin_with(self, broker: Broker) -> None:
         assert broker.quarantined() == 0
 

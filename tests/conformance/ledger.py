@@ -6,9 +6,11 @@ from tests.conformance.ledger_access import Access
 from tests.conformance.ledger_backlog import Backlogs
 from tests.conformance.ledger_dead_letters import DeadLetters
 from tests.conformance.ledger_deliveries import Deliveries
+from tests.conformance.ledger_event_claims import EventClaims
 from tests.conformance.ledger_events import Events
 from tests.conformance.ledger_index import Index
 from tests.conformance.ledger_log import Log
+from tests.conformance.ledger_neighbours import Neighbours
 from tests.conformance.ledger_outcomes import Outcomes
 from tests.conformance.ledger_replays import Replays
 from tests.conformance.ledger_secrets import Secrets
@@ -23,6 +25,7 @@ class LedgerConformance(
     Transactions,
     JoinedTransactions,
     Events,
+    EventClaims,
     Deliveries,
     Outcomes,
     Traces,
@@ -35,6 +38,7 @@ class LedgerConformance(
     Access,
     Tasks,
     Workers,
+    Neighbours,
     Backlogs,
 ):
     """Every operation of a `Ledger`, and the part of the state machine that rows hold.

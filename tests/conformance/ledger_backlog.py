@@ -73,7 +73,7 @@ class Backlogs(LedgerFixtures):
         failed, done = publish(ledger, make_event(), make_event())
         for one, lease in ((running, 60.0), (expired, -60.0)):
             _resolve(ledger, one, lease)
-        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, error="no"))
         ledger.run(lambda tx: tx.events.mark_fanned_out([done]))
 
         backlog = ledger.read(lambda view: view.backlog())

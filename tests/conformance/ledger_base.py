@@ -39,15 +39,25 @@ class LedgerFixtures:
         pytest.fail(f"{type(self).__name__} must override the fixture `url`")
 
     @pytest.fixture
+    def schema(self) -> str | None:
+        """Override where the tables are in a schema that search_path does not name."""
+        return None
+
+    @pytest.fixture
+    def tables(self, schema: str | None) -> str:
+        """What the name of a table begins with in SQL that is written by hand."""
+        return "asyncevents_" if schema is None else f'"{schema}".asyncevents_'
+
+    @pytest.fixture
     def clock(self) -> ManualClock:
         """The clock that moves the ledger's."""
         return ManualClock()
 
     @pytest.fixture
-    def ledger(self, url: str, clock: ManualClock) -> Iterator[SqlLedger]:
+    def ledger(self, url: str, schema: str | None, clock: ManualClock) -> Iterator[SqlLedger]:
         """An empty ledger with its schema, its clock moved by `clock.offset`."""
         cipher = Cipher([Fernet.generate_key().decode()])
-        ledger = SqlLedger(url, cipher=cipher, clock_offset=clock.offset)
+        ledger = SqlLedger(url, cipher=cipher, clock_offset=clock.offset, schema=schema)
         ledger.upgrade()
         yield ledger
         ledger.close()
@@ -63,13 +73,15 @@ class LedgerFixtures:
         engine.dispose()
 
     @pytest.fixture
-    def index_queue(self, ledger: Ledger, engine: sa.Engine) -> Callable[[], Mapping[int, int]]:
+    def index_queue(
+        self, ledger: Ledger, engine: sa.Engine, tables: str
+    ) -> Callable[[], Mapping[int, int]]:
         """A function that returns the rows of the index queue, log_id -> version."""
 
         def read() -> Mapping[int, int]:
             with engine.connect() as connection:
                 found = connection.exec_driver_sql(
-                    "SELECT attempt_id, version FROM asyncevents_index_queue"
+                    f"SELECT attempt_id, version FROM {tables}index_queue"
                 )
                 return {row.attempt_id: row.version for row in found}
 

@@ -35,7 +35,7 @@ class DeadLetters(LedgerFixtures):
         number = subscribe(ledger, make_subscription(target="memory:shop"))
         oldest, middle, newest, event_id = sorted_ids(4)
         publish(ledger, make_event(id=event_id, name="a"), make_event(id=oldest, name="b"))
-        ledger.run(lambda tx: tx.events.fail(oldest, deaths=6, reason="no such order"))
+        ledger.run(lambda tx: tx.events.fail(oldest, deaths=6, error="no such order"))
         for one, reason in ((middle, DeadReason.EXHAUSTED), (newest, DeadReason.PERMANENT)):
             row = evolve(ended(DeliveryState.DEAD, subscription_id=number), deaths=6)
             insert(
@@ -57,7 +57,7 @@ class DeadLetters(LedgerFixtures):
         assert (dead.event_name, dead.subscription_id, dead.target) == ("a", number, "memory:shop")
         assert (dead.reason, dead.summary) == ("exhausted", "Dead Lettered with 5 retries")
         assert (failed.event_name, failed.subscription_id, failed.target) == ("b", None, None)
-        assert failed.reason == "no such order"
+        assert (failed.reason, failed.error) == ("service", "no such order")
         assert page(2, None) == found[:2]
         assert page(2, middle) == found[2:]
         assert page(2, newest) == found[1:]
@@ -67,7 +67,7 @@ class DeadLetters(LedgerFixtures):
         number = subscribe(ledger)
         old, replay, event_id, failed = sorted_ids(4)
         publish(ledger, make_event(id=event_id), make_event(id=failed))
-        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, error="no"))
         row = evolve(ended(DeliveryState.DEAD, subscription_id=number), event_id=event_id)
         insert(
             ledger,
@@ -206,7 +206,7 @@ def _dead_letters(ledger: Ledger) -> Mapping[UUID, str]:
     def fail(tx: LedgerTransaction) -> None:
         tx.events.mark_fanned_out([created, cancelled])
         for one in (failed, lost):
-            tx.events.fail(one, deaths=1, reason="poison")
+            tx.events.fail(one, deaths=1, error="poison")
 
     ledger.run(fail)
 

@@ -163,6 +163,30 @@ class Deliveries(LedgerFixtures):
         assert _due(ledger, expired=False) == [late]
         assert _due(ledger, expired=True) == [short, late]
 
+    def test_leases_of_an_owner_that_have_run_out(self, ledger: Ledger, clock: ManualClock) -> None:
+        owner, other = uuid7(), uuid7()
+        second, first, *_ = insert(
+            ledger,
+            leased(owner, due=20.0),
+            leased(owner, due=10.0),
+            leased(owner, due=100.0),
+            leased(other, due=10.0),
+            waiting(-5.0),
+        )
+
+        def expired(limit: int = 9) -> list[UUID]:
+            return ledger.run(
+                lambda tx: [one.id for one in tx.deliveries.lock_expired(owner, limit=limit)]
+            )
+
+        assert expired() == []
+        assert not ledger.run(lambda tx: tx.deliveries.has_expired(owner))
+        clock.advance(50.0)
+        assert expired() == [first, second]
+        assert expired(limit=1) == [first]
+        assert ledger.run(lambda tx: tx.deliveries.has_expired(owner))
+        assert not ledger.run(lambda tx: tx.deliveries.has_expired(uuid7()))
+
     def test_parked_ones_are_taken_per_subscription(self, ledger: Ledger) -> None:
         second, first, other, _ = insert(
             ledger,

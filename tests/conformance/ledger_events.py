@@ -1,4 +1,4 @@
-"""The rows of events: publishing, claims, services that fail."""
+"""The rows of events: publishing, what becomes of them, services that fail."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.testing.builders import make_event
-from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     MANY,
     SECOND,
@@ -22,6 +20,7 @@ from tests.conformance.ledger_base import (
     publish,
     sorted_ids,
 )
+from tests.conformance.ledger_event_claims import resolve
 
 
 class Events(LedgerFixtures):
@@ -50,7 +49,7 @@ class Events(LedgerFixtures):
         assert event.body is None
         assert event.state is EventState.OPEN
         assert (event.claims, event.deaths, event.abandonments) == (0, 0, 0)
-        assert (event.owner, event.reason) == (None, None)
+        assert (event.owner, event.error) == (None, None)
         assert before <= event.created_at <= now(ledger)
         assert event.due_at is not None
         assert before + 10 * SECOND <= event.due_at <= now(ledger) + 10 * SECOND
@@ -143,123 +142,11 @@ class Events(LedgerFixtures):
         assert {one for one, _ in found.values()} == set(ids)
         assert [one.id for one in locked] == sorted(ids)
 
-    # -- claims -----------------------------------------------------------------------------
-
-    def test_lock_events_takes_open_ones_by_id_whenever_due(self, ledger: Ledger) -> None:
-        late = publish(ledger, make_event(), make_event(), due_in=1000.0)
-        soon = publish(ledger)
-
-        locked = ledger.run(lambda tx: tx.events.lock([*late, *soon, uuid7()]))
-
-        assert [one.id for one in locked] == sorted([*late, *soon])
-
-    def test_lock_events_leaves_what_is_claimed_or_over(self, ledger: Ledger) -> None:
-        resolving, fanned_out, failed = publish(ledger, make_event(), make_event(), make_event())
-        _resolve(ledger, resolving, owner=uuid7(), lease=60.0)
-        ledger.run(lambda tx: tx.events.mark_fanned_out([fanned_out]))
-        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
-
-        locked = ledger.run(lambda tx: tx.events.lock([resolving, fanned_out, failed]))
-
-        assert locked == []
-
-    def test_lock_events_takes_an_expired_lease(self, ledger: Ledger, clock: ManualClock) -> None:
-        (event_id,) = publish(ledger)
-        _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
-
-        clock.advance(61.0)
-
-        (locked,) = ledger.run(lambda tx: tx.events.lock([event_id]))
-        assert locked.state is EventState.RESOLVING
-
-    def test_lock_due_events_oldest_first(self, ledger: Ledger) -> None:
-        (second,) = publish(ledger, due_in=-20.0)
-        (first,) = publish(ledger, due_in=-30.0)
-        (third,) = publish(ledger, due_in=-10.0)
-        publish(ledger, due_in=100.0)
-
-        def due(limit: int) -> list[UUID]:
-            return ledger.run(
-                lambda tx: [one.id for one in tx.events.lock_due(before=tx.now(), limit=limit)]
-            )
-
-        assert due(10) == [first, second, third]
-        assert due(2) == [first, second]
-
-    def test_lock_due_events_takes_expired_leases_only(
-        self, ledger: Ledger, clock: ManualClock
-    ) -> None:
-        short, long, over = publish(ledger, make_event(), make_event(), make_event())
-        _resolve(ledger, short, owner=uuid7(), lease=10.0)
-        _resolve(ledger, long, owner=uuid7(), lease=100.0)
-        ledger.run(lambda tx: tx.events.mark_fanned_out([over]))
-
-        clock.advance(50.0)
-
-        due = ledger.run(lambda tx: tx.events.lock_due(before=tx.now(), limit=10))
-        assert [one.id for one in due] == [short]
-
-    def test_lock_due_events_looks_back_from_before(self, ledger: Ledger) -> None:
-        publish(ledger, due_in=-5.0)
-
-        due = ledger.run(lambda tx: tx.events.lock_due(before=tx.now() - 10 * SECOND, limit=10))
-
-        assert due == []
-
-    def test_start_resolving_counts_claims(self, ledger: Ledger, clock: ManualClock) -> None:
-        (event_id,) = publish(ledger)
-        first, second = uuid7(), uuid7()
-
-        _resolve(ledger, event_id, owner=first, lease=60.0)
-        claimed = event_of(ledger, event_id)
-        clock.advance(61.0)
-        _resolve(ledger, event_id, owner=second, lease=60.0, abandoned=True)
-        again = event_of(ledger, event_id)
-
-        assert claimed.state is EventState.RESOLVING
-        assert (claimed.claims, claimed.abandonments, claimed.owner) == (1, 0, first)
-        assert (again.claims, again.abandonments, again.owner) == (2, 1, second)
-        assert again.due_at is not None
-        assert claimed.due_at is not None
-        assert again.due_at > claimed.due_at
-
-    def test_lock_resolving_is_fenced(self, ledger: Ledger) -> None:
-        owner, other = uuid7(), uuid7()
-        ids = sorted_ids(3)
-        publish(ledger, *[make_event(id=one) for one in ids])
-        for one in ids:
-            _resolve(ledger, one, owner=owner, lease=60.0)
-        claims = [Claim(id=one, claim_no=1) for one in reversed(ids)]
-
-        mine = ledger.run(lambda tx: tx.events.lock_resolving(claims, owner=owner))
-        foreign = ledger.run(lambda tx: tx.events.lock_resolving(claims, owner=other))
-        wrong = [Claim(id=ids[0], claim_no=2)]
-
-        assert [one.id for one in mine] == ids
-        assert foreign == []
-        assert ledger.run(lambda tx: tx.events.lock_resolving(wrong, owner=owner)) == []
-
-    def test_lock_resolving_outlives_the_lease_until_the_next_claim(
-        self, ledger: Ledger, clock: ManualClock
-    ) -> None:
-        owner = uuid7()
-        (event_id,) = publish(ledger)
-        _resolve(ledger, event_id, owner=owner, lease=10.0)
-        claim = [Claim(id=event_id, claim_no=1)]
-        clock.advance(11.0)
-
-        late = ledger.run(lambda tx: tx.events.lock_resolving(claim, owner=owner))
-        _resolve(ledger, event_id, owner=uuid7(), lease=10.0, abandoned=True)
-        too_late = ledger.run(lambda tx: tx.events.lock_resolving(claim, owner=owner))
-
-        assert [one.id for one in late] == [event_id]
-        assert too_late == []
-
     # -- what becomes of them ---------------------------------------------------------------
 
     def test_store_bodies(self, ledger: Ledger) -> None:
         first, second = publish(ledger, make_event(), make_event())
-        _resolve(ledger, first, owner=uuid7(), lease=60.0, abandoned=True)
+        resolve(ledger, first, owner=uuid7(), lease=60.0, abandoned=True)
         large = '{"data":"🐎"}'.encode() * 20_000
 
         ledger.run(lambda tx: tx.events.store_bodies({first: large, second: b"{}"}))
@@ -283,7 +170,7 @@ class Events(LedgerFixtures):
 
     def test_mark_fanned_out(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)
-        _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
+        resolve(ledger, event_id, owner=uuid7(), lease=60.0)
         ledger.run(lambda tx: tx.events.store_bodies({event_id: b"{}"}))
 
         ledger.run(lambda tx: tx.events.mark_fanned_out([event_id]))
@@ -294,23 +181,23 @@ class Events(LedgerFixtures):
 
     def test_postpone_event(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)
-        _resolve(ledger, event_id, owner=uuid7(), lease=60.0, abandoned=True)
+        resolve(ledger, event_id, owner=uuid7(), lease=60.0, abandoned=True)
         due_at = now(ledger) + 4 * SECOND
 
         ledger.run(
-            lambda tx: tx.events.postpone(event_id, due_at=due_at, deaths=2, reason="KeyError")
+            lambda tx: tx.events.postpone(event_id, due_at=due_at, deaths=2, error="KeyError")
         )
 
         event = event_of(ledger, event_id)
         assert event.state is EventState.OPEN
-        assert (event.due_at, event.deaths, event.reason) == (due_at, 2, "KeyError")
+        assert (event.due_at, event.deaths, event.error) == (due_at, 2, "KeyError")
         assert (event.claims, event.abandonments) == (1, 0)
 
     def test_fail_event_and_reopen_it(self, ledger: Ledger) -> None:
         (event_id,) = publish(ledger)
-        _resolve(ledger, event_id, owner=uuid7(), lease=60.0)
+        resolve(ledger, event_id, owner=uuid7(), lease=60.0)
 
-        ledger.run(lambda tx: tx.events.fail(event_id, deaths=6, reason="no such order"))
+        ledger.run(lambda tx: tx.events.fail(event_id, deaths=6, error="no such order"))
         failed = event_of(ledger, event_id)
         before = now(ledger)
         reopened = ledger.run(lambda tx: tx.events.reopen([event_id]))
@@ -318,7 +205,7 @@ class Events(LedgerFixtures):
 
         assert failed.state is EventState.FAILED
         assert (failed.due_at, failed.owner) == (None, None)
-        assert (failed.deaths, failed.reason) == (6, "no such order")
+        assert (failed.deaths, failed.error) == (6, "no such order")
         assert reopened == 1
         assert event.state is EventState.OPEN
         assert event.deaths == 0
@@ -338,7 +225,7 @@ class Events(LedgerFixtures):
 
         def fail(tx: LedgerTransaction) -> None:
             for one in ids[1:]:
-                tx.events.fail(one, deaths=1, reason="no")
+                tx.events.fail(one, deaths=1, error="no")
 
         ledger.run(fail)
 
@@ -385,16 +272,3 @@ class Events(LedgerFixtures):
         assert found is not None
         assert found.body == b"{}"
         assert ledger.run(lambda tx: tx.events.lock_one(uuid7())) is None
-
-
-def _resolve(
-    ledger: Ledger, event_id: UUID, *, owner: UUID, lease: float, abandoned: bool = False
-) -> None:
-    ledger.run(
-        lambda tx: tx.events.start_resolving(
-            [event_id],
-            owner=owner,
-            due_at=tx.now() + round(lease * SECOND),
-            abandoned=abandoned,
-        )
-    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
+import pytest
 from attrs import evolve
 
+from asyncevents_core.adapters.sqlalchemy import index
 from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
@@ -49,11 +51,11 @@ class Index(LedgerFixtures):
         assert queued.version == 1
         assert queued.logged is not None
         assert queued.logged.log_id == queued.log_id
-        assert queued.logged.attempt == attempt
+        assert queued.logged.row.attempt == attempt
         assert (queued.logged.event.name, queued.logged.event.tenant) == ("order.created", "t")
         assert queued.logged.event.body == b'{"body": 1}'
-        assert (queued.logged.subscription_id, queued.logged.sink) == (number, "recording")
-        assert queued.logged.delivery_state is DeliveryState.WAITING
+        assert (queued.logged.row.subscription_id, queued.logged.row.sink) == (number, "recording")
+        assert queued.logged.row.delivery_state is DeliveryState.WAITING
 
     def test_the_status_of_each_attempt(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
@@ -72,7 +74,7 @@ class Index(LedgerFixtures):
         ledger.run(lambda tx: tx.deliveries.insert([evolve(refused, event_id=other_event)]))
         _attempts(ledger, refused.id, OutcomeKind.PERMANENT)
 
-        assert [one.status for one in _all(ledger)] == [
+        assert [one.row.fate for one in _all(ledger)] == [
             "retrying",
             "abandoned",
             "dead_lettered",
@@ -160,7 +162,17 @@ class Index(LedgerFixtures):
         behind = ledger.read(lambda view: view.index.backlog())
 
         assert (behind.waiting, behind.set_aside) == (3, 0)
-        assert behind.oldest == _all(ledger)[0].attempt.started_at
+        assert behind.oldest == _all(ledger)[0].row.attempt.started_at
+
+    def test_more_than_are_counted_are_said_to_be_more(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(index, "COUNTED_UP_TO", 3)
+        _made(ledger, 2)
+        for expected in ((2, True), (3, True), (3, False)):
+            behind = ledger.read(lambda view: view.index.backlog())
+            assert (behind.waiting, behind.exact) == expected
+            _made(ledger, 1)
 
     def test_which_attempt_an_index_has_if_it_has_all(self, ledger: Ledger) -> None:
         def first() -> int | None:
@@ -227,7 +239,7 @@ class Index(LedgerFixtures):
 
 
 def _queued(ledger: Ledger, limit: int = 100, after: int = 0) -> list[QueuedAttempt]:
-    return list(ledger.run(lambda tx: tx.index.queued(after=after, limit=limit)))
+    return list(ledger.read(lambda view: view.index.queued(after=after, limit=limit)))
 
 
 def _all(ledger: Ledger) -> list[LoggedAttempt]:

@@ -39,13 +39,13 @@ class Outcomes(LedgerFixtures):
             claim_no=3,
             outcome=OutcomeKind.RETRYABLE,
             detail="HTTP 503: später",
-            status=503,
+            http_status=503,
             response="🐎" * 30_000,
             target="memory:orders",
             started_at=1_234_567_890_123_456,
             duration=0.125,
         )
-        without_status = evolve(attempt, claim_no=4, status=None, response="")
+        without_status = evolve(attempt, claim_no=4, http_status=None, response="")
 
         ledger.run(lambda tx: tx.outcomes.record([attempt, without_status]))
 
@@ -53,7 +53,7 @@ class Outcomes(LedgerFixtures):
 
     def test_an_attempt_is_written_once(self, ledger: Ledger) -> None:
         first = make_attempt(delivery_id=_delivery(ledger), detail="HTTP 200")
-        second = evolve(first, outcome=OutcomeKind.RETRYABLE, detail="HTTP 500", status=500)
+        second = evolve(first, outcome=OutcomeKind.RETRYABLE, detail="HTTP 500", http_status=500)
 
         ledger.run(lambda tx: tx.outcomes.record([first]))
         ledger.run(lambda tx: tx.outcomes.record([first]))
@@ -98,8 +98,10 @@ class Outcomes(LedgerFixtures):
             ended(DeliveryState.HELD),
         )
 
-        ledger.run(lambda tx: tx.outcomes.mark_delivered(ids))
+        taken = ledger.run(lambda tx: tx.outcomes.mark_delivered(ids, owner=uuid7()))
 
+        # Who has leased it may have vanished: its attempt is recorded by the caller.
+        assert taken == [Claim(id=ids[0], claim_no=2)]
         for row in (delivery_of(ledger, one) for one in ids):
             assert row.state is DeliveryState.DELIVERED
             assert (row.due_at, row.owner, row.reason, row.parked) == (None, None, None, False)
@@ -109,9 +111,20 @@ class Outcomes(LedgerFixtures):
     def test_success_does_not_revive_cancelled_ones(self, ledger: Ledger) -> None:
         ids = insert(ledger, ended(DeliveryState.CANCELLED), ended(DeliveryState.DELIVERED))
 
-        ledger.run(lambda tx: tx.outcomes.mark_delivered(ids))
+        taken = ledger.run(lambda tx: tx.outcomes.mark_delivered(ids, owner=uuid7()))
 
+        assert taken == []
         assert states_of(ledger, ids) == [DeliveryState.CANCELLED, DeliveryState.DELIVERED]
+
+    def test_success_of_who_has_the_lease_overtakes_nobody(self, ledger: Ledger) -> None:
+        owner = uuid7()
+        ids = insert(ledger, leased(owner, claims=2), waiting(100.0))
+
+        for _ in range(2):
+            taken = ledger.run(lambda tx: tx.outcomes.mark_delivered(ids, owner=owner))
+            assert taken == []
+
+        assert states_of(ledger, ids) == [DeliveryState.DELIVERED] * 2
 
     # -- failure, which has one -------------------------------------------------------------
 
@@ -210,7 +223,9 @@ def _attempts(ledger: Ledger, delivery_id: UUID) -> list[Attempt]:
 
 
 def _abandoned(attempt: Attempt) -> Attempt:
-    return evolve(attempt, outcome=OutcomeKind.ABANDONED, detail="its worker vanished", status=None)
+    return evolve(
+        attempt, outcome=OutcomeKind.ABANDONED, detail="its worker vanished", http_status=None
+    )
 
 
 def _fail(

@@ -28,12 +28,14 @@ class Secrets(LedgerFixtures):
     """What the keys of a cipher make of the rows that others encrypted."""
 
     @pytest.fixture
-    def keyed(self, ledger: Ledger, url: str) -> Iterator[Callable[..., SqlLedger]]:
+    def keyed(
+        self, ledger: Ledger, url: str, schema: str | None
+    ) -> Iterator[Callable[..., SqlLedger]]:
         """Open the same database with other SECRET_KEYS, or another cipher."""
         opened: list[SqlLedger] = []
 
         def open_it(*keys: str, kind: type[Cipher] = Cipher) -> SqlLedger:
-            opened.append(SqlLedger(url, cipher=kind(keys)))
+            opened.append(SqlLedger(url, cipher=kind(keys), schema=schema))
             return opened[-1]
 
         yield open_it
@@ -66,10 +68,10 @@ class Secrets(LedgerFixtures):
         assert after.run(lambda tx: tx.subscriptions.epoch()) == epoch
 
     def test_one_that_no_key_decrypts_in_part_is_missing(
-        self, keyed: Callable[..., SqlLedger], engine: sa.Engine
+        self, keyed: Callable[..., SqlLedger], engine: sa.Engine, tables: str
     ) -> None:
         number = subscribe(keyed(OLD), make_subscription(secret="s3cret", options={"key": 1}))
-        lost = sa.text("UPDATE asyncevents_subscription SET options = :token")
+        lost = sa.text(f"UPDATE {tables}subscription SET options = :token")
         with engine.begin() as connection:
             connection.execute(lost, {"token": Cipher([OTHER]).encrypt("{}")})
 

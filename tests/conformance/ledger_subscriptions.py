@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+import pytest
+
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     RetryPolicy,
@@ -94,7 +96,27 @@ class Subscriptions(LedgerFixtures):
         assert (found.secret, found.tenant, found.retry) == ("whsec_ž", "t", new.retry)
         assert found.options == new.options
         assert found.status is DISABLED
-        assert before <= found.created_at <= now(ledger)
+        assert before <= found.subscribed_at <= now(ledger)
+        assert found.modified_at is None
+
+    @pytest.mark.parametrize("new", [DISABLED, make_subscription(target="memory:other")])
+    def test_a_change_is_noted_with_its_time(
+        self, ledger: Ledger, new: SubscriptionStatus | NewSubscription
+    ) -> None:
+        number, other = subscribe(ledger), subscribe(ledger)
+        before = now(ledger)
+
+        if isinstance(new, NewSubscription):
+            _update(ledger, number, new)
+        else:
+            set_status(ledger, number, new)
+
+        changed, left = ledger.read(lambda view: view.subscriptions.all())
+        assert changed.modified_at is not None
+        assert before <= changed.modified_at <= now(ledger)
+        assert (left.id, left.modified_at) == (other, None)
+        first, second = ledger.read(lambda view: view.subscriptions.summaries())
+        assert (first.modified_at, second.modified_at) == (changed.modified_at, None)
 
     def test_defaults_come_back_as_defaults(self, ledger: Ledger) -> None:
         subscribe(ledger)
@@ -185,7 +207,7 @@ class Subscriptions(LedgerFixtures):
         found = ledger.run(lambda tx: tx.subscriptions.lock_one(number))
         assert found is not None
         assert found.as_new() == new
-        assert (found.id, found.created_at) == (number, made.created_at)
+        assert (found.id, found.subscribed_at) == (number, made.subscribed_at)
         (changed,) = ledger.run(lambda tx: tx.subscriptions.changed(since=epoch))
         assert changed == found
 
@@ -221,7 +243,8 @@ class Subscriptions(LedgerFixtures):
             target=whole.target,
             tenant="t",
             status=DISABLED,
-            created_at=whole.created_at,
+            subscribed_at=whole.subscribed_at,
+            modified_at=whole.modified_at,
         )
 
     # -- epoch ------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ class Tasks(LedgerFixtures):
         (nobody,) = publish(ledger)
         (failed,) = publish(ledger)
         ledger.run(lambda tx: tx.events.mark_fanned_out([nobody]))
-        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, reason="no"))
+        ledger.run(lambda tx: tx.events.fail(failed, deaths=1, error="no"))
         clock.advance(31 * DAY)
         young = _over(ledger, number, DeliveryState.DELIVERED)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.errors import ForeignTransaction, LedgerError, LedgerUnavailable
@@ -25,6 +26,7 @@ from tests.conformance.ledger_base import (
     LedgerFixtures,
     event_of,
     insert,
+    leased,
     now,
     publish,
     set_status,
@@ -157,8 +159,8 @@ class Transactions(LedgerFixtures):
         assert found.endswith(f", schema {migrating.REVISION}")
         assert f":{address.password}@" not in found
 
-    def test_a_value_that_is_refused_is_no_outage(self, ledger: SqlLedger) -> None:
-        nobody = sa.text("UPDATE asyncevents_subscription SET target = NULL")
+    def test_a_value_that_is_refused_is_no_outage(self, ledger: SqlLedger, tables: str) -> None:
+        nobody = sa.text(f"UPDATE {tables}subscription SET target = NULL")
         subscribe(ledger)
         with pytest.raises(LedgerError, match="refuses what is to be written") as refused:
             ledger.run(lambda tx: tx._sql.execute(nobody))
@@ -197,14 +199,19 @@ class Transactions(LedgerFixtures):
     def test_locked_rows_are_passed_over(self, ledger: Ledger) -> None:
         """Where only one transaction writes at a time, the other one finds them taken."""
         first, second = sorted(insert(ledger, waiting(-2.0), waiting(-1.0)))
-        (event_id,) = publish(ledger)
+        owner = uuid7()
+        (expired,) = insert(ledger, leased(owner, due=-1.0))
+        event_id, parked = publish(ledger, make_event(), make_event())
+        ledger.run(lambda tx: tx.events.put_back([parked], due_at=tx.now(), parked="a"))
         locked, looked = threading.Event(), threading.Event()
 
         def hold(tx: LedgerTransaction) -> None:
             tx.deliveries.lock_due(limit=10, expired=False)
             tx.events.lock([event_id])
-            tx.deliveries.move([first, second], state=DeliveryState.HELD, due_at=None)
-            tx.events.mark_fanned_out([event_id])
+            tx.events.lock_parked("a", limit=10)
+            tx.deliveries.lock_expired(owner, limit=10)
+            tx.deliveries.move([first, second, expired], state=DeliveryState.HELD, due_at=None)
+            tx.events.mark_fanned_out([event_id, parked])
             locked.set()
             assert looked.wait(PATIENCE if self.concurrent else GLANCE) is self.concurrent
 
@@ -212,6 +219,8 @@ class Transactions(LedgerFixtures):
             found: list[object] = list(tx.deliveries.lock_due(limit=10, expired=True))
             found += tx.events.lock([event_id])
             found += tx.events.lock_due(before=tx.now(), limit=10)
+            found += tx.events.lock_parked("a", limit=10)
+            found += tx.deliveries.lock_expired(owner, limit=10)
             return found
 
         def other() -> list[object]:

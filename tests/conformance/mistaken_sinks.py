@@ -244,6 +244,30 @@ class TestThatNoSettingsCanDescribe(Suite):
         config_class = UnreadableConfig
 
 
+class TestThatLendsItsSecrets(Suite):
+    noticed_by = "test_to_use_the_secrets_of_the_configuration_is_a_privilege"
+
+    class base(RecordingSinkType):
+        def privileges(self, options, target, config):
+            return ()
+
+
+class TestThatNamesItsPrivilegesForPeople(Suite):
+    noticed_by = "test_privileges_have_names_that_settings_can_allow"
+
+    class base(RecordingSinkType):
+        def privileges(self, options, target, config):
+            return ("The keys of the shop",)
+
+
+class TestThatNeverStopsLending(Suite):
+    noticed_by = "test_nothing_of_the_operators_is_used_with_options_of_ones_own"
+
+    @pytest.fixture
+    def own_options(self):
+        return {"token": "mine"}
+
+
 class _Batching(Suite):
     base = BatchingRecordingSinkType
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,18 @@ import sqlalchemy as sa
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
+from asyncevents_core.adapters.sqlalchemy.schema import metadata
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.engine.delivering.recovery import release_held
+from asyncevents_core.domain.worker import WorkerRow
+from asyncevents_core.engine.delivering.recovery import SILENT_AFTER, reap_workers, release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.ledger.subscriptions import KeyAge
 from asyncevents_core.testing.builders import make_delivery, make_subscription
+from tests.clock import ManualClock
 from tests.conformance.ledger import LedgerConformance
-from tests.conformance.ledger_base import set_status, subscribe
+from tests.conformance.ledger_base import insert, leased, set_status, subscribe
 from tests.conformance.ledger_secrets import NEW, OLD, ages
 
 if TYPE_CHECKING:
@@ -70,6 +75,29 @@ class ServerLedgerConformance(LedgerConformance):
         assert ledger.run(release_held) == 0
         assert ledger.run(lambda tx: list(tx.subscriptions.holding())) == []
 
+    def test_a_silent_worker_stays_until_its_locked_leases_are_due(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        """It may be frozen in a transaction that has locked some of them."""
+        silent = WorkerRow(id=uuid7(), host="h", pid=1, roles=(), started_at=0, beat_at=0)
+        ledger.run(lambda tx: tx.workers.beat(silent))
+        locked, _ = insert(ledger, leased(silent.id), leased(silent.id))
+        clock.advance(SILENT_AFTER + 1.0)
+
+        def reap() -> tuple[int, int]:
+            done = ledger.run(lambda tx: reap_workers(tx, me=uuid7()))
+            return done.leases, len(ledger.read(lambda view: view.workers.all()))
+
+        def freeze(tx: LedgerTransaction) -> None:
+            tx.deliveries.lock_one(locked)
+            assert reap() == (1, 1)
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            ledger.run(freeze)
+
+        assert reap() == (1, 0)
+
     def test_a_change_that_is_made_meanwhile_wins(self, keyed: Callable[..., SqlLedger]) -> None:
         before = keyed(OLD)
         number = subscribe(before, make_subscription(secret="s3cret"))
@@ -100,6 +128,36 @@ class TestPostgreSqlLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("PostgreSql"))
+
+
+class TestPostgreSqlLedgerInSchema(ServerLedgerConformance):
+    """Without a schema there are no tables: each statement has to name it."""
+
+    @pytest.fixture
+    def schema(self) -> str:
+        return "Shop-events"
+
+    @pytest.fixture
+    def url(self, start_server: Callable[[str], Database], schema: str) -> str:
+        server = start_server("PostgreSql")
+        database = _of_schemas(server)
+        engine = sa.create_engine(database)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+        engine.dispose()
+        return database
+
+    def test_nothing_is_made_elsewhere(
+        self, ledger: SqlLedger, engine: sa.Engine, schema: str
+    ) -> None:
+        found = sa.inspect(engine)
+        assert found.get_table_names() == []
+        assert len(found.get_table_names(schema=schema)) == len(metadata.tables) + 1
+
+
+@functools.cache
+def _of_schemas(server: Database) -> str:
+    return server.new_database()
 
 
 class TestMariaDbLedger(ServerLedgerConformance):

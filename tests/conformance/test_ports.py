@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -33,6 +34,12 @@ def wiped(server: Database) -> str:
     return server.database
 
 
+def as_an_application(url: str, *, prefix: str = "", queue_type: str = "classic") -> BrokerConfig:
+    """Return a configuration as one has it: with a ledger, whose id is a new one each time."""
+    ledger_id = uuid4()
+    return BrokerConfig(url=url, prefix=prefix, queue_type=queue_type, ledger_id=lambda: ledger_id)
+
+
 class TestMemoryBroker(BrokerConformance):
     @pytest.fixture
     def broker(self) -> MemoryBroker:
@@ -42,27 +49,27 @@ class TestMemoryBroker(BrokerConformance):
 class TestKombuOnSqlite(BrokerConformance):
     @pytest.fixture
     def broker(self, tmp_path: Path) -> KombuBroker:
-        return KombuBroker(BrokerConfig(url=f"sqla+sqlite:///{tmp_path}/broker.db"))
+        return KombuBroker(as_an_application(url=f"sqla+sqlite:///{tmp_path}/broker.db"))
 
 
 class TestKombuOnPostgreSql(BrokerConformance):
     @pytest.fixture
     def broker(self, start_server: Callable[[str], Database]) -> KombuBroker:
-        return KombuBroker(BrokerConfig(url=f"sqla+{wiped(start_server('PostgreSql'))}"))
+        return KombuBroker(as_an_application(url=f"sqla+{wiped(start_server('PostgreSql'))}"))
 
 
 class TestKombuOnMariaDb(BrokerConformance):
     @pytest.fixture
     def broker(self, start_server: Callable[[str], Database]) -> KombuBroker:
-        return KombuBroker(BrokerConfig(url=f"sqla+{wiped(start_server('MariaDb'))}"))
+        return KombuBroker(as_an_application(url=f"sqla+{wiped(start_server('MariaDb'))}"))
 
 
 class TestKombuOnRedis(BrokerConformance):
-    @pytest.fixture
-    def broker(self, start_server: Callable[[str], Redis]) -> KombuBroker:
+    @pytest.fixture(params=["", "shop."])
+    def broker(self, request, start_server: Callable[[str], Redis]) -> KombuBroker:
         server = start_server("Redis")
         server.clear()
-        return KombuBroker(BrokerConfig(url=server.url))
+        return KombuBroker(as_an_application(url=server.url, prefix=request.param))
 
 
 class TestKombuOnRabbitMq(BrokerConformance):
@@ -70,7 +77,7 @@ class TestKombuOnRabbitMq(BrokerConformance):
     def broker(self, request, start_server: Callable[[str], RabbitMq]) -> KombuBroker:
         server = start_server("RabbitMq")
         server.clear()
-        return KombuBroker(BrokerConfig(url=server.url, queue_type=request.param))
+        return KombuBroker(as_an_application(url=server.url, queue_type=request.param))
 
 
 class _Recording(SinkConformance):

@@ -31,8 +31,10 @@ from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
 from asyncevents_core.cli.app import cli
-from asyncevents_core.domain.query.fields import ATTRIBUTES, FIELDS
+from asyncevents_core.domain.query.fields import ATTRIBUTES, NAMES
 from asyncevents_core.plugin import EventDefinition, Failure, OutcomeKind
+from asyncevents_core.ports.broker import BrokerOptions
+from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.testing import (
     IndexerConformance,
     RetryManagerConformance,
@@ -58,7 +60,7 @@ def default_of(name: str) -> str:
 
 
 def test_every_setting_is_there():
-    about_them = {"ORIGINS", "UNKNOWN_VARIABLES"}
+    about_them = {"ORIGINS", "UNKNOWN_NAMES", "UNKNOWN_VARIABLES"}
     assert set(SETTINGS) == {one.name.upper() for one in attrs.fields(Settings)} - about_them
 
 
@@ -113,16 +115,18 @@ def test_what_methods_raise_is_public():
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_is_there_with_what_to_do(name):
-    assert re.search(rf"^\| (?:— )?`{name}` \| .+ \|$", PYTHON, re.MULTILINE)
+    assert re.search(rf"^\| (?:— )*`{name}` \| .+ \|$", PYTHON, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_errors_stand_below_their_parents(name):
     parent = getattr(errors, name).__bases__[0]
-    rows = re.findall(r"^\| (— )?`(\w+)` \|", PYTHON.partition("\n## Errors\n")[2], re.MULTILINE)
+    section = PYTHON.partition("\n## Errors\n")[2]
+    rows = re.findall(r"^\| ((?:— )*)`(\w+)` \|", section, re.MULTILINE)
     place = [row for _, row in rows].index(name)
-    above = [row for indented, row in rows[:place] if not indented]
-    if rows[place][0]:
+    indented = rows[place][0]
+    above = [row for dashes, row in rows[:place] if len(dashes) == len(indented) - 2]
+    if indented:
         assert above[-1] == parent.__name__
     else:
         assert parent in {Exception, errors.AsyncEventsError}
@@ -164,7 +168,7 @@ def test_every_command_is_there(path):
 def options():
     for _, command in commands():
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 names = (*parameter.opts, *parameter.secondary_opts)
                 yield from (name for name in names if name.startswith("--"))
 
@@ -179,7 +183,7 @@ def test_every_hook_is_there():
     hooks = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
     text = (REFERENCE / "hooks.md").read_text()
     specified = [name for name in hooks if name.startswith("asyncevents_")]
-    assert len(specified) == 7
+    assert len(specified) == 9
     assert not [name for name in specified if f"`{name}(" not in text]
 
 
@@ -232,7 +236,7 @@ def test_every_name_for_authors_of_indexers_is_there():
 
 def test_every_field_that_can_be_searched_is_there():
     text = (REFERENCE / "search.md").read_text()
-    assert [name for name in (*FIELDS, "data.data.…") if f"| `{name}` |" not in text] == []
+    assert [name for name in (*NAMES, "data.data.…") if f"| `{name}` |" not in text] == []
     attributes = text.partition("unless x is a CloudEvents attribute (")[2].partition(")")[0]
     assert set(re.findall(r"`(\w+)`", attributes)) == ATTRIBUTES
 
@@ -250,6 +254,15 @@ def test_every_option_of_an_indexer_is_there(config):
     section = (REFERENCE / "settings.md").read_text().partition("## `INDEXERS`")[2]
     for one in attrs.fields(config):
         assert f"| `{one.name}` | `{json.dumps(getattr(config(), one.name))}` |" in section
+
+
+@pytest.mark.parametrize(
+    ("setting", "options"), [("LEDGER_OPTIONS", LedgerOptions), ("BROKER_OPTIONS", BrokerOptions)]
+)
+def test_every_option_of_the_connections_is_there(setting, options):
+    section = (REFERENCE / "settings.md").read_text().partition(f"## `{setting}`")[2]
+    for one in attrs.fields(options):
+        assert f"| `{one.name}` | `{one.default}` |" in section
 
 
 def test_every_extra_is_there():

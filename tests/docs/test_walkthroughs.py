@@ -4,7 +4,8 @@ A `console` block holds commands after a dollar, and below each what it must pri
 a dollar goes on with what was printed. "…" stands for anything, and so do ids and times; an id that
 a command printed is put into later commands. A block whose first line is a comment with a path is
 that file. A command that ends in "&" runs in the background; so does the last one of a block that
-begins with "# in a second terminal".
+begins with "# in a second terminal", or a third. Each page begins with nothing installed but what
+is on this machine, Python among it.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ from tests.services.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
+    "README.md",
     "docs/tutorials/first-delivery.md",
     "docs/tutorials/write-a-sink.md",
+    "docs/how-to/deliver-to-aws.md",
+    "docs/how-to/deliver-to-google-cloud.md",
     "docs/how-to/find-an-event.md",
     "docs/how-to/run-in-production.md",
+    "docs/how-to/serve.md",
+    "docs/how-to/testing.md",
     "docs/how-to/write-a-resolver.md",
     "docs/how-to/write-a-retry-manager.md",
     "docs/how-to/write-an-indexer.md",
@@ -38,6 +44,14 @@ SQLITE = {
     "ASYNCEVENTS_BROKER_URL": "sqla+sqlite:///asyncevents-broker.db",
 }
 SERVERS = {"docs/how-to/run-in-production.md"}
+# What comes from there on needs servers, or extras, that the page does not install.
+UNTIL = {
+    "README.md": "## Brokers and databases",
+    "docs/how-to/deliver-to-aws.md": "## On AWS",
+    "docs/how-to/deliver-to-google-cloud.md": "## On Google Cloud",
+}
+# What goes on until somebody has seen enough.
+LIVE = {"asyncevents demo": "asyncevents demo --events 20 --exit"}
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
@@ -45,8 +59,9 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VARYING = re.compile(
     rf"…|{UUID.pattern}|(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{{3}}|\d+ ms|pid=\d+"
 )
-SECOND_TERMINAL = "# in a second terminal"
-PORT = re.compile(r"\b(?:9000|8080)\b")
+OTHER_TERMINAL = re.compile("# in a (second|third) terminal")
+PORT = re.compile(r"(?<=[ :=])(?:9000|8080|8000|5000|8085)\b")
+"""Ports on the pages; each stands for one that is free here."""
 MARK = "@@ exit code"
 
 
@@ -60,12 +75,15 @@ class Step:
     background: bool = False
 
 
-def steps_of(page: Path) -> list[Step]:
+def steps_of(page: str) -> list[Step]:
     steps: list[Step] = []
-    for language, text in BLOCK.findall(page.read_text()):
+    whole = (ROOT / page).read_text()
+    for language, text in BLOCK.findall(
+        whole.partition(UNTIL[page])[0] if page in UNTIL else whole
+    ):
         if language == "console":
             first, *rest = lines = text.splitlines()
-            second = first == SECOND_TERMINAL
+            second = OTHER_TERMINAL.match(first) is not None
             for line in rest if second else lines:
                 if line.startswith("$ "):
                     steps.append(Step(line[2:], background=line.endswith("&")))
@@ -81,8 +99,8 @@ def steps_of(page: Path) -> list[Step]:
 class Terminal:
     """A shell in a folder; it knows the ids that it was shown, by those that the page shows."""
 
-    def __init__(self, folder: Path, port: int, environment: dict[str, str]) -> None:
-        self._port = str(port)
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._ports: dict[str, str] = {}
         self._ids: dict[str, str] = {}
         self._bash = subprocess.Popen(
             ["bash"],
@@ -108,9 +126,11 @@ class Terminal:
         self._bash.communicate(timeout=180)
 
     def _type(self, step: Step) -> list[str]:
-        command = UUID.sub(lambda found: self._ids[found[0]], self._here(step.text))
+        text = LIVE.get(step.text.partition("#")[0].strip(), step.text)
+        command = UUID.sub(lambda found: self._ids[found[0]], self._here(text))
         if step.background:
-            probe = f"(exec 3<>/dev/tcp/127.0.0.1/{self._port}) 2>/dev/null"
+            port = self._here(PORT.findall(text)[-1].rjust(5)).strip()
+            probe = f"(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null"
             # Its exit code is that of the last probe: three minutes, then the step has failed.
             wait = f"for n in $(seq 3600); do {probe} && break; sleep 0.05; done; {probe}"
             self._send(f"{command.removesuffix('&')} &\n{wait}")
@@ -136,7 +156,10 @@ class Terminal:
                 self._ids.setdefault(shown, actual)
 
     def _here(self, text: str) -> str:
-        return PORT.sub(self._port, text)
+        return PORT.sub(lambda found: self._port(found[0]), text)
+
+    def _port(self, shown: str) -> str:
+        return self._ports.setdefault(shown, str(free_port()))
 
     def _send(self, text: str) -> None:
         assert self._bash.stdin is not None
@@ -155,16 +178,31 @@ class Terminal:
 def wheels(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheels")
     build_wheel(ROOT, folder)
-    build_wheel(ROOT / "plugins/asyncevents-http", folder)
+    for plugin in ("http", "aws", "gcp"):
+        build_wheel(ROOT / f"plugins/asyncevents-{plugin}", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Return a folder with the `gcloud` of the pages: it starts what is here of the emulator."""
+    folder = tmp_path_factory.mktemp("programs")
+    gcloud = folder / "gcloud"
+    gcloud.write_text(
+        f'#!/bin/sh\ncd "{ROOT}" && exec "{sys.executable}" -m tests.services.pubsub "$@"\n'
+    )
+    gcloud.chmod(0o755)
     return folder
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_works_as_it_is_written(page, wheels, tmp_path):
-    steps = steps_of(ROOT / page)
+def test_the_page_works_as_it_is_written(page, wheels, programs, tmp_path):
+    steps = steps_of(page)
     assert any(step.expected for step in steps)
     installed = Installed(tmp_path, wheels)
-    installed.install("asyncevents-core")
+    if not any("pip install" in one.text and "asyncevents-" in one.text for one in steps):
+        # Pages for authors of plugins begin where the application has it.
+        installed.install("asyncevents-core")
     home = tmp_path / "home"
     home.mkdir()
     kept = {
@@ -175,13 +213,13 @@ def test_the_page_works_as_it_is_written(page, wheels, tmp_path):
     environment = {
         **kept,
         **(SQLITE if page in SERVERS else {}),
-        "PATH": f"{installed.python.parent}:{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PATH": f"{installed.python.parent}:{programs}:/usr/bin:/bin",
         "PIP_FIND_LINKS": str(wheels),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
     }
-    terminal = Terminal(home, free_port(), environment)
+    terminal = Terminal(home, environment)
     try:
         for step in steps:
             terminal.follow(step)

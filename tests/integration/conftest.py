@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncevents_http.background import running
-from asyncevents_http.receiver import Arrival, Behaviour, Receiver
+from tests.integration.inbox import Inbox, open_inbox
 from tests.integration.project import Project
-
-SECRET = "supersecret"
 
 
 @pytest.fixture
@@ -38,32 +35,12 @@ def project(make_project: Callable[..., Project]) -> Project:
     return make_project()
 
 
-class Inbox(Receiver):
-    """A receiver that remembers what arrived."""
-
-    arrivals: list[Arrival]
-
-    def behave(self, **behaviour: Any) -> None:
-        """Answer what comes from now on in another way."""
-        self._behaviour = Behaviour(**behaviour)
-
-    @property
-    def accepted(self) -> list[Arrival]:
-        return [one for one in self.arrivals if one.valid and one.status == 200]
-
-
 @pytest.fixture
 def make_inbox() -> Iterator[Callable[..., Inbox]]:
     with ExitStack() as stack:
 
-        def make(*, secrets: Sequence[str] = (SECRET,), **behaviour: Any) -> Inbox:
-            arrivals: list[Arrival] = []
-            inbox = Inbox(
-                secrets=secrets, behaviour=Behaviour(**behaviour), arrived=arrivals.append
-            )
-            inbox.arrivals = arrivals
-            stack.enter_context(running(inbox))
-            return inbox
+        def make(**behaviour: Any) -> Inbox:
+            return stack.enter_context(open_inbox(**behaviour))
 
         yield make
 
@@ -71,3 +48,15 @@ def make_inbox() -> Iterator[Callable[..., Inbox]]:
 @pytest.fixture
 def inbox(make_inbox: Callable[..., Inbox]) -> Inbox:
     return make_inbox()
+
+
+@pytest.fixture(params=["sqlite", "RabbitMq", "Redis"])
+def broker_url(
+    request: pytest.FixtureRequest, start_server: Callable[[str], Any], tmp_path: Path
+) -> str:
+    """URL of an empty broker of each kind."""
+    if request.param == "sqlite":
+        return f"sqla+sqlite:///{tmp_path}/broker.db"
+    server = start_server(request.param)
+    server.clear()
+    return str(server.url)

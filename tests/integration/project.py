@@ -23,8 +23,17 @@ PATIENCE = 180.0
 """Seconds to wait for what is certain to come: far beyond SHUTDOWN_GRACE on a busy machine."""
 
 
-def eventually(condition: Callable[[], Any], *, what: str, timeout: float = PATIENCE) -> Any:
-    """Wait until something is true and return it; fail by name when time runs out."""
+def eventually(
+    condition: Callable[[], Any], *, what: str, timeout: float = PATIENCE, pause: float = 0.05
+) -> Any:
+    """Wait until something is true and return it; fail by name when time runs out.
+
+    Args:
+        condition: What is asked, with `pause` seconds in between.
+        what: What is waited for, for the failure.
+        timeout: Seconds.
+        pause: Seconds.
+    """
     until = time.monotonic() + timeout
     while True:
         found = condition()
@@ -32,7 +41,7 @@ def eventually(condition: Callable[[], Any], *, what: str, timeout: float = PATI
             return found
         if time.monotonic() > until:
             raise AssertionError(f"not within {timeout:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 @define(slots=False)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from asyncevents_core.adapters.kombu.protocol import DEAD_LETTERS
 from asyncevents_core.errors import ForeignTransaction
-from tests.integration.conftest import SECRET
+from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from asyncevents_core import NewSubscription
-from tests.integration.conftest import SECRET
+from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
 
 CORPUS = Path(__file__).parents[3] / "shared" / "data" / "github-events.jsonl"

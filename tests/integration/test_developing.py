@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import threading
@@ -45,6 +46,14 @@ def test_the_demo_ends_well(project):
     assert not list(project.folder.glob("*demo*"))
 
 
+def test_the_demo_prints_json(project):
+    done = project.run("demo", "--events", "5", "--rate", "50", "--exit", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len({row["event_id"] for row in rows}) == 5
+    assert all(row["valid"] for row in rows)
+    assert "5 published, 5 received with a valid signature" in done.stderr
+
+
 def test_a_demo_that_is_stopped_says_so(project):
     process = project.start("demo", "--events", "1000")
     output = Output(process)
@@ -78,6 +87,17 @@ def test_dev_delivers_and_starts_anew_when_code_changes(project, port):
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0, output.text
     assert "Traceback" not in output.text
+
+
+def test_dev_leaves_nothing_behind_when_it_is_killed(project, port):
+    process = project.start("dev", "--port", str(port))
+    output = Output(process)
+    output.wait_for("worker running")
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    _, alive = psutil.wait_procs(children, PATIENCE)
+    assert children
+    assert not alive
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -58,6 +58,33 @@ def test_a_session(project, driver):
     assert published(project) == expected({"n": 4})
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg"])
+async def test_in_autocommit_it_is_handed_over_at_once(project, driver, monkeypatch):
+    handed = []
+    with project.events() as events:
+        events.publish("order.created", {"n": 0})
+        monkeypatch.setattr(events._hand_off, "submit", handed.extend)
+        if driver == "asyncpg":
+            engine = create_async_engine(url_of(project, driver), isolation_level="AUTOCOMMIT")
+            async with engine.connect() as connection:
+                made = await events.apublish("order.created", {"n": 1}, session=connection)
+                assert handed == [made]
+            await engine.dispose()
+        else:
+            engine = sa.create_engine(url_of(project, driver), isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                made = events.publish("order.created", {"n": 1}, session=connection)
+                assert handed == [made]
+            engine.dispose()
+            plain = sa.create_engine(url_of(project, driver))
+            with plain.connect() as connection:
+                later = events.publish("order.created", {"n": 2}, session=connection)
+                assert handed == [made]
+                connection.commit()
+                assert handed == [made, later]
+            plain.dispose()
+
+
 async def test_an_async_session_of_asyncpg(project):
     engine = create_async_engine(url_of(project, "asyncpg"))
     with project.events() as events:
@@ -120,6 +147,23 @@ class TestMariaDb:
         return make_project(
             LEDGER_URL=start_server("MariaDb").new_database(), EVENTS={"order.created": {}}
         )
+
+    def test_in_autocommit_and_two_phases(self, project, monkeypatch):
+        handed = []
+        engine = sa.create_engine(project.settings["LEDGER_URL"])
+        with project.events() as events:
+            events.publish("order.created", {"n": 0})
+            monkeypatch.setattr(events._hand_off, "submit", handed.extend)
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                made = events.publish("order.created", {"n": 1}, session=connection)
+                assert handed == [made]
+            with engine.connect() as connection, connection.begin_twophase() as transaction:
+                later = events.publish("order.created", {"n": 2}, session=connection)
+                transaction.prepare()
+                assert handed == [made]
+                transaction.commit()
+                assert handed == [made, later]
+        engine.dispose()
 
     @pytest.mark.parametrize("cursor", ["Cursor", "DictCursor"])
     def test_a_dbapi_connection(self, project, cursor):

@@ -12,7 +12,12 @@ from asyncevents_core.adapters.sqlalchemy.outcomes import attempt_values
 from asyncevents_core.adapters.sqlalchemy.schema import attempt
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.engine.searching.tail import LONGEST_WAIT, LogFollower
-from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
+from asyncevents_core.testing.builders import (
+    make_attempt,
+    make_delivery,
+    make_event,
+    make_subscription,
+)
 
 
 @pytest.fixture(params=["PostgreSql", "MariaDb"])
@@ -39,7 +44,8 @@ def other(url):
 
 def new_attempt(ledger):
     event = make_event()
-    delivery = evolve(make_delivery(), event_id=event.id)
+    subscription_id = ledger.run(lambda tx: tx.subscriptions.insert(make_subscription()))
+    delivery = evolve(make_delivery(), event_id=event.id, subscription_id=subscription_id)
     ledger.run(lambda tx: tx.events.insert([event], due_in=0))
     ledger.run(lambda tx: tx.deliveries.insert([delivery]))
     return make_attempt(delivery_id=delivery.id)

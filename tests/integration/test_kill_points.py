@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.conftest import SECRET
+from tests.integration.inbox import SECRET
 from tests.integration.project import eventually, kill
 
 KILLS = int(os.environ.get("ASYNCEVENTS_TEST_KILLS", "4"))

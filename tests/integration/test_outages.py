@@ -10,7 +10,7 @@ import pytest
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.broker import BrokerConfig
-from tests.integration.conftest import SECRET
+from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
 
 OUTAGE = 4.0

@@ -41,7 +41,6 @@ def handed(events, monkeypatch):
     handed = []
     events.publish("order.created", {})
     monkeypatch.setattr(events._hand_off, "submit", handed.extend)
-    events._publisher._hand_off = handed.extend
     return handed
 
 
@@ -130,6 +129,32 @@ def test_a_connection(project, events, engine, handed):
         connection.rollback()
     assert handed == [first, second]
     assert names(project) == 2
+
+
+@pytest.mark.parametrize("use", [Session, sa.Engine.connect])
+def test_in_autocommit_it_is_handed_over_at_once(project, events, handed, use):
+    autocommit = sa.create_engine(project.settings["LEDGER_URL"], isolation_level="AUTOCOMMIT")
+    with use(autocommit) as session:
+        made = events.publish("order.created", {"id": 1}, session=session)
+        assert handed == [made]
+        named = events.publish("order.created", {"id": 2}, session=session, event_id="two")
+        assert handed == [made, named]
+        session.commit()
+    autocommit.dispose()
+    assert handed == [made, named]
+    assert names(project) == 2
+
+
+def test_a_session_on_a_connection_that_commits_later(project, events, engine, handed):
+    with engine.connect() as connection, connection.begin() as outer:
+        session = Session(connection, join_transaction_mode="create_savepoint")
+        made = events.publish("order.created", {"id": 1}, session=session)
+        session.commit()
+        session.close()
+        assert handed == []
+        outer.commit()
+        assert handed == [made]
+    assert names(project) == 1
 
 
 def test_event_ids_are_checked_within_the_transaction(project, events, engine):

@@ -99,6 +99,7 @@ def test_the_originals_curl_commands(served):
         "event_name": "sales.order.created",
         "recipient_url": "https://example.com/order_created",
         "status": True,
+        "modified": None,
         "store_id": 0,
         "metadata": "http",
     }
@@ -118,6 +119,11 @@ def test_from_the_subscription_to_the_replay(served, inbox):
         "verification_token": "supersecret",
     }
     number = served.ask("POST", "/async_event", json={"asyncEvent": body})["subscription_id"]
+
+    def trace_of(uuid):
+        (found,) = served.ask("GET", f"/traces/{uuid}")["items"]
+        return found
+
     served.project.start("worker")
     served.project.run("publish", "sales.order.created", '{"id": 42}')
 
@@ -126,7 +132,7 @@ def test_from_the_subscription_to_the_replay(served, inbox):
     assert len(inbox.accepted) == 1
     test = served.ask("POST", f"/async_event/{number}/test", code=202, json={"data": {"x": 1}})
     eventually(
-        lambda: served.ask("GET", f"/traces/{test['uuid']}")[0]["delivery_state"] == "delivered",
+        lambda: trace_of(test["uuid"])["delivery_state"] == "delivered",
         what="the test event",
     )
 
@@ -138,7 +144,7 @@ def test_from_the_subscription_to_the_replay(served, inbox):
         trace = eventually(
             lambda: [
                 one
-                for one in served.ask("GET", f"/traces/{uuid}")
+                for one in served.ask("GET", f"/traces/{uuid}")["items"]
                 if one["delivery_state"] == "dead" or one["attempts"]
             ],
             what="an attempt",
@@ -161,8 +167,8 @@ def test_from_the_subscription_to_the_replay(served, inbox):
     assert done[0]["made"] == started["total"] >= len(dead)
 
     def arrived(uuid):
-        (replay,) = served.ask("GET", f"/traces/{uuid}")[0]["replays"]
-        return served.ask("GET", f"/traces/{replay}")[0]["delivery_state"] == "delivered"
+        (replay,) = trace_of(uuid)["replays"]
+        return trace_of(replay)["delivery_state"] == "delivered"
 
     eventually(lambda: all(arrived(one) for one in dead), what="what was replayed")
     assert served.ask("GET", "/status")["workers"]

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.integration.conftest import SECRET
+from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
 
 SHOP = """
@@ -92,16 +92,40 @@ def test_a_failing_service_is_retried_then_a_dead_letter_that_can_be_replayed(sh
     publish(project, "broken", "endless-async")
     done = project.run("worker", "--drain", "--log-format", "json")
     letters = {one["event_name"]: one for one in project.rows("dead-letters")}
-    assert letters["order.broken"]["reason"] == "RuntimeError: no such order"
-    assert "longer than 1 s" in letters["order.endless-async"]["reason"]
+    assert letters["order.broken"]["error"] == "RuntimeError: no such order"
+    assert "longer than 1 s" in letters["order.endless-async"]["error"]
     failures = [json.loads(line) for line in done.stderr.splitlines() if "a service failed" in line]
-    assert len([one for one in failures if "no such order" in one["exception"]]) == 2
+    broken = [one for one in failures if one["error"] == "RuntimeError: no such order"]
+    assert [one["service"] for one in broken] == ["shop_services:broken"] * 2
+    assert not any("exception" in one for one in broken)
+    (told,) = project.rows("published", letters["order.broken"]["uuid"])
+    assert told["error"] == "RuntimeError: no such order"
+    assert 'raise RuntimeError("no such order")' in told["traceback"]
+    assert "asyncevents_core" not in told["traceback"]
+    shown = project.run("published", letters["order.broken"]["uuid"]).stdout
+    assert 'raise RuntimeError("no such order")' in shown
+    (listed,) = [one for one in project.rows("published") if one["event_name"] == "order.broken"]
+    assert listed["traceback"] is None
     source = (project.folder / "shop_services.py").read_text()
     mended = source.replace('raise RuntimeError("no such order")', 'return {"id": id}')
     (project.folder / "shop_services.py").write_text(mended)
     project.run("replay", letters["order.broken"]["uuid"])
     project.run("worker", "--drain")
+    (told,) = project.rows("published", letters["order.broken"]["uuid"])
+    assert (told["state"], told["error"], told["traceback"]) == ("fanned_out", None, None)
     assert [body["data"] for body in payloads(project, inbox)] == [{"id": 7}]
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_failing_service_shows_its_traceback_where_debugging(shop, inbox, isolation):
+    project = shop(MAXIMUM_DEATHS=0, SERVICE_ISOLATION=isolation)
+    publish(project, "broken")
+    done = project.run("--debug", "worker", "--drain")
+    assert 'in broken\n    raise RuntimeError("no such order")' in done.stderr
+    (event,) = project.rows("published")
+    (told,) = project.rows("published", event["event_id"])
+    assert told["error"] == "RuntimeError: no such order"
+    assert 'in broken\n    raise RuntimeError("no such order")' in told["traceback"]
 
 
 def test_sigterm_lets_a_service_finish_and_keeps_what_it_returned(shop, inbox):

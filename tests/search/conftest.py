@@ -9,7 +9,7 @@ import pytest
 
 from asyncevents_core import AsyncEvents, NewSubscription, Settings
 from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
-from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.adapters.lucene import Lucene
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
@@ -37,7 +37,7 @@ def indexer():
 
 @pytest.fixture
 def search(ledger, indexer):
-    return LogSearch(ledger, indexer, parse_query)
+    return LogSearch(ledger, indexer, Lucene())
 
 
 @pytest.fixture

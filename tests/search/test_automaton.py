@@ -11,18 +11,11 @@ from hypothesis import strategies as st
 
 from asyncevents_core.errors import InvalidQuery
 from asyncevents_core.indexer_kit import Automaton, beginning, matching, regex
+from tests.search.strategies import expressions
 
 ATOMS = st.sampled_from(["a", "b", "1", ".", "[ab]", "[^a]", r"\d", r"\D", "ab"])
 COUNTS = st.sampled_from(["*", "+", "?", "{0}", "{2}", "{1,3}", "{0,2}", "{2,}"])
-EXPRESSIONS = st.recursive(
-    ATOMS,
-    lambda inner: st.one_of(
-        st.builds("{}{}".format, inner, inner),
-        st.builds("({}|{})".format, inner, inner),
-        st.builds("({}){}".format, inner, COUNTS),
-    ),
-    max_leaves=8,
-)
+EXPRESSIONS = expressions(ATOMS, COUNTS)
 TEXTS = st.lists(st.text("ab1", max_size=8), max_size=20)
 
 

@@ -112,7 +112,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Event], bool]]] = {
         adjacent(one, "codertocat", "hello", "world") for one in e.at("repository.full_name")
     ),
     "data.repository.full_name:Octo*": lambda e: any(
-        one.startswith("Octo") or any(word.startswith("octo") for word in words(one))
+        one.lower().startswith("octo") or any(word.startswith("octo") for word in words(one))
         for one in e.at("repository.full_name")
     ),
     r"data.repository.full_name:/octo-org\/.*/": lambda e: any(
@@ -173,6 +173,16 @@ QUESTIONS: Final[Mapping[str, Callable[[Event], bool]]] = {
         re.fullmatch("electr.n", word) for one in e.texts() for word in words(one)
     ),
     "speling~1": lambda e: e.has_word("spelling"),
+    "data.*:speling~1": lambda e: e.has_word("spelling"),
+    "*:Speling~": lambda e: e.has_word("spelling"),
+    "data.*.login:ELECTRN~1": lambda e: any(
+        "electron" in words(one) for path, one in paths(e.data, "") if path.endswith(".login")
+    ),
+    "data.*.login:ELECTR*": lambda e: any(
+        any(word.startswith("electr") for word in words(one))
+        for path, one in paths(e.data, "")
+        if path.endswith(".login")
+    ),
     "data.*.login:electron": lambda e: any(
         adjacent(one, "electron")
         for path, one in paths(e.data, "")

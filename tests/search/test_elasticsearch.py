@@ -16,7 +16,14 @@ from asyncevents_core.adapters.elasticsearch import (
 )
 from asyncevents_core.adapters.elasticsearch.documents import LAYOUT
 from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, RegexQuery
+from asyncevents_core.domain.query.nodes import (
+    Bound,
+    MatchAll,
+    Pattern,
+    RangeQuery,
+    RegexQuery,
+    Wild,
+)
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
 from asyncevents_core.structuring import structure
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said
@@ -238,8 +245,9 @@ def test_what_upsert_returned_for_survives_a_kill_of_the_server(indexer, config,
 
 def test_an_expression_beyond_what_lucene_can_do_is_refused_with_a_reason(indexer):
     indexer.upsert(DOCUMENTS)
+    query = RegexQuery(field="data.data.name", text=".*a.{190}b.{190}")
     with pytest.raises(InvalidQuery, match="Elasticsearch says"):
-        indexer.search(parse_query("data.name:/.*a.{190}b.{190}/"), limit=1)
+        indexer.search(query, limit=1)
     assert indexer.count() == len(DOCUMENTS)
 
 
@@ -265,8 +273,10 @@ def test_what_is_longer_than_one_expression_is_searched_in_parts(indexer):
 
 def test_what_is_much_longer_is_refused_with_a_reason(indexer):
     indexer.upsert(DOCUMENTS)
+    lower, upper = (Bound(text=400 * char, inclusive=True) for char in "km")
+    field = Pattern(("data.", Wild.ANY))
     with pytest.raises(InvalidQuery, match="a shorter pattern, or a shorter bound"):
-        indexer.search(parse_query(f"data.*:[{'k' * 400} TO {'m' * 400}]"), limit=1)
+        indexer.search(RangeQuery(field=field, lower=lower, upper=upper), limit=1)
 
 
 def test_long_bounds_are_no_matter_where_a_field_is_named(indexer):

@@ -11,11 +11,11 @@ import threading
 import pytest
 
 from asyncevents_core.adapters.lucene import parse_query
-from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
+from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType, making
 from asyncevents_core.adapters.tantivy.deadline import Deadline
 from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, WildcardQuery
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra, SearchTimeout
-from tests.search.documents import DOCUMENTS
+from tests.search.documents import DOCUMENTS, attempt
 
 WRITER = """
 import sys
@@ -219,9 +219,25 @@ def test_what_is_larger_than_one_automaton_is_searched_in_parts(indexer):
     assert indexer.search(query, limit=1).total == 0
 
 
-def test_what_cannot_be_split_is_refused_with_a_reason(indexer):
+def test_what_cannot_be_split_is_compared_with_one_value_after_the_other(indexer):
+    text = "".join(map(chr, range(ord("一"), ord("一") + 450)))
+    indexer.upsert([*DOCUMENTS, attempt(90, "app.long", "2027-03-11T00:00:00", {"k": text})])
+    for query, found in {
+        f"data.k:{text[:400]}*": [90],
+        f"data.k:{text}丂*": [],
+        f"data.k:{'?' * 450}": [90],
+        f"data.k:{'?' * 449}": [],
+        f"data.k:{'?' * 250}{text[250:]}": [90],
+        f"data.k:>{text[:440]}": [90],
+        f"data.k:<{text}": [],
+    }.items():
+        assert indexer.search(parse_query(query), limit=9, timeout=60).log_ids == found, query
+
+
+def test_what_would_be_compared_with_too_many_values_is_refused_with_a_reason(indexer, monkeypatch):
+    monkeypatch.setattr(making, "_MOST_TERMS", 20)
     indexer.upsert(DOCUMENTS)
-    query = parse_query(f"data.name:{'東' * 900}*")
+    query = parse_query(f"*{''.join(map(chr, range(0x4E00, 0x4E00 + 450)))}*")
     assert isinstance(query, WildcardQuery)
     with pytest.raises(InvalidQuery, match=r"^expected a shorter pattern") as caught:
         indexer.search(query, limit=1)

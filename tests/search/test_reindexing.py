@@ -10,7 +10,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.adapters.lucene import Lucene
 from asyncevents_core.cli.app import cli
 from asyncevents_core.engine.searching.feed import BATCH, IndexFeed, index_lease
 from asyncevents_core.engine.searching.rebuild import Reindex, is_reindexing
@@ -27,7 +27,7 @@ def all_of(ledger):
 
 
 def found(ledger, indexer):
-    return sorted(one.log_id for one in everything(LogSearch(ledger, indexer, parse_query)))
+    return sorted(one.log_id for one in everything(LogSearch(ledger, indexer, Lucene())))
 
 
 def test_an_index_that_was_lost_is_built_from_the_ledger(ledger, indexer):

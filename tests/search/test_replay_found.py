@@ -13,6 +13,7 @@ from asyncevents_core.domain.replay_job import JobState
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.engine.replaying import by_query
 from asyncevents_core.engine.replaying.by_query import count_found, found_filter, replay_found
 from asyncevents_core.engine.replaying.jobs import LEASE, run_step, start_job, take_job
 from asyncevents_core.engine.searching.feed import IndexFeed
@@ -24,7 +25,7 @@ VERONICA = Actor.trusted("veronica")
 
 
 def refuses(_):
-    return Outcome.permanent("HTTP 400", status=400)
+    return Outcome.permanent("HTTP 400", http_status=400)
 
 
 @pytest.fixture
@@ -45,7 +46,9 @@ def made_of(harness, request):
 def test_each_delivery_is_sent_once_however_many_attempts_it_had(harness, indexer, search):
     harness.subscribe()
     harness.publish()
-    harness.attempt(harness.sweep_now().leases, lambda _: Outcome.retryable("HTTP 503", status=503))
+    harness.attempt(
+        harness.sweep_now().leases, lambda _: Outcome.retryable("HTTP 503", http_status=503)
+    )
     harness.clock.advance(3600)
     harness.attempt(harness.due().leases, refuses)
     index(harness, indexer)
@@ -61,7 +64,9 @@ def test_each_delivery_is_sent_once_however_many_attempts_it_had(harness, indexe
 def test_what_is_under_way_is_passed_over(harness, indexer, search):
     harness.subscribe()
     harness.publish()
-    harness.attempt(harness.sweep_now().leases, lambda _: Outcome.retryable("HTTP 503", status=503))
+    harness.attempt(
+        harness.sweep_now().leases, lambda _: Outcome.retryable("HTTP 503", http_status=503)
+    )
     index(harness, indexer)
     wanted = found_filter(harness.ledger, "*:*")
     assert count_found(harness.ledger, search, wanted).deliveries == 0
@@ -134,6 +139,18 @@ def test_a_wrong_query_is_told_before_anything_is_sent(harness, indexer, search)
     wanted = found_filter(harness.ledger, "(tea")
     with pytest.raises(InvalidQuery):
         count_found(harness.ledger, search, wanted)
+
+
+def test_more_than_are_counted_are_said_to_be_more(harness, indexer, search, monkeypatch):
+    monkeypatch.setattr(by_query, "COUNTED", 2)
+    monkeypatch.setattr(by_query, "_LOOKED_AT", 1)
+    harness.subscribe()
+    for count, exact in ((1, True), (2, True), (2, False)):
+        harness.publish()
+        harness.attempt(harness.sweep_now().leases, refuses)
+        index(harness, indexer)
+        found = count_found(harness.ledger, search, found_filter(harness.ledger, "*:*"))
+        assert (found.deliveries, found.exact) == (count, exact)
 
 
 def test_the_command(project):

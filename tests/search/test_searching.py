@@ -16,8 +16,9 @@ import time
 import pytest
 
 from asyncevents_core import Settings
-from asyncevents_core.adapters.lucene import parse_query
+from asyncevents_core.adapters.lucene import Lucene
 from asyncevents_core.domain.delivery import Claim
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.searching.feed import IndexFeed, index_lease
@@ -44,9 +45,9 @@ def test_what_is_queued_is_found(ledger, indexer, search):
 
 def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):
     attempts(ledger, 2)
-    queued = ledger.run(lambda tx: tx.index.queued(after=0, limit=10))
+    queued = ledger.read(lambda view: view.index.queued(after=0, limit=10))
     IndexFeed(ledger, indexer).step()
-    again = [Claim(id=one.logged.attempt.delivery_id, claim_no=1) for one in queued]
+    again = [Claim(id=one.logged.row.attempt.delivery_id, claim_no=1) for one in queued]
     ledger.run(lambda tx: tx.index.queue(again))
     IndexFeed(ledger, indexer).step()
     assert indexer.count() == 2
@@ -69,7 +70,7 @@ def test_what_is_deleted_leaves_the_index(ledger, indexer, clock, search):
     (hit,) = everything(search)
     (logged,) = ledger.read(lambda view: view.index.attempts(after=0, limit=1))
     ledger.run(lambda tx: tx.events.mark_fanned_out([logged.event.id]))
-    ledger.run(lambda tx: tx.outcomes.mark_delivered([hit.attempt.delivery_id]))
+    ledger.run(lambda tx: tx.outcomes.mark_delivered([hit.attempt.delivery_id], owner=uuid7()))
     clock.advance(3600 * 24 * 31)
     before = make.now(ledger)
     ledger.run(lambda tx: tx.tasks.delete_old(before=before, after=None, limit=100, indexed=True))
@@ -249,7 +250,7 @@ def test_an_index_that_was_lost_is_told(ledger, indexer, search):
     attempts(ledger, 2)
     IndexFeed(ledger, indexer).step()
     assert search.page("*:*", limit=1).complete
-    lost = LogSearch(ledger, MemoryIndexerType().open(MemoryIndexConfig()), parse_query)
+    lost = LogSearch(ledger, MemoryIndexerType().open(MemoryIndexConfig()), Lucene())
     page = lost.page("*:*", limit=1)
     assert (page.total, page.behind.waiting, page.complete) == (0, 0, False)
     attempts(ledger, 1)

@@ -19,7 +19,7 @@ import pytest
 
 from tests.services.needs import ELASTICSEARCH, ELASTICSEARCH_URL, find_program
 from tests.services.ports import free_port
-from tests.services.servers import Server
+from tests.services.server import Server
 
 
 class Elasticsearch(Server):

@@ -47,12 +47,18 @@ REDIS: Final = Service(name="Redis", programs=("redis-server",), packages=("redi
 POSTGRESQL: Final = Service(
     name="PostgreSQL", programs=("initdb", "postgres"), packages=("postgresql",)
 )
+PGBOUNCER_PROGRAM: Final = "ASYNCEVENTS_TEST_PGBOUNCER"
+"""The variable that names a PgBouncer to use in place of the installed one."""
+PGBOUNCER: Final = Service(name="PgBouncer", programs=("pgbouncer",), packages=("pgbouncer",))
+SPIN: Final = Service(name="Spin", programs=("spin",), packages=("spin",))
+"""No service: the model checker. It needs the compiler, too."""
 MARIADB: Final = Service(
     name="MariaDB", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",)
 )
 RABBITMQ: Final = Service(
     name="RabbitMQ", programs=("rabbitmq-server", "epmd"), packages=("rabbitmq-server",)
 )
+COMPILER: Final = Service(name="A C compiler", programs=("gcc",), packages=("gcc", "libc6-dev"))
 
 
 class _PubSubService(Service):
@@ -156,7 +162,17 @@ ELASTICSEARCH: Final = _ElasticsearchService(
 )
 
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
-SERVICES: Final = (REDIS, POSTGRESQL, MARIADB, RABBITMQ, PUBSUB, ELASTICSEARCH)
+SERVICES: Final = (
+    REDIS,
+    POSTGRESQL,
+    PGBOUNCER,
+    MARIADB,
+    RABBITMQ,
+    PUBSUB,
+    ELASTICSEARCH,
+    COMPILER,
+    SPIN,
+)
 
 
 def install_missing(services: Sequence[Service]) -> list[Service]:

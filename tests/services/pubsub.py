@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import grpc
 
 from tests.services.needs import PUBSUB, PUBSUB_HOST, find_program
-from tests.services.servers import Server
+from tests.services.server import Server
 
 SOURCE = Path(__file__).parent / "pstest"
 
@@ -29,11 +30,7 @@ class PubSub(Server):
 
     @property
     def command(self) -> Sequence[str]:
-        emulator = PUBSUB.emulator()
-        if emulator is None:
-            return [str(built_pstest()), str(self.port)]
-        java, archive = emulator
-        return [java, "-Xmx256m", "-jar", archive, "--host=127.0.0.1", f"--port={self.port}"]
+        return command_on(self.port)
 
     def start(self) -> None:
         if os.environ.get(PUBSUB_HOST):
@@ -44,6 +41,15 @@ class PubSub(Server):
     def answers(self) -> None:
         with grpc.insecure_channel(self.host) as channel:
             grpc.channel_ready_future(channel).result(timeout=5)
+
+
+def command_on(port: int) -> Sequence[str]:
+    """Return the command of what is here, listening on a port."""
+    emulator = PUBSUB.emulator()
+    if emulator is None:
+        return [str(built_pstest()), str(port)]
+    java, archive = emulator
+    return [java, "-Xmx256m", "-jar", archive, "--host=127.0.0.1", f"--port={port}"]
 
 
 def built_pstest() -> Path:
@@ -66,3 +72,9 @@ def built_pstest() -> Path:
                 raise RuntimeError(f"cannot build Pub/Sub's pstest (Go 1.19+):\n{done.stderr}")
             made.replace(program)
     return program
+
+
+if __name__ == "__main__":
+    # As `gcloud beta emulators pubsub start … --host-port HOST:PORT` does.
+    command = command_on(int(sys.argv[-1].rpartition(":")[2]))
+    os.execv(command[0], command)

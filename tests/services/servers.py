@@ -1,21 +1,16 @@
-"""Servers of the tests' own: on private ports and folders, started, killed and started again."""
+"""The databases and brokers of the tests."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
-import shutil
 import signal
 import subprocess
-import tempfile
-import time
 import uuid
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import kombu
 import pymysql
@@ -26,135 +21,14 @@ from asyncevents_core.adapters.kombu.protocol import DEAD_LETTERS, INIT, QUARANT
 from asyncevents_core.adapters.kombu.retries import LADDER
 from tests.services.needs import (
     MARIADB,
+    PGBOUNCER,
+    PGBOUNCER_PROGRAM,
     POSTGRESQL,
     RABBITMQ,
     REDIS,
-    Service,
-    find_program,
 )
 from tests.services.ports import free_port
-
-
-class Server(ABC):
-    """A server process in a folder of its own. `start` returns when it answers."""
-
-    needs: ClassVar[Service]
-    user: ClassVar[str | None] = None
-    """Who runs it where the tests run as root, which these servers refuse."""
-    start_timeout: ClassVar[float] = 300.0
-    """Seconds, for all attempts together; a busy machine needs more than one minute."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"asyncevents-{self.needs.name.lower()}-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._has_answered = False
-        self._choose_ports()
-        self._own(self.folder)
-        self._prepare()
-
-    @property
-    @abstractmethod
-    def command(self) -> Sequence[str]:
-        """The command line, in the foreground."""
-
-    @abstractmethod
-    def answers(self) -> None:
-        """Raise unless a client can work with it."""
-
-    def start(self) -> None:
-        until = time.monotonic() + self.start_timeout
-        process = self._launch()
-        while True:
-            try:
-                self.answers()
-            except Exception as error:
-                if time.monotonic() > until:
-                    raise self._failed(error) from error
-                ended = process.poll() is not None
-                # A killed predecessor may hold its port or memory for a moment.
-                time.sleep(0.2 if ended else 0.05)
-                if ended:
-                    if not self._has_answered:
-                        # Something else may have taken a port. Once it answered, clients know it.
-                        self._choose_other_ports()
-                    process = self._launch()
-            else:
-                self._has_answered = True
-                return
-
-    def kill(self) -> None:
-        """SIGKILL to the server and all its children."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        self._signal(signal.SIGTERM)
-
-    def pause(self) -> None:
-        """Let it hang: connections stay open and nothing answers."""
-        self._send(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._send(signal.SIGCONT)
-
-    def remove(self) -> None:
-        """Stop for good, and leave nothing behind."""
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _launch(self) -> subprocess.Popen[bytes]:
-        with open(self.folder / "server.log", "ab") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env={**os.environ, **self._environment()},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **self._as_user(),
-            )
-        return self._process
-
-    def _choose_ports(self) -> None:
-        self.port = free_port()
-
-    def _choose_other_ports(self) -> None:
-        self._choose_ports()
-
-    def _prepare(self) -> None:  # noqa: B027 - most need nothing
-        """Make what the first start needs."""
-
-    def _environment(self) -> Mapping[str, str]:
-        return {}
-
-    def _failed(self, error: Exception) -> RuntimeError:
-        log = (self.folder / "server.log").read_text(errors="replace")[-3000:]
-        return RuntimeError(f"{self.needs.name} does not start: {error}\n{log}")
-
-    def _run(self, *command: str) -> None:
-        subprocess.run(
-            command, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, **self._as_user()
-        )
-
-    def _as_user(self) -> dict[str, Any]:
-        if self.user is None or os.geteuid() != 0:
-            return {}
-        entry = pwd.getpwnam(self.user)
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-    def _own(self, path: Path) -> None:
-        if self.user is not None and os.geteuid() == 0:
-            shutil.chown(path, self.user)
-
-    def _send(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-    def _signal(self, number: signal.Signals) -> None:
-        self._send(number)
-        if self._process is not None:
-            self._process.wait(30)
-            self._process = None
+from tests.services.server import Server, program
 
 
 class Redis(Server):
@@ -169,7 +43,7 @@ class Redis(Server):
     @property
     def command(self) -> Sequence[str]:
         return [
-            _program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
+            program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
             "--dir", str(self.folder), "--save", "", "--appendonly", "no",
         ]  # fmt: skip
 
@@ -184,8 +58,59 @@ class Redis(Server):
         client.close()
 
 
+class Sentinel(Server):
+    """One Sentinel, which alone decides that its master is down, by the name `mymaster`."""
+
+    needs = REDIS
+    password = "watchword"
+
+    def __init__(self, master: Redis) -> None:
+        self._master = master
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        return f"sentinel://127.0.0.1:{self.port}/0"
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [program("redis-server"), str(self.folder / "sentinel.conf"), "--sentinel"]
+
+    def answers(self) -> None:
+        self.master()
+
+    def master(self) -> int:
+        """Return the port of the Redis that writes."""
+        client = redis.Redis(port=self.port, password=self.password, socket_timeout=5)
+        found = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
+        client.close()
+        return int(found[1])
+
+    def replicas(self) -> int:
+        """Return how many replicas it knows."""
+        client = redis.Redis(port=self.port, password=self.password, socket_timeout=5)
+        found = client.execute_command("SENTINEL", "REPLICAS", "mymaster")
+        client.close()
+        return len(found)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        lines = [
+            f"port {self.port}",
+            "bind 127.0.0.1",
+            f"dir {self.folder}",
+            f"requirepass {self.password}",
+            f"sentinel monitor mymaster 127.0.0.1 {self._master.port} 1",
+            "sentinel down-after-milliseconds mymaster 1000",
+            "sentinel failover-timeout mymaster 3000",
+        ]
+        (self.folder / "sentinel.conf").write_text("\n".join(lines) + "\n")
+        return super()._launch()
+
+
 class Database(Server):
     """A database server that makes empty databases."""
+
+    most_connections: ClassVar[int] = 300
 
     @property
     @abstractmethod
@@ -198,15 +123,16 @@ class Database(Server):
         return self.new_database()
 
     def wipe(self) -> None:
-        """Empty all tables of `database`, the ledger's version table aside."""
+        """Empty all tables of `database`; the ledger keeps its version and its id."""
         engine = sa.create_engine(self.database)
         with engine.begin() as connection:
             tables = sa.inspect(connection).get_table_names()
-            names = [name for name in tables if not name.endswith("alembic_version")]
+            kept = ("alembic_version", "asyncevents_meta")
+            names = [name for name in tables if not name.endswith(kept)]
             for statement in self._emptying(names) if names else ():
                 connection.exec_driver_sql(statement)
-            if "asyncevents_meta" in names:
-                connection.exec_driver_sql("INSERT INTO asyncevents_meta VALUES (1, 0)")
+            if "asyncevents_meta" in tables:
+                connection.exec_driver_sql("UPDATE asyncevents_meta SET subscription_epoch = 0")
         engine.dispose()
 
     @abstractmethod
@@ -237,9 +163,9 @@ class PostgreSql(Database):
     @property
     def command(self) -> Sequence[str]:
         return [
-            _program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port),
+            program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port),
             "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
-            "-c", "fsync=off", "-c", "max_connections=300",
+            "-c", "fsync=off", "-c", f"max_connections={self.most_connections}",
         ]  # fmt: skip
 
     def answers(self) -> None:
@@ -259,9 +185,68 @@ class PostgreSql(Database):
 
     def _prepare(self) -> None:
         self._run(
-            _program("initdb"), "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
+            program("initdb"), "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust",
             "--no-sync", "-E", "UTF8", "--locale=C.UTF-8",
         )  # fmt: skip
+
+
+class PgBouncer(Server):
+    """PgBouncer in transaction mode before a PostgreSQL, of whose sessions it has few.
+
+    `max_prepared_statements` None: not said, as for versions before 1.21, which do not know it.
+    """
+
+    needs = PGBOUNCER
+    user = "postgres"
+
+    def __init__(self, upstream: PostgreSql, *, max_prepared_statements: int | None = None) -> None:
+        self._upstream = upstream
+        self._max_prepared_statements = max_prepared_statements
+        super().__init__()
+
+    def before(self, url: str) -> str:
+        """Return the URL of a database of the upstream, through this pooler."""
+        return sa.make_url(url).set(port=self.port).render_as_string(hide_password=False)
+
+    @property
+    def command(self) -> Sequence[str]:
+        return [self._program, str(self._settings)]
+
+    def answers(self) -> None:
+        url = self.before(self._upstream.admin_url)
+        engine = sa.create_engine(url, connect_args={"connect_timeout": 5})
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        finally:
+            engine.dispose()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        lines = [
+            "[databases]",
+            f"* = host=127.0.0.1 port={self._upstream.port} user=postgres",
+            "[pgbouncer]",
+            "listen_addr = 127.0.0.1",
+            f"listen_port = {self.port}",
+            "unix_socket_dir =",
+            "auth_type = any",
+            "pool_mode = transaction",
+            "default_pool_size = 5",
+            "max_client_conn = 300",
+        ]
+        if self._max_prepared_statements is not None:
+            lines.append(f"max_prepared_statements = {self._max_prepared_statements}")
+        self._settings.write_text("\n".join(lines) + "\n")
+        self._own(self._settings)
+        return super()._launch()
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "pgbouncer.ini"
+
+    @property
+    def _program(self) -> str:
+        return os.environ.get(PGBOUNCER_PROGRAM) or program("pgbouncer")
 
 
 class MariaDb(Database):
@@ -277,8 +262,9 @@ class MariaDb(Database):
     @property
     def command(self) -> Sequence[str]:
         return [
-            _program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}",
-            f"--port={self.port}", "--bind-address=127.0.0.1", "--max-connections=300",
+            program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}",
+            f"--port={self.port}", "--bind-address=127.0.0.1",
+            f"--max-connections={self.most_connections}",
             f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}",
         ]  # fmt: skip
 
@@ -292,7 +278,7 @@ class MariaDb(Database):
 
     def _prepare(self) -> None:
         self._run(
-            _program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
+            program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
             "--auth-root-authentication-method=normal", "--skip-test-db",
         )  # fmt: skip
 
@@ -312,7 +298,7 @@ class RabbitMq(Server):
 
     @property
     def command(self) -> Sequence[str]:
-        return [_program("rabbitmq-server")]
+        return [program("rabbitmq-server")]
 
     def remove(self) -> None:
         super().remove()
@@ -323,18 +309,31 @@ class RabbitMq(Server):
             connection.connect()
             connection.channel().close()
 
-    def clear(self) -> None:
-        """Delete all queues of asyncevents."""
+    def clear(self, prefix: str = "") -> None:
+        """Delete all queues of asyncevents whose names begin so."""
         delays = [f"event.delay.{seconds}" for seconds in LADDER]
         with kombu.Connection(self.url) as connection:
             channel = connection.channel()
             for queue in (TRIGGER, QUARANTINE, RETRY, DEAD_LETTERS, INIT, *delays):
-                channel.queue_delete(queue)
+                channel.queue_delete(prefix + queue)
+
+    def control(self, *arguments: str) -> str:
+        """Run `rabbitmqctl` and return what it prints."""
+        done = subprocess.run(
+            [program("rabbitmqctl"), "--quiet", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **self._environment()},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.stdout
 
     def _launch(self) -> subprocess.Popen[bytes]:
         if self._epmd is None:
             self._epmd = subprocess.Popen(
-                [_program("epmd"), "-port", str(self._ports["epmd"]), "-address", "127.0.0.1"],
+                [program("epmd"), "-port", str(self._ports["epmd"]), "-address", "127.0.0.1"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
@@ -375,9 +374,3 @@ class RabbitMq(Server):
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             **{name: str(self.folder / path) for name, path in inside.items()},
         }
-
-
-def _program(name: str) -> str:
-    found = find_program(name)
-    assert found is not None, name
-    return found

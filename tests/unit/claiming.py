@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from attrs import frozen
 
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.ports.observer import NOBODY
 from asyncevents_core.worker.claimer import Claimer
 from asyncevents_core.worker.inboxes import Alarm, Bell, Inbox, ResolvedInbox
@@ -36,7 +37,7 @@ def make_claimer(
         claimant=harness.claimant,
         permits=harness.permits,
         roles=roles,
-        most_resolving=100,
+        calls=Calls(threads=8),
         hand_offs=Inbox(bell),
         retries=Inbox(bell),
         resolved=ResolvedInbox(bell),
@@ -44,7 +45,7 @@ def make_claimer(
         bell=bell,
         health=LedgerHealth(),
         clock=harness.clock,
-        services=services or SimpleNamespace(room=1),
+        services=services or SimpleNamespace(),
         deliverer=deliverer,
         bookkeeper=bookkeeper or SimpleNamespace(unwritten=0),
         observers=observers,

@@ -17,6 +17,7 @@ from asyncevents_core.domain.payload import to_json
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.domain.worker import Role, WorkerRow
+from asyncevents_core.engine.delivering.calls import Calls, UnlimitedCalls
 from asyncevents_core.engine.delivering.events import chunks_of, fan_out_chunk
 from asyncevents_core.engine.delivering.leases import (
     Claimant,
@@ -30,8 +31,10 @@ from asyncevents_core.engine.delivering.permits import NO_LIMIT, Permits
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.recovery import reap_workers, release_held
 from asyncevents_core.engine.delivering.round import Round, claim_round
+from asyncevents_core.engine.publishing.arguments import ArgumentChecks
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRequest, PublishRules
 from asyncevents_core.engine.searching.pages import traces_of_event
+from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.ports.ledger import Ledger
 from tests.clock import ManualClock
 
@@ -40,11 +43,21 @@ Answer = Callable[[Lease], Outcome]
 
 
 def ok(_: Lease) -> Outcome:
-    return Outcome.delivered("HTTP 200", status=200)
+    return Outcome.delivered("HTTP 200", http_status=200)
 
 
 def fails(_: Lease) -> Outcome:
-    return Outcome.retryable("HTTP 500", status=500)
+    return Outcome.retryable("HTTP 500", http_status=500)
+
+
+class Recorded(IdCarrier):
+    """Keeps the ids that it is to bring to workers."""
+
+    def __init__(self) -> None:
+        self.ids: list[UUID] = []
+
+    def submit(self, ids: Sequence[UUID]) -> None:
+        self.ids.extend(ids)
 
 
 @define(slots=False)
@@ -63,8 +76,9 @@ class Harness:
         )
     )
     permits: Permits = field(factory=lambda: Permits(budget=200, per_subscription=1000))
+    calls: Calls | UnlimitedCalls = field(factory=UnlimitedCalls)
     owner: UUID = field(factory=uuid7)
-    handed_off: list[UUID] = field(factory=list)
+    carrier: Recorded = field(factory=Recorded)
     requests: list[tuple[int, UUID]] = field(factory=list)
     """Each attempt that was made: seconds since the start, and the delivery."""
 
@@ -106,8 +120,10 @@ class Harness:
         publisher = LedgerPublisher(
             ledger=self.ledger,
             definitions=self.definitions,
-            rules=PublishRules(source="/test", max_payload_bytes=10_000),
-            hand_off=self.handed_off.extend,
+            rules=PublishRules(
+                source="/test", max_payload_bytes=10_000, arguments=ArgumentChecks(None)
+            ),
+            carrier=self.carrier,
         )
         request = PublishRequest(
             name=name, data={"id": 1} if data is None else data, tenant=tenant, event_id=event_id
@@ -152,9 +168,13 @@ class Harness:
     def round(self, *, room: int = NO_LIMIT, **wanted) -> Claimed:
         """Claim as a worker does; `wanted` are fields of `Round`."""
         result = self.ledger.run(
-            lambda tx: claim_round(tx, self.claimant, Round(room=room, **wanted), self.permits)
+            lambda tx: claim_round(
+                tx, self.claimant, Round(room=room, **wanted), self.permits, self.calls
+            )
         )
         self.permits.take(result.permits)
+        if isinstance(self.calls, Calls):
+            self.calls.take(result.calls)
         return result.claimed
 
     def attempt(self, leases: Sequence[Lease], answer: Answer = ok) -> None:
@@ -176,7 +196,11 @@ class Harness:
 
     def look_after(self) -> tuple[int, int]:
         """Reap silent workers, release held deliveries; return how many of each."""
-        return self.ledger.run(lambda tx: (reap_workers(tx, me=self.owner), release_held(tx)))
+        return self.reap(), self.ledger.run(release_held)
+
+    def reap(self) -> int:
+        """Look for silent workers; return how many leases of theirs were made due."""
+        return self.ledger.run(lambda tx: reap_workers(tx, me=self.owner)).leases
 
     def beat(self) -> None:
         row = WorkerRow(

@@ -18,10 +18,13 @@ class RerunningLedger(Ledger):
         self._ledger = ledger
         self._times = times
 
-    def run(self, work: Callable[[LedgerTransaction], T]) -> T:
+    def run(self, work: Callable[[LedgerTransaction], T], *, patient: bool = False) -> T:
         for _ in range(self._times):
-            self._ledger.run(work)
-        return self._ledger.run(work)
+            self._ledger.run(work, patient=patient)
+        return self._ledger.run(work, patient=patient)
+
+    def rehearse(self, work: Callable[[LedgerTransaction], T]) -> T:
+        return self._ledger.rehearse(work)
 
     def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         for _ in range(self._times + 1):

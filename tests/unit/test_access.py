@@ -8,12 +8,13 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core import AsyncEvents
 from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.allowance import SinkAllowance, tenant_allowances
 from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.token import new_token, read_token
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.managing.configuration import set_run_time_values
-from asyncevents_core.engine.managing.subscriptions import change, subscribe
-from asyncevents_core.engine.managing.tokens import authenticate, create_token, revoke_token
+from asyncevents_core.engine.managing.subscriptions import Checked, change, subscribe
+from asyncevents_core.engine.managing.tokens import authenticate, bounds, create_token, revoke_token
 from asyncevents_core.errors import (
     AccessDenied,
     IdempotencyConflict,
@@ -66,22 +67,67 @@ def make(ledger, **more):
 
 def test_a_token_stands_for_an_actor(ledger):
     made, text = make(ledger, tenant="7")
-    found = authenticate(ledger, text)
+    found = authenticate(ledger, text, {})
     assert found == Actor(
-        who=f"token shop {made.id}", resources=frozenset({"view", "sales"}), tenant="7"
+        who=f"token shop {made.id}",
+        resources=frozenset({"view", "sales"}),
+        tenant="7",
+        allowances=tenant_allowances("7", {}),
     )
     assert made.digest != text.encode()
     assert text not in repr(made)
 
 
+def test_a_token_is_bound_to_its_tenants_sinks_and_its_own(ledger):
+    own = bounds(["sqs"], ["arn:*"], ["profile:acme"], known={"http", "sqs"})
+    made, text = make(ledger, tenant="acme", sinks=own)
+    found = authenticate(ledger, text, {"*": {"sqs": SinkAllowance(privileges=("*",))}})
+    tenant, token = found.allowances
+    assert tenant.refusal("sqs", "q", ("profile:other",)) is None
+    assert token.refusal("sqs", "arn:x", ("profile:acme",)) is None
+    for sink, target, privilege in [
+        ("http", "arn:x", "profile:acme"),
+        ("sqs", "https://sqs.example/", "profile:acme"),
+        ("sqs", "arn:x", "profile:other"),
+    ]:
+        assert token.refusal(sink, target, (privilege,))
+    (listed,) = ledger.read(lambda view: view.access.tokens())
+    assert listed.sinks == made.sinks == {"sqs": own["sqs"]}
+
+
+def test_bounds_of_a_token():
+    known = {"http", "sqs"}
+    assert bounds([], [], [], known=known) is None
+    assert bounds([], ["https://*"], [], known=known) == {
+        "*": SinkAllowance(targets=("https://*",))
+    }
+    assert bounds(["http"], [], [], known=known) == {"http": SinkAllowance()}
+    with pytest.raises(InvalidValue, match="did you mean 'http'"):
+        bounds(["htpp"], [], [], known=known)
+    with pytest.raises(InvalidValue, match="within the host"):
+        bounds(["http"], ["https://a.example*"], [], known=known)
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        Actor(who="t", resources=frozenset({ALL}), tenant="7"),
+        Actor(who="t", resources=frozenset({ALL}), allowances=tenant_allowances("7", {})),
+    ],
+)
+def test_whoever_is_bound_makes_no_token_that_is_not(ledger, by):
+    with pytest.raises(AccessDenied, match="bound"):
+        create_token(ledger, name="x", resources=["view"], tenant=None, days=None, known=(), by=by)
+
+
 def test_tokens_expire_and_are_revoked(ledger, clock):
     made, text = make(ledger, days=2)
-    assert authenticate(ledger, text)
+    assert authenticate(ledger, text, {})
     clock.advance(2 * DAY)
-    assert authenticate(ledger, text) is None
+    assert authenticate(ledger, text, {}) is None
     made, text = make(ledger)
     revoke_token(ledger, made.id, by=OPERATOR)
-    assert authenticate(ledger, text) is None
+    assert authenticate(ledger, text, {}) is None
     with pytest.raises(NotFound, match="token list"):
         revoke_token(ledger, made.id, by=OPERATOR)
 
@@ -92,13 +138,13 @@ def test_a_tokens_use_is_noted_once_a_minute(ledger, clock):
     def used_at():
         return ledger.read(lambda view: view.access.token(made.id)).used_at
 
-    authenticate(ledger, text)
+    authenticate(ledger, text, {})
     first = used_at()
     clock.advance(30)
-    authenticate(ledger, text)
+    authenticate(ledger, text, {})
     assert used_at() == first
     clock.advance(31)
-    authenticate(ledger, text)
+    authenticate(ledger, text, {})
     assert used_at() > first
 
 
@@ -128,14 +174,14 @@ def test_tokens_are_long_and_all_different():
 @pytest.mark.parametrize("text", ["", "aet_", "aet_" + "0" * 32 + "_short", "x" * 80])
 def test_what_is_no_token(ledger, text):
     assert read_token(text) is None
-    assert authenticate(ledger, text) is None
+    assert authenticate(ledger, text, {}) is None
 
 
 # -- subscriptions ----------------------------------------------------------------------------
 
 
 def good(subscription):
-    return subscription
+    return Checked(subscription=subscription)
 
 
 def test_the_same_key_makes_one_subscription(ledger, harness):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -16,10 +17,12 @@ from asyncevents_core.engine.delivering.outcomes import Finished
 from asyncevents_core.errors import BrokerUnavailable, LedgerUnavailable
 from asyncevents_core.ports.observer import NOBODY
 from asyncevents_core.ports.retry import RetryManager
+from asyncevents_core.worker import bookkeeper
 from asyncevents_core.worker.bookkeeper import Bookkeeper
 from asyncevents_core.worker.inboxes import Alarm, Bell
 from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.retry_teller import RetryTeller
+from asyncevents_core.worker.vitals import Vitals
 
 WAIT = 30.0
 
@@ -80,7 +83,12 @@ def retries():
 
 
 @pytest.fixture
-def keeping(harness, retries):
+def vitals():
+    return Vitals()
+
+
+@pytest.fixture
+def keeping(harness, retries, vitals):
     """Return a context in which a bookkeeper writes what is put, and stops at its end."""
 
     @contextmanager
@@ -95,6 +103,7 @@ def keeping(harness, retries):
             policy=harness.policy,
             clock=harness.clock,
             health=LedgerHealth(),
+            vitals=vitals,
             alarm=Alarm(Bell()),
             bell=SimpleNamespace(ring=written.set),
             observers=NOBODY,
@@ -206,3 +215,33 @@ def test_a_retry_manager_that_does_not_answer_is_a_line_and_a_bug_a_traceback(re
         "the retry manager does not answer; the ledger's due times serve retries",
         "the retry manager failed; the ledger's due times serve retries",
     ]
+
+
+def test_without_progress_there_is_no_sign_of_life(harness, keeping, vitals, monkeypatch):
+    monkeypatch.setattr(bookkeeper, "BEAT_EVERY", 0.01)
+
+    def row():
+        (found,) = harness.ledger.read(lambda view: view.workers.all())
+        return found
+
+    def later(condition):
+        until = time.monotonic() + WAIT
+        while not condition() and time.monotonic() < until:
+            # The ledger has the harness's clock.
+            harness.clock.advance(0.1)
+            time.sleep(0.01)
+        return condition()
+
+    with keeping():
+        first = row().beat_at
+        assert later(lambda: row().beat_at > first)
+        vitals.trouble = "the event loop stands still for 3 s"
+        assert later(lambda: row().trouble == vitals.trouble)
+        vitals.stalled = True
+        time.sleep(0.1)
+        last = row().beat_at
+        harness.clock.advance(10.0)
+        time.sleep(0.1)
+        assert row().beat_at == last
+        vitals.stalled, vitals.trouble = False, None
+        assert later(lambda: row().beat_at > last and row().trouble is None)

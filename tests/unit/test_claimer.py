@@ -91,7 +91,7 @@ def test_a_result_that_cannot_be_written_keeps_no_others_waiting(harness, worker
     assert harness.event(plain).state is EventState.FANNED_OUT
     failed = harness.event(bad)
     assert (failed.state, failed.deaths) == (EventState.OPEN, 1)
-    assert failed.reason == "its result cannot be written: refused"
+    assert failed.error == "its result cannot be written: refused"
     assert worker.claimer.idle
 
 

@@ -11,6 +11,7 @@ import uuid
 import click
 import pytest
 
+from asyncevents_core.adapters.sqlalchemy.migrating import REVISION
 from asyncevents_core.cli.app import cli
 from asyncevents_core.errors import SettingsError
 
@@ -75,6 +76,7 @@ def test_warnings_alone_are_no_mistake(ready):
     [
         ({"LEDGER_URL": "sqlite:////no/such/folder/x.db"}, "ledger", "/no/such/folder"),
         ({"LEDGER_URL": "oracle://u:s3cret@h/d"}, "ledger", "postgresql"),
+        ({"LEDGER_OPTIONS": '{"lock_timout": 1}'}, "settings", "mean 'lock_timeout'"),
         ({"BROKER_URL": "amqp://u:s3cret@127.0.0.1:1//"}, "broker", "refused"),
         ({"RETRY_MANAGER": "nonsense"}, "retry manager", "nonsense"),
         ({"SERVICE_RESOLVER": "nonsense"}, "service resolver", "nonsense"),
@@ -159,7 +161,7 @@ def arguments():
     for path, command in commands():
         for one in command.params:
             if isinstance(one, click.Argument):
-                name = (one.metavar or one.name).strip("[]").upper()
+                name = (one.metavar or one.name).strip("[]…").upper()
                 yield pytest.param(name, command, id=" ".join([*path, name]))
 
 
@@ -255,7 +257,7 @@ def test_worker_wants_known_consumers(ready, consumers):
 def failed(ready, folder):
     """Four events whose service failed, the newest first; the last one has a name of its own."""
     names = ["example.newsletter.sent", "example.created", "example.created", "example.created"]
-    made = [ready.id_of("publish", name, "{}") for name in names]
+    made = [ready.id_of("publish", name, '{"number": 1}') for name in names]
     with contextlib.closing(sqlite3.connect(folder / "asyncevents.db")) as ledger, ledger:
         ledger.execute("UPDATE asyncevents_event SET state = 'failed', reason = 'KeyError: 1'")
     return made[::-1]
@@ -269,7 +271,8 @@ def test_dead_letters_have_pages(ready, failed):
     rows = ready.rows("dead-letters", "--limit", "3")
     assert ids(rows) == failed[:3]
     assert rows[0]["summary"] == "Its service failed: not delivered to anybody"
-    assert (rows[0]["reason"], rows[0]["replayed"]) == ("KeyError: 1", False)
+    told = [rows[0][name] for name in ("reason", "error", "replayed")]
+    assert told == ["service", "KeyError: 1", False]
     assert ids(ready.rows("dead-letters", "--limit", "3", "--before", failed[2])) == failed[3:]
     assert ready.rows("dead-letters", "--before", failed[3]) == []
     assert failed[0] in ready("dead-letters").output
@@ -284,6 +287,8 @@ def test_dead_letters_have_pages(ready, failed):
         (["--until", "2001-01-01"], slice(0, 0)),
         (["--subscription", "1"], slice(0, 0)),
         (["--reason", "poison"], slice(0, 0)),
+        (["--reason", "service"], slice(0, 4)),
+        (["--reason", "service", "--subscription", "1"], slice(0, 0)),
     ],
     ids=str,
 )
@@ -331,7 +336,7 @@ def test_check_speaks_in_words(ready, settings):
     # Distributions that are installed may define some, too.
     assert re.fullmatch(r"\d+ events defined", found["settings"])
     assert re.fullmatch(r"\d+ found", found["services"])
-    assert found["ledger"] == "sqlite:///asyncevents.db, schema 0005"
+    assert found["ledger"] == f"sqlite:///asyncevents.db, schema {REVISION}"
     assert found["retry manager"] == "ledger"
 
 

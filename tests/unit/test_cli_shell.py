@@ -132,6 +132,9 @@ def test_traces_of_a_delivery_and_of_its_event(failed):
     assert [one["http_status"] for one in found["attempts"]] == [500]
     assert found["payload"]["data"] == {"id": 1}
     assert run.rows("trace", event) == [found]
+    assert run.rows("trace", str(found["attempts"][0]["log_id"])) == [found]
+    assert "no attempt 999: `asyncevents logs` lists them" in run("trace", "999", code=1).stderr
+    assert "'x1'" in run("trace", "x1", code=2).stderr
     text = run("trace", event).stdout
     for part in (delivery, event, found["target"], found["summary"], "the answer", '"id": 1'):
         assert part in text

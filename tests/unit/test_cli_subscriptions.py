@@ -57,7 +57,8 @@ def test_a_subscriptions_life(ready):
     more = ["--tenant", "t", "--max-deaths", "3", "--schedule", "1,30", "--jitter", "0.1"]
     ready("subscribe", "example.created", BASE, "--disabled", *more)
     (made,) = ready.rows("subscriptions", "show", "1")
-    assert made.pop("created_at")
+    assert made.pop("subscribed_at")
+    assert made.pop("modified_at") is None
     assert made == {
         "subscription_id": 1,
         "status": "disabled",
@@ -109,10 +110,13 @@ def test_a_change_keeps_what_it_does_not_name(ready):
     output = ready("subscriptions", "change", "1", "--target", f"{BASE}/2", "--rate-limit", "5")
     assert "whsec_" not in output.output
     (new,) = ready.rows("subscriptions", "show", "1")
-    assert new == {**old, "target": f"{BASE}/2", "rate_limit": 5.0}
+    assert new["modified_at"] >= new["subscribed_at"]
+    changes = {"target": f"{BASE}/2", "rate_limit": 5.0, "modified_at": new["modified_at"]}
+    assert new == {**old, **changes}
     ready("subscriptions", "change", "1", "--unset", "rate-limit", "--unset", "max-deaths")
     (bare,) = ready.rows("subscriptions", "show", "1")
-    assert bare == {**new, "rate_limit": None, "maximum_deaths": None}
+    changes = {"rate_limit": None, "maximum_deaths": None, "modified_at": bare["modified_at"]}
+    assert bare == {**new, **changes}
 
 
 def test_a_secret_is_changed_and_shown_once(ready):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from rich.cells import cell_len
 
-from asyncevents_core.cli.output import table
+from asyncevents_core.cli.output import age, table
 
 DELIVERY = "01a20db9-18ed-7c3f-8404-7a976b50113d"
 COLUMNS = ["log id", "started", "uuid", "event", "detail"]
@@ -60,3 +61,41 @@ def test_what_others_sent_does_not_steer_the_terminal(monkeypatch, capsys, width
     table("Attempts", ["uuid", "response"], [[DELIVERY, "\x1b]0;owned\x07\x9b2J\nnext"]])
     shown = "".join(capsys.readouterr().out.split())
     assert r"\x1b]0;owned\x07\x9b2J\nnext" in shown
+
+
+def test_where_there_is_little_room_columns_are_left_out_then_cut(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    def shown(width):
+        monkeypatch.setenv("COLUMNS", str(width))
+        table("Attempts", COLUMNS, ROWS, spare=["started", "detail"], cut=["event"])
+        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+    assert shown(120)[1].split() == ["log", "id", "started", "uuid", "event", "detail"]
+    assert shown(95)[1].split() == ["log", "id", "started", "uuid", "event"]
+    assert shown(70)[1].split() == ["log", "id", "uuid", "event"]
+    narrow = shown(56)
+    assert [line.split()[-1] for line in narrow[2:]] == ["sales.ord…", "名前.crea…"]
+    assert max(map(cell_len, narrow)) <= 56
+    assert len(shown(53)) == 1 + 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("passed", "said"),
+    [
+        (0, "0 s ago"),
+        (59.6, "60 s ago"),
+        (119, "119 s ago"),
+        (120, "2 min ago"),
+        (3399, "57 min ago"),
+        (7200, "2 h ago"),
+        (47.4 * 3600, "47 h ago"),
+        (48 * 3600, "2 d ago"),
+        (1000 * 86400, "1,000 d ago"),
+        (-5, "in 5 s"),
+        (-300, "in 5 min"),
+    ],
+)
+def test_ages_are_for_people(passed, said):
+    assert age(0, now=round(passed * 1e6)) == said
+    assert age(None) == ""

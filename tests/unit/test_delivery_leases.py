@@ -50,6 +50,8 @@ def test_a_late_success_counts(harness, clock):
     (new,) = other.due().leases
     harness.attempt([old], ok)
     assert harness.states(event_id) == [DeliveryState.DELIVERED]
+    # Should the other one vanish now, no lease of its own would tell of what it sent.
+    assert [one.outcome for one in harness.trace(event_id).attempts] == ["delivered", "abandoned"]
     other.attempt([new], fails)
     trace = harness.trace(event_id)
     assert trace.delivery.state is DeliveryState.DELIVERED

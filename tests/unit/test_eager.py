@@ -78,7 +78,7 @@ def test_the_services_exception_is_raised_and_recorded(events, kind):
     (letter,) = events.runtime.ledger.read(
         lambda view: view.dead_letters.page(DeadFilter(), limit=10, before=None)
     )
-    assert letter.reason == "LookupError: no order 0"
+    assert letter.error == "LookupError: no order 0"
     assert not kind.recorder.requests
 
 
@@ -88,7 +88,7 @@ def test_arguments_that_do_not_fit_are_raised(events):
 
 
 def test_a_failed_delivery_is_raised_and_not_retried(events, kind):
-    kind.recorder.script("memory:a", Outcome.retryable("HTTP 503", status=503))
+    kind.recorder.script("memory:a", Outcome.retryable("HTTP 503", http_status=503))
     with pytest.raises(EagerDeliveryFailed, match=r"HTTP 503.*asyncevents trace"):
         events.publish("order.plain", {"id": 1})
     (letter,) = events.runtime.ledger.read(

@@ -11,11 +11,13 @@ from uuid import UUID
 import pytest
 from mypy import api
 
-from asyncevents_core import Settings, event
+from asyncevents_core import AsyncEvents, Settings, event
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.catalog import collect_events
 from asyncevents_core.domain.payload import from_json, to_json
+from asyncevents_core.engine.publishing.arguments import ArgumentChecks
 from asyncevents_core.errors import (
+    InvalidPayload,
     ServiceArguments,
     ServiceNotFound,
     SettingsError,
@@ -53,7 +55,7 @@ class Repository:
     def get(self, id: int) -> dict[str, object]:
         return {"id": id, "self": type(self).__name__}
 
-    @event("order.async")
+    @event("order.async", concurrency=2)
     async def fetch(self, id: UUID, when: date) -> dict[str, object]:
         return {"id": id, "when": when}
 
@@ -92,6 +94,27 @@ def test_definitions_from_the_setting_and_from_marks(shop):
     assert (marked.service, marked.title) == ("marked_shop:load", "Marked")
     assert marked.resources == ("sales",)
     assert catalog.get("order.method").service == "marked_shop:Repository.get"
+
+
+def test_definitions_say_how_many_calls_there_may_be(shop):
+    catalog = collect(EVENTS={"limited": {"concurrency": 3}, "plain": {}}, EVENT_MODULES=[shop])
+    found = {one.name: one.concurrency for one in catalog}
+    assert found == {
+        "limited": 3,
+        "plain": None,
+        "order.async": 2,
+        "order.marked": None,
+        "order.method": None,
+    }
+    with pytest.raises(SettingsError, match="concurrency"):
+        collect(EVENTS={"none": {"concurrency": 0}})
+
+
+def test_services_that_are_async_say_so(shop):
+    catalog = collect(EVENT_MODULES=[shop])
+    resolver = ImportResolverType().open(lambda cls: cls())
+    found = {one.name: resolver.resolve(one).is_async for one in catalog}
+    assert found == {"order.async": True, "order.marked": False, "order.method": False}
 
 
 def test_unknown_names_come_with_close_matches(shop):
@@ -259,3 +282,74 @@ def test_publishing_is_typed_after_the_functions_parameters(tmp_path):
     first = TYPED.count("\n") + 2
     lines = sorted({int(line.split(":")[1]) for line in output.splitlines() if ": error:" in line})
     assert lines == [first + n for n in range(1, 6)], output
+
+
+# -- what `publish()` checks ------------------------------------------------------------------
+
+
+def checked(path):
+    return ImportResolverType().argument_check(EventDefinition(name="x", service=path))
+
+
+def test_a_service_that_is_not_imported_is_not_checked(shop):
+    assert checked("marked_shop:load") is None
+    assert "marked_shop" not in sys.modules
+    assert checked("no_such_module:load") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "good", "bad"),
+    [
+        ("load", {"id": 1, "at": "2026-11-24"}, {"id": 1}),
+        ("load", {"id": 1, "at": "2026-11-24"}, {"id": "one", "at": "2026-11-24"}),
+        ("load", {"id": 1, "at": "2026-11-24"}, {"id": 1, "at": "2026-11-24", "more": 1}),
+        ("Repository.get", {"id": 1}, {}),
+        ("Repository.get", {"id": 1}, {"self": 1, "id": 1}),
+        ("Repository.fetch", {"id": str(UUID(int=1)), "when": "2026-11-24"}, {"id": "1"}),
+        ("Repository.made", {"n": 1}, {"n": None}),
+        ("Repository.fixed", {"anything": [1]}, {"anything": 1, "n": "x"}),
+        # An instance of it cannot be made here, and need not be.
+        ("NeedsMore.get", {"id": 1}, {"di": 1}),
+    ],
+)
+def test_arguments_are_checked_as_the_service_takes_them(shop, path, good, bad):
+    __import__(shop)
+    check = checked(f"marked_shop:{path}")
+    check(good)
+    with pytest.raises(ServiceArguments, match=f"marked_shop:{path}"):
+        check(bad)
+
+
+@pytest.mark.parametrize(
+    "path", ["missing", "Repository", "Repository.missing", "Order.id", "Line"]
+)
+def test_what_is_no_service_is_left_to_the_worker(shop, path):
+    __import__(shop)
+    assert checked(f"marked_shop:{path}") is None
+
+
+def test_publish_refuses_what_the_service_would(shop, published_events):
+    events = AsyncEvents({"EVENT_MODULES": [shop], "EVENTS": {"plain": {}}})
+    events.publish("order.method", {"id": 1})
+    with pytest.raises(ServiceArguments, match=r"marked_shop:Repository\.get\(id: 'int'\).*'id'"):
+        events.publish("order.method", {"di": 1})
+    with pytest.raises(InvalidPayload, match="argument 'id' is not of type int"):
+        events.publish_many([("plain", {}), ("order.method", {"id": "one"})])
+    assert [one.name for one in published_events] == ["order.method"]
+
+
+def test_a_resolver_that_is_not_installed_here_checks_nothing(published_events):
+    events = AsyncEvents({"SERVICE_RESOLVER": "far", "EVENTS": {"x": {"service": "a:b"}}})
+    events.publish("x", {"id": 1})
+    published_events.assert_published("x")
+
+
+def test_a_check_that_fails_itself_refuses_nothing(caplog):
+    class Broken(ImportResolverType):
+        def argument_check(self, definition):
+            return lambda arguments: 1 / 0
+
+    caplog.set_level("DEBUG", logger="asyncevents")
+    checks = ArgumentChecks(Broken())
+    checks.require(EventDefinition(name="x", service="a:b"), b'{"id": 1}')
+    assert "arguments cannot be checked" in caplog.text

@@ -194,7 +194,7 @@ def test_check_opens_the_sinks_too(ready, monkeypatch):
             return [Good(), WithoutSdk(), Demanding()]
 
     plugins = load_plugins([builtins, Sinks()], found=[])
-    monkeypatch.setattr("asyncevents_core.runtime.load_plugins", lambda *_: plugins)
+    monkeypatch.setattr("asyncevents_core.runtime.load_plugins", lambda *_, **__: plugins)
     found = {one["what"]: one for one in ready.rows("check", code=1)}
     assert found["sink good"]["state"] == "ok"
     assert found["sink without-sdk"]["state"] == "error"

@@ -18,7 +18,8 @@ def _restored():
     root.handlers[:] = handlers
     root.setLevel(level)
     own.setLevel(own_level)
-    logging.getLogger("elastic_transport").setLevel(logging.NOTSET)
+    for name in ("elastic_transport", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def test_json_is_one_object_per_line_with_fields_and_traceback(capsys):
@@ -58,8 +59,9 @@ def test_levels_are_for_asyncevents_and_other_libraries_stay_quiet(capsys):
     assert "important" in text
 
 
-def test_what_the_client_of_elasticsearch_warns_of_is_left_to_who_called_it(capsys):
+def test_what_others_warn_of_is_left_to_who_called_them(capsys):
     configure_logging("text", "info")
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").error("Exception during reset")
     logging.getLogger("elastic_transport.transport").warning("retrying after failure")
     assert capsys.readouterr().err == ""
 

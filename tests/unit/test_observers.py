@@ -141,7 +141,7 @@ def test_what_is_given_up_is_told_with_its_reason(application, hearing):
     application.subscribe(
         NewSubscription(event_name="example.created", sink="recording", target="memory:a")
     )
-    application.recorder.script("memory:a", Outcome.permanent("HTTP 400", status=400))
+    application.recorder.script("memory:a", Outcome.permanent("HTTP 400", http_status=400))
     (trace,) = application.deliver()
     application.close()
     assert hearing.of(DeliveryDied) == [
@@ -163,7 +163,7 @@ def test_a_recipient_that_is_gone_is_told_as_a_change_of_its_subscription(applic
 
 def test_poison_and_failed_events_are_told_by_the_round_that_finds_them(harness, clock):
     told = Told()
-    handing_on = type("Handing", (), {"unwritten": 0, "bury": lambda *_: None, "room": 9})()
+    handing_on = type("Handing", (), {"unwritten": 0, "bury": lambda *_: None})()
     claimer = make_claimer(
         harness, roles=[], bookkeeper=handing_on, services=handing_on, observers=told
     )
@@ -184,9 +184,11 @@ def test_poison_and_failed_events_are_told_by_the_round_that_finds_them(harness,
     for _ in range(5):
         clock.advance(harness.policy.resolve_lease + 1)
         found = harness.second().sweep()
+        if found.lines:
+            harness.second().round(suspect=True)
     claimer._hand_on(found, 0.0)
     (failed,) = [one for one in told.notices if isinstance(one, EventFailed)]
-    assert (failed.event_id, failed.reason) == (loaded, "poison: its workers vanished 5 times")
+    assert (failed.event_id, failed.error) == (loaded, "poison: its workers vanished 5 times")
 
 
 def test_a_change_that_changes_nothing_is_not_told(ledger, harness):
@@ -222,7 +224,7 @@ def test_one_that_raises_silences_nobody_else(hearing, caplog):
             raise ZeroDivisionError
 
     thread = ObserverThread([Raising(), hearing])
-    notice = EventFailed(event_id=uuid7(), reason="r")
+    notice = EventFailed(event_id=uuid7(), error="r")
     thread.tell(notice)
     thread.close()
     assert hearing.heard == [notice]
@@ -241,7 +243,7 @@ def test_a_slow_one_holds_up_nobody_and_what_does_not_fit_is_counted(monkeypatch
             go_on.wait(WAIT)
 
     thread = ObserverThread([Slow()])
-    notice = EventFailed(event_id=uuid7(), reason="r")
+    notice = EventFailed(event_id=uuid7(), error="r")
     thread.tell(notice)
     assert begun.wait(WAIT)
     for _ in range(5):
@@ -255,9 +257,9 @@ def test_a_slow_one_holds_up_nobody_and_what_does_not_fit_is_counted(monkeypatch
 
 def test_without_observers_there_is_no_thread():
     thread = ObserverThread([])
-    thread.tell(EventFailed(event_id=uuid7(), reason="r"))
+    thread.tell(EventFailed(event_id=uuid7(), error="r"))
     assert not thread.any
     assert thread._thread is None
     thread.close()
     assert not NOBODY.any
-    NOBODY.tell(EventFailed(event_id=uuid7(), reason="r"))
+    NOBODY.tell(EventFailed(event_id=uuid7(), error="r"))

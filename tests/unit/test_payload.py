@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from asyncevents_core.catalog import EventCatalog
 from asyncevents_core.domain.payload import to_json
 from asyncevents_core.domain.plain import DEEPEST
+from asyncevents_core.engine.publishing.arguments import ArgumentChecks
 from asyncevents_core.engine.publishing.publish import PublishRequest, PublishRules, prepare
 from asyncevents_core.errors import InvalidPayload
 from asyncevents_core.plugin import EventDefinition
@@ -293,7 +294,7 @@ def test_a_value_arrives_by_the_rule_or_is_refused(value):
 
 # -- another process ------------------------------------------------------------------------
 
-RULES = PublishRules(source="/test", max_payload_bytes=1_000_000)
+RULES = PublishRules(source="/test", max_payload_bytes=1_000_000, arguments=ArgumentChecks(None))
 CATALOG = EventCatalog([EventDefinition(name="example.created")])
 
 

@@ -8,10 +8,12 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from asyncevents_core import Settings
 from asyncevents_core.adapters import builtins
-from asyncevents_core.errors import DuplicateName, UnknownName
+from asyncevents_core.errors import DuplicateName, PluginError, UnknownName
 from asyncevents_core.plugin import EventDefinition, hookimpl
 from asyncevents_core.plugin_registry import load_plugins
+from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import RecordingSinkType
 
 
@@ -167,3 +169,77 @@ def test_what_is_installed_here():
     assert plugins.problems == ()
     assert {"http", "file"} <= set(plugins.sinks.names())
     assert {"listen", "dev", "demo"} <= set(plugins.commands.names())
+
+
+HOOKS = """
+from asyncevents_core.plugin import EventDefinition, hookimpl
+
+prepared = []
+
+@hookimpl
+def asyncevents_prepare_process():
+    prepared.append(1)
+
+class Object:
+    @hookimpl
+    def asyncevents_register_events(self):
+        return [EventDefinition(name="named.event")]
+
+plugin = Object()
+"""
+
+
+def named(install, *paths):
+    install("shop-hooks", HOOKS)
+    install(
+        "wrong-hooks",
+        "from asyncevents_core.plugin import hookimpl\n@hookimpl\ndef asyncevents_x(): 1",
+    )
+    install("broken-hooks", "import no_such_module")
+    install(
+        "failing-hooks",
+        """
+        from asyncevents_core.plugin import hookimpl
+        @hookimpl
+        def asyncevents_prepare_process():
+            raise RuntimeError("no database")
+        """,
+    )
+    return load_plugins([builtins], named=paths, found=[])
+
+
+def test_an_application_names_hooks_of_its_own(install):
+    plugins = named(install, "shop_hooks", "shop_hooks:plugin")
+    assert [entry.name for entry in plugins.events] == ["named.event"]
+    assert (
+        str(plugins.events[0].source) == "plugin 'shop_hooks:plugin' of the application (PLUGINS)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("broken_hooks", "cannot be imported.*no_such_module"),
+        ("no_such_hooks", "cannot be imported.*no_such_hooks"),
+        ("shop_hooks:missing", "cannot be imported.*missing"),
+        ("wrong_hooks", "there is no hook 'asyncevents_x'"),
+    ],
+)
+def test_hooks_that_an_application_names_have_to_work(install, path, said):
+    with pytest.raises(PluginError, match=rf"'{path}' of the application \(PLUGINS\).*{said}"):
+        named(install, path)
+
+
+def test_a_process_is_prepared_once(install):
+    settings = Settings.from_mapping({"PLUGINS": ["shop_hooks"]})
+    install("shop-hooks", HOOKS)
+    with Runtime(settings) as runtime:
+        runtime.prepare_process()
+        runtime.prepare_process()
+    assert sys.modules["shop_hooks"].prepared == [1]
+
+
+def test_a_process_that_cannot_be_prepared_says_by_whom(install):
+    plugins = named(install, "failing_hooks")
+    with pytest.raises(PluginError, match=r"'failing_hooks'.*prepare_process.*no database"):
+        plugins.prepare_process()

@@ -25,11 +25,11 @@ from tests.unit.rerunning import RerunningLedger
 
 
 def refuses(_):
-    return Outcome.permanent("HTTP 400", status=400)
+    return Outcome.permanent("HTTP 400", http_status=400)
 
 
 def gone(_):
-    return Outcome.gone("HTTP 410", status=410)
+    return Outcome.gone("HTTP 410", http_status=410)
 
 
 @pytest.fixture

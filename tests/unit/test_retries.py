@@ -11,6 +11,8 @@ from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.subscription import RetryPolicy, SubscriptionStatus
+from asyncevents_core.engine.delivering import recovery
+from asyncevents_core.engine.delivering import round as rounds
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.engine.replaying.replay import replay
@@ -90,7 +92,7 @@ def test_success_after_two_failures(harness):
 def test_retry_after_counts_from_the_first_failure_on(harness, clock, retry_after, gap):
     harness.subscribe()
     harness.publish()
-    answers = [Outcome.retryable("HTTP 429", status=429, retry_after=retry_after)]
+    answers = [Outcome.retryable("HTTP 429", http_status=429, retry_after=retry_after)]
     harness.attempt(harness.sweep_now().leases, lambda _: answers[0])
     clock.advance(gap - 0.5)
     assert not harness.due().leases
@@ -101,7 +103,7 @@ def test_retry_after_counts_from_the_first_failure_on(harness, clock, retry_afte
 def test_a_permanent_failure_is_a_dead_letter_at_once(harness):
     harness.subscribe()
     event_id = harness.publish()
-    harness.run_for(60, lambda _: Outcome.permanent("HTTP 404", status=404))
+    harness.run_for(60, lambda _: Outcome.permanent("HTTP 404", http_status=404))
     trace = harness.trace(event_id)
     assert len(harness.requests) == 1
     assert trace.delivery.reason is DeadReason.PERMANENT
@@ -117,7 +119,7 @@ def test_410_disables_the_subscription_and_holds_what_is_open(harness):
     leases = harness.sweep_now().leases
     by_event = {lease.event.id: lease for lease in leases}
     harness.attempt([by_event[second]], fails)
-    harness.attempt([by_event[first]], lambda _: Outcome.gone("HTTP 410", status=410))
+    harness.attempt([by_event[first]], lambda _: Outcome.gone("HTTP 410", http_status=410))
     found = harness.ledger.read(lambda view: view.subscriptions.get(subscription))
     assert found.status is SubscriptionStatus.DISABLED
     harness.clock.advance(10)
@@ -148,6 +150,25 @@ def test_enabling_releases_what_was_held(harness):
     assert harness.states(event_id) == [DeliveryState.DELIVERED]
     harness.look_after()
     assert harness.ledger.run(lambda tx: tx.subscriptions.holding()) == []
+
+
+def test_held_deliveries_are_released_a_batch_a_round_and_are_due(harness, monkeypatch):
+    monkeypatch.setattr(recovery, "RELEASE_BATCH", 2)
+    monkeypatch.setattr(rounds, "RELEASE_BATCH", 2)
+    subscription = harness.subscribe()
+    ids = [harness.publish() for _ in range(3)]
+    # There is no room for them, and so they wait.
+    harness.round(room=0, event_ids=frozenset(ids))
+    set_status(harness.ledger, [subscription], SubscriptionStatus.DISABLED, by=OPERATOR)
+    assert not harness.due().leases
+    assert {harness.states(one)[0] for one in ids} == {DeliveryState.HELD}
+    set_status(harness.ledger, [subscription], SubscriptionStatus.ENABLED, by=OPERATOR)
+
+    first, second = (harness.round(room=0, release=True) for _ in range(2))
+
+    assert (first.more_held, first.left_waiting) == (True, True)
+    assert (second.more_held, second.left_waiting) == (False, True)
+    assert len(harness.due().leases) == 3
 
 
 def test_a_replay_takes_the_place_of_what_is_still_held(harness):

@@ -74,14 +74,16 @@ def workers(harness):
 
 @pytest.fixture
 def look_after(harness, health):
-    """Run the round that a worker with this health decides on, when it is time to look."""
-    state = ClaimState(roles=frozenset([Role.RETRY]), most_resolving=8)
+    """Do what a worker with this health decides on, when it is time to look."""
+    state = ClaimState(roles=frozenset([Role.RETRY]))
 
     def run():
         seen = Situation(now=1.0, ledger_settled=health.settled, ledger_steady=health.steady)
-        wanted = state.next_round(seen, Taken(), [])
+        wanted = state.next_round(seen, Taken(), [], [])
         assert wanted.release
-        harness.round(room=0, reap=wanted.reap)
+        harness.round(room=0, release=True)
+        if state.reaps(seen):
+            harness.reap()
 
     return run
 

@@ -14,7 +14,7 @@ from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.delivering.sinks import SinkRack, refusal
 from asyncevents_core.engine.managing import secrets
 from asyncevents_core.engine.managing.secrets import keys_in_use, rotate_secrets
-from asyncevents_core.engine.managing.subscriptions import change, set_status
+from asyncevents_core.engine.managing.subscriptions import Checked, change, set_status
 from asyncevents_core.errors import SecretKeysError
 from asyncevents_core.testing.builders import make_subscription
 from tests.clock import ManualClock
@@ -205,4 +205,4 @@ def test_another_change_must_replace_what_cannot_be_read(lost, keyed):
 def edited(ledger, number, edit):
     definitions = Harness(ledger=ledger, clock=ManualClock()).definitions
     by = Actor.trusted("cli:anna")
-    return change(ledger, definitions, number, edit, check=lambda new: new, by=by)
+    return change(ledger, definitions, number, edit, check=Checked, by=by)

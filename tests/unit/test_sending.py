@@ -7,8 +7,8 @@ from collections import defaultdict, deque
 import pytest
 from kombu.entity import Exchange
 
-from asyncevents_core.adapters.kombu import messaging as sending
-from asyncevents_core.adapters.kombu.messaging import Sender
+from asyncevents_core.adapters.kombu import sending
+from asyncevents_core.adapters.kombu.sending import Sender
 from asyncevents_core.errors import BrokerUnavailable
 
 
@@ -51,10 +51,10 @@ def sender(monkeypatch):
 
     monkeypatch.setattr(sending, "KombuProducer", Producer)
 
-    def make(*answers):
+    def make(*answers, answer_timeout=10.0):
         channel = Channel()
         connection = Connection(channel, answers)
-        made = Sender(connection, channel, Exchange("x"))
+        made = Sender(connection, channel, Exchange("x"), answer_timeout=answer_timeout)
         for number in range(3):
             made.publish(b"%d" % number, routing_key="k", content_type="text/plain")
         return made, connection
@@ -86,8 +86,7 @@ def test_what_the_broker_refuses_is_an_error_once(sender):
     made.flush()
 
 
-def test_what_is_not_confirmed_is_an_error(sender, monkeypatch):
-    monkeypatch.setattr(sending, "_CONFIRM_TIMEOUT", 0.0)
-    made, _ = sender(("basic_ack", 2, True))
+def test_what_is_not_confirmed_is_an_error(sender):
+    made, _ = sender(("basic_ack", 2, True), answer_timeout=0.0)
     with pytest.raises(BrokerUnavailable, match="3 messages were not confirmed"):
         made.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import queue
 import sys
 import threading
@@ -10,8 +11,10 @@ import threading
 import pytest
 
 from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Resolving
-from asyncevents_core.engine.delivering.services import AHEAD, ServiceCaller
+from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.ports.resolver import Service
 from asyncevents_core.testing.builders import make_event
 
 WAIT = 5.0
@@ -20,25 +23,35 @@ PATIENCE = 25.0
 
 
 class Services:
-    """Resolves every service to one function, and collects what calls of it came to."""
+    """Resolves services to functions by their path, and collects what calls of them came to."""
 
-    def __init__(self, clock, function, *, threads):
-        self._function = function
+    def __init__(self, clock, function, *, threads, others):
+        self._functions = {"shop:load": function, **others}
         self._done = queue.SimpleQueue()
+        self.calls = Calls(threads=threads)
         self.caller = ServiceCaller(
-            resolver=self, threads=threads, timeout=TIMEOUT, patience=PATIENCE, clock=clock
+            resolver=self,
+            threads=threads,
+            timeout=TIMEOUT,
+            patience=PATIENCE,
+            clock=clock,
+            calls=self.calls,
         )
 
     def resolve(self, definition):
-        return self
+        function = self._functions[definition.service]
+        return Service(
+            call=lambda arguments: function(), is_async=inspect.iscoroutinefunction(function)
+        )
 
-    def call(self, arguments):
-        return self._function()
-
-    def submit(self):
-        definition = EventDefinition(name="order.loaded", service="shop:load")
-        event = make_event(name="order.loaded")
+    def submit(self, service="shop:load", **more):
+        definition = EventDefinition(name=service.replace(":", "."), service=service, **more)
+        plan = self.calls.plan()
+        plan.granted[service] += 1
+        self.calls.take(plan)
+        event = make_event(name=definition.name)
         self.caller.submit(Resolving(event=event, definition=definition), self._done)
+        return event.id
 
     def result(self):
         return self._done.get(timeout=WAIT)
@@ -52,8 +65,9 @@ class Services:
 def services(clock):
     made = []
 
-    def make(function, threads=2):
-        made.append(Services(clock, function, threads=threads))
+    def make(function, threads=2, **others):
+        others = {f"{name}:load": one for name, one in others.items()}
+        made.append(Services(clock, function, threads=threads, others=others))
         return made[-1]
 
     yield make
@@ -128,6 +142,8 @@ def test_an_async_service_that_blocks_its_loop_is_reported_as_late(services, clo
     caller.caller.expire()
     assert caller.result().error == "ServiceTimeout: the service took longer than 30 s"
     assert caller.caller.stuck == 1
+    assert caller.caller.progress.busy
+    assert "in service" in caller.caller.progress.stack()
     release.set()
     caller.submit()
     assert caller.result().data == b"{}"
@@ -166,34 +182,88 @@ def test_a_call_that_waits_too_long_for_a_thread_is_given_back(services, clock):
     assert caller.reported == 0
 
 
-def test_room_is_for_a_few_calls_of_each_thread(services, clock):
+def test_a_slow_service_leaves_a_thread_to_the_others(services):
     release = threading.Event()
     service, started = blocking(release)
-    caller = services(service, threads=2)
-    assert caller.caller.room == 2 * AHEAD
-    for _ in range(3):
+    caller = services(service, threads=4, quick=dict)
+    for _ in range(6):
         caller.submit()
-    assert caller.caller.room == 2 * AHEAD - 3
+    for _ in range(3):
+        assert started.acquire(timeout=WAIT)
+    for _ in range(20):
+        caller.submit("quick:load")
+        assert caller.result().data == b"{}"
+    assert not started.acquire(blocking=False)
+    release.set()
+    assert {caller.result().data for _ in range(6)} == {b"{}"}
+    assert started._value == 3
+
+
+def test_a_definition_says_how_many_calls_of_its_service_run_at_once(services):
+    release = threading.Event()
+    service, started = blocking(release)
+    caller = services(service, threads=4)
+    for _ in range(2):
+        caller.submit(concurrency=1)
     assert started.acquire(timeout=WAIT)
+    assert not started.acquire(timeout=0.05)
+    release.set()
+    assert [caller.result().data for _ in range(2)] == [b"{}"] * 2
+
+
+def test_services_that_wait_for_a_thread_have_it_in_turn(services):
+    release = threading.Event()
+    service, started = blocking(release)
+    order = []
+    caller = services(service, threads=1, a=lambda: order.append("a"), b=lambda: order.append("b"))
+    caller.submit()
+    assert started.acquire(timeout=WAIT)
+    for one in ("a", "a", "a", "b"):
+        caller.submit(f"{one}:load")
+    caller.caller._finders.shutdown(wait=True)
+    release.set()
+    for _ in range(5):
+        caller.result()
+    assert order.index("b") < 2
+
+
+def test_async_services_need_no_thread(services):
+    release = threading.Event()
+    service, started = blocking(release)
+
+    async def at_once():
+        return {"async": True}
+
+    caller = services(service, threads=1, quick=at_once)
+    caller.submit()
+    assert started.acquire(timeout=WAIT)
+    for _ in range(3):
+        caller.submit("quick:load")
+        assert caller.result().data == b'{"async":true}'
+    release.set()
+    assert caller.result().data == b"{}"
+
+
+def test_a_service_that_cannot_be_found_has_failed(services):
+    caller = services(dict)
+    caller._functions.clear()
+    caller.submit()
+    assert caller.result().error == "KeyError: 'shop:load'"
+
+
+def test_what_is_over_makes_room_before_it_is_told(services, clock):
+    release = threading.Event()
+    service, started = blocking(release)
+    caller = services(service, threads=1)
+    definition = EventDefinition(name="shop.load", service="shop:load")
+    caller.submit()
+    caller.submit()
+    assert started.acquire(timeout=WAIT)
+    assert caller.calls.room(definition) == -1
     clock.advance(PATIENCE + 1)
     caller.caller.expire()
-    assert caller.caller.room == 2 * AHEAD - 3
+    assert caller.result().unstarted
+    assert caller.calls.room(definition) == 0
     release.set()
-    for _ in range(3):
-        caller.result()
-
-
-def test_async_services_do_not_use_up_the_room(services):
-    started = threading.Semaphore(0)
-
-    async def never_ends():
-        started.release()
-        await asyncio.get_running_loop().create_future()
-
-    caller = services(never_ends, threads=1)
-    for _ in range(4):
-        caller.submit()
-        assert started.acquire(timeout=WAIT)
-    caller.caller._pool.shutdown(wait=True)
-    assert caller.caller.room == AHEAD
-    assert caller.reported == 0
+    caller.result()
+    assert caller.calls.room(definition) == 1

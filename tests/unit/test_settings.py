@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 
 import pytest
 from attrs import field, frozen
@@ -15,6 +16,7 @@ from asyncevents_core.plugin import SECRET, SinkType
 from asyncevents_core.settings.configs import indexer_config, resolved_indexer, sink_config
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.settings.schema import Settings
+from asyncevents_core.testing import RecordingSinkType
 
 
 def problems(values, **environ) -> list[str]:
@@ -107,9 +109,65 @@ def test_the_environment_overrides():
     assert (settings.maximum_deaths, settings.eager) == (7, True)
     assert settings.event_modules == ("one", "two")
     assert settings.sink_deadline == 2.5
-    assert settings.sinks["http"] == {"timeout": 5, "allow": ["a"]}
+    assert settings.sinks["http"] == {"timeout": "5", "allow": ["a"]}
+    assert sink_config(settings, HttpLike()).timeout == 5.0
     assert list(settings.events) == ["a.b"]
     assert settings.origins["EAGER"] == "environment variable ASYNCEVENTS_EAGER"
+
+
+@frozen(kw_only=True)
+class HttpLikeConfig:
+    timeout: float = 15.0
+    allow: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    password: str | None = None
+    verify: bool = True
+    credentials: Mapping[str, str] = field(factory=dict)
+
+
+class HttpLike(RecordingSinkType):
+    name = "http"
+    config_class = HttpLikeConfig
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "option", "value"),
+    [
+        ("ALLOW", "10.0.0.0/8,localhost", "allow", ("10.0.0.0/8", "localhost")),
+        ("ALLOW", '["10.0.0.0/8", "localhost"]', "allow", ("10.0.0.0/8", "localhost")),
+        ("ALLOW", "localhost", "allow", ("localhost",)),
+        ("ALLOW", "", "allow", ()),
+        ("PORTS", "443,8443", "ports", (443, 8443)),
+        ("PORTS", "[443]", "ports", (443,)),
+        ("TIMEOUT", "5", "timeout", 5.0),
+        ("TIMEOUT", "2.5", "timeout", 2.5),
+        ("PASSWORD", "12345", "password", "12345"),
+        ("PASSWORD", "true", "password", "true"),
+        ("PASSWORD", "[1]", "password", "[1]"),
+        ("PASSWORD", "", "password", None),
+        ("VERIFY", "no", "verify", False),
+        ("CREDENTIALS", '{"a": "b"}', "credentials", {"a": "b"}),
+        ("CREDENTIALS__A", "b", "credentials", {"a": "b"}),
+    ],
+)
+def test_nested_variables_mean_what_their_option_wants(variable, text, option, value):
+    settings = Settings.from_mapping({}, environ={f"ASYNCEVENTS_SINKS__HTTP__{variable}": text})
+    assert getattr(sink_config(settings, HttpLike()), option) == value
+
+
+def test_a_whole_mapping_in_a_variable():
+    environ = {"ASYNCEVENTS_SINKS__HTTP": '{"ports": [443], "password": "1"}'}
+    config = sink_config(Settings.from_mapping({}, environ=environ), HttpLike())
+    assert (config.ports, config.password) == ((443,), "1")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("TIMEOUT", "soon"), ("PORTS", "443,x"), ("VERIFY", "perhaps")]
+)
+def test_nested_variables_that_cannot_be_read_are_named(variable, text):
+    settings = Settings.from_mapping({}, environ={f"ASYNCEVENTS_SINKS__HTTP__{variable}": text})
+    with pytest.raises(SettingsError, match=f"SINKS\\['http'\\].{variable.lower()}"):
+        sink_config(settings, HttpLike())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import time
 import pytest
 
 from asyncevents_core.worker import process, supervisor
-from asyncevents_core.worker.process import AGAIN_AFTER, EXIT_AT_ONCE, Worker, stop_signals
+from asyncevents_core.worker.exits import EXIT_AT_ONCE
+from asyncevents_core.worker.process import AGAIN_AFTER, Worker, stop_signals
 from asyncevents_core.worker.supervisor import Supervisor
 from tests.unit.claiming import make_claimer
 

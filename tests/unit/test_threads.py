@@ -158,7 +158,7 @@ async def test_a_wrong_number_of_outcomes_is_a_bug_of_the_sink(threaded):
     assert {str(one) for one in results} == {"1 outcomes for 3 requests"}
 
 
-async def test_a_call_that_nobody_waits_for_is_stuck_until_it_returns(threaded):
+async def test_a_call_that_nobody_waits_for_is_stuck_until_it_returns(threaded, caplog):
     batches = Batches()
     batches.go_on.clear()
     sink = threaded(batches)
@@ -170,8 +170,11 @@ async def test_a_call_that_nobody_waits_for_is_stuck_until_it_returns(threaded):
     waiting[1].cancel()
     await asyncio.sleep(0)
     assert sink.stuck == 1
+    assert caplog.records[-1].message.startswith("a sink does not return")
+    assert "in deliver_batch" in caplog.records[-1].stack
     batches.go_on.set()
     await until(lambda: sink.stuck == 0)
+    assert caplog.records[-1].message == "a sink returned after all"
 
 
 async def test_one_that_is_cancelled_while_it_waits_is_not_sent(threaded):

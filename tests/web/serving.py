@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
@@ -87,23 +88,37 @@ class Api:
     def ledger(self):
         return self.events.runtime.ledger
 
-    def token(self, *resources: str, tenant: str | None = None, days: float | None = None) -> str:
+    def token(
+        self,
+        *resources: str,
+        tenant: str | None = None,
+        days: float | None = None,
+        sinks: Mapping[str, SinkAllowance] | None = None,
+    ) -> str:
         _, text = create_token(
             self.ledger,
             name="-".join(resources),
             resources=resources,
             tenant=tenant,
             days=days,
+            sinks=sinks,
             known={"sales", "finance"},
             by=OPERATOR,
         )
         return text
 
-    def client(self, *resources: str, tenant: str | None = None) -> httpx.Client:
+    def client(
+        self,
+        *resources: str,
+        tenant: str | None = None,
+        sinks: Mapping[str, SinkAllowance] | None = None,
+    ) -> httpx.Client:
         """Return a client whose token has these resources; without any: without a token."""
         headers = {}
         if resources:
-            headers["Authorization"] = f"Bearer {self.token(*resources, tenant=tenant)}"
+            headers["Authorization"] = (
+                f"Bearer {self.token(*resources, tenant=tenant, sinks=sinks)}"
+            )
         made = httpx.Client(base_url=f"{self.address}/rest/V1", headers=headers, timeout=30)
         self._clients.append(made)
         return made
@@ -144,7 +159,7 @@ class Api:
                 claim_no=number,
                 outcome=OutcomeKind.PERMANENT if dead else OutcomeKind.DELIVERED,
                 response=response,
-                status=400 if dead else 200,
+                http_status=400 if dead else 200,
                 detail="HTTP 400" if dead else "HTTP 200",
                 **({} if started_at is None else {"started_at": started_at}),
             )
@@ -194,6 +209,11 @@ class ShelfType(SinkType[NoOptions]):
     def validate_target(self, target: str, config: NoOptions) -> None:
         if not target.startswith("shelf:"):
             raise InvalidTarget(f"{target!r} is not a shelf")
+
+    def privileges(
+        self, options: Mapping[str, object], target: str, config: NoOptions
+    ) -> Sequence[str]:
+        return (f"label:{options['labels']}",) if options.get("labels") else ()
 
     def open(self, config: NoOptions) -> Sink:
         raise NotImplementedError

@@ -46,13 +46,15 @@ def test_patch_changes_anything(api, client):
         "tenant": "acme",
         "signed": True,
         "unreadable": None,
-        "created_at": shown["created_at"],
+        "subscribed_at": shown["subscribed_at"],
+        "modified_at": shown["modified_at"],
         "maximum_deaths": 2,
         "schedule": [1.0, 30.5],
         "jitter": 0.5,
         "rate_limit": 10.0,
         "options": {"headers": {"X-Shop": "1"}, "token": "•••"},
     }
+    assert shown["modified_at"] >= shown["subscribed_at"]
     (one,) = api.events.subscriptions()
     assert (one.secret, one.options) == ("new", changes["options"])
     assert client.get(f"/async_event/{number}/details").json() == shown
@@ -135,7 +137,7 @@ def test_a_test_event_goes_to_one_subscription(api, client):
     number, _ = api.subscribe(tenant="7"), api.subscribe()
     answer = client.post(f"/async_event/{number}/test", json={"data": {"order": 7}})
     assert answer.status_code == 202, answer.text
-    (trace,) = client.get(f"/traces/{answer.json()['uuid']}").json()
+    (trace,) = client.get(f"/traces/{answer.json()['uuid']}").json()["items"]
     assert (trace["subscription_id"], trace["delivery_state"]) == (number, "waiting")
     assert trace["payload"]["data"] == {"order": 7}
     assert (trace["payload"]["type"], trace["payload"]["tenant"]) == ("order.created", "7")

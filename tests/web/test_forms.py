@@ -23,7 +23,7 @@ from tests.web.serving import TARGET, settings
 
 COLUMNS = [one.name for one in attrs.fields(LogRowForm)]
 ITS_WORDS = {ours: name for name, ours in OUR_WORDS.items() if ours != name}
-ONLY_ITS_OWN = {*ITS_WORDS.values(), "store_id", "subscribed_at", "asyncEvent"}
+ONLY_ITS_OWN = {*ITS_WORDS.values(), "store_id", "asyncEvent"}
 
 
 @pytest.fixture
@@ -76,25 +76,33 @@ def test_rows_of_the_csv(client):
     assert exported.fieldnames == COLUMNS
     for row, one in zip(exported, listed, strict=True):
         expected = {**one, "success": int(one["success"]), "duration": f"{one['duration']:.6f}"}
-        assert row == {name: str(value) for name, value in expected.items()}
+        assert row == {
+            name: "" if value is None else str(value) for name, value in expected.items()
+        }
 
 
 def test_traces(api, client, rows, delivered, dead):
     again = replay(api.ledger, dead, by=Actor.trusted("test"))
     for one in (delivered, dead, again):
-        found = client.get(f"/traces/{one}").json()
+        found = client.get(f"/traces/{one}").json()["items"]
         assert rows("trace", str(one)) == found
     assert found[0]["replay_of"] == str(dead)
 
 
 def test_an_attempt_of_a_trace_is_a_part_of_a_row_of_the_log(client, delivered):
-    (trace,) = client.get(f"/traces/{delivered}").json()
+    (trace,) = client.get(f"/traces/{delivered}").json()["items"]
     for row, attempt in zip(
         client.get("/logs").json()["items"], reversed(trace["attempts"]), strict=True
     ):
         assert attempt.items() <= row.items()
         for name in set(row) - set(attempt) - {"log_id"}:
             assert row[name] == trace[name]
+    newest = trace["attempts"][-1]
+    assert (newest["attempt"], newest["fate"], trace["subscription_status"]) == (
+        2,
+        "delivered",
+        "enabled",
+    )
 
 
 def test_dead_letters(client, rows, dead):

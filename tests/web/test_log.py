@@ -44,26 +44,29 @@ def test_the_log_by_filter_and_in_pages(api, client):
 
 def test_a_trace_of_an_event_has_all_its_deliveries(api, client):
     delivery = api.deliver(api.subscribe())
-    (trace,) = client.get(f"/traces/{delivery}").json()
+    (trace,) = client.get(f"/traces/{delivery}").json()["items"]
     assert trace["summary"] == "Delivered"
     assert trace["payload"]["data"] == {"id": 42}
     assert trace["attempts"][0]["response"] == "thanks"
-    assert client.get(f"/traces/{trace['event_id']}").json() == [trace]
+    whole = {"items": [trace], "next": None}
+    assert client.get(f"/traces/{trace['event_id']}").json() == whole
+    assert client.get(f"/traces/{delivery}").json() == whole
     assert client.get(f"/traces/{UUID(int=7)}").status_code == 404
 
 
 def test_traces_of_an_event_come_in_pages(api, client):
     first = str(api.deliver(api.subscribe()))
-    (trace,) = client.get(f"/traces/{first}").json()
+    (trace,) = client.get(f"/traces/{first}").json()["items"]
     second = client.post(f"/traces/{first}/replay").json()["uuid"]
 
     def page(**parameters):
-        found = client.get(f"/traces/{trace['event_id']}", params={"limit": 1, **parameters})
-        return [one["uuid"] for one in found.json()]
+        found = client.get(f"/traces/{trace['event_id']}", params={"limit": 1, **parameters}).json()
+        return [one["uuid"] for one in found["items"]], found["next"]
 
-    assert page() == [first]
-    assert page(after=first) == [second]
-    assert page(after=second) == []
+    assert page() == ([first], first)
+    assert page(after=first) == ([second], None)
+    assert page(after=second) == ([], None)
+    assert page(limit=2) == ([first, second], None)
 
 
 def test_the_log_as_csv(api, client):

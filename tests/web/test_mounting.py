@@ -26,6 +26,7 @@ def example(request, tmp_path, monkeypatch):
     (tmp_path / "mounted_settings.py").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "mounted_settings")
+    monkeypatch.setenv("ASYNCEVENTS_LEDGER_IN_TESTS", "true")
     spec = importlib.util.spec_from_file_location(request.param.stem, request.param)
     module = importlib.util.module_from_spec(spec)
     sys.modules[request.param.stem] = module
@@ -65,6 +66,8 @@ def test_an_example(example):
         (server,) = document["servers"]
         listed = urljoin(address, server["url"]) + "/rest/V1/events"
         assert client.get(listed, headers=headers).json()["items"] == [published]
+        of_a_store = client.get(f"{address}/events/rest/all/V1/events", headers=headers)
+        assert of_a_store.json()["items"] == [published]
 
 
 def test_without_the_extra(monkeypatch):

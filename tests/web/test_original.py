@@ -21,6 +21,7 @@ FIELDS = {
     "recipient_url",
     "status",
     "subscribed_at",
+    "modified",
     "store_id",
     "metadata",
 }
@@ -47,13 +48,16 @@ def test_post_get_and_put_answer_alike(client):
         "recipient_url": TARGET,
         "status": True,
         "subscribed_at": made["subscribed_at"],
+        "modified": None,
         "store_id": 0,
         "metadata": "http",
     }
     assert client.get("/async_event/1").json() == made
     changed = client.put("/async_event/1", json={"asyncEvent": {"status": False}})
     assert changed.status_code == 200
-    assert changed.json() == {**made, "status": False}
+    modified = changed.json()["modified"]
+    assert changed.json() == {**made, "status": False, "modified": modified}
+    assert modified >= made["subscribed_at"]
 
 
 def test_status_and_metadata_have_defaults(client):

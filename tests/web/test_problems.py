@@ -21,6 +21,7 @@ from asyncevents_core.errors import (
 )
 from asyncevents_core.web.api.problems import problem_of
 from asyncevents_core.web.api.request_ids import RequestIdFilter
+from asyncevents_core.web.backend import RequestBackend
 from tests.web.serving import TARGET
 
 KEYS = {"type", "title", "status", "detail", "message", "request_id", "errors"}
@@ -97,10 +98,10 @@ def test_parameters_are_named(api, path, name, value):
 def test_a_bug_is_logged_and_not_shown(api, monkeypatch, caplog):
     client = api.client("manage")
 
-    def broken(query):
+    def broken(_, query):
         raise ZeroDivisionError("a secret of the implementation")
 
-    monkeypatch.setattr(api.app.state.backend, "read", broken)
+    monkeypatch.setattr(RequestBackend, "read", broken)
     problem = check(client.get("/logs"), 500)
     assert "secret" not in str(problem)
     assert "ZeroDivisionError" in caplog.text
@@ -109,10 +110,10 @@ def test_a_bug_is_logged_and_not_shown(api, monkeypatch, caplog):
 def test_a_ledger_that_is_away(api, monkeypatch):
     client = api.client("manage")
 
-    def away(query):
+    def away(_, query):
         raise LedgerUnavailable("postgresql://u:***@db: refused")
 
-    monkeypatch.setattr(api.app.state.backend, "read", away)
+    monkeypatch.setattr(RequestBackend, "read", away)
     problem = check(client.get("/logs"), 503)
     assert "postgresql" not in str(problem)
 

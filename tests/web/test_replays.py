@@ -33,7 +33,7 @@ def test_one_is_replayed(api, client):
     dead = api.deliver(api.subscribe(), state=DEAD)
     answer = client.post(f"/traces/{dead}/replay")
     assert answer.status_code == 202, answer.text
-    (trace,) = client.get(f"/traces/{answer.json()['uuid']}").json()
+    (trace,) = client.get(f"/traces/{answer.json()['uuid']}").json()["items"]
     assert (trace["replay_of"], trace["delivery_state"]) == (str(dead), "waiting")
     assert trace["requested_by"].startswith("token manage")
 
@@ -68,7 +68,7 @@ def test_all_that_a_filter_means(api, client):
     assert (done["state"], done["seen"], done["made"]) == ("done", 3, 3)
     assert done["finished_at"] is not None
     assert client.post("/replays/count", json=wanted).json() == {"count": 0, "exact": True}
-    traces = [client.get(f"/traces/{one}").json()[0] for one in dead]
+    traces = [client.get(f"/traces/{one}").json()["items"][0] for one in dead]
     assert all(len(one["replays"]) == 1 for one in traces)
     (listed,) = client.get("/replays").json()["items"]
     assert listed["uuid"] == done["uuid"]
@@ -82,7 +82,7 @@ def test_what_arrived_is_sent_again_to_who_asks(api, client):
     assert client.post("/replays/count", json=wanted).json() == {"count": 1, "exact": True}
     done = ended(client, client.post("/replays", json=wanted).json()["uuid"])
     assert (done["made"], done["seen"]) == (1, 1)
-    (trace,) = client.get(f"/traces/{arrived}").json()
+    (trace,) = client.get(f"/traces/{arrived}").json()["items"]
     assert len(trace["replays"]) == 1
 
 
@@ -108,7 +108,7 @@ def test_what_is_meant_is_said_in_words(api, client):
 
 def test_failed_events_are_opened_again(api, client):
     event = api.events.publish("order.created", {})
-    api.ledger.run(lambda tx: tx.events.fail(event, deaths=1, reason="no"))
+    api.ledger.run(lambda tx: tx.events.fail(event, deaths=1, error="no"))
     done = ended(client, client.post("/replays", json={}).json()["uuid"])
     assert (done["total"], done["made"]) == (1, 1)
     assert client.get(f"/events/{event}").json()["state"] == "open"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncevents_core.web.api.criteria.like import Like
 from asyncevents_core.web.api.criteria.parsing import (
     CONDITIONS,
     CriteriaError,
@@ -20,7 +21,6 @@ from asyncevents_core.web.api.criteria.parsing import (
 )
 from asyncevents_core.web.api.criteria.selecting import (
     Column,
-    is_like,
     read_flag,
     read_number,
     read_time,
@@ -53,7 +53,7 @@ def one(field, value=None, condition=None):
 
 
 def ids(criteria):
-    found, count = select(criteria, COLUMNS, ROWS)
+    found, count = select(criteria, COLUMNS, ROWS, lambda: None)
     assert count == len(found) or criteria.page_size
     return [row["id"] for row in found]
 
@@ -74,7 +74,21 @@ def ids(criteria):
         ("id", "1,3, 10", "in", [1, 3, 10]),
         ("id", "1,3", "nin", [2, 10]),
         ("id", "1%", "like", [1, 10]),
-        ("name", "alpha", "eq", []),
+        ("name", "alpha", "eq", [1]),
+        ("name", "ALPHA ", "eq", [1]),
+        ("name", "alph", "eq", []),
+        ("name", "alpha", "neq", [2, 3, 10]),
+        ("name", "ALPHA,Beta", "in", [1, 2]),
+        ("name", "ALPHA,Beta", "nin", [3, 10]),
+        ("name", "BETA", "gt", [3]),
+        ("name", "BETA", "gteq", [2, 3]),
+        ("name", "BETA", "from", [2, 3]),
+        ("name", "BETA", "lt", [1, 10]),
+        ("name", "BETA", "to", [1, 2, 10]),
+        ("tag", "B", "finset", [1, 3]),
+        ("tag", "A", "nfinset", [3, 10]),
+        ("name", "alpha", "EQ", [1]),
+        ("name", "%PH%", "Like", [1]),
         ("name", "alpha", "like", [1]),
         ("name", "%A%", "like", [1, 2, 3]),
         ("name", "gamma_1", "like", [3]),
@@ -115,19 +129,19 @@ def test_orders_and_pages():
     )
     criteria = parse(parse_qsl(query))
     assert criteria.sort_orders == (SortOrder("on", "ASC"), SortOrder("id", "DESC"))
-    found, count = select(criteria, COLUMNS, ROWS)
+    found, count = select(criteria, COLUMNS, ROWS, lambda: None)
     assert ([row["id"] for row in found], count) == ([10, 2, 3], 4)
     second = parse(parse_qsl(query + "&searchCriteria[currentPage]=2"))
-    assert [row["id"] for row in select(second, COLUMNS, ROWS)[0]] == [1]
+    assert [row["id"] for row in select(second, COLUMNS, ROWS, lambda: None)[0]] == [1]
     third = parse(parse_qsl(query + "&searchCriteria[currentPage]=3"))
-    assert select(third, COLUMNS, ROWS) == ([], 4)
+    assert select(third, COLUMNS, ROWS, lambda: None) == ([], 4)
 
 
 def test_a_page_size_of_0_is_no_limit_and_page_0_the_first():
     whole = parse([("searchCriteria[pageSize]", "0"), ("searchCriteria[currentPage]", "2")])
-    assert [row["id"] for row in select(whole, COLUMNS, ROWS)[0]] == [1, 2, 3, 10]
+    assert [row["id"] for row in select(whole, COLUMNS, ROWS, lambda: None)[0]] == [1, 2, 3, 10]
     first = parse([("searchCriteria[pageSize]", "1"), ("searchCriteria[currentPage]", "0")])
-    assert [row["id"] for row in select(first, COLUMNS, ROWS)[0]] == [1]
+    assert [row["id"] for row in select(first, COLUMNS, ROWS, lambda: None)[0]] == [1]
 
 
 def test_what_is_missing_comes_first():
@@ -287,8 +301,54 @@ def test_like_is_sqls(pattern, text):
             expression += re.escape(next(letters, "\\"))
         else:
             expression += {"%": ".*", "_": "."}.get(letter, re.escape(letter))
-    assert is_like(text, pattern) == bool(re.fullmatch(expression, text, re.DOTALL))
+    assert Like(pattern).matches(text) == bool(re.fullmatch(expression, text, re.DOTALL))
 
 
-def test_like_is_fast_whatever_the_pattern():
-    assert not is_like("a" * 2000, "%a" * 500 + "b")
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("%a" * 128, "a" * 2000 + "b"),
+        ("%_a" * 85 + "b", "a" * 2000),
+        ("%" + "a_" * 127, "a" * 2000),
+        ("_%" * 128, "a" * 2000),
+        ("%" + "a" * 254 + "%", "a" * 2000),
+    ],
+)
+def test_like_takes_no_longer_for_a_pattern_that_is_made_for_that(pattern, text):
+    """Steps are counted: at most one for each character of the text, on a number of 256 bits."""
+    matching = Like(pattern)
+    if matching._literal is None:
+        matching._letters = steps = Counted(matching._letters)
+        matching.matches(text)
+        assert steps.count <= len(text)
+    else:
+        assert matching.matches(text)
+
+
+class Counted(dict):
+    count = 0
+
+    def get(self, key, default):
+        self.count += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("condition", ["like", "nlike"])
+def test_a_pattern_has_bounds(condition):
+    with pytest.raises(CriteriaError, match="at most 256 characters"):
+        ids(one("name", "a" * 257, condition))
+    assert ids(one("name", "%" + "_" * 4 + "%" * 251, condition)) is not None
+
+
+def test_looking_ends_when_nobody_waits():
+    looked_at = []
+
+    def give_up():
+        if looked_at:
+            raise TimeoutError
+
+    columns = {"a": Column(get=lambda row: looked_at.append(row) or row, read=str)}
+    wanted = SearchCriteria(groups=((Filter("a", "x"),),))
+    with pytest.raises(TimeoutError):
+        select(wanted, columns, ["x"] * 10_000, give_up)
+    assert 0 < len(looked_at) < 1000

@@ -164,7 +164,7 @@ def test_what_a_query_finds_is_replayed_once_each(api, client):
     assert (done["made"], done["refused"], done["passed_over"], done["seen"]) == (2, 0, 2, 4)
     assert done["what"] == "all deliveries that 'data.data.id: tea' finds"
     for one in (tea, dead):
-        (trace,) = client.get(f"/traces/{one}").json()
+        (trace,) = client.get(f"/traces/{one}").json()["items"]
         assert len(trace["replays"]) == 1
 
 
@@ -175,7 +175,7 @@ def test_a_slow_replay_goes_on_below_what_it_has_sent(api, client):
     done = ended(client, client.post("/replays", json={"search": "tea", "rate": 9}).json()["uuid"])
     assert (done["made"], done["passed_over"]) == (4, 4)
     for one in made:
-        (trace,) = client.get(f"/traces/{one}").json()
+        (trace,) = client.get(f"/traces/{one}").json()["items"]
         assert len(trace["replays"]) == 1
 
 

@@ -19,11 +19,11 @@ def _are_urls(_: Any, __: Any, urls: Sequence[str]) -> None:
     if not urls:
         raise ValueError("give one URL at least, such as https://es1.example:9200")
     for url in urls:
+        if "@" in url:
+            raise ValueError("credentials belong into username and password, not into a URL")
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{url!r} is not a URL such as https://es1.example:9200")
-        if parts.username is not None:
-            raise ValueError("credentials belong into username and password, not into a URL")
 
 
 def _is_name(_: Any, __: Any, name: str) -> None:

@@ -24,7 +24,7 @@ from asyncevents_core.indexer_kit.leaves import (
 )
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
 
 DELETED: Final = "deleted"
@@ -132,13 +132,13 @@ class DocumentMaker:
     def _terms(self, leaves: Iterable[Leaf]) -> Mapping[str, str]:
         """Return the terms of some leaves by field: JSON, without the brackets of the array."""
         leaf, word_at, far = list[str](), list[str](), list[str]()
-        paths, words_of = set[str](), dict[tuple[str, ...], str]()
+        paths, values = set[str](), dict[tuple[tuple[str, ...], str], None]()
         for path, value in leaves:
             terms = self._maker.terms(path, value)
             leaf += terms.leaf
             if terms.value:
                 # The same value again makes no difference where its path does not count.
-                words_of[terms.value] = terms.word
+                values[terms.value, terms.word] = None
             if terms.word_at:
                 if _is_far(path, terms.word_at):
                     far += [*_tokens(terms.word_at), *_GAP]
@@ -147,8 +147,8 @@ class DocumentMaker:
             paths.update(terms.paths)
         made = {
             LEAF: leaf,
-            VALUE: [term for terms in words_of for term in terms],
-            WORD: [one for one in words_of.values() if one],
+            VALUE: [term for terms, _ in values for term in terms],
+            WORD: [words for _, words in values if words],
             WORD_AT: word_at,
             FAR: far,
             PATH: list(paths),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from asyncevents_core.adapters.elasticsearch.documents import (
@@ -16,7 +17,7 @@ from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.nodes import Pattern
 from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.errors import InvalidQuery
-from asyncevents_core.indexer_kit.automata import alternatives, of_pattern
+from asyncevents_core.indexer_kit.automata import of_pattern
 from asyncevents_core.indexer_kit.keys import US
 from asyncevents_core.indexer_kit.leaves import PATH, WORD_AT
 from asyncevents_core.indexer_kit.making import QueryMaker
@@ -28,7 +29,8 @@ SMALLER: Final = (
     "search for"
 )
 _LARGEST: Final = 2**63 - 1
-_MAX_EXPRESSIONS: Final = 2 * MAX_EXPRESSION
+_MAX_EXPRESSIONS: Final = 8
+"""One question may become so many."""
 _MAX_STATES: Final = 20_000
 _MAX_PATHS: Final = 10_000
 _BOTH: Final = (WORD_AT, FAR)
@@ -69,17 +71,11 @@ class ElasticMaker(QueryMaker[Clause]):
 
     def matching(self, name: str, node: regex.Node) -> Clause:
         """See `QueryMaker`."""
-        text = rendered(node)
-        if len(text) <= MAX_EXPRESSION:
-            names = _BOTH if name == WORD_AT else (name,)
-            return self._any(_regexp(one, text) for one in names)
-        parts = alternatives(node)
-        if len(parts) < 2 or len(text) > _MAX_EXPRESSIONS:
+        names = _BOTH if name == WORD_AT else (name,)
+        texts = list(itertools.islice(_texts(node), _MAX_EXPRESSIONS + 1))
+        if len(texts) > _MAX_EXPRESSIONS:
             raise InvalidQuery("", 0, SMALLER)
-        half = len(parts) // 2
-        return self._any(
-            self.matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
-        )
+        return self._any(_regexp(one, text) for text in texts for one in names)
 
     def phrase(self, name: str, terms: Sequence[str], slop: int) -> Clause:
         """See `QueryMaker`."""
@@ -154,6 +150,29 @@ def _fields(name: str, *terms: str) -> Sequence[str]:
         return (name,)
     start = terms[0].partition(US)[0] + US
     return fields_of_words(start)
+
+
+def _texts(node: regex.Node) -> Iterator[str]:
+    """Yield expressions, none too long, that match what one does: those of its options."""
+    text = rendered(node)
+    if len(text) <= MAX_EXPRESSION:
+        yield text
+        return
+    options = _options(node)
+    if len(options) < 2:
+        raise InvalidQuery("", 0, SMALLER)
+    half = len(options) // 2
+    for some in (options[:half], options[half:]):
+        yield from _texts(some[0] if len(some) == 1 else regex.Choice(tuple(some)))
+
+
+def _options(node: regex.Node) -> Sequence[regex.Node]:
+    match node:
+        case regex.Choice():
+            return node.options
+        case regex.Sequence(parts=(*start, end)):
+            return [regex.Sequence((*start, one)) for one in _options(end)]
+    return [node]
 
 
 def _regexp(name: str, text: str) -> Clause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from kombu.connection import Connection
@@ -10,14 +11,16 @@ from kombu.connection import Connection
 from asyncevents_core.adapters.kombu.connections import (
     beside_others,
     failures,
-    masked,
     new_connection,
     open_transport,
     release,
     validate,
 )
-from asyncevents_core.adapters.kombu.messaging import IdConsumer, IdProducer
+from asyncevents_core.adapters.kombu.messaging import IdConsumer
 from asyncevents_core.adapters.kombu.protocol import QUARANTINE, declared_depth, hand_off_queue
+from asyncevents_core.adapters.kombu.sending import IdProducer
+from asyncevents_core.adapters.kombu.trial import send_and_take_back, trial_name
+from asyncevents_core.domain.addresses import masked
 from asyncevents_core.ports.broker import Broker, BrokerConfig, Consumer, Producer
 
 T = TypeVar("T")
@@ -33,25 +36,30 @@ class KombuBroker(Broker):
         return f"KombuBroker({masked(self._config.url)!r})"
 
     def producer(self) -> Producer:
-        return IdProducer(self._config.url, hand_off_queue(self._config))
+        return IdProducer(self._config, hand_off_queue(self._config))
 
     def consumer(self, *, prefetch: int) -> Consumer:
         return IdConsumer(
-            self._config.url,
+            self._config,
             hand_off_queue(self._config),
             quarantine=hand_off_queue(self._config, QUARANTINE),
             prefetch=prefetch,
+            publications=self._config.publications,
         )
 
     def validate(self) -> None:
-        validate(self._config.url)
+        validate(self._config)
 
     def check(self) -> str:
         def declare(connection: Connection) -> str:
             hand_off_queue(self._config)(connection.channel()).declare()
             return str(connection.transport.driver_type)
 
-        return f"{self._on_its_own(declare)} at {masked(self._config.url)}"
+        names = f", names begin with {self._config.prefix!r}" if self._config.prefix else ""
+        return f"{self._on_its_own(declare)} at {masked(self._config.url)}{names}"
+
+    def try_out(self) -> None:
+        self._on_its_own(partial(send_and_take_back, name=trial_name(self._config)))
 
     def quarantined(self) -> int:
         queue = hand_off_queue(self._config, QUARANTINE)
@@ -61,7 +69,7 @@ class KombuBroker(Broker):
         """Do something on a connection that is closed afterwards."""
 
         def attempt() -> T:
-            connection = new_connection(self._config.url)
+            connection = new_connection(self._config)
             try:
                 open_transport(connection)
                 return work(connection)

@@ -3,71 +3,74 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
-from kombu.utils.url import maybe_sanitize_url
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from asyncevents_core.domain.secret import without_passwords
+from asyncevents_core.adapters.kombu.tls import SecureConnection
+from asyncevents_core.adapters.kombu.transport_options import (
+    database,
+    sql_prefix,
+    transport_options,
+)
+from asyncevents_core.domain.addresses import masked
 from asyncevents_core.errors import BrokerError, BrokerUnavailable, MissingExtra
+from asyncevents_core.ports.broker import BrokerConfig
 
 T = TypeVar("T")
 
-SQL_PREFIXES: Final = ("sqla+", "sqlalchemy+")
 _POLL_EVERY: Final = 0.1
-_BUSY_TIMEOUT: Final = 30.0
-_CONNECT_TIMEOUT: Final = 5.0
+_CLOSE_WITHIN: Final = 1.0
+"""Seconds for the broker to say that a connection, or a channel, is closed."""
+_OF_CLUSTERS: Final = ("MOVED ", "CROSSSLOT", "CLUSTERDOWN", "Hash slot not served")
 _MADE_BY_OTHERS: Final = ("already exists", "unique", "duplicate")
 _PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds, at most, between tries: each process makes two tables and its queue."""
 _EXTRAS: Final = (("redis", "redis"), ("psycopg", "postgresql"), ("mysql", "mysql"))
 
 
-def masked(url: str) -> str:
-    """Return the URL without its password, be it in front of the host or in the query."""
-    prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), "")
-    if prefix:
-        try:
-            hidden = make_url(url.removeprefix(prefix)).render_as_string(hide_password=True)
-        except ArgumentError:
-            return prefix + "…"
-        return prefix + without_passwords(hidden)
-    return str(maybe_sanitize_url(url)) if "://" in url else "…"
+def new_connection(config: BrokerConfig, *, heartbeat: bool = False) -> Connection:
+    """Return a connection that is not open yet. Raises `BrokerUnavailable`, `MissingExtra`.
 
-
-def new_connection(url: str) -> Connection:
-    """Return a connection that is not open yet. Raises `BrokerUnavailable`, `MissingExtra`."""
-    with failures(url):
-        return Connection(
-            url,
-            connect_timeout=_CONNECT_TIMEOUT,
-            heartbeat=30,
-            transport_options=_options(url),
+    `heartbeat`: somebody will call its `heartbeat_check` often. RabbitMQ ends other connections
+    that should have one.
+    """
+    with failures(config.url):
+        return SecureConnection(
+            _readable(config.url),
+            config.options,
+            connect_timeout=config.options.connect_timeout,
+            # A connection is lost after two of them.
+            heartbeat=2 * config.options.keepalive if heartbeat else 0,
+            transport_options=transport_options(config),
         )
 
 
-def validate(url: str) -> None:
+def _readable(url: str) -> str:
+    """Return an address as kombu reads it; those of databases may have other forms, too."""
+    prefix = sql_prefix(url)
+    if prefix is None:
+        return url
+    return prefix + database(url.removeprefix(prefix)).render_as_string(hide_password=False)
+
+
+def validate(config: BrokerConfig) -> None:
     """Look for the transport and its driver; connect to nothing.
 
     Raises `BrokerUnavailable`, `MissingExtra`.
     """
-    with failures(url):
-        new_connection(url).release()
-        prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), None)
+    with failures(config.url):
+        new_connection(config).release()
+        prefix = sql_prefix(config.url)
         if prefix is not None:
-            make_url(url.removeprefix(prefix)).get_dialect().import_dbapi()
+            database(config.url.removeprefix(prefix)).get_dialect().import_dbapi()
 
 
 def open_transport(connection: Connection) -> None:
@@ -125,55 +128,13 @@ def _what(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{error.args[0]}; amqp://, redis:// and sqla+… are known"
     original = getattr(error, "orig", None) or error
-    return f"{type(original).__name__}: {original}"
-
-
-def _options(url: str) -> dict[str, Any]:
-    prefix = next((one for one in SQL_PREFIXES if url.startswith(one)), None)
-    if prefix is None:
-        return {}
-    # kombu keeps engines for the life of the process: a connection stays open between polls, and a
-    # child of a fork makes its own.
-    options: dict[str, Any] = {
-        "pool_size": 1,
-        "pool_events": [(_note_process, "connect"), (_check_process, "checkout")],
-    }
-    parsed = make_url(url.removeprefix(prefix))
-    if parsed.get_backend_name() == "sqlite":
-        # Opening a file costs next to nothing.
-        options = {"poolclass": NullPool}
-        database = parsed.database
-        if not database or database == ":memory:":
-            raise BrokerUnavailable(
-                "BROKER_URL: an SQLite broker needs a file: sqla+sqlite:///asyncevents-broker.db"
-            )
-        path = Path(database).resolve()
-        if not path.parent.is_dir():
-            raise BrokerUnavailable(f"BROKER_URL: the folder {path.parent} does not exist")
-        options["creator"] = lambda: _sqlite(path)
-    return options
-
-
-def _note_process(_: object, record: Any) -> None:
-    record.info["process"] = os.getpid()
-
-
-def _check_process(_: object, record: Any, proxy: Any) -> None:
-    """Leave a connection that was made before a fork to the parent, as SQLAlchemy advises.
-
-    https://docs.sqlalchemy.org/en/20/core/pooling.html#pooling-multiprocessing
-    """
-    if record.info["process"] != os.getpid():
-        record.dbapi_connection = proxy.dbapi_connection = None
-        raise DisconnectionError("the connection belongs to the parent process")
-
-
-def _sqlite(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    # What a power cut takes from the broker, the sweep finds in the ledger.
-    connection.execute("PRAGMA synchronous=NORMAL")
-    return connection
+    advice = ""
+    if any(one in str(original) for one in _OF_CLUSTERS):
+        advice = (
+            ". This is Redis Cluster, which kombu cannot use: use a single Redis, or one with "
+            "Sentinels (sentinel://)"
+        )
+    return f"{type(original).__name__}: {original}{advice}"
 
 
 logger = logging.getLogger("asyncevents.broker")
@@ -182,18 +143,21 @@ logger = logging.getLogger("asyncevents.broker")
 class Link(ABC):
     """Base of what has a connection to the broker. Used by one thread at a time."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    _heartbeat = False
+    """Whether it asks for heartbeats often enough to have some."""
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self._config = config
         self._connection: Connection | None = None
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:
         """Work on the open connection. Raises `BrokerUnavailable`, and drops it, on errors."""
-        with failures(self._url):
+        with failures(self._config.url):
             try:
                 yield self._connected()
             except Exception:
-                self._drop()
+                self._drop(broken=True)
                 raise
 
     def _send(self, work: Callable[[Connection], None]) -> None:
@@ -214,7 +178,7 @@ class Link(ABC):
 
     def close(self) -> None:
         """Close the connection. Idempotent."""
-        self._drop()
+        self._drop(broken=False)
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -222,31 +186,42 @@ class Link(ABC):
         return self._connection
 
     def _open(self) -> Connection:
-        connection = new_connection(self._url)
+        connection = new_connection(self._config, heartbeat=self._heartbeat)
         try:
             open_transport(connection)
             self._ready(connection)
         except Exception:
-            self._release(connection)
+            self._release(connection, broken=True)
             raise
         return connection
 
-    def _drop(self) -> None:
+    def _drop(self, *, broken: bool) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._release(connection)
+            self._release(connection, broken=broken)
 
-    def _release(self, connection: Connection) -> None:
+    def _release(self, connection: Connection, *, broken: bool) -> None:
         try:
-            release(connection)
+            release(connection, broken=broken)
         except Exception as error:
             # It is broken, or the failure that is raised says more.
             logger.debug("closing a broken connection failed", extra={"error": repr(error)})
 
 
-def release(connection: Connection) -> None:
-    """Close a connection and, on the SQL transport, the database sessions of its channels."""
+def release(connection: Connection, *, broken: bool = False) -> None:
+    """Close a connection and, on the SQL transport, the database sessions of its channels.
+
+    What was received and not acknowledged goes back to its queue, unless the connection is
+    `broken`: nobody answers there.
+    """
     channels = list(getattr(connection.transport, "channels", None) or ())
+    # Of RabbitMQ, which answers nothing on a connection that it has blocked. The property
+    # `connection` would open one.
+    inner = getattr(vars(connection).get("_connection"), "transport", None)
+    if (socket := getattr(inner, "sock", None)) is not None:
+        socket.settimeout(_CLOSE_WITHIN)
+    for channel in channels:
+        _give_back(channel, broken=broken)
     try:
         connection.release()
     finally:
@@ -256,3 +231,26 @@ def release(connection: Connection) -> None:
             session = vars(channel).get("_session")
             if session is not None:
                 session.close()
+                if broken:
+                    # kombu keeps the engine, whose sessions may be on a server that only reads.
+                    session.get_bind().dispose()
+
+
+def _give_back(channel: Any, *, broken: bool) -> None:
+    """Requeue what was not acknowledged, before kombu does.
+
+    kombu writes what it cannot requeue to a file; all of it is in the ledger.
+    """
+    received = vars(channel).get("_qos")
+    if received is None:
+        return
+    channel.do_restore = False
+    if broken:
+        return
+    try:
+        kept = received.restore_unacked()
+    except Exception as error:
+        logger.debug("messages cannot be given back", extra={"error": repr(error)})
+    else:
+        if kept:
+            logger.debug("messages cannot be given back", extra={"messages": len(kept)})

@@ -1,148 +1,34 @@
-"""Sending ids to a queue, and receiving them."""
+"""Receiving ids from a queue."""
 
 from __future__ import annotations
 
 import logging
+import queue as queues
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import islice
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
 from kombu.connection import Connection
-from kombu.entity import Exchange, Queue
+from kombu.entity import Queue
 from kombu.messaging import Consumer as KombuConsumer
-from kombu.messaging import Producer as KombuProducer
 
 from asyncevents_core.adapters.kombu.connections import Link, failures
-from asyncevents_core.adapters.kombu.protocol import CONTENT_TYPE, decode, encode
+from asyncevents_core.adapters.kombu.pigeonholes import pigeonhole
 from asyncevents_core.adapters.kombu.received import ReceivedMessage, receive_as_sent
-from asyncevents_core.domain.limits import storable, text_mistake
-from asyncevents_core.errors import BrokerUnavailable
-from asyncevents_core.ports.broker import MOST_IDS, Consumer, HandOff, Producer
-from asyncevents_core.showing import shown
-
-_CONFIRM_TIMEOUT: Final = 10.0
-
-
-class Sender:
-    """Publishes to an exchange. `flush` returns when the broker has taken all of it.
-
-    RabbitMQ confirms each message, in any order
-    (https://www.rabbitmq.com/docs/confirms#publisher-confirms): waiting for each one costs a
-    round trip per message, waiting once per batch does not. Other transports have taken a
-    message when `publish` returns. Belongs to one connection, and to its thread.
-    """
-
-    def __init__(self, connection: Connection, channel: Any, exchange: Exchange) -> None:
-        self._connection = connection
-        self._producer = KombuProducer(channel, exchange=exchange)
-        self._last = 0
-        self._unconfirmed: set[int] = set()
-        self._refused = 0
-        self._confirms = hasattr(channel, "confirm_select")
-        if self._confirms:
-            channel.confirm_select()
-            channel.events["basic_ack"].add(self._acknowledged)
-            channel.events["basic_nack"].add(self._rejected)
-
-    def publish(
-        self,
-        body: bytes | str,
-        *,
-        routing_key: str,
-        content_type: str,
-        content_encoding: str = "utf-8",
-        headers: dict[str, Any] | None = None,
-    ) -> None:
-        """Send one message, to survive a restart of the broker; `flush` comes later."""
-        self._producer.publish(
-            body,
-            routing_key=routing_key,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            delivery_mode="persistent",
-            headers=headers or {},
-        )
-        if self._confirms:
-            self._last += 1
-            self._unconfirmed.add(self._last)
-
-    def flush(self) -> None:
-        """Wait until all messages are confirmed. Raises `BrokerUnavailable` if one is not."""
-        until = time.monotonic() + _CONFIRM_TIMEOUT
-        while self._unconfirmed:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise BrokerUnavailable(
-                    f"{len(self._unconfirmed)} messages were not confirmed within "
-                    f"{_CONFIRM_TIMEOUT:g} s"
-                )
-            self._connection.drain_events(timeout=left)
-        refused, self._refused = self._refused, 0
-        if refused:
-            raise BrokerUnavailable(f"the broker refused {refused} messages")
-
-    def _acknowledged(self, tag: int, multiple: bool) -> None:
-        self._settle(tag, multiple)
-
-    def _rejected(self, tag: int, multiple: bool) -> None:
-        self._refused += self._settle(tag, multiple)
-
-    def _settle(self, tag: int, multiple: bool) -> int:
-        settled = {one for one in self._unconfirmed if one <= tag} if multiple else {tag}
-        self._unconfirmed -= settled
-        return len(settled)
-
-
-class IdProducer(Link, Producer):
-    """Sends ids to one queue, and waits once for the confirmation of all of them."""
-
-    def __init__(self, url: str, queue: Queue) -> None:
-        super().__init__(url)
-        self._queue = queue
-        self._sender: Sender | None = None
-
-    def send(self, ids: Sequence[UUID]) -> None:
-        if ids:
-            self._send(partial(self._publish, ids))
-
-    def _publish(self, ids: Sequence[UUID], _: Connection) -> None:
-        assert self._sender is not None  # noqa: S101 - made by _ready
-        publish(self._sender, ids, routing_key=self._queue.routing_key)
-        self._sender.flush()
-
-    def _ready(self, connection: Connection) -> None:
-        channel = connection.channel()
-        self._queue(channel).declare()
-        self._sender = Sender(connection, channel, self._queue.exchange)
-
-
-def publish(
-    sender: Sender, ids: Sequence[UUID], *, routing_key: str, retries: int | None = None
-) -> None:
-    """Send ids in messages of at most `MOST_IDS`; the sender's `flush` comes later."""
-    headers = {} if retries is None else {"x-retry-count": retries}
-    for some in _in_messages(ids):
-        sender.publish(
-            encode(some), routing_key=routing_key, content_type=CONTENT_TYPE, headers=headers
-        )
-
-
-def _in_messages(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
-    remaining = iter(ids)
-    while some := list(islice(remaining, MOST_IDS)):
-        yield some
-
+from asyncevents_core.adapters.kombu.sorting import Acquaintances, Sorter
+from asyncevents_core.domain.neighbour import Neighbour
+from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
 
 logger = logging.getLogger("asyncevents.broker")
 
 _CLEAN_EVERY: Final = 10.0
-_LONGEST_HEADER: Final = 300
-_LONGEST_CONTENT_TYPE: Final = 255
+_RESTS: Final = 1.2
+"""Seconds in which others get their turn: programs with kombu ask a database every second."""
+_RESTS_EVERY: Final = 5.0
 
 
 class _Received(HandOff):
@@ -157,109 +43,165 @@ class _Received(HandOff):
 
 
 class IdConsumer(Link, Consumer):
-    """Receives ids from one queue; what is no message of ours goes to `quarantine`."""
+    """Receives ids from one queue, and from the one where others put what is this ledger's.
 
-    def __init__(self, url: str, queue: Queue, *, quarantine: Queue, prefetch: int) -> None:
-        super().__init__(url)
+    With `publications` it receives messages of mageos-async-events, too. What else arrives is
+    sorted: see `Sorter`.
+    """
+
+    _heartbeat = True
+
+    def __init__(
+        self,
+        config: BrokerConfig,
+        queue: Queue,
+        *,
+        quarantine: Queue,
+        prefetch: int,
+        publications: bool = False,
+    ) -> None:
+        super().__init__(config)
         self._queue = queue
-        self._quarantine_queue = quarantine
+        self._publications = publications
+        self._quarantine = quarantine
         self._prefetch = prefetch
         self._channel: Any = None
+        self._consumers: list[Any] = []
+        self._own_is_known = False
+        self._rests_until = 0.0
+        self._window = prefetch
         self._inbox: deque[ReceivedMessage] = deque()
-        self._putting_aside: Sender | None = None
+        self._acquaintances = Acquaintances(queue.name)
+        self._sorter: Sorter | None = None
         self._clean_at = 0.0
 
     def receive(self, timeout: float) -> Sequence[HandOff]:
         with self._opened() as connection:
+            if not self._own_is_known:
+                self._receive_from_pigeonhole()
+            if (rest := self._rests_until - time.monotonic()) > 0:
+                time.sleep(min(rest, timeout))
+                return []
             self._drain(connection, timeout)
-            received = self._decoded(connection)
+            assert self._sorter is not None  # noqa: S101 - made by _ready
+            sorted_ = self._sorter.sort(self._inbox)
+            self._widen(self._sorter.keeping)
+            if self._sorter.put_back() and hasattr(self._channel, "message_cls"):
+                self._rest()
             self._clean()
-        return received
+        received = [_Received(ids, message, self._config.url) for ids, message in sorted_.ours]
+        return [*received, *sorted_.publications]
+
+    def neighbours(self) -> Sequence[Neighbour]:
+        return self._acquaintances.new()
+
+    def close(self) -> None:
+        if self._connection is not None and self._sorter is not None:
+            try:
+                self._finish_polling()
+                # What is ours goes back with the connection.
+                self._sorter.sort(self._inbox)
+                self._sorter.put_back(all_of_them=True)
+            except Exception as error:
+                # The broker takes back what belongs to a connection that ends.
+                logger.debug("messages cannot be put back", extra={"error": repr(error)})
+        super().close()
+
+    def _rest(self) -> None:
+        """Ask a database for nothing for a moment: it gives a message to whoever asks first."""
+        now = time.monotonic()
+        if now - self._rests_until > _RESTS_EVERY:
+            self._rests_until = now + _RESTS
+
+    def _finish_polling(self) -> None:
+        """Wait for the answer to a request that Redis has, without making another one.
+
+        With the answer may come a message, which nobody would see any more, or put back. As kombu
+        does when it closes the channel: that takes the second of a BRPOP at most.
+        """
+        if getattr(self._channel, "_in_poll", None):
+            with suppress(queues.Empty):
+                self._channel._brpop_read()
 
     def _ready(self, connection: Connection) -> None:
         self._channel = connection.channel()
         receive_as_sent(self._channel)
         self._inbox.clear()
-        self._putting_aside = None
-        consumer = KombuConsumer(
-            self._channel, queues=[self._queue], on_message=self._inbox.append, accept=None
+        self._window = self._prefetch
+        self._sorter = Sorter(
+            self._config,
+            connection,
+            self._channel,
+            queue=self._queue,
+            quarantine=self._quarantine,
+            acquaintances=self._acquaintances,
+            settle=self._settle if self._publications else None,
         )
-        consumer.qos(prefetch_count=self._prefetch)
+        self._consumers.clear()
+        self._receive_from(self._queue)
+        self._receive_from_pigeonhole()
+
+    def _receive_from_pigeonhole(self) -> None:
+        """Receive what others have put aside for this ledger, once its id is known."""
+        ledger_id = self._config.ledger_id()
+        self._own_is_known = ledger_id is not None
+        if ledger_id is not None:
+            self._receive_from(pigeonhole(self._config, self._queue, ledger_id))
+
+    def _receive_from(self, queue: Queue) -> None:
+        consumer = KombuConsumer(
+            self._channel, queues=[queue], on_message=self._inbox.append, accept=None
+        )
+        consumer.qos(prefetch_count=self._window)
         consumer.consume()
+        self._consumers.append(consumer)
+
+    def _await_messages(self, connection: Connection, timeout: float) -> bool:
+        """Wait for something to arrive; tell whether it did."""
+        try:
+            connection.drain_events(timeout=timeout)
+        except TimeoutError:
+            return False
+        except socket.timeout:  # noqa: UP041 - some transports raise a class of their own
+            return False
+        return True
 
     def _drain(self, connection: Connection, timeout: float) -> None:
         """Wait for the first message, then take what else is ready without waiting."""
-        try:
-            connection.drain_events(timeout=timeout)
-            while len(self._inbox) < self._prefetch:
-                connection.drain_events(timeout=0)
-        except TimeoutError:
-            pass
-        except socket.timeout:  # noqa: UP041 - some transports raise a class of their own
-            pass
+        more = self._await_messages(connection, timeout)
+        while more and len(self._inbox) < self._prefetch:
+            more = self._await_messages(connection, 0)
         if connection.supports_heartbeats:
             connection.heartbeat_check()
 
-    def _decoded(self, connection: Connection) -> list[HandOff]:
-        received: list[HandOff] = []
-        while self._inbox:
-            message = self._inbox.popleft()
-            try:
-                ids = _ids_of(message)
-            except ValueError as error:
-                self._quarantine(connection, message, str(error))
-                continue
-            received.append(_Received(ids, message, self._url))
-        return received
+    def _settle(self, message: ReceivedMessage, refusal: str | None) -> None:
+        """Acknowledge what was published, or put aside what could not be."""
+        with self._opened():
+            assert self._sorter is not None  # noqa: S101 - made by _ready
+            if refusal is None:
+                message.ack()
+            else:
+                self._sorter.put_aside(message, refusal)
 
-    def _quarantine(self, connection: Connection, message: ReceivedMessage, reason: str) -> None:
-        """Put a message that nobody can read where people find it, and never see it again."""
-        queue = self._quarantine_queue
-        if message.size > len(message.body):
-            reason += f"; of {message.size:,} bytes the first {len(message.body):,} are kept"
-        headers = {"asyncevents-reason": storable(reason, _LONGEST_HEADER)}
-        if message.compression is not None:
-            # Under another name: what reads the queue should not decompress it unasked.
-            headers["asyncevents-compression"] = storable(
-                shown(message.compression), _LONGEST_HEADER
-            )
-        logger.warning(
-            "a message is not a hand-off; it is set aside",
-            extra={"queue": queue.name, "reason": headers["asyncevents-reason"]},
-        )
-        queue(self._channel).declare()
-        if self._putting_aside is None:
-            self._putting_aside = Sender(connection, self._channel, queue.exchange)
-        self._putting_aside.publish(
-            message.body,
-            routing_key=queue.routing_key,
-            content_type=_content_type(message),
-            content_encoding="binary",
-            headers=headers,
-        )
-        # This may receive more messages; they are decoded next.
-        self._putting_aside.flush()
-        message.ack()
+    def _widen(self, kept: int) -> None:
+        """Let messages that are kept for others take no places from those that are ours."""
+        if self._prefetch + kept <= self._window:
+            return
+        self._window = 2 * (self._prefetch + kept)
+        on_rabbitmq = not hasattr(self._channel, "qos")
+        for consumer in self._consumers:
+            if on_rabbitmq:
+                # It gives each consumer what held when that began.
+                consumer.cancel()
+            consumer.qos(prefetch_count=self._window)
+            if on_rabbitmq:
+                consumer.consume()
 
     def _clean(self) -> None:
         now = time.monotonic()
         if now >= self._clean_at:
             self._clean_at = now + _CLEAN_EVERY
             delete_consumed(self._channel)
-
-
-def _ids_of(message: ReceivedMessage) -> tuple[UUID, ...]:
-    if message.compression is not None:
-        raise ValueError(f"compressed ({shown(message.compression)}), as no hand-off is")
-    return decode(message.body)
-
-
-def _content_type(message: ReceivedMessage) -> str:
-    """Return what the message says it is, where that can be sent on."""
-    said: object = message.content_type
-    if isinstance(said, str) and said.isascii() and not text_mistake(said, _LONGEST_CONTENT_TYPE):
-        return said
-    return "application/octet-stream"
 
 
 _BATCH: Final = 500

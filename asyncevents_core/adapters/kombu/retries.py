@@ -17,15 +17,15 @@ from uuid import UUID
 from kombu.connection import Connection
 
 from asyncevents_core.adapters.kombu.connections import Link
-from asyncevents_core.adapters.kombu.messaging import IdConsumer, Sender, publish
+from asyncevents_core.adapters.kombu.messaging import IdConsumer
 from asyncevents_core.adapters.kombu.protocol import (
-    KILL_KEY,
     QUARANTINE,
     dead_letter_queue,
     delay_queue,
     hand_off_queue,
     retry_queue,
 )
+from asyncevents_core.adapters.kombu.sending import Sender, publish
 from asyncevents_core.ports.broker import BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, ScheduledRetry
 
@@ -45,8 +45,7 @@ class RabbitMqRetryManager(Link, RetryManager):
     wakes = True
 
     def __init__(self, broker: BrokerConfig) -> None:
-        super().__init__(broker.url)
-        self._broker = broker
+        super().__init__(broker)
         self._sender: Sender | None = None
 
     def schedule(self, retries: Sequence[ScheduledRetry]) -> None:
@@ -60,17 +59,24 @@ class RabbitMqRetryManager(Link, RetryManager):
 
         def work(connection: Connection) -> None:
             for (seconds, deaths), ids in groups.items():
-                queue = delay_queue(self._broker, seconds, first=deaths == 1 and seconds == 1)
+                queue = delay_queue(self._config, seconds, first=deaths == 1 and seconds == 1)
                 # Each time: it may have expired, or be gone with a broker that was made anew.
                 queue(connection.default_channel).declare()
-                publish(self._ready_sender, ids, routing_key=queue.routing_key, retries=deaths)
+                publish(
+                    self._ready_sender,
+                    self._config,
+                    ids,
+                    routing_key=queue.routing_key,
+                    retries=deaths,
+                )
             self._ready_sender.flush()
 
         self._send(work)
 
     def bury(self, delivery_ids: Sequence[UUID]) -> None:
         def work(_: Connection) -> None:
-            publish(self._ready_sender, delivery_ids, routing_key=KILL_KEY)
+            queue = dead_letter_queue(self._config)
+            publish(self._ready_sender, self._config, delivery_ids, routing_key=queue.routing_key)
             self._ready_sender.flush()
 
         if delivery_ids:
@@ -78,9 +84,9 @@ class RabbitMqRetryManager(Link, RetryManager):
 
     def woken(self, *, prefetch: int) -> Consumer:
         return IdConsumer(
-            self._broker.url,
-            retry_queue(self._broker),
-            quarantine=hand_off_queue(self._broker, QUARANTINE),
+            self._config,
+            retry_queue(self._config),
+            quarantine=hand_off_queue(self._config, QUARANTINE),
             prefetch=prefetch,
         )
 
@@ -94,10 +100,15 @@ class RabbitMqRetryManager(Link, RetryManager):
 
     def _ready(self, connection: Connection) -> None:
         channel = connection.default_channel
-        retry_queue(self._broker)(channel).declare()
-        dead_letters = dead_letter_queue(self._broker)
+        retry_queue(self._config)(channel).declare()
+        dead_letters = dead_letter_queue(self._config)
         dead_letters(channel).declare()
-        self._sender = Sender(connection, channel, dead_letters.exchange)
+        self._sender = Sender(
+            connection,
+            channel,
+            dead_letters.exchange,
+            answer_timeout=self._config.options.answer_timeout,
+        )
 
 
 def step(delay: float) -> int | None:

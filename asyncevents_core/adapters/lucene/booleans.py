@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import define, field
 from luqum.tree import AndOperation, BaseOperation, Not, Plus, Prohibit
 
 from asyncevents_core.domain.query.nodes import BooleanQuery, MatchAll, MatchNone, Query
@@ -45,13 +46,77 @@ def combined(found: list[tuple[bool, bool, bool, Query]]) -> Query:
     for number, (conjunct, _, _, _) in enumerate(found):
         if conjunct and number and not found[number - 1][2]:
             required[number - 1] = True
-    must = tuple(one[3] for one, needed in zip(found, required, strict=True) if needed)
-    must_not = tuple(one[3] for one in found if one[2])
-    should = tuple(
+    must = [one[3] for one, needed in zip(found, required, strict=True) if needed]
+    must_not = [one[3] for one in found if one[2]]
+    should = [
         one[3] for one, needed in zip(found, required, strict=True) if not needed and not one[2]
-    )
+    ]
     if any(isinstance(one, MatchAll) for one in must_not):
         return MatchNone()
     if not must_not and len(must) + len(should) == 1:
         return (must + should)[0]
-    return BooleanQuery(must=must, should=should, must_not=must_not)
+    return _flat(must, should, must_not)
+
+
+def depth(query: Query) -> int:
+    """Return how many levels of AND, OR and NOT are in each other."""
+    if not isinstance(query, BooleanQuery):
+        return 0
+    return 1 + max(map(depth, (*query.must, *query.should, *query.must_not)), default=0)
+
+
+def _flat(must: list[Query], should: list[Query], must_not: list[Query]) -> BooleanQuery:
+    """Return a query without levels that make no difference: ``a OR (b OR c)``, NOT NOT."""
+    clauses = _Clauses()
+    for one in must:
+        clauses.require(one)
+    for one in must_not:
+        clauses.prohibit(one)
+    options = tuple(option for one in should for option in _options(one))
+    if must and not clauses.must:
+        # What must match was all NOT: without it, one of the rest would have to match.
+        options = ()
+    elif options and clauses.must and not must:
+        # NOT NOT would take from the rest that one of it has to match.
+        return BooleanQuery(should=options, must_not=tuple(must_not))
+    return BooleanQuery(must=tuple(clauses.must), should=options, must_not=tuple(clauses.must_not))
+
+
+@define
+class _Clauses:
+    """What must match and what must not, without a level below that is the same."""
+
+    must: list[Query] = field(factory=list)
+    must_not: list[Query] = field(factory=list)
+
+    def require(self, query: Query) -> None:
+        """Add what must match."""
+        if not isinstance(query, BooleanQuery):
+            self.must.append(query)
+            return
+        for one in query.must:
+            self.require(one)
+        if query.should and not query.must:
+            self.must.append(BooleanQuery(should=query.should))
+        for one in query.must_not:
+            self.prohibit(one)
+
+    def prohibit(self, query: Query) -> None:
+        """Add what must not match."""
+        if isinstance(query, BooleanQuery) and not query.must and not query.should:
+            # None of them may be missing altogether.
+            some = query.must_not
+            self.require(some[0] if len(some) == 1 else BooleanQuery(should=some))
+            return
+        for one in _options(query):
+            if one is query:
+                self.must_not.append(one)
+            else:
+                self.prohibit(one)
+
+
+def _options(query: Query) -> tuple[Query, ...]:
+    """Return queries of which one has to match."""
+    if isinstance(query, BooleanQuery) and not query.must and not query.must_not:
+        return query.should
+    return (query,)

@@ -7,7 +7,6 @@ from typing import Any, Final, NoReturn
 from luqum.tree import (
     BaseGroup,
     BaseOperation,
-    Boost,
     From,
     Fuzzy,
     Not,
@@ -22,11 +21,13 @@ from luqum.tree import (
     Word,
 )
 
-from asyncevents_core.adapters.lucene.booleans import clauses, combined, stripped
+from asyncevents_core.adapters.lucene.booleans import clauses, combined, depth, stripped
 from asyncevents_core.adapters.lucene.names import named_field
 from asyncevents_core.adapters.lucene.texts import EscapeError, parts, unescape
 from asyncevents_core.adapters.lucene.values import Values
 from asyncevents_core.domain.query import regex
+from asyncevents_core.domain.query.effort import is_too_much
+from asyncevents_core.domain.query.folding import folded, folded_pattern
 from asyncevents_core.domain.query.nodes import (
     MAX_SLOP,
     Bound,
@@ -41,8 +42,14 @@ from asyncevents_core.domain.query.nodes import (
 from asyncevents_core.domain.query.phrases import MAX_ARRANGEMENTS, arrangements_of
 from asyncevents_core.domain.query.words import words
 from asyncevents_core.errors import InvalidQuery
+from asyncevents_core.indexer_kit.automata import of_pattern
 
 MAX_CLAUSES: Final = 1024
+MAX_LEVELS: Final = 20
+"""Elasticsearch takes 30 by default, of which each condition needs a few itself."""
+MAX_FUZZY: Final = 20
+"""Letters of a word with two edits, in fields with wildcards: what is asked grows cubically."""
+_SIMPLER: Final = "fewer repetitions that overlap, such as “?” behind a “*”"
 _EXISTS: Final = "_exists_"
 _ANYTHING: Final = Pattern((Wild.ANY,))
 
@@ -57,8 +64,7 @@ class Builder:
 
     def build(self, item: Any, field: Field = None) -> Query:
         """Return the query of a part of the tree, whose field is `field` unless it names one."""
-        while isinstance(item, BaseGroup | Boost):
-            # Hits are ordered by time: boosts are understood and make no difference.
+        while isinstance(item, BaseGroup):
             item = item.expr
         if isinstance(item, BaseOperation | Plus | Prohibit | Not):
             return self._combined(item, field)
@@ -66,7 +72,7 @@ class Builder:
         if self._clauses > MAX_CLAUSES:
             self._wrong(item.pos, f"at most {MAX_CLAUSES:,} terms")
         if isinstance(item, SearchField):
-            return self._in_field(item)
+            return self._in_field(item, field)
         return self._leaf(item, field)
 
     def _combined(self, item: Any, field: Field) -> Query:
@@ -74,12 +80,13 @@ class Builder:
         for conjunct, operand in clauses(item):
             bare, required, prohibited = stripped(operand)
             found.append((conjunct, required, prohibited, self.build(bare, field)))
-        return combined(found)
+        query = combined(found)
+        if depth(query) > MAX_LEVELS:
+            self._wrong(item.pos or 0, f"at most {MAX_LEVELS} levels of AND, OR, NOT in each other")
+        return query
 
-    def _in_field(self, item: SearchField) -> Query:
+    def _in_field(self, item: SearchField, field: Field) -> Query:
         inner = item.expr
-        while isinstance(inner, Boost):
-            inner = inner.expr
         if isinstance(inner, SearchField):
             colon = inner.pos + len(inner.name)
             self._wrong(colon, "no second “:”; a value with one is put in quotes", "“:”")
@@ -90,7 +97,7 @@ class Builder:
         if item.name == "*" and isinstance(inner, Word) and inner.value == "*":
             return MatchAll()
         name = self._name(item.name, item.pos)
-        return self.build(inner, named_field(name, item.pos, self._wrong))
+        return self.build(inner, named_field(name, item.pos, self._wrong, within=field))
 
     def _exists(self, item: Any) -> Query:
         if isinstance(item, Word):
@@ -129,6 +136,7 @@ class Builder:
             return self._values.term(field, found, item.pos)
         if found == _ANYTHING:
             return MatchAll() if field is None else ExistsQuery(field=field)
+        self._check(of_pattern(folded_pattern(found)), item.pos)
         return self._values.wildcard(field, found, item.pos)
 
     def _proximity(self, item: Proximity, field: Field) -> Query:
@@ -155,15 +163,21 @@ class Builder:
             distance = 0 if not item.degree else int((1 - item.degree) * len(word))
         else:
             distance = int(item.degree)
+        if distance > 1 and isinstance(field, Pattern) and len(word) > MAX_FUZZY:
+            self._wrong(
+                item.pos,
+                f"a word of up to {MAX_FUZZY} letters, ~1, or a field without wildcards",
+            )
         fuzzy = FuzzyQuery(field=field, word=word, distance=min(distance, 2))
         return self._values.text_only(fuzzy, field, item.pos)
 
     def _regex(self, item: Regex, field: Field) -> Query:
         text = item.value[1:-1]
         try:
-            regex.parse(text)
+            node = regex.parse(text)
         except regex.RegexError as error:
             self._wrong(item.pos + 1 + error.position, str(error))
+        self._check(folded(node), item.pos)
         return self._values.regex(field, text, item.pos)
 
     def _bound(self, item: Any, inclusive: bool) -> Bound | None:
@@ -184,7 +198,15 @@ class Builder:
 
     def _name(self, raw: str, position: int) -> str | Pattern:
         # Lucene allows wildcards in the name of a field behind a backslash only: both mean one.
-        return self._parts(raw.replace("\\*", "*").replace("\\?", "?"), position)
+        found = self._parts(raw.replace("\\*", "*").replace("\\?", "?"), position)
+        if isinstance(found, Pattern):
+            self._check(of_pattern(found), position)
+        return found
+
+    def _check(self, node: regex.Node, position: int) -> None:
+        """Refuse what is too much for one engine or the other."""
+        if is_too_much(node):
+            self._wrong(position, _SIMPLER)
 
     def _parts(self, raw: str, position: int) -> str | Pattern:
         try:

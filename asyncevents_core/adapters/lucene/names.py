@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NoReturn, Protocol
 
 from asyncevents_core.domain.query.fields import (
     EVENT,
     FIELDS,
+    NAMES,
     FieldKind,
     canonical,
     canonical_pattern,
     is_known,
     matches,
 )
-from asyncevents_core.domain.query.nodes import Pattern
+from asyncevents_core.domain.query.nodes import Field, Pattern
 from asyncevents_core.errors import suggestion
 
+_OTHERWISE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "created_at": "started_at",
+        "outcome": "fate",
+        "detail": "response",
+        "metadata": "sink",
+        "store_id": "tenant",
+    }
+)
+"""What other forms and the original's routes call otherwise."""
 _COVERED: Final = frozenset({FieldKind.TEXT, FieldKind.BOOLEAN})
 
 
@@ -26,17 +39,23 @@ class Wrong(Protocol):
 
 
 def named_field(
-    name: str | Pattern, position: int, wrong: Wrong, *, exists: bool = False
+    name: str | Pattern,
+    position: int,
+    wrong: Wrong,
+    *,
+    exists: bool = False,
+    within: Field = None,
 ) -> str | Pattern:
     """Return the field that a name stands for, or complain.
 
     A name with wildcards covers the values of texts and flags; with `exists`, which asks for no
-    value, all of them.
+    value, all of them. `within` is the field whose parentheses it stands in.
     """
     if isinstance(name, str):
         path = canonical(name)
         if not is_known(path):
-            wrong(position, _known(name), f"“{name}”")
+            inside = isinstance(within, str) and within.startswith(f"{EVENT}.")
+            wrong(position, _below(f"{within}.{name}") if inside else _known(name), f"“{name}”")
         return path
     covered = [field for field in FIELDS if matches(name, field)]
     start = name.parts[0] if isinstance(name.parts[0], str) else ""
@@ -51,6 +70,20 @@ def named_field(
 
 
 def _known(name: str) -> str:
-    close = suggestion(name, FIELDS)
     payload = f"{EVENT}.{EVENT}.{name}"
-    return f"a field: {', '.join(FIELDS)}, or {payload} for the payload{close}"
+    lower = name.lower()
+    # “url” is closest to recipient_url, whatever the letters say.
+    names = list(dict.fromkeys((*NAMES, *FIELDS)))
+    parts = [field for field in names if lower in field.split("_")]
+    close = suggestion(lower, parts, cutoff=0.0) or suggestion(lower, names)
+    if lower in _OTHERWISE:
+        close = f" (did you mean {_OTHERWISE[lower]!r}?)"
+    first = close or f" (did you mean {payload!r}, of the payload?)"
+    return f"a field{first}: {', '.join(NAMES)}, or {payload} for the payload"
+
+
+def _below(path: str) -> str:
+    return (
+        f"values; a condition on what is below stands by itself: {path}:… AND …. Places in arrays "
+        "do not count, so two conditions may be met by two items of an array"
+    )

@@ -25,11 +25,21 @@ from asyncevents_core.domain.query.nodes import (
     TermQuery,
     WildcardQuery,
 )
-from asyncevents_core.domain.query.readings import truth_of
-from asyncevents_core.domain.query.words import words
+from asyncevents_core.domain.query.readings import (
+    date_bounds,
+    digits_of,
+    number_bounds,
+    number_of,
+    truth_of,
+)
+from asyncevents_core.domain.query.words import fold, words
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _EPOCH_MILLIS: Final = re.compile(r"-?[0-9]{5,15}")
+MAX_BOUND: Final = 80
+"""Characters of a text that bounds a range in fields with wildcards; it grows with their square."""
+MAX_DIGITS: Final = 100
+"""Digits of a bound, without zeros at its ends: what is asked grows with their square."""
 _LAST: Final = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z"""
 _DATES: Final = "a date: 2026-11-23, 2026-11, “2026-11-23 10:00:00”, now-1d"
@@ -83,7 +93,17 @@ class Values:
             return MatchAll() if field is None else ExistsQuery(field=field)
         lower = self._bound(lower, kind, position, is_lower=True)
         upper = self._bound(upper, kind, position, is_lower=False)
-        return RangeQuery(field=field, lower=lower, upper=upper)
+        query = RangeQuery(field=field, lower=lower, upper=upper)
+        longest = max(len(fold(one.text)) for one in query.bounds)
+        if (
+            longest > MAX_BOUND
+            and isinstance(field, Pattern)
+            and number_bounds(query) is None
+            and date_bounds(query) is None
+        ):
+            expected = f"bounds of up to {MAX_BOUND} characters, or a field without wildcards"
+            self._wrong(position, expected)
+        return query
 
     def _typed(self, field: Field, text: str, position: int) -> Query | None:
         kind = _kind(field)
@@ -125,6 +145,9 @@ class Values:
         if kind is FieldKind.DATE or is_math(bound.text):
             dates = self._span(bound.text, position, of_the_attempt=kind is FieldKind.DATE)
             return rounded(bound, dates, is_lower=is_lower)
+        number = number_of(bound.text)
+        if number is not None and digits_of(number) > MAX_DIGITS:
+            self._wrong(position, f"a bound of up to {MAX_DIGITS} digits")
         return bound
 
     def _span(self, text: str, position: int, *, of_the_attempt: bool) -> Span:

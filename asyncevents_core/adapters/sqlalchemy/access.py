@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy import Row, delete, select, update
 from asyncevents_core.adapters.sqlalchemy.schema import audit, once, override, token
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert, page
 from asyncevents_core.domain.access import AuditEntry
+from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.ports.ledger.access import Access, AccessView, Override
@@ -107,6 +108,7 @@ def _token_values(new: ApiToken, now: int) -> dict[str, Any]:
         "name": new.name,
         "resources": json.dumps(new.resources),
         "tenant": new.tenant,
+        "sinks": None if new.sinks is None else json.dumps(_plain_sinks(new.sinks)),
         "created_at": now,
         "expires_at": new.expires_at,
         "revoked_at": new.revoked_at,
@@ -123,11 +125,25 @@ def _to_token(row: Row[Any]) -> ApiToken:
         name=values["name"],
         resources=tuple(json.loads(values["resources"])),
         tenant=values["tenant"],
+        sinks=None if values["sinks"] is None else _read_sinks(json.loads(values["sinks"])),
         created_at=values["created_at"],
         expires_at=values["expires_at"],
         revoked_at=values["revoked_at"],
         used_at=values["used_at"],
     )
+
+
+def _plain_sinks(sinks: Mapping[str, SinkAllowance]) -> dict[str, object]:
+    return {
+        name: {"targets": one.targets, "privileges": one.privileges} for name, one in sinks.items()
+    }
+
+
+def _read_sinks(plain: Mapping[str, Any]) -> dict[str, SinkAllowance]:
+    return {
+        name: SinkAllowance(targets=tuple(one["targets"]), privileges=tuple(one["privileges"]))
+        for name, one in plain.items()
+    }
 
 
 def _audit_values(entry: AuditEntry, now: int) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from asyncevents_core.adapters.sqlalchemy.dialects import (
     CLOCKS,
     SqlDialect,
     family,
-    is_missing_table,
 )
 from asyncevents_core.adapters.sqlalchemy.events import event_values
+from asyncevents_core.adapters.sqlalchemy.failures import is_missing_table
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import ForeignTransaction
@@ -62,7 +62,8 @@ class BorrowedWriter(EventWriter):
         tail = " ON CONFLICT DO NOTHING"
         if family(self._dialect.name) == "mysql":
             tail = " ON DUPLICATE KEY UPDATE id = id"
-        sql = f"INSERT INTO {event.name} ({', '.join(columns)}) VALUES ({values}){tail}"  # noqa: S608
+        table = self._dialect.qualified(event.name)
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}){tail}"  # noqa: S608
         parameters = [
             [self._native(value) for value in event_values(one).values()] for one in events
         ]
@@ -75,7 +76,7 @@ class BorrowedWriter(EventWriter):
             return {}
         marks = ", ".join([self._mark] * len(external_ids))
         sql = (
-            f"SELECT {', '.join(_FOUND)} FROM {event.name} "  # noqa: S608
+            f"SELECT {', '.join(_FOUND)} FROM {self._dialect.qualified(event.name)} "  # noqa: S608
             f"WHERE external_id IN ({marks})"
         )
         if latest and family(self._dialect.name) == "mysql":

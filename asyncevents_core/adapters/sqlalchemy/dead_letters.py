@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from asyncevents_core.adapters.sqlalchemy.deliveries import to_delivery
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, subscription
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
-from asyncevents_core.domain.delivery import Delivery, DeliveryState, summary
+from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState, summary
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import EVENT_FAILED, DeadLetter
@@ -79,7 +79,7 @@ class SqlDeadLettersView(Noun, DeadLettersView):
         page = _page(statement, delivery, limit, before)
         found = [_to_dead_delivery(row) for row in self._sql.execute(page)]
         if wanted.means_events:
-            columns = select(event.c.id, event.c.name, event.c.reason, event.c.created_at)
+            columns = select(event.c.id, event.c.name, event.c.error, event.c.created_at)
             page = _page(_failed_events(columns, wanted), event, limit, before)
             found += [_to_failed_event(row) for row in self._sql.execute(page)]
         found.sort(key=lambda one: one.id, reverse=True)
@@ -151,7 +151,8 @@ def _to_dead_delivery(row: Row[Any]) -> DeadLetter:
         event_name=row.name,
         subscription_id=row.subscription_id,
         target=row.target,
-        reason=row.reason or "",
+        reason=None if row.reason is None else DeadReason(row.reason),
+        error=None,
         summary=summary(DeliveryState(row.state), row.deaths),
         created_at=row.created_at,
         replayed=bool(row.replayed),
@@ -164,7 +165,8 @@ def _to_failed_event(row: Row[Any]) -> DeadLetter:
         event_name=row.name,
         subscription_id=None,
         target=None,
-        reason=row.reason or "",
+        reason=DeadReason.SERVICE,
+        error=row.error,
         summary=EVENT_FAILED,
         created_at=row.created_at,
         replayed=False,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, false, select, true, update
+from sqlalchemy import Row, Select, false, select, true
 
 from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, marking_fanned_out
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
@@ -35,7 +35,7 @@ class SqlDeliveries(Noun, Deliveries):
             SqlEvents(self._sql).mark_fanned_out(event_ids)
             return
         values = [delivery_values(one) for one in deliveries]
-        together.execute(self._sql.connection, values, {"ids": sorted(event_ids)})
+        together.execute(self._sql, values, {"ids": sorted(event_ids)})
 
     def _fanning_out(self) -> InsertionWithUpdate | None:
         dialect, columns = self._sql.dialect, [column.name for column in delivery.columns]
@@ -66,18 +66,34 @@ class SqlDeliveries(Noun, Deliveries):
         found.sort(key=_due_at)
         return found[:limit]
 
+    def lock_expired(self, owner: UUID, *, limit: int) -> list[Delivery]:
+        statement = self._expired(select(delivery), owner).order_by(delivery.c.due_at).limit(limit)
+        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        return [to_delivery(row) for row in locked]
+
+    def has_expired(self, owner: UUID) -> bool:
+        statement = self._expired(select(delivery.c.id), owner).limit(1)
+        return self._sql.execute(statement).first() is not None
+
+    def _expired(self, statement: Select[Any], owner: UUID) -> Select[Any]:
+        return (
+            statement.where(delivery.c.state == DeliveryState.LEASED.value)
+            .where(delivery.c.parked == false())
+            .where(delivery.c.due_at <= self._sql.now())
+            .where(delivery.c.owner == owner)
+        )
+
     def make_due(self, ids: Collection[UUID], *, before: int) -> int:
         now, changed = self._sql.now(), 0
         for some in chunked(sorted(ids)):
-            result = self._sql.execute(
-                update(delivery)
+            found = (
+                select(delivery.c.id)
                 .where(delivery.c.id.in_(some))
                 .where(delivery.c.state == DeliveryState.WAITING.value)
                 .where(delivery.c.due_at > now)
                 .where(delivery.c.due_at <= before)
-                .values(due_at=now)
             )
-            changed += result.rowcount
+            changed += self._sql.update_free(delivery, found, {"due_at": now})
         return changed
 
     def lock_parked(self, subscription_id: int, *, limit: int) -> list[Delivery]:

@@ -1,31 +1,24 @@
-"""What differs between databases: the clock, locks, errors, and how to connect."""
+"""What differs between databases in the statements: the clock, locks, lists."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Hashable
-from pathlib import Path
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Engine,
     Select,
     bindparam,
-    create_engine,
     func,
     literal_column,
     text,
 )
-from sqlalchemy import event as listen
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from asyncevents_core.domain.secret import without_passwords
-from asyncevents_core.errors import LedgerUnavailable, MissingExtra
+from asyncevents_core.errors import LedgerUnavailable
 
 # Through no local time: where clocks are put back, an hour comes twice.
 _MYSQL_CLOCK: Final = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
@@ -36,10 +29,24 @@ CLOCKS: Final = {
     "mysql": _MYSQL_CLOCK,
     "mariadb": _MYSQL_CLOCK,
 }
-_EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
-BUSY_TIMEOUT: Final = 30.0
+
+_NO_SCHEMA: Final = {
+    "mysql": (
+        "LEDGER_SCHEMA is for PostgreSQL. On MariaDB and MySQL a schema is a database: name it in "
+        "LEDGER_URL, mysql://…/name, and remove LEDGER_SCHEMA"
+    ),
+    "sqlite": (
+        "LEDGER_SCHEMA is for PostgreSQL. On SQLite give the ledger a file of its own in "
+        "LEDGER_URL, and remove LEDGER_SCHEMA"
+    ),
+}
 
 P = TypeVar("P")
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def family(name: str) -> str:
@@ -48,15 +55,29 @@ def family(name: str) -> str:
 
 
 class SqlDialect:
-    """The dialect of one ledger. Thread-safe."""
+    """The dialect of one ledger, and the schema of its tables. Thread-safe.
 
-    def __init__(self, name: str) -> None:
+    `schema` None: where the database looks for names that have none.
+    """
+
+    def __init__(self, name: str, schema: str | None = None) -> None:
         if name not in CLOCKS:
             supported = ", ".join(sorted(CLOCKS))
             raise LedgerUnavailable(f"LEDGER_URL: {name!r} is not supported; one of {supported} is")
+        if schema is not None and name != "postgresql":
+            raise LedgerUnavailable(_NO_SCHEMA[family(name)])
+        self.schema = schema
+        self.execution_options: Mapping[str, Any] = MappingProxyType(
+            {} if schema is None else {"schema_translate_map": {None: schema}}
+        )
+        """For each statement: on a session of somebody else's nothing else may be changed."""
         self.name = name
         self.is_sqlite = name == "sqlite"
         self._prepared: dict[Hashable, Any] = {}
+
+    def qualified(self, table: str) -> str:
+        """Return the name of a table for SQL that is written by hand."""
+        return table if self.schema is None else f"{quoted(self.schema)}.{table}"
 
     def now(self) -> ColumnElement[int]:
         """Return the database's clock in microseconds, as an expression."""
@@ -104,80 +125,6 @@ class SqlDialect:
         return statement if self.is_sqlite else statement.with_for_update(read=True)
 
 
-def open_engine(url: str, *, isolation_level: str | None = None) -> Engine:
-    """Return an engine with the settings that the ledger needs. Does not connect.
-
-    `isolation_level` None: the database's own, or what the ledger needs.
-
-    Raises `LedgerUnavailable`, `MissingExtra`.
-    """
-    try:
-        parsed = make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.drivername in {"mysql", "mariadb"}:
-            parsed = parsed.set(drivername=f"{parsed.drivername}+pymysql")
-        backend = parsed.get_backend_name()
-        if backend not in CLOCKS:
-            raise LedgerUnavailable(
-                f"LEDGER_URL: the ledger can be on {', '.join(CLOCKS)}, not on {backend}"
-            )
-        options: dict[str, Any] = {"pool_pre_ping": False, "pool_size": 5, "max_overflow": 20}
-        if backend == "sqlite":
-            return _sqlite_engine(parsed)
-        if backend in {"mysql", "mariadb"}:
-            isolation_level = isolation_level or "READ COMMITTED"
-        if isolation_level is not None:
-            options["isolation_level"] = isolation_level
-        engine = create_engine(parsed, **options)
-        if parsed.drivername == "postgresql+psycopg":
-            # Imported here: the driver is an extra.
-            from asyncevents_core.adapters.sqlalchemy.binary import speak_binary
-
-            listen.listen(engine, "connect", speak_binary)
-        return engine
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise LedgerUnavailable(f"LEDGER_URL is not a database URL: {error}") from error
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get(make_url(url).get_backend_name())
-        if extra is None:
-            raise
-        raise MissingExtra(f"LEDGER_URL ({extra})", extra=extra) from error
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    if url.database in {None, "", ":memory:"}:
-        raise LedgerUnavailable(
-            "LEDGER_URL: an SQLite ledger needs a file, since several connections share it: "
-            "sqlite:///asyncevents.db"
-        )
-    folder = Path(str(url.database)).resolve().parent
-    if not folder.is_dir():
-        raise LedgerUnavailable(f"LEDGER_URL: the folder {folder} does not exist: make it first")
-    engine = create_engine(
-        url,
-        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
-        pool_size=5,
-        max_overflow=20,
-    )
-
-    @listen.listens_for(engine, "connect")
-    def connect(connection: sqlite3.Connection, _: object) -> None:
-        # The driver must not begin transactions by itself: `begin` below does.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-
-    @listen.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later fails with "locked" at once if
-        # another one wrote meanwhile; one that begins IMMEDIATE waits for its turn.
-        reads = connection.get_execution_options().get("asyncevents_read", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
 def durability_warnings(connection: Connection, dialect: SqlDialect) -> list[str]:
     """Return a warning for each setting with which a committed event could be lost."""
 
@@ -198,41 +145,3 @@ def durability_warnings(connection: Connection, dialect: SqlDialect) -> list[str
     elif setting("SELECT @@innodb_flush_log_at_trx_commit") != "1":
         warnings.append("InnoDB: innodb_flush_log_at_trx_commit is not 1; a crash can lose events")
     return warnings
-
-
-def masked(url: str) -> str:
-    """Return the URL without its password, be it in front of the host or in the query."""
-    try:
-        return without_passwords(make_url(url).render_as_string(hide_password=True))
-    except ArgumentError:
-        return "the database"
-
-
-def is_missing_table(error: BaseException) -> bool:
-    """Tell whether a driver's error says that a table or a column of the ledger is missing."""
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    if state in {"42P01", "42703"}:  # PostgreSQL
-        return True
-    if error.args and error.args[0] in {1146, 1054}:  # MariaDB, MySQL
-        return True
-    message = str(error)
-    signs = ("no such table", "no such column", "has no column named")
-    return any(sign in message for sign in signs)
-
-
-def is_worth_a_rerun(error: DBAPIError) -> bool:
-    """Tell whether the whole transaction may be run again: deadlock, busy, connection lost."""
-    if error.connection_invalidated:
-        return True
-    message = str(error.orig).lower()
-    return any(
-        sign in message
-        for sign in (
-            "database is locked",
-            "database table is locked",
-            "deadlock",
-            "lock wait timeout",
-            "could not serialize",
-            "serialization failure",
-        )
-    )

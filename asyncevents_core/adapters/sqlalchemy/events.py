@@ -6,7 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Select, Update, and_, bindparam, case, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.schema import event
@@ -16,7 +29,8 @@ from asyncevents_core.domain.event import Event, EventState, NewEvent
 from asyncevents_core.ports.ledger.events import Events, EventsView, EventWriter
 
 _LISTED: Final = [
-    *(column for column in event.c if column.name != "body"),
+    *(column for column in event.c if column.name not in {"body", "traceback"}),
+    null().label("traceback"),
     case((event.c.arguments.is_(None), event.c.body)).label("body"),
 ]
 
@@ -28,7 +42,7 @@ class SqlEventWriter(Noun, EventWriter):
         values = [event_values(one) for one in events]
         if values:
             self._sql.dialect.prepared("publish", lambda: self._inserting(list(values[0]))).execute(
-                self._sql.connection,
+                self._sql,
                 values,
                 {"offset_": self._sql.offset(), "due_in_": round(due_in * 1e6)},
             )
@@ -77,7 +91,7 @@ class SqlEvents(SqlEventWriter, Events):
             .where(self._sql.dialect.among(event.c.id, "ids"))
             .where(
                 or_(
-                    event.c.state == EventState.OPEN.value,
+                    and_(event.c.state == EventState.OPEN.value, event.c.parked == ""),
                     and_(event.c.state == EventState.RESOLVING.value, expired),
                 )
             )
@@ -92,6 +106,7 @@ class SqlEvents(SqlEventWriter, Events):
             statement = (
                 select(event)
                 .where(event.c.state == state.value)
+                .where(event.c.parked == "")
                 .where(event.c.due_at <= before)
                 .order_by(event.c.due_at)
                 .limit(limit)
@@ -100,6 +115,45 @@ class SqlEvents(SqlEventWriter, Events):
             found += [to_event(row) for row in locked]
         found.sort(key=lambda one: one.due_at or 0)
         return found[:limit]
+
+    def lock_parked(self, line: str, *, limit: int) -> list[Event]:
+        statement = (
+            select(event)
+            .where(event.c.state == EventState.OPEN.value)
+            .where(event.c.parked == line)
+            .order_by(event.c.due_at)
+            .limit(limit)
+        )
+        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        return [to_event(row) for row in locked]
+
+    def parked_lines(self, *, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        # A look into the index for each line, however many events are parked in it.
+        while len(found) < limit:
+            next_line = (
+                select(func.min(event.c.parked))
+                .where(event.c.state == EventState.OPEN.value)
+                .where(event.c.parked > (found[-1] if found else ""))
+            )
+            line = self._sql.execute(next_line).scalar_one()
+            if line is None:
+                break
+            found.append(line)
+        return found
+
+    def resolving_again(self, owners: Collection[UUID]) -> set[UUID]:
+        found: set[UUID] = set()
+        for some in chunked(sorted(owners)):
+            statement = (
+                select(event.c.owner)
+                .where(event.c.state == EventState.RESOLVING.value)
+                .where(event.c.owner.in_(some))
+                .where(event.c.abandonments > 0)
+                .distinct()
+            )
+            found.update(self._sql.execute(statement).scalars())
+        return found
 
     def lock_resolving(self, claims: Collection[Claim], *, owner: UUID) -> list[Event]:
         numbers = {claim.id: claim.claim_no for claim in claims}
@@ -131,7 +185,23 @@ class SqlEvents(SqlEventWriter, Events):
                 "state": EventState.RESOLVING.value,
                 "claims": event.c.claims + 1,
                 "abandonments": event.c.abandonments + int(abandoned),
+                "parked": "",
                 "owner": owner,
+                "due_at": due_at,
+            },
+        )
+
+    def put_back(
+        self, ids: Collection[UUID], *, due_at: int, parked: str = "", abandoned: bool = False
+    ) -> None:
+        self._sql.update(
+            event,
+            ids,
+            {
+                "state": EventState.OPEN.value,
+                "abandonments": event.c.abandonments + int(abandoned),
+                "parked": parked,
+                "owner": None,
                 "due_at": due_at,
             },
         )
@@ -159,7 +229,15 @@ class SqlEvents(SqlEventWriter, Events):
             "mark fanned out", ids, lambda: marking_fanned_out(self._sql.dialect)
         )
 
-    def postpone(self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None) -> None:
+    def postpone(
+        self,
+        event_id: UUID,
+        *,
+        due_at: int,
+        deaths: int,
+        error: str | None,
+        traceback: str | None = None,
+    ) -> None:
         self._sql.update(
             event,
             [event_id],
@@ -168,12 +246,16 @@ class SqlEvents(SqlEventWriter, Events):
                 "due_at": due_at,
                 "deaths": deaths,
                 "abandonments": 0,
+                "parked": "",
                 "owner": None,
-                "reason": reason,
+                "error": error,
+                "traceback": traceback,
             },
         )
 
-    def fail(self, event_id: UUID, *, deaths: int, reason: str) -> None:
+    def fail(
+        self, event_id: UUID, *, deaths: int, error: str, traceback: str | None = None
+    ) -> None:
         self._sql.update(
             event,
             [event_id],
@@ -181,8 +263,10 @@ class SqlEvents(SqlEventWriter, Events):
                 "state": EventState.FAILED.value,
                 "due_at": None,
                 "deaths": deaths,
+                "parked": "",
                 "owner": None,
-                "reason": reason,
+                "error": error,
+                "traceback": traceback,
             },
         )
 
@@ -198,7 +282,9 @@ class SqlEvents(SqlEventWriter, Events):
                     due_at=now,
                     deaths=0,
                     abandonments=0,
-                    reason=None,
+                    parked="",
+                    error=None,
+                    traceback=None,
                 )
             )
             changed += result.rowcount
@@ -235,7 +321,14 @@ class SqlEventsView(Noun, EventsView):
 
 def marking_fanned_out(dialect: SqlDialect) -> Update:
     """Return the UPDATE of `mark_fanned_out`; its parameter is "ids"."""
-    values = {"state": EventState.FANNED_OUT.value, "due_at": None, "owner": None, "reason": None}
+    values = {
+        "state": EventState.FANNED_OUT.value,
+        "due_at": None,
+        "parked": "",
+        "owner": None,
+        "error": None,
+        "traceback": None,
+    }
     return update(event).where(dialect.among(event.c.id, "ids")).values(values)
 
 
@@ -268,11 +361,13 @@ def to_event(row: Row[Any]) -> Event:
         arguments=_bytes(values["arguments"]),
         body=_bytes(values["body"]),
         state=EventState(values["state"]),
-        reason=values["reason"],
+        error=values["error"],
+        traceback=values["traceback"],
         due_at=values["due_at"],
         claims=values["claims"],
         deaths=values["deaths"],
         abandonments=values["abandonments"],
+        parked=values["parked"],
         owner=values["owner"],
         occurred_at=values["occurred_at"],
         created_at=values["created_at"],

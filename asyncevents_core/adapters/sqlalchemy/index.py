@@ -20,7 +20,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from asyncevents_core.adapters.sqlalchemy.events import to_event
-from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
+from asyncevents_core.adapters.sqlalchemy.log import to_log_row
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
@@ -29,7 +29,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
 )
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements, chunked
-from asyncevents_core.domain.delivery import Claim, DeliveryState
+from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.ports.ledger.index import (
     COUNTED_UP_TO,
@@ -58,28 +58,6 @@ class SqlIndexQueue(Noun, IndexQueue):
     def queue_deleted(self, log_ids: Sequence[int]) -> None:
         """Queue attempts that this transaction is about to delete."""
         self._queue(attempt.c.id.in_(log_ids))
-
-    def queued(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
-        statement = (
-            _logged()
-            .add_columns(index_queue.c.attempt_id, index_queue.c.version)
-            .select_from(index_queue)
-            .join(attempt, attempt.c.id == index_queue.c.attempt_id, isouter=True)
-            .join(delivery, delivery.c.id == attempt.c.delivery_id, isouter=True)
-            .join(subscription, subscription.c.id == delivery.c.subscription_id, isouter=True)
-            .where(_QUEUED)
-            .where(index_queue.c.attempt_id > after)
-            .order_by(index_queue.c.attempt_id)
-            .limit(limit)
-        )
-        found = self._sql.execute(statement).all()
-        logged = {one.log_id: one for one in _with_events(self._sql, found)}
-        return [
-            QueuedAttempt(
-                log_id=row.attempt_id, version=row.version, logged=logged.get(row.attempt_id)
-            )
-            for row in found
-        ]
 
     def unqueue(self, versions: Mapping[int, int]) -> None:
         for version, some in _by_version(versions):
@@ -127,12 +105,34 @@ class SqlIndexQueue(Noun, IndexQueue):
 class SqlIndexView(Noun, IndexView):
     """See `IndexView`."""
 
+    def queued(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
+        statement = (
+            _logged()
+            .add_columns(index_queue.c.attempt_id, index_queue.c.version)
+            .select_from(index_queue)
+            .join(attempt, attempt.c.id == index_queue.c.attempt_id, isouter=True)
+            .join(delivery, delivery.c.id == attempt.c.delivery_id, isouter=True)
+            .join(subscription, subscription.c.id == delivery.c.subscription_id, isouter=True)
+            .where(_QUEUED)
+            .where(index_queue.c.attempt_id > after)
+            .order_by(index_queue.c.attempt_id)
+            .limit(limit)
+        )
+        found = self._sql.execute(statement).all()
+        logged = {one.log_id: one for one in _with_events(self._sql, found)}
+        return [
+            QueuedAttempt(
+                log_id=row.attempt_id, version=row.version, logged=logged.get(row.attempt_id)
+            )
+            for row in found
+        ]
+
     def attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:
         statement = _existing().where(attempt.c.id > after).order_by(attempt.c.id).limit(limit)
         return _with_events(self._sql, self._sql.execute(statement).all())
 
     def backlog(self) -> IndexBacklog:
-        some = select(index_queue.c.attempt_id).where(_QUEUED).limit(COUNTED_UP_TO).subquery()
+        some = select(index_queue.c.attempt_id).where(_QUEUED).limit(COUNTED_UP_TO + 1).subquery()
         oldest = (
             select(attempt.c.started_at)
             .join(index_queue, index_queue.c.attempt_id == attempt.c.id)
@@ -148,8 +148,10 @@ class SqlIndexView(Noun, IndexView):
             .limit(1)
         )
         first = self._sql.execute(lowest).one_or_none()
+        waiting = self._sql.execute(select(func.count()).select_from(some)).scalar_one()
         return IndexBacklog(
-            waiting=self._sql.execute(select(func.count()).select_from(some)).scalar_one(),
+            waiting=min(waiting, COUNTED_UP_TO),
+            exact=waiting <= COUNTED_UP_TO,
             oldest=self._sql.execute(oldest).scalar_one_or_none(),
             set_aside=self._sql.execute(aside).scalar_one(),
             first=first.id if first is not None and first.version is None else None,
@@ -185,13 +187,10 @@ def _with_events(sql: Statements, found: Sequence[Any]) -> list[LoggedAttempt]:
             events[row.id] = to_event(row)
     return [
         LoggedAttempt(
-            log_id=row.id,
-            attempt=to_attempt(row),
+            row=to_log_row(
+                row, event_name=events[row.event_id].name, tenant=events[row.event_id].tenant
+            ),
             event=events[row.event_id],
-            subscription_id=row.subscription_id,
-            sink=row.sink,
-            delivery_state=DeliveryState(row.delivery_state),
-            newest=bool(row.newest),
         )
         for row in found
         if row.event_id in events

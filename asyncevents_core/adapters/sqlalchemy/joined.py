@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -14,13 +15,17 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy.borrowed import BorrowedWriter
-from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, family, is_missing_table
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, family
 from asyncevents_core.adapters.sqlalchemy.events import SqlEventWriter
+from asyncevents_core.adapters.sqlalchemy.failures import is_missing_table
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import ForeignTransaction
 from asyncevents_core.ports.ledger import JoinedTransaction
 from asyncevents_core.ports.ledger.events import EventWriter
+
+_MYSQL_IN_TRANSACTION: Final = 1
+"""SERVER_STATUS_IN_TRANS: https://mariadb.com/kb/en/ok_packet/#server-status-flag"""
 
 
 class Outbox:
@@ -53,6 +58,9 @@ class Outbox:
             transaction = transaction()
         if isinstance(transaction, Session):
             connection = transaction.connection()
+            if isinstance(transaction.bind, Connection):
+                # Of a test, say: the Session ends where its Connection does not yet commit.
+                transaction = transaction.bind
         elif isinstance(transaction, Connection):
             connection = transaction
         elif callable(getattr(transaction, "cursor", None)):
@@ -70,7 +78,8 @@ class Outbox:
                 "database"
             )
         statements = Statements(connection, self._dialect, self._offset, self._cipher)
-        return _Joined(_JoinedWriter(statements), self._callbacks(transaction))
+        callbacks = self._callbacks(transaction)
+        return _Joined(_JoinedWriter(statements, callbacks), callbacks)
 
     def _callbacks(self, transaction: Session | Connection) -> _Callbacks:
         """Listen to a Session or Connection from now on, once however often it publishes."""
@@ -124,11 +133,18 @@ class _Joined(JoinedTransaction):
 class _JoinedWriter(SqlEventWriter):
     """Writes on the caller's Session or Connection; tells where that is on another database."""
 
+    def __init__(self, statements: Statements, callbacks: _Callbacks) -> None:
+        super().__init__(statements)
+        self._callbacks = callbacks
+
     def insert(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         try:
             super().insert(events, due_in=due_in)
         except DBAPIError as error:
             raise _explained(error) from error
+        if not in_transaction(self._sql.connection.connection.driver_connection):
+            # In autocommit nobody commits later: it is committed.
+            self._callbacks.run()
 
     def find(
         self, external_ids: Collection[str], *, latest: bool = False
@@ -165,4 +181,24 @@ def _listen_to_session(session: Session, callbacks: _Callbacks) -> None:
 def _listen_to_connection(connection: Connection, callbacks: _Callbacks) -> None:
     # The release of a savepoint is another event.
     listen.listen(connection, "commit", lambda _: callbacks.run())
+    listen.listen(connection, "commit_twophase", lambda *_: callbacks.run())
     listen.listen(connection, "rollback", lambda _: callbacks.drop())
+    listen.listen(connection, "rollback_twophase", lambda *_: callbacks.drop())
+
+
+def in_transaction(driver: Any) -> bool:
+    """Tell whether a driver's connection has a transaction open; True where it does not say."""
+    # psycopg, psycopg2; sqlite3, aiosqlite; asyncpg; PyMySQL, asyncmy; 0 is "idle" of libpq.
+    status = getattr(getattr(driver, "info", None), "transaction_status", None)
+    if status is not None:
+        return int(status) != 0
+    status = getattr(driver, "in_transaction", None)
+    if isinstance(status, bool):
+        return status
+    asked = getattr(driver, "is_in_transaction", None)
+    if callable(asked):
+        return bool(asked())
+    status = getattr(driver, "server_status", None)
+    if isinstance(status, int):
+        return bool(status & _MYSQL_IN_TRANSACTION)
+    return True

@@ -7,59 +7,58 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final, TypeVar
 
-from attrs import define
+from attrs import define, evolve
 from sqlalchemy import Connection, Engine
 from sqlalchemy import event as listen
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import migrating
-from asyncevents_core.adapters.sqlalchemy.access import SqlAccess, SqlAccessView
-from asyncevents_core.adapters.sqlalchemy.backlog import backlog
-from asyncevents_core.adapters.sqlalchemy.dead_letters import SqlDeadLetters, SqlDeadLettersView
-from asyncevents_core.adapters.sqlalchemy.deliveries import SqlDeliveries
-from asyncevents_core.adapters.sqlalchemy.dialects import (
-    SqlDialect,
-    durability_warnings,
+from asyncevents_core.adapters.sqlalchemy.connecting import Given, unnamed
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, durability_warnings
+from asyncevents_core.adapters.sqlalchemy.events import SqlEventWriter
+from asyncevents_core.adapters.sqlalchemy.failures import (
+    advice,
+    is_forbidden,
+    is_lock_timeout,
+    is_lost,
     is_missing_table,
+    is_statement_timeout,
     is_worth_a_rerun,
-    masked,
-    open_engine,
 )
-from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, SqlEventsView, SqlEventWriter
-from asyncevents_core.adapters.sqlalchemy.index import SqlIndexQueue, SqlIndexView
 from asyncevents_core.adapters.sqlalchemy.joined import Outbox
-from asyncevents_core.adapters.sqlalchemy.log import SqlLogView
-from asyncevents_core.adapters.sqlalchemy.outcomes import SqlOutcomes
-from asyncevents_core.adapters.sqlalchemy.replays import SqlReplays, SqlReplaysView
+from asyncevents_core.adapters.sqlalchemy.sessions import SessionLimits, open_engine
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
-from asyncevents_core.adapters.sqlalchemy.subscriptions import (
-    SqlSubscriptions,
-    SqlSubscriptionsView,
-)
-from asyncevents_core.adapters.sqlalchemy.tasks import SqlTasks, SqlTasksView
-from asyncevents_core.adapters.sqlalchemy.traces import SqlTracesView
-from asyncevents_core.adapters.sqlalchemy.workers import SqlWorkers, SqlWorkersView
+from asyncevents_core.adapters.sqlalchemy.transactions import SqlTransaction, SqlView
+from asyncevents_core.domain.addresses import masked
 from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.domain.trace import Backlog
-from asyncevents_core.errors import LedgerError, LedgerNotMigrated, LedgerUnavailable
+from asyncevents_core.errors import (
+    LedgerError,
+    LedgerForbidden,
+    LedgerNotMigrated,
+    LedgerUnavailable,
+)
 from asyncevents_core.ports.ledger import (
     JoinedTransaction,
     Ledger,
     LedgerTransaction,
     LedgerView,
 )
+from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.ports.observer import NOBODY, LedgerUsed, Observers
 
 logger = logging.getLogger("asyncevents.ledger")
 T = TypeVar("T")
 
+_DEFAULTS: Final = LedgerOptions()
 _MOST_RUNS: Final = 8
 _LONGEST_PAUSE: Final = 0.5
+_UNLUCKY: Final = 4
+"""How often somebody may wait in vain for SQLite's lock until that is worth a word."""
 
 
 def as_it_is() -> int:
@@ -68,9 +67,11 @@ def as_it_is() -> int:
 
 
 class SqlLedger(Ledger):
-    """The ledger at `url`. `clock_offset` returns microseconds to add to its clock, for tests.
+    """The ledger at `url`; `options` limit how long its connections may take.
 
-    `observers` are told of each transaction.
+    `clock_offset` returns microseconds to add to its clock, for tests. `observers` are told of
+    each transaction. `schema` is that of PostgreSQL in which the tables are; None: the first one of
+    search_path. `name` returns that of a new connection, for operators.
     """
 
     def __init__(
@@ -78,12 +79,27 @@ class SqlLedger(Ledger):
         url: str,
         *,
         cipher: Cipher,
+        options: LedgerOptions = _DEFAULTS,
         clock_offset: Callable[[], int] = as_it_is,
         observers: Observers = NOBODY,
+        schema: str | None = None,
+        name: Callable[[], str] = unnamed,
     ) -> None:
         self._url = url
-        self._engine: Engine = open_engine(url)
-        self._dialect = SqlDialect(self._engine.dialect.name)
+        self._options = options
+        given = Given.by(options, name)
+        self._given = given
+        limits = SessionLimits(
+            lock=options.lock_timeout,
+            statement=options.statement_timeout,
+            idle=options.idle_timeout,
+        )
+        self._engine: Engine = open_engine(url, options, limits, given=given)
+        # Connections of its own, whose sessions have another limit.
+        self._patient = open_engine(
+            url, options, evolve(limits, statement=options.cleanup_statement_timeout), given=given
+        )
+        self._dialect = SqlDialect(self._engine.dialect.name, schema)
         self._cipher = cipher
         self._offset = clock_offset
         self._outbox = Outbox(self._dialect, clock_offset, cipher)
@@ -92,24 +108,41 @@ class SqlLedger(Ledger):
         if self._dialect.name == "postgresql":
             # One statement is a transaction by itself: one round trip instead of three. An engine
             # of its own, since a connection that changes its mode each time saves nothing.
-            self._autocommit = open_engine(url, isolation_level="AUTOCOMMIT")
+            self._autocommit = open_engine(
+                url, options, limits, isolation_level="AUTOCOMMIT", given=given
+            )
         self._observers = observers
         self._counter = _RowCounter()
+        self._revision_noticed = False
         if observers.any:
             self._counter.count_on(self._engines)
 
     def __repr__(self) -> str:
         return f"SqlLedger({masked(self._url)!r})"
 
-    def run(self, work: Callable[[LedgerTransaction], T]) -> T:
-        return self._insist(partial(self._run_once, work))
+    def run(self, work: Callable[[LedgerTransaction], T], *, patient: bool = False) -> T:
+        engine = self._patient if patient else self._engine
+        return self._insist(partial(self._run_once, work, engine))
 
-    def _run_once(self, work: Callable[[LedgerTransaction], T]) -> T:
-        with self._engine.begin() as connection:
+    def _run_once(self, work: Callable[[LedgerTransaction], T], engine: Engine) -> T:
+        with engine.begin() as connection:
             return work(SqlTransaction(self._statements(connection)))
+
+    def rehearse(self, work: Callable[[LedgerTransaction], T]) -> T:
+        return self._insist(partial(self._rehearse_once, work), most_runs=1)
+
+    def _rehearse_once(self, work: Callable[[LedgerTransaction], T]) -> T:
+        with self._engine.connect() as connection:
+            try:
+                return work(SqlTransaction(self._statements(connection)))
+            finally:
+                # With all that it has set in its session.
+                connection.rollback()
+                connection.invalidate()
 
     def publish(self, events: Sequence[NewEvent], *, due_in: float) -> None:
         self._insist(partial(self._publish_once, events, due_in))
+        self._notice_revision()
 
     def _publish_once(self, events: Sequence[NewEvent], due_in: float) -> None:
         engine = self._autocommit
@@ -124,12 +157,29 @@ class SqlLedger(Ledger):
         return self._insist(once, reads_only=True)
 
     def join(self, transaction: object) -> JoinedTransaction:
+        self._notice_revision()
         return self._outbox.join(transaction)
+
+    def _notice_revision(self) -> None:
+        """Say once that a newer version has made the schema, with whose rows we may not agree."""
+        if self._revision_noticed:
+            return
+        self._revision_noticed = True
+        try:
+            with self._reader.begin() as connection:
+                found = migrating.revision(connection, self._dialect)
+        except SQLAlchemyError as error:
+            logger.debug("the schema's revision cannot be read", extra={"error": str(error)})
+            return
+        if migrating.is_newer(found):
+            logger.warning(migrating.too_new(found))
 
     def check(self) -> Sequence[str]:
         def once() -> list[str]:
             with self._reader.begin() as connection:
-                current = migrating.revision(connection)
+                current = migrating.revision(connection, self._dialect)
+                if migrating.is_newer(current):
+                    raise LedgerNotMigrated(migrating.too_new(current))
                 if current != migrating.REVISION:
                     raise LedgerNotMigrated(
                         f"the ledger's schema is {current or 'missing'}, this version needs "
@@ -140,14 +190,21 @@ class SqlLedger(Ledger):
         return self._insist(once)
 
     def describe(self) -> str:
-        return f"{masked(self._url)}, schema {migrating.REVISION}"
+        place = f" in {self._dialect.schema}" if self._dialect.schema else ""
+        return f"{masked(self._url)}{place}, schema {migrating.REVISION}"
 
     def upgrade(self) -> str:
+        # A change to a large table takes as long as it takes.
+        engine = open_engine(self._url, self._options, SessionLimits(), given=self._given)
+
         def once() -> str:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 return migrating.upgrade(connection, self._dialect)
 
-        return self._insist(once)
+        try:
+            return self._insist(once)
+        finally:
+            engine.dispose()
 
     def after_fork(self) -> None:
         for engine in self._engines:
@@ -161,17 +218,25 @@ class SqlLedger(Ledger):
         return Statements(connection, self._dialect, self._offset, self._cipher)
 
     @property
-    def _engines(self) -> list[Engine]:
-        return [one for one in (self._engine, self._autocommit) if one is not None]
+    def _locks_are_named_after(self) -> float:
+        """Seconds. SQLite has no queue: somebody may be unlucky while others come and go."""
+        return self._options.lock_timeout * (_UNLUCKY if self._dialect.is_sqlite else 1)
 
-    def _insist(self, once: Callable[[], T], *, reads_only: bool = False) -> T:
+    @property
+    def _engines(self) -> list[Engine]:
+        engines = (self._engine, self._patient, self._autocommit)
+        return [one for one in engines if one is not None]
+
+    def _insist(
+        self, once: Callable[[], T], *, reads_only: bool = False, most_runs: int = _MOST_RUNS
+    ) -> T:
         """Run a transaction again while that is worth it, and name what is wrong otherwise."""
         if not self._observers.any:
-            return self._rerun(once, _Reruns())
+            return self._rerun(once, _Reruns(), most_runs)
         reruns, begun, done = _Reruns(), time.monotonic(), False
         self._counter.reset()
         try:
-            result = self._rerun(once, reruns)
+            result = self._rerun(once, reruns, most_runs)
             done = True
             return result
         finally:
@@ -185,8 +250,9 @@ class SqlLedger(Ledger):
                 )
             )
 
-    def _rerun(self, once: Callable[[], T], reruns: _Reruns) -> T:
-        for number in range(1, _MOST_RUNS + 1):
+    def _rerun(self, once: Callable[[], T], reruns: _Reruns, most_runs: int) -> T:
+        begun, lost, named = time.monotonic(), 0, False
+        for number in range(1, most_runs + 1):
             reruns.number = number - 1
             try:
                 return once()
@@ -195,128 +261,46 @@ class SqlLedger(Ledger):
                     f"{masked(self._url)}: no connection became free: {error}"
                 ) from error
             except DBAPIError as error:
-                if error.orig is not None and is_missing_table(error.orig):
-                    raise LedgerNotMigrated(
-                        f"{masked(self._url)} has no ledger tables of this version: "
-                        "`asyncevents db upgrade`"
-                    ) from error
-                if isinstance(error, DataError | IntegrityError) and not is_worth_a_rerun(error):
-                    # It answers, and will give the same answer again.
-                    raise LedgerError(
-                        f"{masked(self._url)} refuses what is to be written: {error.orig}"
-                    ) from error
-                if not is_worth_a_rerun(error):
-                    raise LedgerUnavailable(f"{masked(self._url)}: {error.orig}") from error
                 # A lost connection gets one new try; a second failure means the server is away.
-                lost = error.connection_invalidated
-                if number == _MOST_RUNS or (lost and number > 1):
-                    raise LedgerUnavailable(f"{masked(self._url)}: {error.orig}") from error
+                lost += is_lost(error)
+                again = is_worth_a_rerun(error) and lost < 2
+                if number == most_runs or not again:
+                    raise self._explained(error) from error
+                waited = time.monotonic() - begun
+                if is_lost(error) and waited >= self._options.lock_timeout:
+                    logger.warning(
+                        "a connection to the ledger gave no answer; trying a new one",
+                        extra={"seconds": round(waited, 1), "error": str(error.orig)},
+                    )
+                if is_lock_timeout(error) and number > 1 and not named:
+                    named = waited >= self._locks_are_named_after
+                    if named:
+                        logger.warning(
+                            "somebody else holds locks in the ledger and does not go on",
+                            extra={"seconds": round(waited, 1), "error": str(error.orig)},
+                        )
                 logger.debug("transaction is run again", extra={"error": str(error.orig)})
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.01 * 2**number)))  # noqa: S311
         raise AssertionError("the loop above returns or raises")
 
-
-class SqlTransaction(LedgerTransaction):
-    """A transaction of the ledger's own. Its nouns are made when they are first said."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._sql = statements
-
-    def now(self) -> int:
-        return self._sql.now()
-
-    @cached_property
-    def events(self) -> SqlEvents:
-        return SqlEvents(self._sql)
-
-    @cached_property
-    def deliveries(self) -> SqlDeliveries:
-        return SqlDeliveries(self._sql)
-
-    @cached_property
-    def outcomes(self) -> SqlOutcomes:
-        return SqlOutcomes(self._sql)
-
-    @cached_property
-    def subscriptions(self) -> SqlSubscriptions:
-        return SqlSubscriptions(self._sql)
-
-    @cached_property
-    def dead_letters(self) -> SqlDeadLetters:
-        return SqlDeadLetters(self._sql)
-
-    @cached_property
-    def replays(self) -> SqlReplays:
-        return SqlReplays(self._sql)
-
-    @cached_property
-    def index(self) -> SqlIndexQueue:
-        return SqlIndexQueue(self._sql)
-
-    @cached_property
-    def access(self) -> SqlAccess:
-        return SqlAccess(self._sql)
-
-    @cached_property
-    def tasks(self) -> SqlTasks:
-        return SqlTasks(self._sql)
-
-    @cached_property
-    def workers(self) -> SqlWorkers:
-        return SqlWorkers(self._sql)
-
-
-class SqlView(LedgerView):
-    """A transaction that only reads. Its nouns are made when they are first said."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._sql = statements
-
-    def now(self) -> int:
-        return self._sql.clock()
-
-    def backlog(self, *, horizon: float = 0.0) -> Backlog:
-        return backlog(self._sql, horizon=horizon)
-
-    @cached_property
-    def events(self) -> SqlEventsView:
-        return SqlEventsView(self._sql)
-
-    @cached_property
-    def traces(self) -> SqlTracesView:
-        return SqlTracesView(self._sql)
-
-    @cached_property
-    def log(self) -> SqlLogView:
-        return SqlLogView(self._sql)
-
-    @cached_property
-    def subscriptions(self) -> SqlSubscriptionsView:
-        return SqlSubscriptionsView(self._sql)
-
-    @cached_property
-    def dead_letters(self) -> SqlDeadLettersView:
-        return SqlDeadLettersView(self._sql)
-
-    @cached_property
-    def replays(self) -> SqlReplaysView:
-        return SqlReplaysView(self._sql)
-
-    @cached_property
-    def index(self) -> SqlIndexView:
-        return SqlIndexView(self._sql)
-
-    @cached_property
-    def access(self) -> SqlAccessView:
-        return SqlAccessView(self._sql)
-
-    @cached_property
-    def tasks(self) -> SqlTasksView:
-        return SqlTasksView(self._sql)
-
-    @cached_property
-    def workers(self) -> SqlWorkersView:
-        return SqlWorkersView(self._sql)
+    def _explained(self, error: DBAPIError) -> LedgerError:
+        """Return the error of ours that says what is wrong."""
+        ledger = masked(self._url)
+        if error.orig is not None and is_missing_table(error.orig):
+            return LedgerNotMigrated(
+                f"{ledger} has no ledger tables of this version: `asyncevents db upgrade`"
+            )
+        if is_worth_a_rerun(error):
+            return LedgerUnavailable(f"{ledger}: {error.orig}{advice(error)}")
+        if isinstance(error, DataError | IntegrityError):
+            # It answers, and will give the same answer again.
+            return LedgerError(f"{ledger} refuses what is to be written: {error.orig}")
+        if is_statement_timeout(error):
+            return LedgerUnavailable(
+                f"{ledger}: a statement took longer than LEDGER_OPTIONS allow: {error.orig}"
+            )
+        kind = LedgerForbidden if is_forbidden(error) else LedgerUnavailable
+        return kind(f"{ledger}: {error.orig}{advice(error)}")
 
 
 @define

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, or_, select
 
 from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
-from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event
+from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event, subscription
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
 from asyncevents_core.adapters.sqlalchemy.subscriptions import SqlSubscriptionsView
 from asyncevents_core.domain.delivery import DeliveryState
@@ -68,23 +68,37 @@ def _log_rows() -> Select[Any]:
     return (
         select(
             attempt,
+            delivery.c.event_id,
             event.c.name.label("event_name"),
+            event.c.tenant,
             delivery.c.subscription_id,
+            subscription.c.sink,
             delivery.c.state.label("delivery_state"),
+            (delivery.c.claims == attempt.c.claim_no).label("newest"),
         )
         .join(delivery, delivery.c.id == attempt.c.delivery_id)
         .join(event, event.c.id == delivery.c.event_id)
+        .join(subscription, subscription.c.id == delivery.c.subscription_id)
+    )
+
+
+def to_log_row(row: Row[Any], *, event_name: str, tenant: str | None) -> LogRow:
+    """Read an attempt with its delivery and its sink; the rest is its event's."""
+    return LogRow(
+        log_id=row.id,
+        event_id=row.event_id,
+        event_name=event_name,
+        tenant=tenant,
+        subscription_id=row.subscription_id,
+        sink=row.sink,
+        delivery_state=DeliveryState(row.delivery_state),
+        newest=bool(row.newest),
+        attempt=to_attempt(row),
     )
 
 
 def _to_log_row(row: Row[Any]) -> LogRow:
-    return LogRow(
-        log_id=row.id,
-        event_name=row.event_name,
-        subscription_id=row.subscription_id,
-        delivery_state=DeliveryState(row.delivery_state),
-        attempt=to_attempt(row),
-    )
+    return to_log_row(row, event_name=row.event_name, tenant=row.tenant)
 
 
 def _logs_meant(statement: Select[Any], wanted: LogFilter) -> Select[Any]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Update, update
+from sqlalchemy import Row, Update, bindparam, not_, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert, chunked
 from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.ports.ledger.outcomes import Outcomes
@@ -23,6 +23,16 @@ _OVER_ABANDONED: Final = Upsert(
 )
 
 
+_DELIVERED: Final[Mapping[str, Any]] = {
+    "state": DeliveryState.DELIVERED.value,
+    "due_at": None,
+    "owner": None,
+    "parked": False,
+    "reason": None,
+    "abandonments": 0,
+}
+
+
 class SqlOutcomes(Noun, Outcomes):
     """See `Outcomes`."""
 
@@ -32,24 +42,39 @@ class SqlOutcomes(Noun, Outcomes):
         self._sql.insert(attempt, [attempt_values(one) for one in abandoned])
         self._sql.insert(attempt, [attempt_values(one) for one in others], _OVER_ABANDONED)
 
-    def mark_delivered(self, ids: Collection[UUID]) -> None:
-        self._sql.update_prepared("mark delivered", ids, self._marking_delivered)
+    def mark_delivered(self, ids: Collection[UUID], *, owner: UUID) -> Sequence[Claim]:
+        done = self._sql.update_prepared(
+            "mark delivered", ids, self._marking_delivered, {"owner_": owner}
+        )
+        return [] if done == len(ids) else self._take_from_others(ids, owner)
 
     def _marking_delivered(self) -> Update:
         final = [DeliveryState.DELIVERED.value, DeliveryState.CANCELLED.value]
+        leased = delivery.c.state == DeliveryState.LEASED.value
+        me = bindparam("owner_", type_=delivery.c.owner.type)
         return (
             update(delivery)
             .where(self._sql.dialect.among(delivery.c.id, "ids"))
             .where(delivery.c.state.not_in(final))
-            .values(
-                state=DeliveryState.DELIVERED.value,
-                due_at=None,
-                owner=None,
-                parked=False,
-                reason=None,
-                abandonments=0,
-            )
+            .where(or_(not_(leased), delivery.c.owner == me))
+            .values(_DELIVERED)
         )
+
+    def _take_from_others(self, ids: Collection[UUID], owner: UUID) -> list[Claim]:
+        """Mark those delivered that somebody else has leased; return their claims."""
+        claims: list[Claim] = []
+        for some in chunked(sorted(ids)):
+            found = (
+                select(delivery.c.id, delivery.c.claims)
+                .where(delivery.c.id.in_(some))
+                .where(delivery.c.state == DeliveryState.LEASED.value)
+                .where(delivery.c.owner != owner)
+                .order_by(delivery.c.id)
+                .with_for_update()
+            )
+            claims += [Claim(id=row.id, claim_no=row.claims) for row in self._sql.execute(found)]
+        self._sql.update(delivery, [one.id for one in claims], _DELIVERED)
+        return claims
 
     def mark_failed(
         self,
@@ -108,7 +133,7 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
         "claim_no": attempt.claim_no,
         "outcome": attempt.outcome.value,
         "detail": attempt.detail,
-        "status": attempt.status,
+        "status": attempt.http_status,
         # PostgreSQL's text has no NUL.
         "response": attempt.response.replace("\x00", "\ufffd"),
         "target": attempt.target,
@@ -121,11 +146,12 @@ def to_attempt(row: Row[Any]) -> Attempt:
     """Read an attempt."""
     values = row._mapping
     return Attempt(
+        log_id=values["id"],
         delivery_id=values["delivery_id"],
         claim_no=values["claim_no"],
         outcome=OutcomeKind(values["outcome"]),
         detail=values["detail"],
-        status=values["status"],
+        http_status=values["status"],
         response=values["response"],
         target=values["target"],
         started_at=values["started_at"],

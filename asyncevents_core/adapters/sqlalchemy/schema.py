@@ -75,6 +75,7 @@ meta = _table(
     "meta",
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("subscription_epoch", BigInteger, nullable=False),
+    Column("ledger_id", Identifier, nullable=True),
 )
 
 subscription = _table(
@@ -94,6 +95,7 @@ subscription = _table(
     Column("holding", Boolean, nullable=False),
     Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
+    Column("modified_at", BigInteger, nullable=True),
     Index(f"ix_{PREFIX}subscription_epoch", "epoch"),
 )
 
@@ -107,15 +109,17 @@ event = _table(
     Column("arguments", _Blob, nullable=True),
     Column("body", _Blob, nullable=True),
     Column("state", String(16), nullable=False),
-    Column("reason", Text, nullable=True),
+    Column("reason", Text, key="error", nullable=True),
+    Column("traceback", Text, nullable=True),
     Column("due_at", BigInteger, nullable=True),
     Column("claims", Integer, nullable=False),
     Column("deaths", Integer, nullable=False),
     Column("abandonments", Integer, nullable=False),
+    Column("parked", String(255), nullable=False, server_default=""),
     Column("owner", Identifier, nullable=True),
     Column("occurred_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Index(f"ix_{PREFIX}event_due", "state", "due_at"),
+    Index(f"ix_{PREFIX}event_due", "state", "parked", "due_at"),
 )
 
 delivery = _table(
@@ -164,6 +168,7 @@ worker = _table(
     Column("roles", String(255), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("beat_at", BigInteger, nullable=False),
+    Column("trouble", String(1000)),
 )
 
 index_queue = _table(
@@ -193,6 +198,7 @@ token = _table(
     Column("name", String(255), nullable=False),
     Column("resources", Text, nullable=False),
     Column("tenant", String(255), nullable=True),
+    Column("sinks", Text, nullable=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=True),
     Column("revoked_at", BigInteger, nullable=True),
@@ -225,6 +231,14 @@ override = _table(
     Column("value", Text, nullable=False),
     Column("changed_by", String(255), nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+)
+
+neighbour = _table(
+    "neighbour",
+    Column("ledger_id", String(36), primary_key=True),
+    Column("queue", String(255), primary_key=True),
+    Column("source", String(255), nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
 )
 
 replay_job = _table(

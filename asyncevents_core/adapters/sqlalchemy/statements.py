@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -69,7 +70,9 @@ class Statements:
         self, statement: Executable, parameters: Mapping[str, Any] | Rows | None = None
     ) -> CursorResult[Any]:
         """Execute a statement; once for each row of parameters where there are many."""
-        return self.connection.execute(statement, parameters)
+        return self.connection.execute(
+            statement, parameters, execution_options=self.dialect.execution_options
+        )
 
     def clock(self) -> int:
         """Return the database's clock, microseconds; another value each time."""
@@ -117,14 +120,26 @@ class Statements:
             self.dialect.prepared(
                 ("insert", table.name, upsert),
                 partial(insertion, self.dialect.name, table, list(rows[0]), upsert=upsert),
-            ).execute(self.connection, rows)
+            ).execute(self, rows)
 
-    def update_prepared(self, key: str, ids: Collection[UUID], build: Callable[[], Update]) -> None:
-        """Update the rows of these ids by a statement that takes them as "ids"; built once."""
-        if ids:
-            statement = self.dialect.prepared(key, build)
-            for some in chunked(sorted(ids)):
-                self.execute(statement, {"ids": some})
+    def update_prepared(
+        self,
+        key: str,
+        ids: Collection[UUID],
+        build: Callable[[], Update],
+        parameters: Mapping[str, object] = MappingProxyType({}),
+    ) -> int:
+        """Update the rows of these ids by a statement that takes them as "ids"; built once.
+
+        Return how many rows it was.
+        """
+        if not ids:
+            return 0
+        statement = self.dialect.prepared(key, build)
+        return sum(
+            self.execute(statement, {"ids": some, **parameters}).rowcount
+            for some in chunked(sorted(ids))
+        )
 
     def update(
         self,
@@ -138,6 +153,25 @@ class Statements:
         statement = statement.values(values)
         for some in chunked(sorted(ids)):
             self.execute(statement, {"ids": some})
+
+    def update_free(self, table: Table, found: Select[Any], values: Mapping[str, Any]) -> int:
+        """Update the rows whose ids a SELECT finds, but those that others have locked.
+
+        Return how many: nobody is waited for.
+        """
+        ids = self.dialect.lock(found)
+        wanted: Any = found
+        if self.dialect.name == "postgresql":
+            # By WITH they are found once; a subquery may be run again for each row.
+            free = ids.cte("free")
+            wanted = select(free.c.id)
+        elif not self.dialect.is_sqlite:
+            # MariaDB and MySQL read in no subquery what they update.
+            wanted = list(self.execute(ids).scalars())
+            if not wanted:
+                return 0
+        statement = update(table).where(table.c.id.in_(wanted))
+        return self.execute(statement.values(values)).rowcount
 
 
 class Noun:
@@ -185,16 +219,16 @@ class Insertion:
     _arrays: Mapping[str, str] | None = field(alias="arrays")
 
     def execute(
-        self, connection: Connection, rows: Rows, constants: Mapping[str, Any] | None = None
+        self, sql: Statements | Connection, rows: Rows, constants: Mapping[str, Any] | None = None
     ) -> None:
         """Insert rows of the same columns; `constants` are parameters of what is computed."""
         more = constants or {}
         if len(rows) == 1:
-            connection.execute(self._one, {**rows[0], **more})
+            sql.execute(self._one, {**rows[0], **more})
         elif self._arrays is None:
-            connection.execute(self._many, [{**row, **more} for row in rows])
+            sql.execute(self._many, [{**row, **more} for row in rows])
         elif rows:
-            connection.execute(self._many, {**_by_column(rows, self._arrays), **more})
+            sql.execute(self._many, {**_by_column(rows, self._arrays), **more})
 
 
 @frozen(kw_only=True)
@@ -204,9 +238,9 @@ class InsertionWithUpdate:
     _statement: Update = field(alias="statement")
     _arrays: Mapping[str, str] = field(alias="arrays")
 
-    def execute(self, connection: Connection, rows: Rows, parameters: Mapping[str, Any]) -> None:
+    def execute(self, sql: Statements, rows: Rows, parameters: Mapping[str, Any]) -> None:
         """Insert rows of the same columns; `parameters` are those of the update."""
-        connection.execute(self._statement, {**_by_column(rows, self._arrays), **parameters})
+        sql.execute(self._statement, {**_by_column(rows, self._arrays), **parameters})
 
 
 def with_update(insertion: Insertion, update: Update) -> InsertionWithUpdate | None:

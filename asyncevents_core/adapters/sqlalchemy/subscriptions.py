@@ -28,7 +28,10 @@ from asyncevents_core.ports.ledger.subscriptions import (
 
 _SUMMARY: Final = [
     subscription.c[name]
-    for name in ("id", "event_name", "sink", "target", "tenant", "status", "created_at")
+    for name in (
+        *("id", "event_name", "sink", "target", "tenant", "status"),
+        *("created_at", "modified_at"),
+    )
 ]
 _WORST_FIRST: Final = (KeyAge.MISSING, KeyAge.OLDER, KeyAge.NEWEST)
 _ENCRYPTED: Final = (subscription.c.secret, subscription.c.options)
@@ -89,11 +92,11 @@ class SqlSubscriptions(Noun, Subscriptions):
             update(subscription)
             .where(subscription.c.id == subscription_id)
             .where(subscription.c.status != SubscriptionStatus.DELETED.value)
-            .values({**values, "epoch": self._sql.increment_epoch()})
+            .values({**values, **self._change()})
         )
 
     def set_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
-        values: dict[str, Any] = {"status": status.value, "epoch": self._sql.increment_epoch()}
+        values: dict[str, Any] = {"status": status.value, **self._change()}
         if status is SubscriptionStatus.DISABLED:
             values["holding"] = True
         self._sql.execute(
@@ -102,6 +105,10 @@ class SqlSubscriptions(Noun, Subscriptions):
             .where(subscription.c.status != SubscriptionStatus.DELETED.value)
             .values(values)
         )
+
+    def _change(self) -> dict[str, int]:
+        """Return the columns that every change sets."""
+        return {"epoch": self._sql.increment_epoch(), "modified_at": self._sql.now()}
 
     def still_disabled(self, ids: Collection[int]) -> set[int]:
         statement = (
@@ -182,7 +189,8 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
                 target=row.target,
                 tenant=row.tenant,
                 status=SubscriptionStatus(row.status),
-                created_at=row.created_at,
+                subscribed_at=row.created_at,
+                modified_at=row.modified_at,
             )
             for row in self._sql.execute(statement)
         ]
@@ -257,7 +265,8 @@ def to_subscription(row: Row[Any], cipher: Cipher) -> Subscription:
         rate_limit=values["rate_limit"],
         options=json.loads(texts.get("options", "{}")),
         status=SubscriptionStatus(values["status"]),
-        created_at=values["created_at"],
+        subscribed_at=values["created_at"],
+        modified_at=values["modified_at"],
         unread=tuple(unread),
         unreadable=next(iter(unread.values()), None),
     )

@@ -23,6 +23,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements
 from asyncevents_core.domain.delivery import Attempt
 from asyncevents_core.domain.instant import NIL
+from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.ports.ledger.traces import TracesView
 
@@ -44,9 +45,13 @@ class SqlTracesView(Noun, TracesView):
 
 
 def _deliveries(tenant: str | None) -> Select[Any]:
-    statement = select(delivery, subscription.c.sink, subscription.c.target).join(
-        subscription, subscription.c.id == delivery.c.subscription_id
-    )
+    statement = select(
+        delivery,
+        subscription.c.sink,
+        subscription.c.target,
+        subscription.c.status.label("subscription_status"),
+        subscription.c.created_at.label("subscribed_at"),
+    ).join(subscription, subscription.c.id == delivery.c.subscription_id)
     return statement if tenant is None else statement.where(subscription.c.tenant == tenant)
 
 
@@ -67,6 +72,8 @@ def _traces(sql: Statements, statement: Select[Any]) -> Sequence[Trace]:
             attempts=tuple(attempts[row.id]),
             replays=tuple(replays[row.id]),
             request=requests.get(row.replay_request),
+            subscription_status=SubscriptionStatus(row.subscription_status),
+            subscribed_at=row.subscribed_at,
         )
         for row in found
         if row.event_id in events

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, Table, delete, select
 
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, worker
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventState
+from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.ports.ledger.workers import Workers, WorkersView
 
-_BEAT: Final = Upsert(key=("id",), changes=("beat_at",))
+_Conditions = tuple[ColumnElement[bool], ...]
+
+_LONGEST_TROUBLE: Final = 1000
+_BEAT: Final = Upsert(key=("id",), changes=("beat_at", "trouble"))
 
 
 class SqlWorkers(Noun, Workers):
@@ -30,6 +34,7 @@ class SqlWorkers(Noun, Workers):
             "roles": ",".join(row.roles),
             "started_at": now,
             "beat_at": now,
+            "trouble": None if row.trouble is None else storable(row.trouble, _LONGEST_TROUBLE),
         }
         self._sql.insert(worker, [values], _BEAT)
 
@@ -40,21 +45,35 @@ class SqlWorkers(Noun, Workers):
         statement = select(worker.c.id).where(worker.c.beat_at < before).order_by(worker.c.id)
         return list(self._sql.execute(self._sql.dialect.lock(statement)).scalars())
 
-    def expire_leases(self, owners: Collection[UUID]) -> int:
-        now, expired = self._sql.now(), 0
+    def expire_leases(self, owners: Collection[UUID], *, limit: int) -> int:
+        expired = 0
+        for table, running in self._running(owners):
+            found = select(table.c.id).where(*running).limit(limit - expired)
+            expired += self._sql.update_free(table, found, {"due_at": self._sql.now()})
+        return expired
+
+    def leasing(self, owners: Collection[UUID]) -> set[UUID]:
+        found: set[UUID] = set()
+        for table, running in self._running(owners):
+            found.update(
+                self._sql.execute(select(table.c.owner).where(*running).distinct()).scalars()
+            )
+        return found
+
+    def _running(self, owners: Collection[UUID]) -> Iterator[tuple[Table, _Conditions]]:
+        """Return for each table the conditions of these owners' running leases."""
         for table, state in (
             (delivery, DeliveryState.LEASED.value),
             (event, EventState.RESOLVING.value),
         ):
-            result = self._sql.execute(
-                update(table)
-                .where(table.c.state == state)
-                .where(table.c.owner.in_(sorted(owners)))
-                .where(table.c.due_at > now)
-                .values(due_at=now)
+            yield (
+                table,
+                (
+                    table.c.state == state,
+                    table.c.owner.in_(sorted(owners)),
+                    table.c.due_at > self._sql.now(),
+                ),
             )
-            expired += result.rowcount
-        return expired
 
 
 class SqlWorkersView(Noun, WorkersView):
@@ -75,4 +94,5 @@ def _to_worker(row: Row[Any]) -> WorkerRow:
         roles=tuple(Role(one) for one in values["roles"].split(",") if one),
         started_at=values["started_at"],
         beat_at=values["beat_at"],
+        trouble=values["trouble"],
     )

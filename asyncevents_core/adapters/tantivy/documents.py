@@ -14,7 +14,7 @@ from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.indexer_kit.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
 
 DELETED: Final = "deleted"
@@ -88,13 +88,14 @@ class DocumentMaker:
 
     def _parts(self, leaves: Iterable[Leaf]) -> _Parts:
         leaf, word_at = list[str](), list[str]()
-        seen, paths, words_of = set[str](), set[str](), dict[tuple[str, ...], str]()
+        seen, paths = set[str](), set[str]()
+        values = dict[tuple[tuple[str, ...], str], None]()
         for path, value in leaves:
             terms = self._maker.terms(path, value)
             leaf += terms.leaf
             if terms.value:
                 # The same value again makes no difference where its path does not count.
-                words_of[terms.value] = terms.word
+                values[terms.value, terms.word] = None
             if terms.word_at:
                 if path in seen:
                     word_at.append(_GAPS)
@@ -104,8 +105,8 @@ class DocumentMaker:
                 paths.update(terms.paths)
         return _Parts(
             leaf=leaf,
-            value=[term for terms in words_of for term in terms],
-            word=f" {_GAP} ".join(words_of.values()),
+            value=[term for terms, _ in values for term in terms],
+            word=f" {_GAP} ".join(words for _, words in values),
             word_at=" ".join(word_at),
             path=list(paths),
         )

@@ -24,6 +24,7 @@ import tantivy
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import instance_of, matches_re, optional
 
+from asyncevents_core.adapters.private_files import make_folder
 from asyncevents_core.adapters.tantivy.documents import LAYOUT, make_schema, register_tokenizer
 from asyncevents_core.errors import IndexUnavailable
 
@@ -62,7 +63,8 @@ class Generation:
         self.path = path
         self.schema = make_schema()
         if make:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
+            make_folder(path)
             self._index = tantivy.Index(self.schema, str(path))
         else:
             self._index = tantivy.Index.open(str(path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import tantivy
@@ -18,12 +19,18 @@ from asyncevents_core.indexer_kit.automata import alternatives
 from asyncevents_core.indexer_kit.keys import US
 from asyncevents_core.indexer_kit.leaves import PATH, WORD_AT
 from asyncevents_core.indexer_kit.making import QueryMaker
+from asyncevents_core.indexer_kit.matching import Automaton, beginning
 from asyncevents_core.indexer_kit.ranges import between
 
 _LARGEST: Final = 2**63 - 1
+_LONGEST_BOUND: Final = 100
+"""Characters up to which the bounds of texts become an automaton, which grows with their square."""
+_MOST_PARTS: Final = 16
+_MOST_TERMS: Final = 500_000
+"""Of so many different terms one is looked at after the other: a few seconds."""
 _SMALLER: Final = (
-    "a shorter pattern, or a shorter bound of a range: this one is more than the embedded index "
-    "can search for"
+    "a shorter pattern, one that begins with more letters, or a field without wildcards: this one "
+    f"would be compared with more than {_MOST_TERMS:,} values"
 )
 
 
@@ -62,17 +69,26 @@ class TantivyMaker(QueryMaker[tantivy.Query]):
 
     def matching(self, name: str, node: regex.Node) -> tantivy.Query:
         """See `QueryMaker`."""
-        try:
-            return tantivy.Query.regex_query(self._schema, name, rendered(node))
-        except ValueError as error:
-            # The library limits the size of one automaton: so it becomes several.
-            parts = alternatives(node)
-            if len(parts) < 2:
-                raise InvalidQuery("", 0, _SMALLER) from error
-        half = len(parts) // 2
-        return self._any(
-            self.matching(name, regex.Choice(tuple(some))) for some in (parts[:half], parts[half:])
-        )
+        parts = alternatives(node)
+        size = -(-len(parts) // _MOST_PARTS)
+        several = [
+            regex.Choice(tuple(parts[start : start + size])) for start in range(0, len(parts), size)
+        ]
+        # The library limits the size of an automaton: a larger one becomes several.
+        for nodes in ([node], several):
+            with contextlib.suppress(ValueError):
+                return self._any(
+                    tantivy.Query.regex_query(self._schema, name, rendered(one)) for one in nodes
+                )
+        return self._looked_up(name, beginning(node), Automaton(node).matches)
+
+    def _looked_up(self, name: str, start: str, wanted: Callable[[str], bool]) -> tantivy.Query:
+        """Look at one term after the other, of those that begin with `start`."""
+        known = self._searcher.terms_with_prefix(name, start, limit=_MOST_TERMS + 1)
+        if len(known) > _MOST_TERMS:
+            raise InvalidQuery("", 0, _SMALLER)
+        terms = [term for term, _ in known if wanted(term)]
+        return tantivy.Query.term_set_query(self._schema, name, terms) if terms else self.nothing()
 
     def phrase(self, name: str, terms: Sequence[str], slop: int) -> tantivy.Query:
         """See `QueryMaker`. tantivy's own slop counts otherwise with more than two words."""
@@ -118,6 +134,18 @@ class TantivyMaker(QueryMaker[tantivy.Query]):
         node = between(lower, upper, above=above, below=below)
         if node is None:
             return self.nothing()
+        if max(len(lower or ""), len(upper or "")) > _LONGEST_BOUND:
+            first, last = start + (lower or ""), None if upper is None else start + upper
+            return self._looked_up(
+                name,
+                start,
+                lambda term: (
+                    first <= term
+                    and (last is None or term <= last)
+                    and not (above and term == first)
+                    and not (below and term == last)
+                ),
+            )
         return self.matching(name, regex.Sequence((regex.literal(start), node)))
 
     def paths(self, pattern: Pattern, words: Sequence[str]) -> Sequence[str]:

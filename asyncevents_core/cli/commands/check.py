@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -21,16 +22,27 @@ from asyncevents_core.cli.delivery_tests import (
 from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, counted, json_lines
-from asyncevents_core.domain.subscription import NewSubscription
+from asyncevents_core.domain.allowance import ANY, tenant_allowances
+from asyncevents_core.domain.counts import shown_count
+from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.delivering.leases import Claimant
 from asyncevents_core.engine.delivering.recovery import alive
 from asyncevents_core.engine.managing.delivery_tests import deliver_dry_to_target
 from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.searching.search import holds_first
-from asyncevents_core.errors import AsyncEventsError, LedgerError
+from asyncevents_core.engine.shared.deadline import each_within
+from asyncevents_core.engine.upkeep.diagnosis import PROBE
+from asyncevents_core.engine.upkeep.trial import refused_tables, try_claiming, try_publishing
+from asyncevents_core.errors import AsyncEventsError, LedgerError, suggestion
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.configs import why_off
+from asyncevents_core.settings.configs import ledger_options, why_off
 from asyncevents_core.settings.run_time import configured
+
+_MET_SINCE: Final = 86_400 * 1_000_000
+_SHOWN: Final = 5
+"""Findings of one kind."""
 
 State = Literal["ok", "warning", "error"]
 _STATES: Final[Mapping[str, State]] = MappingProxyType(
@@ -70,9 +82,11 @@ def check(
     event_name: str,
     as_json: bool,
 ) -> None:
-    """Validate the settings and connect to everything.
+    """Validate the settings, and try everything out.
 
-    Warns of what is unsafe. Exits with 1 if anything is wrong; warnings alone exit with 0.
+    Makes a trial publish and claim that are rolled back, and sends a message that is taken back.
+    Each question has ten seconds. Warns of what is unsafe. Exits with 1 if anything is wrong;
+    warnings alone exit with 0.
 
     With --sink and --target it makes one real delivery of a test event instead, as a worker would,
     and prints its outcome; it exits with 1 unless it was delivered. Nothing is recorded.
@@ -119,6 +133,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     try:
         runtime = context.runtime
         defined = len(runtime.catalog)
+        ledger_options(runtime.settings)
     except AsyncEventsError as error:
         yield Finding(what="settings", state="error", detail=str(error))
         return
@@ -126,24 +141,35 @@ def _findings(context: CliContext) -> Iterator[Finding]:
     if runtime.settings.unknown_variables:
         names = ", ".join(runtime.settings.unknown_variables)
         yield Finding(what="environment", state="ok", detail=f"no settings, so not read: {names}")
+    if runtime.settings.unknown_names:
+        names = ", ".join(runtime.settings.unknown_names)
+        yield Finding(what="settings", state="ok", detail=f"no settings, so not read: {names}")
     for problem in runtime.plugins.problems:
         yield Finding(what="plugin", state="error", detail=str(problem))
-    yield from _ledger(runtime)
-    yield from _broker(runtime)
-    name = runtime.settings.retry_manager
-    yield _opened("retry manager", name, lambda: runtime.retry_manager)
-    yield from _search(runtime)
-    yield from _services(runtime)
-    yield from _sinks(runtime)
-    yield from _configuration(runtime)
+    for what, probes in (
+        ("ledger", _ledger),
+        ("broker", _broker),
+        ("neighbours", _neighbours),
+        ("retry manager", _retry_manager),
+        ("search", _search),
+        ("services", _services),
+        ("sinks", _sinks),
+        ("tenants", _tenants),
+        ("configuration", _configuration),
+    ):
+        try:
+            yield from each_within(PROBE, partial(probes, runtime))
+        except TimeoutError as error:
+            yield Finding(what=what, state="error", detail=f"it {error}")
 
 
-def _opened(what: str, name: str, open_it: Callable[[], object]) -> Finding:
+def _retry_manager(runtime: Runtime) -> Iterator[Finding]:
     try:
-        open_it()
+        runtime.retry_manager  # noqa: B018 - opened here
     except AsyncEventsError as error:
-        return Finding(what=what, state="error", detail=str(error))
-    return Finding(what=what, state="ok", detail=name)
+        yield Finding(what="retry manager", state="error", detail=str(error))
+    else:
+        yield Finding(what="retry manager", state="ok", detail=runtime.settings.retry_manager)
 
 
 def _search(runtime: Runtime) -> Iterator[Finding]:
@@ -168,7 +194,8 @@ def _index(runtime: Runtime, name: str) -> Iterator[Finding]:
             runtime.ledger, indexer, backlog, timeout=runtime.settings.search_timeout
         )
     default = " (INDEXER is not set)" if runtime.settings.indexer is None else ""
-    detail = f"{name}{default}: {counted(count, 'attempt')} indexed, {backlog.waiting:,} wait"
+    waiting = shown_count(backlog.waiting, exact=backlog.exact)
+    detail = f"{name}{default}: {counted(count, 'attempt')} indexed, {waiting} wait"
     yield Finding(what="search", state="ok", detail=detail)
     if is_reindexing(runtime.ledger):
         yield Finding(what="search", state="ok", detail="the index is being built anew")
@@ -188,6 +215,7 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
         yield Finding(what="ledger", state="error", detail=str(error))
         return
     yield Finding(what="ledger", state="ok", detail=runtime.ledger.describe())
+    yield from _trials(runtime)
     for warning in warnings:
         yield Finding(what="durability", state="warning", detail=warning)
     for role in Role:
@@ -197,7 +225,7 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
         if count:
             yield Finding(what=f"{role} consumers", state="ok", detail=f"{count} running")
         else:
-            detail = f"nobody runs one: asyncevents worker --consumers {role}"
+            detail = f"none runs: asyncevents worker --consumers {role}"
             yield Finding(what=f"{role} consumers", state="warning", detail=detail)
     for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
         detail = f"subscriptions use the sink {sink!r}, which is not installed"
@@ -206,6 +234,39 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
         if one.unreadable is not None:
             detail = f"subscription {one.id}: {one.unreadable}"
             yield Finding(what="subscriptions", state="error", detail=detail)
+
+
+def _trials(runtime: Runtime) -> Iterator[Finding]:
+    """Do what publishers and workers do, and roll it back."""
+    ledger = runtime.ledger
+    try:
+        refused = refused_tables(ledger)
+    except AsyncEventsError as error:
+        refused = [str(error)]
+    for one in refused:
+        yield Finding(what="trial tables", state="error", detail=one)
+    if not refused:
+        yield Finding(what="trial tables", state="ok", detail="all can be read and written")
+    for what, words, probe in (
+        (
+            "trial publish",
+            "a megabyte was written, and taken back",
+            partial(try_publishing, ledger),
+        ),
+        ("trial claim", "claimed, and given back", partial(_try_claiming, runtime)),
+    ):
+        try:
+            probe()
+        except AsyncEventsError as error:
+            yield Finding(what=what, state="error", detail=str(error))
+        else:
+            yield Finding(what=what, state="ok", detail=words)
+
+
+def _try_claiming(runtime: Runtime) -> None:
+    definitions = runtime.catalog
+    claimant = Claimant(owner=uuid7(), policy=runtime.policy, definitions=definitions)
+    try_claiming(runtime.ledger, claimant)
 
 
 def _configuration(runtime: Runtime) -> Iterator[Finding]:
@@ -222,16 +283,41 @@ def _configuration(runtime: Runtime) -> Iterator[Finding]:
 def _broker(runtime: Runtime) -> Iterator[Finding]:
     try:
         yield Finding(what="broker", state="ok", detail=runtime.broker.check())
+        runtime.broker.try_out()
+        yield Finding(what="trial message", state="ok", detail="sent, and taken back")
         aside = runtime.broker.quarantined()
     except AsyncEventsError as error:
         yield Finding(what="broker", state="error", detail=str(error))
         return
     if aside:
         detail = (
-            f"{counted(aside, 'message')} in the queue event.quarantine: not hand-offs; the header "
-            "asyncevents-reason says why"
+            f"{counted(aside, 'message')} in the queue {runtime.settings.broker_prefix}"
+            "event.quarantine: not hand-offs; the header asyncevents-reason says why"
         )
         yield Finding(what="quarantine", state="warning", detail=detail)
+
+
+def _neighbours(runtime: Runtime) -> Iterator[Finding]:
+    """Name those whose messages workers met in queues of this application's."""
+    try:
+        own = runtime.ledger.read(lambda view: view.neighbours.ledger_id())
+        now = runtime.ledger.read(lambda view: view.now())
+        met = runtime.ledger.read(lambda view: view.neighbours.seen(since=now - _MET_SINCE))
+    except LedgerError:
+        return  # said above
+    for one in met[:_SHOWN]:
+        whose = "messages that are no hand-offs"
+        if one.ledger_id is not None:
+            whose = f"hand-offs of another ledger ({one.ledger_id}; this is {own})"
+        detail = (
+            f"{whose} arrived in the queue {one.queue}, the last {(now - one.seen_at) / 60e6:.0f} "
+            f"minutes ago, from {one.source}: give each application a BROKER_PREFIX, or a virtual "
+            "host or database of its own at the broker"
+        )
+        yield Finding(what="neighbours", state="warning", detail=detail)
+    if len(met) > _SHOWN:
+        detail = f"and {len(met) - _SHOWN:,} more of this kind"
+        yield Finding(what="neighbours", state="warning", detail=detail)
 
 
 def _services(runtime: Runtime) -> Iterator[Finding]:
@@ -257,7 +343,45 @@ def _sinks(runtime: Runtime) -> Iterator[Finding]:
         health = sink_health(runtime, entry.value)
         detail = health.reason or entry.source.distribution
         yield Finding(what=f"sink {entry.name}", state=_STATES[health.state], detail=detail)
-    unknown = sorted(set(runtime.settings.sinks) - set(runtime.plugins.sinks.names()))
-    for name in unknown:
-        detail = "SINKS configures it, but no plugin provides it"
+    known = set(runtime.plugins.sinks.names())
+    for name in sorted(set(runtime.settings.sinks) - known):
+        detail = f"SINKS configures it, but no plugin provides it{suggestion(name, known)}"
         yield Finding(what=f"sink {name}", state="warning", detail=detail)
+    lent = {name for sinks in runtime.settings.tenant_sinks.values() for name in sinks}
+    for name in sorted(lent - known - {ANY}):
+        detail = f"TENANT_SINKS names it, but no plugin provides it{suggestion(name, known)}"
+        yield Finding(what=f"sink {name}", state="warning", detail=detail)
+
+
+def _tenants(runtime: Runtime) -> Iterator[Finding]:
+    """Name what tenants have and could not make (any more): an operator did, or older rules."""
+    try:
+        # Without what is encrypted: most installations have no tenants.
+        if not any(
+            one.tenant for one in runtime.ledger.read(lambda v: v.subscriptions.summaries())
+        ):
+            return
+        subscriptions = runtime.ledger.read(lambda view: view.subscriptions.all())
+    except LedgerError:
+        return  # said above
+    refused = [
+        f"subscription {one.id}: {why}"
+        for one in subscriptions
+        if one.tenant is not None and (why := _beyond(runtime, one))
+    ]
+    for detail in refused[:_SHOWN]:
+        yield Finding(what="tenants", state="warning", detail=f"{detail} (TENANT_SINKS)")
+    if len(refused) > _SHOWN:
+        detail = f"and {counted(len(refused) - _SHOWN, 'subscription')} more of this kind"
+        yield Finding(what="tenants", state="warning", detail=detail)
+
+
+def _beyond(runtime: Runtime, one: Subscription) -> str | None:
+    try:
+        checked = runtime.check_subscription(one.as_new())
+    except AsyncEventsError:
+        return None  # it cannot be delivered at all, which attempts and the ledger's check say
+    for allowance in tenant_allowances(one.tenant, runtime.settings.tenant_sinks):
+        if why := allowance.refusal(one.sink, one.target, checked.privileges):
+            return why
+    return None

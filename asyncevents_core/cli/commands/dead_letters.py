@@ -8,7 +8,7 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION, LIMIT_OPTION, dead_filter, dead_filter_options
-from asyncevents_core.cli.output import json_lines, local, table
+from asyncevents_core.cli.output import age, json_lines, short, table
 from asyncevents_core.forms import DeadLetterForm
 
 
@@ -33,8 +33,8 @@ def dead_letters(
     """List what could not be delivered, newest first.
 
     It is what `asyncevents replay --dead` with the same options would send again: without
-    --replayed what was replayed already is left out. Events whose service failed are among it; they
-    have no subscription and no reason of the list, so those options leave them out.
+    --replayed what was replayed already is left out. Events whose service failed are among it, with
+    the reason `service`; they have no subscription.
     """
     wanted = dead_filter(
         event_name=event_name,
@@ -52,18 +52,20 @@ def dead_letters(
         return
     table(
         "Dead letters (asyncevents replay UUID)",
-        ["created", "uuid", "event", "sub.", "target", "reason", "summary", "replayed"],
+        ["created", "uuid", "event", "reason", "sub.", "replayed", "target", "error"],
         [
             [
-                local(one.created_at),
+                age(one.created_at),
                 one.id,
                 one.event_name,
-                one.subscription_id,
-                one.target,
                 one.reason,
-                one.summary,
+                one.subscription_id,
                 "yes" if one.replayed else "",
+                one.target,
+                short(one.error or ""),
             ]
             for one in found
         ],
+        spare=["sub.", "replayed", "target", "error"],
+        cut=["event"],
     )

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from asyncevents_core.adapters.private_files import make_file
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION, SHOWN
 from asyncevents_core.cli.output import (
@@ -26,12 +27,14 @@ from asyncevents_core.cli.output import (
 )
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.domain import log_csv
+from asyncevents_core.domain.counts import shown_count
 from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage
 from asyncevents_core.engine.searching.tail import LogFollower
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.forms import LogRowForm
+from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.ledger.index import IndexBacklog
 
@@ -66,6 +69,7 @@ INCOMPLETE: Final = (
 @click.option(
     "--follow", "-f", is_flag=True, help="Print new attempts as they are written, until Ctrl-C."
 )
+@click.option("--explain", is_flag=True, help="Say how QUERY is read, and search nothing.")
 @JSON_OPTION
 @pass_cli
 def logs(
@@ -80,6 +84,7 @@ def logs(
     before: int | None,
     csv_path: Path | None,
     follow: bool,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """List attempts, newest first, or search them.
@@ -95,6 +100,25 @@ def logs(
       asyncevents logs --failed --follow
       asyncevents logs 'customer.* AND success: false'
       asyncevents logs 'data.data.increment_id: CK*' --csv found.csv
+      asyncevents logs --explain 'event_name:order.* AND NOT success:true'
+
+    \b
+    In a QUERY, where case counts for AND, OR, NOT and TO only:
+      kettle                      a word or value of event_name, uuid, payload
+      "blue kettle"               words one after the other; a value with spaces
+      success:false               of one field; data.x is x of the payload
+      data.total:(5 OR -3.25)     one of several values
+      a AND (b OR NOT c)          both; mixed with OR only in parentheses
+      data.sku:CK* data.sku:C?1   any characters; exactly one
+      data.sku:/CK[0-9]{4}/       a regular expression
+      data.total:[10 TO 20]       from, to; {10 TO 20} without the ends
+      data.total:>10 attempt:<=2  one end
+      started_at:>now-1d          the last 24 hours; started_at:2026-11 is a month
+      kettel~ kettel~1 "a b"~2    almost: other letters, words moved
+      _exists_:data.note          there is a value
+      "a:b" a\\:b                  a character that means something else above
+    Fields: log_id uuid event_name success started_at fate attempt
+      subscription_id sink tenant target response data.…
     """
     if csv_path is not None and as_json:
         raise click.UsageError("--csv or --json, not both")
@@ -105,6 +129,8 @@ def logs(
         since=since,
         until=until,
     )
+    if explain and query is None:
+        raise click.UsageError("--explain is about a QUERY: give one")
     if follow:
         if any(one is not None for one in (query, csv_path, since, until, limit, before)):
             raise click.UsageError(
@@ -126,6 +152,14 @@ def logs(
             errors().print(f"more: --before {rows[-1].log_id}", markup=False)
         return
     search = context.runtime.search
+    reading = search.reading(query)
+    if explain:
+        for line in reading.lines:
+            click.echo(printable(line))
+    for doubt in reading.doubts:
+        errors().print(f"doubtful: {printable(str(doubt))}", markup=False)
+    if explain:
+        return
     if not streams:
         page = search.page(query, wanted, limit=limit or SHOWN, before=before)
         _show(page.rows)
@@ -151,20 +185,22 @@ def _stream(pages: Iterable[Sequence[LogRow]], path: Path | None, *, total: int 
 def _show(rows: Iterable[LogRow]) -> None:
     table(
         "Attempts",
-        ["log id", "started", "uuid", "event", "sub.", "outcome", "detail", "took"],
+        ["log id", "started", "event", "sub.", "outcome", "detail", "took", "uuid"],
         [
             [
                 one.log_id,
                 local(one.attempt.started_at),
-                one.attempt.delivery_id,
                 one.event_name,
                 one.subscription_id,
                 one.attempt.outcome,
                 short(one.attempt.detail),
                 seconds(one.attempt.duration),
+                one.attempt.delivery_id,
             ]
             for one in rows
         ],
+        spare=["took", "uuid"],
+        cut=["detail", "event"],
     )
 
 
@@ -184,13 +220,15 @@ def _print_line(one: LogRow) -> None:
         short(attempt.detail),
         seconds(attempt.duration),
     )
-    click.echo("  ".join(map(str, cells)))
+    click.echo(printable("  ".join(map(str, cells))))
 
 
 def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None) -> None:
     written = 0
     rest = iter(pages)
     first = next(rest, ())  # what is wrong is told before a file is replaced
+    if not path.exists() and str(path) != "-":
+        make_file(path)
     try:
         with click.open_file(str(path), "wb") as file, progress_bar() as progress:
             task = progress.add_task("writing", total=total)
@@ -210,7 +248,7 @@ def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None)
 
 def _told(page: SearchPage) -> str:
     """Say how much was found, and how far behind the index is."""
-    total = f"{page.total:,}" if page.exact else f"more than {page.total:,}"
+    total = shown_count(page.total, exact=page.exact)
     more = f"; more: --before {page.next}" if page.next is not None else ""
     off = "" if page.indexing else " Indexing is switched off (INDEXING_ENABLED)."
     return f"{total} found{more}. {behind(page.behind, complete=page.complete)}{off}"
@@ -227,7 +265,8 @@ def behind(backlog: IndexBacklog, *, complete: bool) -> str:
     if backlog.oldest is not None:
         late = datetime.now(UTC).timestamp() - backlog.oldest / 1e6
         age = f", the oldest made {max(0, round(late))} s ago"
-    return f"The index is behind by {counted(backlog.waiting, 'attempt')}{age}{aside}."
+    late_by = counted(backlog.waiting, "attempt", exact=backlog.exact)
+    return f"The index is behind by {late_by}{age}{aside}."
 
 
 _PAUSE: Final = 1.0

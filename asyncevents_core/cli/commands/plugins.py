@@ -34,7 +34,7 @@ def plugins(context: CliContext, as_json: bool) -> None:
         warning = f"warning: the defaults are taken, for the settings cannot be read: {error}"
         errors().print(warning, markup=False)
         settings = load_settings({}, environ={})
-    found = load_plugins([builtins], commands=True)
+    found = load_plugins([builtins], named=settings.plugins, commands=True)
     listed = list(parts(Runtime(settings, plugins=found)))
     rows = [
         {

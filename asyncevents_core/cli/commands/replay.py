@@ -16,6 +16,8 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.by_query import count_found, found_filter, replay_found
 from asyncevents_core.engine.replaying.replay import Replayed, replay_dead
 from asyncevents_core.engine.replaying.replay import replay as replay_one
+from asyncevents_core.logging_setup import printable
+from asyncevents_core.ports.indexer import COUNTED
 
 
 @click.command()
@@ -45,8 +47,8 @@ def replay(
     It is a new delivery; its id, printed, can be traced. UUID is a delivery's id, or the id of an
     event whose service failed. Refused, saying so, where the subscription is disabled or deleted.
     With --dead all dead letters are meant, or those that the options say: they are counted first.
-    Events whose service failed are among them, unless a subscription or a reason is given: those
-    have none. With --query deliveries are meant that `asyncevents logs QUERY` finds an attempt of,
+    Events whose service failed are among them, with the reason `service`; they have no
+    subscription. --query replays every delivery of which `asyncevents logs QUERY` finds an attempt,
     also those that arrived.
 
     \b
@@ -96,6 +98,11 @@ def _replay_found(context: CliContext, query: str, *, by: Actor, ask: bool) -> N
     wanted = found_filter(context.ledger, query)
     count = count_found(context.ledger, search, wanted)
     backlog = context.ledger.read(lambda view: view.index.backlog())
+    reading = search.reading(query)
+    for line in ("read as:", *(f"  {one}" for one in reading.lines)):
+        errors().print(printable(line), markup=False)
+    for doubt in reading.doubts:
+        errors().print(f"doubtful: {printable(str(doubt))}", markup=False)
     told = behind(backlog, complete=search.is_complete(backlog))
     errors().print(told, markup=False)
     if not count.deliveries and count.exact:
@@ -103,7 +110,9 @@ def _replay_found(context: CliContext, query: str, *, by: Actor, ask: bool) -> N
         return
     if ask:
         noun = "delivery" if count.deliveries == 1 else "deliveries"
-        number = f"{count.deliveries:,} {noun}" + ("" if count.exact else " and more")
+        number = f"{count.deliveries:,} {noun}"
+        if not count.exact:
+            number = f"at least {number}, of more than {COUNTED:,} attempts found"
         click.confirm(f"Replay {number} ({wanted})?", abort=True)
     total, exact = search.count(wanted)
     with interruptible(_half_way), progress_bar() as progress:

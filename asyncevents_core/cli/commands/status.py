@@ -8,9 +8,11 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
-from asyncevents_core.cli.output import console, counted, json_lines, local
+from asyncevents_core.cli.output import age, console, counted, json_lines, local
+from asyncevents_core.domain.problem import Problem
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.upkeep.status import Status, read_status
+from asyncevents_core.engine.upkeep.diagnosis import diagnose
+from asyncevents_core.engine.upkeep.status import Status
 from asyncevents_core.forms import StatusForm
 
 
@@ -18,19 +20,22 @@ from asyncevents_core.forms import StatusForm
 @JSON_OPTION
 @pass_cli
 def status(context: CliContext, as_json: bool) -> None:
-    """Show the backlog, the workers and the dead letters.
+    """Show the backlog, the workers, and what is wrong.
 
-    Also how late the oldest due row is, which workers are alive, how far the search index is, and
-    what to do next, if anything. --json prints one object, with the names of the REST API.
+    Also the dead letters, how late the oldest due row is, which workers are alive, how far the
+    search index is. Says in words what is wrong with workers, database, disk and broker, and what
+    to do about it. --json prints one object, with the names of the REST API. Exits with 0 whatever
+    is wrong, as long as it can tell; asyncevents check exits with 1.
     """
-    found = context.ledger.read(read_status)
+    indexing = context.runtime.indexer is not None
+    found = diagnose(context.ledger, context.runtime.broker, indexing=indexing)
     if as_json:
         json_lines([StatusForm.of(found)])
         return
     for label, value in _told(found, indexer=context.runtime.indexer):
         console().print(f"{label:>18}  {value}", markup=False)
-    for line in _advice(found):
-        console().print(f"[yellow]{line}[/]", soft_wrap=True)
+    for problem in found.problems:
+        _print(problem)
 
 
 def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
@@ -53,7 +58,8 @@ def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
     if indexer is None:
         yield "search index", "off"
         return
-    behind = f"{counted(found.index_waiting, 'attempt')} not in it yet"
+    waiting = counted(found.index_waiting, "attempt", exact=found.index_exact)
+    behind = f"{waiting} not in it yet"
     refused = f", {found.index_set_aside:,} refused" if found.index_set_aside else ""
     yield "search index", (behind if found.index_waiting else "up to date") + refused
 
@@ -61,17 +67,13 @@ def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
 def _oldest(found: Status) -> str:
     if found.oldest_due_at is None:
         return "nothing waits"
-    ahead = (found.oldest_due_at - found.now) / 1e6
-    when = f"in {ahead:.0f} s" if ahead > 0 else f"{-ahead:.0f} s ago"
-    return f"{when}, {local(found.oldest_due_at)}"
+    return f"{age(found.oldest_due_at, now=found.now)}, {local(found.oldest_due_at)}"
 
 
-def _advice(found: Status) -> Iterator[str]:
-    """Say what to do next, where anything is to be done."""
-    if found.events_open and not found.consumers(Role.TRIGGER):
-        yield "nobody takes the open events: asyncevents worker"
-    waiting = found.deliveries_due or found.retries_scheduled or found.parked
-    if waiting and not found.consumers(Role.RETRY):
-        yield "nobody makes the deliveries that wait: asyncevents worker"
-    if found.dead_letters or found.events_failed:
-        yield "what could not be delivered: asyncevents dead-letters, asyncevents replay --dead"
+def _print(problem: Problem) -> None:
+    """Print a problem on a line, or, where that is too narrow, what to do on the next one."""
+    out = console()
+    line = f"{problem.words}: {problem.advice}"
+    lines = [line] if len(line) <= out.width else [f"{problem.words}:", f"  {problem.advice}"]
+    for one in lines:
+        out.print(one, style="yellow", markup=False, highlight=False)

@@ -56,7 +56,11 @@ def show(context: CliContext, subscription_id: int, as_json: bool) -> None:
     if as_json:
         json_lines([_form(context, found)])
         return
-    shown = {**fields_of(_form(context, found)), "created_at": local(found.created_at)}
+    shown = {
+        **fields_of(_form(context, found)),
+        "subscribed_at": local(found.subscribed_at),
+        "modified_at": local(found.modified_at) or None,
+    }
     for name, value in shown.items():
         label = name.replace("_", " ")
         console().print(f"{label:>15}  {'-' if value is None else value}", markup=False)

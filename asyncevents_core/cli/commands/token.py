@@ -12,7 +12,7 @@ from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, fields_of, json_lines, local, table
 from asyncevents_core.cli.parameters import DAYS, Number
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.engine.managing.tokens import create_token, revoke_token
+from asyncevents_core.engine.managing.tokens import bounds, create_token, revoke_token
 from asyncevents_core.forms import TokenForm
 from asyncevents_core.ports.ledger import LedgerView
 
@@ -32,6 +32,25 @@ def token() -> None:
     help="Permission, e.g. manage or logs.list; repeatable.",
 )
 @click.option("--tenant", help="It sees and makes what belongs to this tenant only.")
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    help="It may subscribe to this sink only; repeatable.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="PATTERN",
+    help="… and such targets only, e.g. 'https://*.acme.example/*'; repeatable.",
+)
+@click.option(
+    "--privilege",
+    "privileges",
+    multiple=True,
+    help="What of yours its subscriptions may use, e.g. profile:acme; repeatable.",
+)
 @click.option("--days", type=Number(0, DAYS, min_open=True), help="It expires after so many days.")
 @JSON_OPTION
 @pass_cli
@@ -40,6 +59,9 @@ def create(
     name: str,
     resources: tuple[str, ...],
     tenant: str | None,
+    sinks: tuple[str, ...],
+    targets: tuple[str, ...],
+    privileges: tuple[str, ...],
     days: float | None,
     as_json: bool,
 ) -> None:
@@ -49,9 +71,13 @@ def create(
     Resources are view, get, create, save, logs (or logs.list, logs.trace, logs.replay), manage (all
     of these, and the configuration), those of the event definitions, and all.
 
+    A token of a tenant may use what the setting TENANT_SINKS says: unless changed, any sink, with
+    the subscription's own credentials only. --sink, --target and --privilege bound a token further.
+
     \b
-    Example:
+    Examples:
       asyncevents token create shop --resource manage --days 90
+      asyncevents token create acme --resource create --tenant acme --sink http
     """
     catalog = context.runtime.catalog
     made, text = create_token(
@@ -60,6 +86,7 @@ def create(
         resources=resources,
         tenant=tenant,
         days=days,
+        sinks=bounds(sinks, targets, privileges, known=context.runtime.plugins.sinks.names()),
         known={one for definition in catalog for one in definition.resources},
         by=local_actor(context.settings),
     )
@@ -85,7 +112,7 @@ def list_(context: CliContext, as_json: bool) -> None:
         return
     table(
         "Tokens",
-        ["id", "name", "state", "resources", "tenant", "expires", "last used"],
+        ["id", "name", "state", "resources", "tenant", "sinks", "expires", "last used"],
         [
             [
                 one.id,
@@ -93,6 +120,7 @@ def list_(context: CliContext, as_json: bool) -> None:
                 one.state(now),
                 ", ".join(one.resources),
                 one.tenant,
+                None if one.sinks is None else ", ".join(one.sinks),
                 local(one.expires_at),
                 local(one.used_at),
             ]

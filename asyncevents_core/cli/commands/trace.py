@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import click
@@ -12,6 +13,7 @@ from rich.syntax import Syntax
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, json_lines, local, seconds, short, table
+from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.errors import NotFound
@@ -20,21 +22,48 @@ from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger
 
 
+class _Identifier(click.ParamType):  # type: ignore[type-arg]
+    """A UUID, or the number of an attempt."""
+
+    name = "uuid or log id"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> UUID | int:
+        return row_id(value) if str(value).isdecimal() else click.UUID.convert(value, param, ctx)
+
+
 @click.command()
-@click.argument("identifier", metavar="UUID", type=click.UUID)
+@click.argument("identifier", metavar="UUID|LOG_ID", type=_Identifier())
 @JSON_OPTION
 @pass_cli
-def trace(context: CliContext, identifier: UUID, as_json: bool) -> None:
+def trace(context: CliContext, identifier: UUID | int, as_json: bool) -> None:
     """Show a delivery, or all of an event, with attempts.
 
-    UUID is a delivery's id, or an event's: the `id` of the CloudEvent.
+    UUID is a delivery's id, or an event's: the `id` of the CloudEvent. LOG_ID is the number of an
+    attempt, as `asyncevents logs` shows it: its delivery is meant.
+
+    
+    Examples:
+      asyncevents trace 118
+      asyncevents trace 01a20db9-18ed-7c3f-8404-7a976b50113d
     """
+    if isinstance(identifier, int):
+        identifier = _delivery_of(context.ledger, identifier)
     found = _traces(context.ledger, identifier)
     if as_json:
         json_lines(TraceForm.of(one, json.loads) for one in found)
         return
     for one in found:
         _show(one)
+
+
+def _delivery_of(ledger: Ledger, log_id: int) -> UUID:
+    """Return the delivery of an attempt. Raises `NotFound`."""
+    found = ledger.read(lambda view: view.log.rows([log_id]))
+    if not found:
+        raise NotFound(f"no attempt {log_id}: `asyncevents logs` lists them")
+    return found[0].attempt.delivery_id
 
 
 def _traces(ledger: Ledger, identifier: UUID) -> Iterator[Trace]:
@@ -50,9 +79,9 @@ def _traces(ledger: Ledger, identifier: UUID) -> Iterator[Trace]:
         yield one
         found += 1
     if not found:
-        reason = f" ({event.reason})" if event.reason else ""
+        error = f" ({event.error})" if event.error else ""
         raise NotFound(
-            f"event {identifier} ({event.name}) has no deliveries; it is {event.state}{reason}"
+            f"event {identifier} ({event.name}) has no deliveries; it is {event.state}{error}"
         )
 
 
@@ -83,7 +112,7 @@ def _show(one: Trace) -> None:
                 number,
                 local(attempt.started_at),
                 attempt.outcome,
-                attempt.status,
+                attempt.http_status,
                 seconds(attempt.duration),
                 attempt.detail,
                 short(attempt.response),

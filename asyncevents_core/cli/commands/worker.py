@@ -12,8 +12,11 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import log_options
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.logging_setup import Format, configure_logging
+from asyncevents_core.settings.loading import settings_module_name
 from asyncevents_core.worker.assembly import WorkerOptions
-from asyncevents_core.worker.process import EXIT_STUCK, Worker, patiently, preflight
+from asyncevents_core.worker.exits import EXIT_STUCK
+from asyncevents_core.worker.lifeline import Lifeline
+from asyncevents_core.worker.process import Worker, patiently, preflight
 from asyncevents_core.worker.supervisor import Supervisor
 
 # The names of mageos-async-events' consumers.
@@ -40,6 +43,7 @@ _NICE: Final = 10
     help="Worker processes; one that dies is started again.",
 )
 @click.option("--drain", is_flag=True, help="Exit when nothing is due within ten seconds.")
+@click.option("--lifeline", type=int, hidden=True, help="Of the supervisor, for its children.")
 @log_options
 @pass_cli
 def worker(
@@ -47,6 +51,7 @@ def worker(
     consumers: str,
     processes: int,
     drain: bool,
+    lifeline: int | None,
     log_format: Format,
     log_level: str,
 ) -> None:
@@ -66,8 +71,15 @@ def worker(
     """
     roles = _roles(consumers)
     configure_logging(log_format, log_level)
+    options = WorkerOptions(
+        roles=roles,
+        drain=drain,
+        settings_module=settings_module_name(context.settings_module),
+        log_format=log_format,
+        log_level=log_level,
+    )
     if processes > 1:
-        preflight(context.runtime, roles)
+        preflight(context.runtime, options)
         patiently(context.ledger.check)
         context.events.close()
         command = [sys.executable, "-m", "asyncevents_core"]
@@ -78,10 +90,15 @@ def worker(
         shares = _shares(roles, processes, indexing=context.runtime.indexer is not None)
         commands = [[*command, "--consumers", ",".join(share)] for share in shares]
         sys.exit(Supervisor(commands, grace=context.settings.shutdown_grace).run())
+    if set(roles) != set(Role):
+        context.runtime.role = f"worker {'+'.join(roles)}"
     if roles == (Role.INDEX,) and hasattr(os, "nice"):
         # Where processors are short, deliveries come first: the index catches up.
         os.nice(_NICE)
-    code = Worker(context.runtime, WorkerOptions(roles=roles, drain=drain)).run()
+    made = Worker(context.runtime, options)
+    if lifeline is not None:
+        Lifeline(lifeline, made, grace=context.settings.shutdown_grace).start()
+    code = made.run()
     if code == EXIT_STUCK:
         # The interpreter would wait for the threads that hang.
         sys.stdout.flush()

@@ -40,6 +40,19 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
 STATUSES: Final = ("delivered", "retrying", "dead_lettered", "abandoned")
 """What `status` holds: one of these."""
 
+OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "started_at": "created",
+        "target": "recipient_url",
+        "fate": "status",
+        "event_id": "data.id",
+    }
+)
+"""What the log calls its columns, and the fields that these are in documents: queries take both."""
+_OF_THE_LOG: Final = {field: name for name, field in OTHER_NAMES.items()}
+NAMES: Final = tuple(_OF_THE_LOG.get(field, field) for field in FIELDS)
+"""The attempt's own fields as the log calls them: the names that people are told."""
+
 EVENT: Final = "data"
 PAYLOAD: Final = "data.data"
 DEFAULT_FIELDS: Final = ("event_name", "uuid", PAYLOAD)
@@ -68,11 +81,25 @@ def canonical(name: str) -> str:
 
     >>> canonical("data.sku"), canonical("data.type"), canonical("event_name")
     ('data.data.sku', 'data.type', 'event_name')
+    >>> canonical("started_at")
+    'created'
     """
+    if name in OTHER_NAMES:
+        return OTHER_NAMES[name]
     first, dot, rest = name.partition(".")
     if first == EVENT and dot and rest.partition(".")[0] not in ATTRIBUTES:
         return f"{PAYLOAD}.{rest}"
     return name
+
+
+def short_name(path: str, text: str) -> str:
+    """Return the name that a query's text has for a path: `data.` stands for `data.data.`.
+
+    >>> short_name("data.data.sku", "data.sku:A"), short_name("data.data.sku", "data.data.sku:A")
+    ('data.sku', 'data.data.sku')
+    """
+    short = f"{EVENT}.{path.removeprefix(f'{PAYLOAD}.')}"
+    return short if path not in text and short in text else path
 
 
 def canonical_pattern(pattern: Pattern) -> Pattern:

@@ -8,6 +8,7 @@ from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,
     Bound,
+    ExactQuery,
     MatchNone,
     Query,
     RangeQuery,
@@ -34,9 +35,8 @@ def _conditions(wanted: LogFilter) -> Iterator[Query]:
     if wanted.subscription_id is not None:
         yield TermQuery(field="subscription_id", text=str(wanted.subscription_id))
     if wanted.event_name is not None:
-        # A term would also be found among the words of longer names.
-        bound = Bound(text=wanted.event_name, inclusive=True)
-        yield RangeQuery(field="event_name", lower=bound, upper=bound)
+        # A term would also be found among the words of longer names, and in any case.
+        yield ExactQuery(field="event_name", text=wanted.event_name)
     if wanted.delivered is not None:
         yield TermQuery(field="success", text=str(wanted.delivered).lower())
     if wanted.since is not None or wanted.until is not None:

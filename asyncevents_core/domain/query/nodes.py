@@ -49,7 +49,7 @@ class MatchNone(Query):
 
 @frozen(kw_only=True)
 class TermQuery(Query):
-    """A value: the whole of it, its words one after the other, its number, its date."""
+    """A value: the whole of it in any case, its words one after the other, its number, its date."""
 
     field: Field
     text: str
@@ -65,8 +65,20 @@ class PhraseQuery(Query):
 
 
 @frozen(kw_only=True)
+class ExactQuery(Query):
+    """The whole value, its case included. Of `event_name` only: no other field is kept so."""
+
+    field: str
+    text: str
+
+
+@frozen(kw_only=True)
 class WildcardQuery(Query):
-    """A pattern over the whole value, or over one of its words (then in any case)."""
+    """A pattern over the whole value, or over one of its words, in any case.
+
+    A `*` next to a letter or digit stands for nothing, too: then it also finds what `TermQuery`
+    finds of the text without it (see `folding.without_stars`).
+    """
 
     field: Field
     pattern: Pattern
@@ -74,7 +86,7 @@ class WildcardQuery(Query):
 
 @frozen(kw_only=True)
 class RegexQuery(Query):
-    """A regular expression (see `regex`) over the whole value, or over one of its words."""
+    """A regular expression (see `regex`) over the whole value, or one of its words, in any case."""
 
     field: Field
     text: str
@@ -104,7 +116,7 @@ class RangeQuery(Query):
     """Values between two bounds; None is an open end. At least one bound is given.
 
     Compared as numbers if all bounds read as numbers, as dates if all read as dates (as both if
-    they read as both), else as texts by code point.
+    they read as both), else as folded texts (see `words.fold`) by code point.
     """
 
     field: Field

@@ -16,7 +16,8 @@ _DATE: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-_LONGEST_NUMBER: Final = 40
+_LONGEST_NUMBER: Final = 4300
+"""Python reads no longer whole number."""
 _LONGEST_DATE: Final = 35
 _LARGEST_EXPONENT: Final = 4000
 
@@ -55,6 +56,15 @@ def number_of(value: Scalar) -> Decimal | None:
     if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
         return None
     return number
+
+
+def digits_of(number: Decimal) -> int:
+    """Return how many digits a number has, without zeros at its ends.
+
+    >>> digits_of(Decimal("-12.50")), digits_of(Decimal("1e45"))
+    (3, 1)
+    """
+    return len("".join(map(str, number.as_tuple().digits)).strip("0"))
 
 
 def date_of(value: Scalar) -> int | None:

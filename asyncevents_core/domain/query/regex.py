@@ -104,6 +104,23 @@ def size(node: Node) -> int:
             return size(node.node) * max(node.least, node.most or 1)
 
 
+def shortest(node: Node) -> int:
+    """Return how many characters a text has at least that an expression matches.
+
+    >>> shortest(parse("a?b{3}(cc|d)"))
+    4
+    """
+    match node:
+        case Chars():
+            return 1
+        case Sequence():
+            return sum(map(shortest, node.parts))
+        case Choice():
+            return min(map(shortest, node.options), default=0)
+        case Repeat():
+            return shortest(node.node) * node.least
+
+
 def literal(text: str) -> Sequence:
     """Return the expression that matches just `text`."""
     return Sequence(tuple(Chars(((char, char),)) for char in text))

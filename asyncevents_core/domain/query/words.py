@@ -29,14 +29,32 @@ def words(text: str) -> list[str]:
     >>> words("Veronica@Example.com"), words("GRÖSSE größe"), words("tea 🫖🫖")
     (['veronica', 'example', 'com'], ['grösse', 'grösse'], ['tea', '🫖', '🫖'])
     """
-    found = _ASCII.findall(text.lower()) if text.isascii() else _unicode().findall(fold(text))
-    if len(text) > MAX_WORD:
+    return words_of_folded(fold(text))
+
+
+def words_of_folded(folded: str) -> list[str]:
+    """Return the words of a text that `fold` returned: `words` without folding it again."""
+    found = (_ASCII if folded.isascii() else _unicode()).findall(folded)
+    if len(folded) > MAX_WORD:
         found = [word[:MAX_WORD] for word in found]
     return found
 
 
+def is_of_a_word(char: str) -> bool:
+    """Tell whether a character of a folded text belongs to a word: a letter, mark or digit.
+
+    >>> is_of_a_word("é"), is_of_a_word("."), is_of_a_word("_")
+    (True, False, False)
+    """
+    return unicodedata.category(char)[0] == "M" or bool(words_of_folded(char))
+
+
 def fold(text: str) -> str:
-    """Make case and compatibility forms equal."""
+    """Make case and compatibility forms equal.
+
+    >>> fold("CK-1000"), fold("Größe"), fold("№ ①")
+    ('ck-1000', 'grösse', 'no 1')
+    """
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

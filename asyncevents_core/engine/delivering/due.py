@@ -8,10 +8,10 @@ from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, Delivery, DeliveryState
+from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.domain.instant import micros
-from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.engine.delivering.abandoned import blamed, record_abandoned
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Lease
 from asyncevents_core.engine.delivering.permits import Plan, Verdict
 from asyncevents_core.engine.delivering.policy import ALONE_FROM, POISON_AFTER
@@ -33,11 +33,12 @@ def claim_due_deliveries(
     delivery has to run alone and could not, so that the caller lets the process run empty.
     """
     rows = tx.deliveries.lock_due(limit=limit, expired=expired)
-    suspects = [row for row in rows if _abandonments(row) >= ALONE_FROM]
+    guilty = blamed(tx, rows)
+    suspects = [row for row in rows if _abandonments(row, guilty) >= ALONE_FROM]
     more = len(rows) == limit
     if idle and suspects:
         rows, more = suspects[:1], True
-    taken = _sort_out(tx, claimant, plan, rows, idle=idle)
+    taken = _sort_out(tx, claimant, plan, rows, guilty, idle=idle)
     return taken + Claimed(left_waiting=more or taken.wants_alone)
 
 
@@ -60,7 +61,7 @@ def claim_parked(
         rows += found
         if len(found) < room:
             emptied.add(subscription_id)
-    taken = _sort_out(tx, claimant, plan, rows, idle=False)
+    taken = _sort_out(tx, claimant, plan, rows, frozenset(), idle=False)
     # One that has to run alone is due now, unparked: the next look at what is due takes it.
     left_waiting = taken.left_waiting or taken.wants_alone
     return evolve(taken, emptied=frozenset(emptied), left_waiting=left_waiting, wants_alone=False)
@@ -80,23 +81,27 @@ def _sort_out(
     claimant: Claimant,
     plan: Plan,
     rows: Sequence[Delivery],
+    guilty: Collection[UUID],
     *,
     idle: bool,
 ) -> Claimed:
-    """Say of each locked row what becomes of it, and write that down."""
+    """Say of each locked row what becomes of it, and write that down.
+
+    `guilty` are those whose lease has run out by their own fault.
+    """
     if not rows:
         return Claimed()
     now = tx.now()
-    moves = _Moves(tx)
+    moves = _Moves(tx, guilty)
     granted: list[tuple[Delivery, Subscription]] = []
     dead: list[UUID] = []
     parked: set[int] = set()
     left_waiting = wants_alone = False
     abandoned = [row for row in rows if row.state is DeliveryState.LEASED]
-    _record_abandoned(tx, claimant, abandoned, now)
+    record_abandoned(tx, claimant, abandoned, now)
     disabled = _disabled(tx, claimant, rows)
     for row in rows:
-        abandonments = _abandonments(row)
+        abandonments = _abandonments(row, guilty)
         subscription = claimant.subscriptions.get(row.subscription_id)
         if abandonments >= POISON_AFTER:
             moves.add(DeliveryState.DEAD, row, reason=DeadReason.POISON)
@@ -120,7 +125,7 @@ def _sort_out(
                 left_waiting = True
     moves.execute()
     return Claimed(
-        leases=_lease(tx, claimant, granted, now),
+        leases=_lease(tx, claimant, granted, guilty, now),
         dead=tuple(dead),
         parked=frozenset(parked),
         left_waiting=left_waiting,
@@ -138,43 +143,18 @@ def _disabled(tx: LedgerTransaction, claimant: Claimant, rows: Sequence[Delivery
     return tx.subscriptions.still_disabled(candidates) if candidates else set()
 
 
-def _record_abandoned(
-    tx: LedgerTransaction, claimant: Claimant, rows: Sequence[Delivery], now: int
-) -> None:
-    if not rows:
-        return
-    attempts = []
-    for row in rows:
-        subscription = claimant.subscriptions.get(row.subscription_id)
-        attempts.append(
-            Attempt(
-                delivery_id=row.id,
-                claim_no=row.claims,
-                outcome=OutcomeKind.ABANDONED,
-                detail="its worker vanished; whether it was received is unknown",
-                status=None,
-                response="",
-                target=subscription.target if subscription else "",
-                started_at=now,
-                duration=0.0,
-            )
-        )
-    tx.outcomes.record(attempts)
-    if claimant.policy.indexing:
-        tx.index.queue([Claim(id=row.id, claim_no=row.claims) for row in rows])
-
-
 def _lease(
     tx: LedgerTransaction,
     claimant: Claimant,
     granted: Sequence[tuple[Delivery, Subscription]],
+    guilty: Collection[UUID],
     now: int,
 ) -> tuple[Lease, ...]:
     if not granted:
         return ()
     due_at = now + micros(claimant.policy.delivery_lease)
     for abandoned in (False, True):
-        ids = [row.id for row, _ in granted if (row.state is DeliveryState.LEASED) == abandoned]
+        ids = [row.id for row, _ in granted if (row.id in guilty) == abandoned]
         if ids:
             tx.deliveries.move(
                 ids,
@@ -187,7 +167,7 @@ def _lease(
     events = tx.events.read({row.event_id for row, _ in granted})
     leases = []
     for row, subscription in granted:
-        abandonments = _abandonments(row)
+        abandonments = _abandonments(row, guilty)
         leases.append(
             Lease(
                 delivery=evolve(
@@ -208,9 +188,9 @@ def _lease(
     return tuple(leases)
 
 
-def _abandonments(row: Delivery) -> int:
-    """Count the abandonments in a row, a lease that has run out being one more."""
-    return row.abandonments + (row.state is DeliveryState.LEASED)
+def _abandonments(row: Delivery, guilty: Collection[UUID]) -> int:
+    """Count the abandonments in a row, one more for a lease that ran out by its own fault."""
+    return row.abandonments + (row.id in guilty)
 
 
 _Change = tuple[DeliveryState, int | None, bool, DeadReason | None, bool]
@@ -219,8 +199,9 @@ _Change = tuple[DeliveryState, int | None, bool, DeadReason | None, bool]
 class _Moves:
     """Collects changes and makes them with one statement per group of equal ones."""
 
-    def __init__(self, tx: LedgerTransaction) -> None:
+    def __init__(self, tx: LedgerTransaction, guilty: Collection[UUID]) -> None:
         self._tx = tx
+        self._guilty = guilty
         self._groups: defaultdict[_Change, list[UUID]] = defaultdict(list)
 
     def add(
@@ -232,7 +213,7 @@ class _Moves:
         parked: bool = False,
         reason: DeadReason | None = None,
     ) -> None:
-        abandoned = row.state is DeliveryState.LEASED
+        abandoned = row.id in self._guilty
         if row.state is state and row.parked == parked:
             return
         self._groups[(state, due_at, parked, reason, abandoned)].append(row.id)

@@ -16,6 +16,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
+from asyncevents_core.engine.delivering.calls import UnlimitedCalls
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Lease, Resolved, Resolving
 from asyncevents_core.engine.delivering.outcomes import Finished, book
 from asyncevents_core.engine.delivering.permits import NO_LIMIT, UnlimitedPermits
@@ -23,6 +24,8 @@ from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.shared.carrier import IdCarrier
+from asyncevents_core.engine.shared.exceptions import reason_of
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger
@@ -32,7 +35,7 @@ from asyncevents_core.ports.sink import Sink
 T = TypeVar("T")
 
 
-class EagerDelivery:
+class EagerDelivery(IdCarrier):
     """Delivers events that were just committed, on the calling thread. Thread-safe."""
 
     def __init__(
@@ -52,7 +55,7 @@ class EagerDelivery:
         self._services = services
         self._open_sink = open_sink
 
-    def deliver(self, ids: Sequence[UUID]) -> None:
+    def submit(self, ids: Sequence[UUID]) -> None:
         """Resolve and deliver these events.
 
         An exception of a service passes through, after it was recorded; failed deliveries are
@@ -72,8 +75,10 @@ class EagerDelivery:
             raise EagerDeliveryFailed("\n".join(_line(one) for one in failed))
 
     def _claim(self, claimant: Claimant, wanted: Round) -> Claimed:
-        permits = UnlimitedPermits()
-        return self._ledger.run(lambda tx: claim_round(tx, claimant, wanted, permits)).claimed
+        permits, calls = UnlimitedPermits(), UnlimitedCalls()
+        return self._ledger.run(
+            lambda tx: claim_round(tx, claimant, wanted, permits, calls)
+        ).claimed
 
     def _resolve(self, claimant: Claimant, resolving: Sequence[Resolving]) -> tuple[Lease, ...]:
         resolved: list[Resolved] = []
@@ -83,8 +88,7 @@ class EagerDelivery:
                 resolved.append(self._call(one))
             except Exception as error:
                 failure = failure or error
-                reason = f"{type(error).__name__}: {error}"
-                resolved.append(Resolved(resolving=one, error=reason, final=True))
+                resolved.append(Resolved(resolving=one, error=reason_of(error), final=True))
         leases = self._claim(claimant, Round(room=NO_LIMIT, resolved=resolved)).leases
         if failure is not None:
             raise failure

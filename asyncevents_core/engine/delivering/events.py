@@ -7,18 +7,21 @@ returned is fanned out in a second, fenced transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import Delivery, DeliveryState
-from asyncevents_core.domain.event import Event, EventState
+from asyncevents_core.domain.event import ALONE_LINE, Event, EventDefinition, EventState
 from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.payload import envelope
 from asyncevents_core.domain.subscription import RetryPolicy, Subscription
+from asyncevents_core.engine.delivering.abandoned import excuse_deliveries
+from asyncevents_core.engine.delivering.calls import CallPlan
 from asyncevents_core.engine.delivering.leases import (
     Claimant,
     Claimed,
@@ -28,82 +31,181 @@ from asyncevents_core.engine.delivering.leases import (
     Resolving,
 )
 from asyncevents_core.engine.delivering.permits import Plan, Verdict
-from asyncevents_core.engine.delivering.policy import POISON_AFTER
+from asyncevents_core.engine.delivering.policy import ALONE_FROM, POISON_AFTER
+from asyncevents_core.engine.shared.exceptions import LONGEST_TRACEBACK
 from asyncevents_core.errors import UnknownEvent
 from asyncevents_core.ports.ledger import LedgerTransaction
 
-_LONGEST_REASON: Final = 1_000
+_LONGEST_ERROR: Final = 1_000
 
 
 def claim_events(
-    tx: LedgerTransaction, claimant: Claimant, events: Iterable[Event], plan: Plan
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    events: Sequence[Event],
+    plan: Plan,
+    calls: CallPlan,
+    *,
+    alone: bool = False,
 ) -> Claimed:
-    """Take events that this transaction has locked."""
-    policy = claimant.policy
-    to_resolve: dict[bool, list[Event]] = {False: [], True: []}
-    arguments: dict[UUID, bytes] = {}
-    bodies: dict[UUID, bytes] = {}
-    ready: list[Event] = []
-    resolving: list[Resolving] = []
-    failed: list[FailedEvent] = []
-    nobody: list[UUID] = []
-    count = 0
+    """Take events that this transaction has locked.
+
+    Those whose service has no room are parked: they wait in the line of their name. Suspects wait
+    in a line of their own, unless they are taken to be resolved `alone`.
+    """
+    sorting = _Sorting(claimant, calls, alone=alone)
     for event in events:
-        count += 1
-        abandoned = event.state is EventState.RESOLVING
-        if abandoned and event.abandonments + 1 >= POISON_AFTER:
-            poison = FailedEvent(id=event.id, reason="poison: its workers vanished 5 times")
-            tx.events.fail(event.id, deaths=event.deaths, reason=poison.reason)
-            failed.append(poison)
-            continue
+        again = event.state is EventState.RESOLVING and event.abandonments > 0
+        # The next sweep finds those that are not clear yet.
+        if not again or event.owner is None or excuse_deliveries(tx, claimant, event.owner):
+            sorting.add(event)
+    return sorting.write(tx, plan)
+
+
+class _Sorting:
+    """Says of each locked event what becomes of it, and writes that down."""
+
+    def __init__(self, claimant: Claimant, calls: CallPlan, *, alone: bool) -> None:
+        self._claimant = claimant
+        self._calls = calls
+        self._alone = alone
+        self._count = 0
+        self._poison: list[Event] = []
+        self._unknown: list[tuple[Event, UnknownEvent]] = []
+        self._nobody: list[UUID] = []
+        self._arguments: dict[UUID, bytes] = {}
+        self._bodies: dict[UUID, bytes] = {}
+        self._ready: list[Event] = []
+        self._to_resolve: defaultdict[bool, list[UUID]] = defaultdict(list)
+        self._to_park: defaultdict[tuple[str, bool], list[UUID]] = defaultdict(list)
+        self._resolving: list[Resolving] = []
+
+    def add(self, event: Event) -> None:
+        """Say what becomes of an event. Those that are parked do not count."""
+        claimant = self._claimant
+        self._count += 1
+        if _abandonments(event) >= POISON_AFTER:
+            self._poison.append(event)
+            return
         try:
             definition = claimant.definitions.get(event.name)
         except UnknownEvent as error:
-            failed += _fail(tx, claimant, event, str(error), final=False)
-            continue
+            self._unknown.append((event, error))
+            return
         matches = claimant.subscriptions.matches(event.name, event.tenant)
         if not matches:
-            nobody.append(event.id)
-            continue
+            self._nobody.append(event.id)
+            return
         if definition.service is not None and event.arguments is None:
             # Published where it had no service: here it has one.
-            arguments[event.id] = event.published
+            self._arguments[event.id] = event.published
             event = evolve(event, arguments=event.published, body=None)
         has_data = event.body is not None or definition.service is None
         if not has_data or too_many(matches):
-            to_resolve[abandoned].append(event)
-            resolving.append(
+            self._resolve(event, None if has_data else definition)
+            return
+        if event.body is None:
+            self._bodies[event.id] = body_of(claimant, event, event.published)
+            event = evolve(event, body=self._bodies[event.id])
+        self._ready.append(event)
+
+    def _resolve(self, event: Event, definition: EventDefinition | None) -> None:
+        abandoned = event.state is EventState.RESOLVING
+        suspect = _abandonments(event) >= ALONE_FROM
+        if suspect == self._alone and self._calls.ask(definition):
+            self._to_resolve[abandoned].append(event.id)
+            self._resolving.append(
                 Resolving(
                     event=evolve(event, claims=event.claims + 1),
-                    definition=None if has_data else definition,
+                    definition=definition,
+                    alone=suspect,
                 )
             )
-            continue
-        if event.body is None:
-            bodies[event.id] = body_of(claimant, event, event.published)
-            event = evolve(event, body=bodies[event.id])
-        ready.append(event)
-    if arguments:
-        tx.events.store_arguments(arguments)
-    due_at = tx.now() + micros(policy.resolve_lease)
-    for abandoned, group in to_resolve.items():
-        if group:
-            ids = [event.id for event in group]
+            return
+        self._to_park[ALONE_LINE if suspect else event.name, abandoned].append(event.id)
+        self._count -= 1
+
+    def write(self, tx: LedgerTransaction, plan: Plan) -> Claimed:
+        """Write it down, and return what is to be done after the commit."""
+        claimant, now = self._claimant, tx.now()
+        failed: list[FailedEvent] = []
+        for event in self._poison:
+            poison = FailedEvent(
+                id=event.id, error=f"poison: its workers vanished {POISON_AFTER} times"
+            )
+            tx.events.fail(event.id, deaths=event.deaths, error=poison.error)
+            failed.append(poison)
+        for event, error in self._unknown:
+            failed += _fail(tx, claimant, event, str(error), final=False)
+        if self._arguments:
+            tx.events.store_arguments(self._arguments)
+        due_at = now + micros(claimant.policy.resolve_lease)
+        for abandoned, ids in self._to_resolve.items():
             tx.events.start_resolving(ids, owner=claimant.owner, due_at=due_at, abandoned=abandoned)
-    if nobody:
-        tx.events.mark_fanned_out(nobody)
-    if bodies:
-        tx.events.store_bodies(bodies)
-    taken = Claimed(events=count, resolving=tuple(resolving), failed=tuple(failed))
-    return taken + fan_out(tx, claimant, ready, plan, claims=0)
+        for (line, abandoned), ids in self._to_park.items():
+            tx.events.put_back(ids, due_at=now, parked=line, abandoned=abandoned)
+        if self._nobody:
+            tx.events.mark_fanned_out(self._nobody)
+        if self._bodies:
+            tx.events.store_bodies(self._bodies)
+        taken = Claimed(
+            events=self._count,
+            resolving=tuple(self._resolving),
+            failed=tuple(failed),
+            lines=frozenset(line for line, _ in self._to_park),
+        )
+        return taken + fan_out(tx, claimant, self._ready, plan, claims=0)
+
+
+def _abandonments(event: Event) -> int:
+    """Count the abandonments in a row, a lease that has run out being one more."""
+    return event.abandonments + (event.state is EventState.RESOLVING)
 
 
 def claim_due_events(
-    tx: LedgerTransaction, claimant: Claimant, plan: Plan, *, limit: int
+    tx: LedgerTransaction, claimant: Claimant, plan: Plan, calls: CallPlan, *, limit: int
 ) -> Claimed:
     """Claim up to `limit` events that no hand-off brought, or whose worker vanished."""
-    found = claim_events(tx, claimant, tx.events.lock_due(before=tx.now(), limit=limit), plan)
-    return found + Claimed(more_events=found.events >= limit)
+    events = tx.events.lock_due(before=tx.now(), limit=limit)
+    found = claim_events(tx, claimant, events, plan, calls)
+    return found + Claimed(more_events=len(events) >= limit)
+
+
+def claim_lines(
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    plan: Plan,
+    calls: CallPlan,
+    lines: Sequence[str],
+    *,
+    limit: int,
+) -> Claimed:
+    """Claim events that are parked in these lines, as many of each as its service has room for.
+
+    At most `limit` of them.
+    """
+    claimed = Claimed()
+    left = limit
+    for line in lines:
+        room = min(calls.room(line, claimant.definitions), left)
+        if room <= 0:
+            continue
+        events = tx.events.lock_parked(line, limit=room)
+        left -= len(events)
+        claimed += claim_events(tx, claimant, events, plan, calls)
+        if len(events) < room:
+            claimed += Claimed(emptied_lines=frozenset([line]))
+    return claimed
+
+
+def claim_suspect(
+    tx: LedgerTransaction, claimant: Claimant, plan: Plan, calls: CallPlan
+) -> Claimed:
+    """Claim an event that has to be resolved alone, if there is one; this round no other is."""
+    events = tx.events.lock_parked(ALONE_LINE, limit=1)
+    claimed = claim_events(tx, claimant, events, plan, calls, alone=True)
+    calls.close()
+    return claimed if events else Claimed(emptied_lines=frozenset([ALONE_LINE]))
 
 
 def fan_out_resolved(
@@ -120,10 +222,12 @@ def fan_out_resolved(
         if event is None:
             continue
         if one.unstarted:
-            tx.events.postpone(event.id, due_at=tx.now(), deaths=event.deaths, reason=event.reason)
+            tx.events.put_back([event.id], due_at=tx.now())
             continue
         if one.error is not None:
-            failed += _fail(tx, claimant, event, one.error, final=one.final)
+            failed += _fail(
+                tx, claimant, event, one.error, traceback=one.traceback, final=one.final
+            )
             continue
         if event.body is None:
             data = event.published if one.data is None else one.data
@@ -136,16 +240,29 @@ def fan_out_resolved(
 
 
 def _fail(
-    tx: LedgerTransaction, claimant: Claimant, event: Event, error: str, *, final: bool
+    tx: LedgerTransaction,
+    claimant: Claimant,
+    event: Event,
+    failure: str,
+    *,
+    traceback: str | None = None,
+    final: bool,
 ) -> list[FailedEvent]:
     """Book a failure; return the event if that was its last."""
-    deaths, reason = event.deaths + 1, storable(error, _LONGEST_REASON)
+    deaths, error = event.deaths + 1, storable(failure, _LONGEST_ERROR)
+    traceback = None if traceback is None else storable(traceback, LONGEST_TRACEBACK)
     retry = RetryPolicy()
     if final or claimant.policy.is_exhausted(deaths, retry):
-        tx.events.fail(event.id, deaths=deaths, reason=reason)
-        return [FailedEvent(id=event.id, reason=reason)]
+        tx.events.fail(event.id, deaths=deaths, error=error, traceback=traceback)
+        return [FailedEvent(id=event.id, error=error)]
     delay = claimant.policy.delay(deaths, retry, retry_after=None, random=0.5)
-    tx.events.postpone(event.id, due_at=tx.now() + micros(delay), deaths=deaths, reason=reason)
+    tx.events.postpone(
+        event.id,
+        due_at=tx.now() + micros(delay),
+        deaths=deaths,
+        error=error,
+        traceback=traceback,
+    )
     return []
 
 

@@ -42,10 +42,14 @@ class Lease:
 
 @frozen(kw_only=True)
 class Resolving:
-    """An event whose service this worker has to call. `definition` None: data is at hand."""
+    """An event whose service this worker has to call. `definition` None: data is at hand.
+
+    `alone`: no other event is resolving in this process until it is over.
+    """
 
     event: Event
     definition: EventDefinition | None
+    alone: bool = False
 
     @property
     def claim(self) -> Claim:
@@ -57,12 +61,14 @@ class Resolving:
 class Resolved:
     """What a service returned: `data` as JSON text, or `error` (`final`: do not retry).
 
+    `traceback` says where in the service the error comes from, if it is one of its own.
     `unstarted`: it was not called, and any worker may take the event.
     """
 
     resolving: Resolving
     data: bytes | None = field(default=None, repr=False)
     error: str | None = None
+    traceback: str | None = field(default=None, repr=False)
     final: bool = False
     unstarted: bool = False
 
@@ -72,7 +78,7 @@ class FailedEvent:
     """An event that was given up, and why."""
 
     id: UUID
-    reason: str
+    error: str
 
 
 @frozen(kw_only=True)
@@ -91,18 +97,22 @@ class Claimed:
     """Subscriptions that have new parked deliveries."""
     emptied: frozenset[int] = frozenset()
     """Subscriptions that have no parked deliveries left."""
+    lines: frozenset[str] = frozenset()
+    """Lines that have events parked."""
+    emptied_lines: frozenset[str] = frozenset()
+    """Lines that have no parked events left."""
     left_waiting: bool = False
     """More deliveries are due than were taken."""
+    more_held: bool = False
+    """More held deliveries may go on than were released."""
     more_events: bool = False
     """More events are due, which no hand-off brought, than were taken."""
     wants_alone: bool = False
     """A delivery waits until this process has nothing else under way."""
     events: int = 0
-    """How many events were claimed."""
+    """How many events were claimed; those that were parked are claimed later."""
     stale: int = 0
     """How many ids of hand-offs were of events that others have claimed, or that are unknown."""
-    vanished: int = 0
-    """How many leases of workers that have vanished were made due."""
 
     @property
     def runs_alone(self) -> bool:
@@ -117,10 +127,12 @@ class Claimed:
             failed=self.failed + other.failed,
             parked=self.parked | other.parked,
             emptied=self.emptied | other.emptied,
+            lines=self.lines | other.lines,
+            emptied_lines=self.emptied_lines | other.emptied_lines,
             left_waiting=self.left_waiting or other.left_waiting,
+            more_held=self.more_held or other.more_held,
             more_events=self.more_events or other.more_events,
             wants_alone=self.wants_alone or other.wants_alone,
             events=self.events + other.events,
             stale=self.stale + other.stale,
-            vanished=self.vanished + other.vanished,
         )

@@ -89,7 +89,10 @@ class Booking:
             one.finished.lease.delivery.id for one in self._verdicts if one.fate is _Fate.DELIVERED
         ]
         if delivered:
-            tx.outcomes.mark_delivered(delivered)
+            taken = tx.outcomes.mark_delivered(delivered, owner=self._owner)
+            overtaken = self._overtaken(taken, tx.now()) if taken else []
+            tx.outcomes.record(overtaken)
+            attempts += overtaken
         self._write_failures(tx)
         if self._returned:
             tx.outcomes.give_back([one.lease.claim for one in self._returned], owner=self._owner)
@@ -98,6 +101,19 @@ class Booking:
             tx.access.write_audit(self._audit)
         if self._policy.indexing and attempts:
             tx.index.queue([Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts])
+
+    def _overtaken(self, claims: Sequence[Claim], now: int) -> list[Attempt]:
+        """Return the attempts of others which successes of this batch have overtaken."""
+        leases = {one.finished.lease.delivery.id: one.finished.lease for one in self._verdicts}
+        return [
+            Attempt.abandoned(
+                claim,
+                target=leases[claim.id].subscription.target,
+                started_at=now,
+                detail="an earlier attempt succeeded late",
+            )
+            for claim in claims
+        ]
 
     def _write_failures(self, tx: LedgerTransaction) -> None:
         groups: defaultdict[tuple[_Fate, float], list[Claim]] = defaultdict(list)
@@ -202,7 +218,7 @@ def _attempt(finished: Finished) -> Attempt:
         claim_no=lease.delivery.claims,
         outcome=outcome.kind,
         detail=storable(outcome.detail, LONGEST_DETAIL),
-        status=outcome.status,
+        http_status=outcome.http_status,
         response=storable(outcome.response, LONGEST_RESPONSE),
         target=lease.subscription.target,
         started_at=lease.leased_at + micros(finished.started),
@@ -212,14 +228,10 @@ def _attempt(finished: Finished) -> Attempt:
 
 def _cut_off(returned: Returned) -> Attempt:
     lease = returned.lease
-    return Attempt(
-        delivery_id=lease.delivery.id,
-        claim_no=lease.delivery.claims,
-        outcome=OutcomeKind.ABANDONED,
-        detail="its worker was stopped; whether it was received is unknown",
-        status=None,
-        response="",
+    return Attempt.abandoned(
+        lease.claim,
         target=lease.subscription.target,
         started_at=lease.leased_at + micros(returned.started),
+        detail="its worker was stopped",
         duration=returned.duration,
     )

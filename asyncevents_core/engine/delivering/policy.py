@@ -14,19 +14,22 @@ START_LIMIT: Final = 5.0
 """Seconds within which a claimed delivery must have started."""
 DELIVERY_MARGIN: Final = 40.0
 RESOLVE_MARGIN: Final = 30.0
+SERVICE_START: Final = 30.0
+"""How long a process for services may take to start, where services have processes."""
 GIVE_BACK_MARGIN: Final = 10.0
 """With less than the deadline and this left of a lease, no attempt and no call is begun."""
 POISON_AFTER: Final = 5
 """Abandonments in a row that make a dead letter."""
 ALONE_FROM: Final = 2
-"""Abandonments in a row from which on a delivery runs alone in its process."""
+"""Abandonments in a row from which on a delivery, or the service of an event, runs alone."""
 
 
 @frozen(kw_only=True)
 class Policy:
     """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events.
 
-    `maximum_deaths` is what the settings say; what is set at run time wins. With `indexing`
+    `service_start` is how long the process of a service may take to start, 0 where it runs on a
+    thread. `maximum_deaths` is what the settings say; what is set at run time wins. With `indexing`
     attempts are queued for the index, also while it is switched off. Without `retries` the first
     failure is final, whatever a subscription says.
     """
@@ -34,6 +37,7 @@ class Policy:
     source: str
     sink_deadline: float = 15.0
     service_timeout: float = 30.0
+    service_start: float = 0.0
     maximum_deaths: int = DEFAULT_MAXIMUM_DEATHS
     retry_after_max: float = 3600.0
     retry_backstop: float = 0.0
@@ -54,12 +58,13 @@ class Policy:
     @property
     def resolve_lease(self) -> float:
         """How long a resolving event belongs to its worker."""
-        return START_LIMIT + self.service_timeout + RESOLVE_MARGIN
+        return START_LIMIT + self.service_start + self.service_timeout + RESOLVE_MARGIN
 
     @property
     def service_patience(self) -> float:
         """How long a claimed event may wait for a thread that calls its service."""
-        return self.resolve_lease - self.service_timeout - GIVE_BACK_MARGIN
+        called = self.service_start + self.service_timeout
+        return self.resolve_lease - called - GIVE_BACK_MARGIN
 
     def is_exhausted(self, deaths: int, retry: RetryPolicy) -> bool:
         """Tell whether failure number `deaths` was the last one allowed."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
+from attrs import frozen
+
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.instant import micros
 from asyncevents_core.domain.worker import WorkerRow
@@ -13,6 +15,8 @@ from asyncevents_core.ports.ledger import LedgerTransaction
 
 SILENT_AFTER: Final = 15.0
 """Seconds without a beat after which a worker counts as gone."""
+REAP_BATCH: Final = 500
+"""Leases that are made due in a transaction."""
 RELEASE_BATCH: Final = 500
 """Held deliveries that are released per subscription and sweep."""
 
@@ -22,24 +26,43 @@ def alive(workers: Iterable[WorkerRow], now: int) -> list[WorkerRow]:
     return [one for one in workers if one.beat_at >= now - micros(SILENT_AFTER)]
 
 
-def reap_workers(tx: LedgerTransaction, *, me: UUID) -> int:
-    """Make the leases of workers that have fallen silent due now; return how many leases.
+@frozen(kw_only=True)
+class Reaped:
+    """What one look for vanished workers came to."""
 
-    `me` is the worker that looks, which lives whatever its last beat.
+    leases: int = 0
+    """Leases that were made due."""
+    more: bool = False
+    """There may be more of them that can be had at once."""
+
+
+def reap_workers(tx: LedgerTransaction, *, me: UUID) -> Reaped:
+    """Make leases of workers that have fallen silent due now, a batch of them.
+
+    `me` is the worker that looks, which lives whatever its last beat. A transaction of its own:
+    one that is frozen may have locked what it leased. Such rows are passed over, and its worker
+    stays on the list until somebody has had them too.
     """
     silent = [one for one in tx.workers.silent(before=tx.now() - micros(SILENT_AFTER)) if one != me]
     if not silent:
-        return 0
-    expired = tx.workers.expire_leases(silent)
+        return Reaped()
+    expired = tx.workers.expire_leases(silent, limit=REAP_BATCH)
+    leasing = tx.workers.leasing(silent)
     for worker_id in silent:
-        tx.workers.remove(worker_id)
-    return expired
+        if worker_id not in leasing:
+            tx.workers.remove(worker_id)
+    return Reaped(leases=expired, more=expired == REAP_BATCH)
 
 
 def retire(tx: LedgerTransaction, worker_id: UUID) -> None:
-    """Take a worker that stops off the list; what it did not finish is due now."""
-    tx.workers.expire_leases([worker_id])
-    tx.workers.remove(worker_id)
+    """Take a worker that stops off the list; what it did not finish is due now.
+
+    If others have locked some of that, it stays on the list, to be reaped.
+    """
+    while tx.workers.expire_leases([worker_id], limit=REAP_BATCH) == REAP_BATCH:
+        pass
+    if not tx.workers.leasing([worker_id]):
+        tx.workers.remove(worker_id)
 
 
 def release_held(tx: LedgerTransaction) -> int:

@@ -6,22 +6,31 @@ import asyncio
 import inspect
 import logging
 import threading
+from collections import Counter, deque
 from collections.abc import Awaitable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol, cast
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.payload import from_json, to_json
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Resolved, Resolving
-from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceTimeout
+from asyncevents_core.engine.shared.exceptions import reason_of, traceback_of
+from asyncevents_core.engine.shared.progress import LoopProgress, stack_of
+from asyncevents_core.errors import (
+    InvalidPayload,
+    ServiceArguments,
+    ServiceFailed,
+    ServiceTimeout,
+)
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.resolver import Service, ServiceResolver
 
 logger = logging.getLogger("asyncevents.service")
 
 _OVERTIME: Final = 1.0
-AHEAD: Final = 8
-"""Calls that a thread may have before it, its own included; slow ones are given back."""
+_FINDERS: Final = 2
+"""Threads that import services, so that an import that takes long holds up no call."""
 
 
 class Results(Protocol):
@@ -34,8 +43,9 @@ class Results(Protocol):
 class ServiceCaller:
     """Calls services: blocking ones on a bounded pool, async ones on a loop of their own.
 
-    So neither a slow nor a badly behaved service keeps deliveries waiting. A call that found no
-    free thread within `patience` seconds is given back unstarted. Thread-safe.
+    So neither a slow nor a badly behaved service keeps deliveries waiting, and none has all the
+    threads: `calls` says how many each may have. A call that found no free thread within
+    `patience` seconds is given back unstarted. Thread-safe.
     """
 
     def __init__(
@@ -46,19 +56,33 @@ class ServiceCaller:
         timeout: float,
         patience: float,
         clock: Clock,
+        calls: Calls,
     ) -> None:
         self._resolver = resolver
-        self._threads = threads
+        self.threads = threads
+        """How many calls of blocking services there can be at a time."""
+        self.progress = LoopProgress("the loop of async services")
         self._timeout = timeout
         self._patience = patience
         self._clock = clock
+        self._budget = calls
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="service")
+        self._finders = ThreadPoolExecutor(_FINDERS, thread_name_prefix="find-service")
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
         self._waiting: set[_Call] = set()
+        """Claimed and not begun."""
+        self._queues: dict[str, deque[_Call]] = {}
+        """Those of them that wait for a thread, by service."""
+        self._on_threads: dict[str, int] = {}
+        """Threads that are busy, by service."""
         self._calls: set[_Call] = set()
-        self._on_threads = 0
+        """Begun and not reported."""
         self._stuck = 0
+        self._hanging: Counter[str] = Counter()
+        """Threads that hang in calls whose time is over, by service."""
+        self._left: dict[str, int] = {}
+        """Threads that are left to services of which some calls hang."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -67,13 +91,14 @@ class ServiceCaller:
         return self._stuck
 
     @property
-    def room(self) -> int:
-        """How many more calls to submit, so that fast services keep all threads busy."""
-        return AHEAD * self._threads - self._on_threads
+    def exhausted(self) -> str | None:
+        """A service that hangs in every thread that it may have: it is not called any more."""
+        with self._lock:
+            return next((one for one, left in self._left.items() if left <= 0), None)
 
     def call(self, definition: EventDefinition, arguments: bytes) -> bytes:
         """Call a service now and return its result as JSON text; its exceptions pass through."""
-        result = self._invoke(definition, arguments)
+        result = _invoke(self._service(definition), arguments)
         if inspect.isawaitable(result):
             return to_json(self._on_loop(result).result())
         return to_json(result)
@@ -87,8 +112,11 @@ class ServiceCaller:
         call = _Call(resolving, definition, results, submitted=self._clock.monotonic())
         with self._lock:
             self._waiting.add(call)
-            self._on_threads += 1
-        self._pool.submit(self._work, call)
+            known = definition.name in self._services
+        if known:
+            self._enqueue(call)
+        else:
+            self._finders.submit(self._find, call)
 
     def expire(self) -> None:
         """Report calls over their time as failed, give back those that waited for too long.
@@ -103,11 +131,15 @@ class ServiceCaller:
             overdue = [call for call in self._calls if call.started < before]
             self._calls.difference_update(overdue)
             self._count_stuck(overdue)
+        for call in overdue:
+            if call.on_thread:
+                _tell_of_hanging(call)
         for call in unstarted:
+            self._budget.release(call.service, seconds=None)
             call.results.put(Resolved(resolving=call.resolving, unstarted=True))
         for call in overdue:
             error = ServiceTimeout(f"the service took longer than {self._timeout:g} s")
-            call.results.put(Resolved(resolving=call.resolving, error=_reason(error)))
+            call.results.put(Resolved(resolving=call.resolving, error=reason_of(error)))
 
     def close(self) -> None:
         """Stop. Threads in calls still under way count as stuck; nobody reports those calls."""
@@ -115,40 +147,102 @@ class ServiceCaller:
             self._count_stuck(call for call in self._calls if call.on_thread)
             self._calls.clear()
             self._waiting.clear()
+            self._queues.clear()
             loop, self._loop = self._loop, None
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._finders.shutdown(wait=False, cancel_futures=True)
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
 
-    def _work(self, call: _Call) -> None:
-        under_way = self._begin(call) if self._is_wanted(call) else None
+    def _find(self, call: _Call) -> None:
+        """Import the service of a call, then let it begin."""
+        try:
+            service = self._service(call.definition)
+        except BaseException as error:
+            with self._lock:
+                wanted = call in self._waiting
+                self._waiting.discard(call)
+            if wanted:
+                self._budget.release(call.service, seconds=None)
+                call.results.put(_failure(call, error))
+            return
+        if service.is_async:
+            self._budget.is_async(call.service)
+        self._enqueue(call)
+
+    def _enqueue(self, call: _Call) -> None:
+        if self._services[call.definition.name].is_async:
+            if self._begins(call):
+                self._run_async(call)
+            return
         with self._lock:
-            self._on_threads -= 1
+            self._queues.setdefault(call.service, deque()).append(call)
+        self._start_what_may()
+
+    def _start_what_may(self) -> None:
+        """Give free threads to calls that wait, to each service in turn."""
+        # Those that have waited for too long do not begin any more.
+        self.expire()
+        with self._lock:
+            while sum(self._on_threads.values()) < self.threads:
+                call = self._next()
+                if call is None:
+                    break
+                self._on_threads[call.service] = self._on_threads.get(call.service, 0) + 1
+                self._pool.submit(self._work, call)
+
+    def _next(self) -> _Call | None:
+        """Take a call off its queue whose service may have another thread."""
+        for service, queue in list(self._queues.items()):
+            while queue and queue[0] not in self._waiting:
+                queue.popleft()
+            if not queue:
+                del self._queues[service]
+                continue
+            limit = self._budget.limit(queue[0].definition)
+            if self._on_threads.get(service, 0) < limit:
+                # To the end: the others come first the next time.
+                self._queues[service] = self._queues.pop(service)
+                return queue.popleft()
+        return None
+
+    def _work(self, call: _Call) -> None:
+        under_way = self._begin(call) if self._begins(call) else None
+        with self._lock:
+            self._on_threads[call.service] -= 1
+        self._start_what_may()
         if isinstance(under_way, Future):
             under_way.add_done_callback(lambda future: self._end(call, future))
-        elif under_way is not None and self._leave(call):
-            call.results.put(under_way)
+        elif under_way is not None:
+            self._report(call, under_way)
+
+    def _run_async(self, call: _Call) -> None:
+        """Call an async service, all of it on the loop."""
+        call.on_thread = False
+        service = self._services[call.definition.name]
+        future = self._on_loop(_awaited(service, call.resolving.event.published))
+        future.add_done_callback(lambda done: self._end(call, done))
 
     def _end(self, call: _Call, future: Future[object]) -> None:
         """Report the result of an async call."""
-        if self._leave(call):
-            call.results.put(_outcome(call, future))
+        self._report(call, _outcome(call, future))
 
-    def _is_wanted(self, call: _Call) -> bool:
+    def _begins(self, call: _Call) -> bool:
         """Move a call from those that wait to those under way; False if it was given back."""
-        self.expire()
         with self._lock:
             if call not in self._waiting:
                 return False
             self._waiting.remove(call)
             call.started = self._clock.monotonic()
+            call.thread_id = threading.get_ident()
             self._calls.add(call)
             return True
 
     def _begin(self, call: _Call) -> Resolved | Future[object]:
-        """Call a service; an async one is still under way then."""
+        """Call a service; one that returns an awaitable is still under way then."""
         try:
-            result = self._invoke(call.definition, call.resolving.event.published)
+            service = self._services[call.definition.name]
+            result = _invoke(service, call.resolving.event.published)
             if inspect.isawaitable(result):
                 call.on_thread = False
                 return self._on_loop(result)
@@ -157,22 +251,36 @@ class ServiceCaller:
             # `sys.exit` in a service is a mistake of the service too.
             return _failure(call, error)
 
-    def _leave(self, call: _Call) -> bool:
-        """Strike a call off; False if it was reported as overdue, or all is over."""
+    def _report(self, call: _Call, result: Resolved) -> None:
+        """Strike a call off and report it, unless it was reported as overdue, or all is over."""
         with self._lock:
             wanted = call in self._calls
             self._calls.discard(call)
             self._stuck -= call.stuck
-            return wanted
+            if call.stuck and call.on_thread:
+                self._hanging[call.service] -= 1
+                self._left[call.service] = self._left_to(call)
+            took = self._clock.monotonic() - call.started
+        # First: who hears of the result finds room for the next call.
+        self._budget.release(call.service, seconds=took)
+        if wanted:
+            call.results.put(result)
+        elif call.stuck and call.on_thread:
+            logger.warning(
+                "a service returned after all",
+                extra={"service": call.definition.service, "seconds": round(took, 1)},
+            )
 
     def _count_stuck(self, calls: Iterable[_Call]) -> None:
         for call in calls:
             call.stuck = True
             self._stuck += 1
+            if call.on_thread:
+                self._hanging[call.service] += 1
+                self._left[call.service] = self._left_to(call)
 
-    def _invoke(self, definition: EventDefinition, text: bytes) -> object:
-        arguments = cast("Mapping[str, object]", from_json(text))
-        return self._service(definition).call(arguments)
+    def _left_to(self, call: _Call) -> int:
+        return self._budget.limit(call.definition) - self._hanging[call.service]
 
     def _service(self, definition: EventDefinition) -> Service:
         with self._lock:
@@ -190,6 +298,7 @@ class ServiceCaller:
                 threading.Thread(
                     target=_run_loop, args=(self._loop,), name="async-services", daemon=True
                 ).start()
+                asyncio.run_coroutine_threadsafe(self.progress.keep_stepping(), self._loop)
             loop = self._loop
         return asyncio.run_coroutine_threadsafe(_within(result, self._timeout), loop)
 
@@ -207,11 +316,32 @@ class _Call:
     ) -> None:
         self.resolving = resolving
         self.definition = definition
+        self.service = definition.service or ""
         self.results = results
         self.submitted = submitted
         self.started = 0.0
         self.on_thread = True
+        self.thread_id = 0
         self.stuck = False
+
+
+def _invoke(service: Service, text: bytes) -> object:
+    return service.call(cast("Mapping[str, object]", from_json(text)))
+
+
+async def _awaited(service: Service, text: bytes) -> object:
+    return await cast("Awaitable[object]", _invoke(service, text))
+
+
+def _tell_of_hanging(call: _Call) -> None:
+    logger.warning(
+        "a service does not return; until it does, its thread is lost to others",
+        extra={
+            "service": call.definition.service,
+            "event": str(call.resolving.event.id),
+            "stack": stack_of(call.thread_id),
+        },
+    )
 
 
 async def _within(result: Awaitable[object], timeout: float) -> object:
@@ -234,20 +364,21 @@ def _outcome(call: _Call, future: Future[object]) -> Resolved:
 
 def _failure(call: _Call, error: BaseException) -> Resolved:
     if isinstance(error, ServiceArguments | InvalidPayload):
-        return Resolved(resolving=call.resolving, error=_reason(error), final=True)
-    logger.warning(
-        "a service failed",
-        exc_info=error,
-        extra={"event": str(call.resolving.event.id), "service": call.definition.service},
-    )
-    return Resolved(resolving=call.resolving, error=_reason(error))
-
-
-def _reason(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return type(error).__name__
+        return Resolved(resolving=call.resolving, error=reason_of(error), final=True)
+    if isinstance(error, ServiceFailed) and error.traceback is not None:
+        # What it was in its own process.
+        reason, traceback = str(error), error.traceback
+    else:
+        reason, traceback = reason_of(error), traceback_of(error)
+    told = {
+        "event": str(call.resolving.event.id),
+        "service": call.definition.service,
+        "error": reason,
+    }
+    if logger.isEnabledFor(logging.DEBUG):
+        told["stack"] = traceback
+    logger.warning("a service failed", extra=told)
+    return Resolved(resolving=call.resolving, error=reason, traceback=traceback)
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

@@ -31,7 +31,12 @@ class SinkRack:
     @property
     def stuck(self) -> int:
         """How many threads of blocking sinks are stuck in calls whose time is over."""
-        return sum(sink.stuck for sink in self._sinks.values() if isinstance(sink, ThreadedSink))
+        return sum(sink.stuck for sink in self.threaded)
+
+    @property
+    def threaded(self) -> list[ThreadedSink]:
+        """Those with threads of their own. From any thread."""
+        return [one for one in list(self._sinks.values()) if isinstance(one, ThreadedSink)]
 
     def get(self, name: str) -> Sink:
         """Return the open sink of that name."""
@@ -71,13 +76,16 @@ class SinkRack:
         sinks, self._sinks = self._sinks, {}
         for name, sink in sinks.items():
             try:
-                await sink.close()
+                async with asyncio.timeout(_CLOSING):
+                    await sink.close()
             except Exception:
                 logger.exception("a sink failed to close", extra={"sink": name})
 
 
 _OVERTIME: Final = 1.0
 """Seconds that a sink may take beyond its deadline before it is cut off."""
+_CLOSING: Final = 10.0
+"""Seconds that a sink may take to close."""
 LONGEST_DETAIL: Final = 500
 LONGEST_RESPONSE: Final = 1_000_000
 """Characters that are kept, whatever a sink returns."""

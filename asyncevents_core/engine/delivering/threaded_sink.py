@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from attrs import define, field
 
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.engine.shared.progress import stack_of
 from asyncevents_core.ports.sink import (
     BatchingSink,
     BatchLimits,
@@ -41,6 +43,7 @@ class _Call:
 
     members: list[_Waiting] = field(factory=list)
     late: bool = False
+    thread_id: int = 0
 
 
 class ThreadedSink(Sink):
@@ -53,6 +56,9 @@ class ThreadedSink(Sink):
 
     def __init__(self, sink: BlockingSink, *, concurrency: int, name: str) -> None:
         self._sink = sink
+        self.name = name
+        self.threads = concurrency
+        """How many calls there can be at a time."""
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"sink-{name}")
         self._free = concurrency
         self._groups: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
@@ -128,7 +134,7 @@ class ThreadedSink(Sink):
         deadline = max(0.0, min(one.until for one in members) - loop.time())
         requests = [one.request for one in members]
         self._free -= 1
-        future = self._pool.submit(self._deliver, requests, deadline)
+        future = self._pool.submit(self._deliver, call, requests, deadline)
 
         def over(future: Future[Sequence[Outcome]]) -> None:
             try:
@@ -139,7 +145,10 @@ class ThreadedSink(Sink):
 
         future.add_done_callback(over)
 
-    def _deliver(self, requests: Sequence[DeliveryRequest], deadline: float) -> Sequence[Outcome]:
+    def _deliver(
+        self, call: _Call, requests: Sequence[DeliveryRequest], deadline: float
+    ) -> Sequence[Outcome]:
+        call.thread_id = threading.get_ident()
         if not isinstance(self._sink, BatchingSink):
             return [self._sink.deliver(one, deadline) for one in requests]
         outcomes = self._sink.deliver_batch(requests, deadline)
@@ -150,6 +159,8 @@ class ThreadedSink(Sink):
     def _finish(self, call: _Call, future: Future[Sequence[Outcome]]) -> None:
         self._free += 1
         self._stuck -= call.late
+        if call.late:
+            logger.warning("a sink returned after all", extra={"sink": self.name})
         error = None if future.cancelled() else future.exception()
         for number, one in enumerate(call.members):
             if one.outcome.done():
@@ -168,3 +179,7 @@ class ThreadedSink(Sink):
         if call is not None and not call.late and all(one.outcome.done() for one in call.members):
             call.late = True
             self._stuck += 1
+            logger.warning(
+                "a sink does not return; until it does, its thread is lost to others",
+                extra={"sink": self.name, "stack": stack_of(call.thread_id)},
+            )

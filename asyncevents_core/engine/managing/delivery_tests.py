@@ -116,7 +116,7 @@ async def deliver_dry_to_target(wanted: NewSubscription, rules: DryRules) -> Dry
         rate_limit=None,
         options=wanted.options,
         status=SubscriptionStatus.ENABLED,
-        created_at=_now(),
+        subscribed_at=_now(),
     )
     return await _try(subscription, rules, wanted.event_name)
 
@@ -180,11 +180,12 @@ def _event(name: str, source: str, tenant: str | None, now: int) -> Event:
         arguments=None,
         body=body,
         state=EventState.FANNED_OUT,
-        reason=None,
+        error=None,
         due_at=None,
         claims=1,
         deaths=0,
         abandonments=0,
+        parked="",
         owner=None,
         occurred_at=now,
         created_at=now,

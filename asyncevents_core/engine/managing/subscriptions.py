@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.instant import uuid7
-from asyncevents_core.domain.secret import receiver_secret
+from asyncevents_core.domain.limits import LARGEST_ID
+from asyncevents_core.domain.secret import receiver_secret, weakness
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     Subscription,
@@ -24,12 +26,26 @@ from asyncevents_core.ports.observer import NOBODY, Observers, SubscriptionChang
 from asyncevents_core.ports.resolver import Definitions
 from asyncevents_core.showing import shown
 
+logger = logging.getLogger("asyncevents.subscriptions")
+
 CANCEL_BATCH: Final = 500
 _UNREAD: Final = "(not decrypted)"
 """Stands for a secret that no key decrypts, while the subscription is changed."""
 
-Check = Callable[[NewSubscription], NewSubscription]
-"""Raises where a sink is unknown, or refuses the target or the options; returns what to keep."""
+
+@frozen
+class Checked:
+    """A subscription that its sink accepts, as it is kept.
+
+    `privileges` are what of the operator's its deliveries would use: see `SinkType.privileges`.
+    """
+
+    subscription: NewSubscription
+    privileges: tuple[str, ...] = ()
+
+
+Check = Callable[[NewSubscription], Checked]
+"""Raises where a sink is unknown, or refuses the target or the options."""
 
 
 def subscribe(
@@ -47,7 +63,9 @@ def subscribe(
     Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
     `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
     """
-    subscription = _checked(definitions, subscription, check)
+    checked = _checked(definitions, subscription, check)
+    subscription = checked.subscription
+    _allow_sink(checked, by)
     require_resources(definitions, [subscription.event_name], by)
     _allow_tenant(subscription.tenant, by)
     entry_id = uuid7()
@@ -79,6 +97,7 @@ def subscribe(
             ) from None
 
     made = ledger.run(work)
+    _warn_of_weakness(made)
     _tell(made.id, made.status, observers)
     return made
 
@@ -102,16 +121,19 @@ def change(
     """
     entry_id = uuid7()
 
-    def work(tx: LedgerTransaction) -> tuple[Subscription, bool]:
+    def work(tx: LedgerTransaction) -> tuple[Subscription, NewSubscription | None]:
         found = visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by)
         old = _to_change(found)
         new = edit(old)
         if new == old:
-            return found, False
+            return found, None
         status_only = evolve(new, status=old.status) == old
         if not status_only:
             _refuse_unread(found, old, new)
-            new = _checked(definitions, new, check)
+            checked = _checked(definitions, new, check)
+            new = checked.subscription
+            if _where(new) != _where(old):
+                _allow_sink(checked, by)
         require_resources(definitions, [old.event_name, new.event_name], by)
         _allow_tenant(new.tenant, by)
         if status_only:
@@ -127,10 +149,12 @@ def change(
             tenant=new.tenant,
             details=_differences(old, new),
         )
-        return visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by), True
+        return visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by), old
 
-    subscription, changed = ledger.run(work)
-    if changed:
+    subscription, before = ledger.run(work)
+    if before is not None:
+        if subscription.secret != before.secret:
+            _warn_of_weakness(subscription)
         _tell(subscription.id, subscription.status, observers)
     return subscription
 
@@ -223,6 +247,17 @@ def visible(found: Subscription | None, subscription_id: int, by: Actor) -> Subs
     return found
 
 
+def require_subscription_id(subscription_id: object) -> None:
+    """Raise TypeError for what is no whole number, `NotFound` for one that is nobody's id."""
+    if not isinstance(subscription_id, int) or isinstance(subscription_id, bool):
+        raise TypeError(
+            "change_subscription takes the id of a subscription, a whole number, "
+            f"not {shown(subscription_id)}"
+        )
+    if not 0 <= subscription_id <= LARGEST_ID:
+        raise no_subscription(subscription_id)
+
+
 def no_subscription(subscription_id: int) -> NotFound:
     """Return the error of an id that no subscription has."""
     return NotFound(
@@ -231,13 +266,17 @@ def no_subscription(subscription_id: int) -> NotFound:
     )
 
 
-def _checked(
-    definitions: Definitions, subscription: NewSubscription, check: Check
-) -> NewSubscription:
+def _checked(definitions: Definitions, subscription: NewSubscription, check: Check) -> Checked:
     definitions.get(subscription.event_name)
     if subscription.secret is not None:
         receiver_secret(subscription.secret)
     return check(subscription)
+
+
+def _warn_of_weakness(made: Subscription) -> None:
+    """Say that a secret is weak, where it was just given: the original's clients send such."""
+    if made.secret is not None and (why := weakness(made.secret)):
+        logger.warning("a verification token is weak", extra={"subscription": made.id, "why": why})
 
 
 def require_resources(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
@@ -248,6 +287,16 @@ def require_resources(definitions: Definitions, event_names: Collection[str], by
     known = set(definitions.names())
     for name in sorted(set(event_names) & known):
         by.require(definitions.get(name).resources, to=f"subscribe to {name}")
+
+
+def _allow_sink(checked: Checked, by: Actor) -> None:
+    wanted = checked.subscription
+    by.require_sink(wanted.sink, wanted.target, checked.privileges)
+
+
+def _where(one: NewSubscription) -> tuple[object, ...]:
+    """Return what allowances are about; whoever allowed that once, lets the rest be changed."""
+    return one.sink, one.target, dict(one.options)
 
 
 def _allow_tenant(tenant: str | None, by: Actor) -> None:

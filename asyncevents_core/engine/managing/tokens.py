@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+from attrs import asdict
+
 from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.allowance import ANY, SinkAllowance, TenantSinks, tenant_allowances
 from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import LONGEST_TOKEN_NAME, tenant_mistake, text_mistake
 from asyncevents_core.domain.token import ApiToken, new_token, read_token
 from asyncevents_core.engine.shared.audit import audit
-from asyncevents_core.errors import InvalidValue, NotFound, suggestion
+from asyncevents_core.errors import AccessDenied, InvalidValue, NotFound, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 _TOUCH_EVERY: Final = 60.0
@@ -27,14 +30,18 @@ def create_token(
     days: float | None,
     known: Collection[str],
     by: Actor,
+    sinks: Mapping[str, SinkAllowance] | None = None,
 ) -> tuple[ApiToken, str]:
     """Make a token; return its row, and the text that is shown once and kept nowhere.
 
     It expires after `days`; None: never. `known` are the resources of the event definitions.
-    Raises `InvalidValue`, and `AccessDenied` for a resource that `by` does not have.
+    `sinks` bound what it may subscribe, beside what its tenant may. Raises `InvalidValue`, and
+    `AccessDenied` for what `by` itself may not: a resource, another tenant, other sinks.
     """
     _check(name, resources, tenant, known)
     by.require(resources, to="make such a token")
+    if not by.sees(tenant) or by.allowances:
+        raise AccessDenied("you are bound to a tenant or to sinks: ask an operator for tokens")
     text = new_token()
     entry_id = uuid7()
     kept = tuple(dict.fromkeys(resources))
@@ -46,11 +53,13 @@ def create_token(
             name=name,
             resources=kept,
             tenant=tenant,
+            sinks=sinks,
             created_at=tx.now(),
             expires_at=None if days is None else tx.now() + micros(days * 86_400),
         )
         tx.access.insert_token(made)
-        details = {"name": name, "resources": kept, "days": days}
+        bound = None if sinks is None else {one: asdict(sinks[one]) for one in sinks}
+        details = {"name": name, "resources": kept, "days": days, "sinks": bound}
         audit(
             tx,
             by,
@@ -63,6 +72,33 @@ def create_token(
         return made
 
     return ledger.run(work), text.text
+
+
+def bounds(
+    sinks: Sequence[str],
+    targets: Sequence[str],
+    privileges: Sequence[str],
+    *,
+    known: Collection[str],
+) -> Mapping[str, SinkAllowance] | None:
+    """Return what bounds a token to these sinks, target patterns and privileges.
+
+    Without sinks the others are about any; None where nothing is given. Raises `InvalidValue` for
+    a sink that is not `known`, and for what is no pattern.
+    """
+    if not sinks and not targets and not privileges:
+        return None
+    for one in sinks:
+        if one not in known:
+            raise InvalidValue(
+                f"no sink {one!r}{suggestion(one, known)}: there are {', '.join(sorted(known))}",
+                field="sinks",
+            )
+    try:
+        allowed = SinkAllowance(targets=tuple(targets) or (ANY,), privileges=tuple(privileges))
+    except ValueError as error:
+        raise InvalidValue(str(error), field="sinks") from error
+    return dict.fromkeys(sinks or (ANY,), allowed)
 
 
 def revoke_token(ledger: Ledger, token_id: UUID, *, by: Actor) -> None:
@@ -87,8 +123,11 @@ def revoke_token(ledger: Ledger, token_id: UUID, *, by: Actor) -> None:
     ledger.run(work)
 
 
-def authenticate(ledger: Ledger, text: str) -> Actor | None:
-    """Return whom a token stands for; None if it is unknown, expired or revoked."""
+def authenticate(ledger: Ledger, text: str, tenants: TenantSinks) -> Actor | None:
+    """Return whom a token stands for; None if it is unknown, expired or revoked.
+
+    `tenants` say what a token of a tenant may subscribe.
+    """
     sent = read_token(text)
     if sent is None:
         return None
@@ -101,6 +140,7 @@ def authenticate(ledger: Ledger, text: str) -> Actor | None:
         who=f"token {found.name} {found.id}",
         resources=frozenset(found.resources),
         tenant=found.tenant,
+        allowances=(*tenant_allowances(found.tenant, tenants), *found.allowances),
     )
 
 

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
+from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.broker import MOST_IDS, Broker, Producer
 from asyncevents_core.ports.observer import NOBODY, EventsHandedOff, Observers
@@ -36,12 +37,13 @@ _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
 
-class HandOffThread:
+class HandOffThread(IdCarrier):
     """A bounded queue of ids and the thread that sends them. Thread-safe; survives fork().
 
     The thread starts at the first `submit`, is flushed at exit, and is made anew in a child
     process, where the parent's queue is not sent a second time. A fork waits until the thread is
     outside of the broker's client: a child would inherit locks in there that nobody releases.
+    It `works` until it cannot send, and again from the first ids that it could send.
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class HandOffThread:
         self._sending = False
         self._closed = threading.Event()
         self._thread = None
+        self.works = True
 
     def _run(self) -> None:
         outside = self._outside
@@ -185,18 +188,20 @@ class HandOffThread:
             producer.send(ids)
         except Exception as error:
             expected = isinstance(error, AsyncEventsError)
-            if pause < _SHORTEST_PAUSE:
+            if self.works:
                 logger.warning(
                     "the broker does not answer; workers find the events in the ledger",
                     extra={"error": str(error)},
                     exc_info=None if expected else error,
                 )
+            self.works = False
             with self._lock:
                 self.dropped += len(ids)
             return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, pause * 2))
         if self._observers.any:
             self._observers.tell(EventsHandedOff(event_ids=tuple(ids)))
-        if pause >= _SHORTEST_PAUSE:
+        if not self.works:
+            self.works = True
             logger.info("the broker answers again")
         pace = _PACE if len(ids) < _BUSY else _BUSY_PACE
         return max(0.0, pace - (time.monotonic() - begun))

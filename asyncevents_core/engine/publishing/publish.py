@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from asyncevents_core.domain.limits import (
     text_mistake,
 )
 from asyncevents_core.domain.payload import envelope, to_json
+from asyncevents_core.engine.publishing.arguments import ArgumentChecks
+from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.ledger.events import EventWriter
@@ -54,10 +56,11 @@ class PublishRequest:
 
 @frozen(kw_only=True)
 class PublishRules:
-    """What `publish()` accepts at most, and the CloudEvents source of its events."""
+    """What `publish()` accepts, and the CloudEvents source of its events."""
 
     source: str
     max_payload_bytes: int
+    arguments: ArgumentChecks
 
 
 class Publisher(ABC):
@@ -75,7 +78,7 @@ class Publisher(ABC):
 
 
 class LedgerPublisher(Publisher):
-    """Writes events to the ledger and hands their ids over with `hand_off` (never blocks)."""
+    """Writes events to the ledger; `carrier` brings their ids to who delivers them."""
 
     def __init__(
         self,
@@ -83,14 +86,14 @@ class LedgerPublisher(Publisher):
         ledger: Ledger,
         definitions: Definitions,
         rules: PublishRules,
-        hand_off: Callable[[Sequence[UUID]], None],
+        carrier: IdCarrier,
         observers: Observers = NOBODY,
     ) -> None:
         self._observers = observers
         self._ledger = ledger
         self._definitions = definitions
         self._rules = rules
-        self._hand_off = hand_off
+        self._carrier = carrier
 
     def publish_many(
         self, requests: Sequence[PublishRequest], *, transaction: object | None
@@ -106,22 +109,26 @@ class LedgerPublisher(Publisher):
         ids = [event.id for event in events]
         observed = joined.on_commit(lambda: self._committed(events, ids))
         # A commit that cannot be observed is noticed by the sweep: due as soon as it is visible.
-        return insert(joined.events, events, due_in=SWEEP_AFTER if observed else 0.0)
+        return insert(joined.events, events, due_in=self._due_in() if observed else 0.0)
 
     def _committed(self, events: Sequence[NewEvent], ids: Sequence[UUID]) -> None:
         """Tell observers, and hand the ids over."""
         if self._observers.any:
             names = tuple(event.name for event in events)
             self._observers.tell(EventsPublished(event_ids=tuple(ids), names=names))
-        self._hand_off(ids)
+        self._carrier.submit(ids)
+
+    def _due_in(self) -> float:
+        """Return the seconds after which workers look for what no hand-off brought them."""
+        return SWEEP_AFTER if self._carrier.works else 0.0
 
     def _commit(self, events: Sequence[NewEvent]) -> list[UUID]:
         if all(event.external_id is None for event in events):
-            self._ledger.publish(events, due_in=SWEEP_AFTER)
+            self._ledger.publish(events, due_in=self._due_in())
             return [event.id for event in events]
 
         def work(tx: LedgerTransaction) -> list[UUID]:
-            return insert(tx.events, events, due_in=SWEEP_AFTER)
+            return insert(tx.events, events, due_in=self._due_in())
 
         return self._ledger.run(work)
 
@@ -130,7 +137,7 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
     """Check a request against its definition and turn it into a row.
 
     Where no service is to resolve it, its body is made here, so that a worker need not write it.
-    Raises `UnknownEvent`, `InvalidPayload`, `PayloadTooLarge`.
+    Raises `UnknownEvent`, `InvalidPayload`, `ServiceArguments`, `PayloadTooLarge`.
     """
     name = _checked_name(request)
     definition = definitions.get(name)
@@ -146,6 +153,8 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
             f"{rules.max_payload_bytes:,} (MAX_PAYLOAD_BYTES). Publish an id and let a service "
             "load the rest"
         )
+    if definition.service is not None:
+        rules.arguments.require(definition, data)
     if mistake := tenant_mistake(request.tenant):
         raise InvalidPayload(f"{name}: tenant {mistake}")
     if request.event_id is not None and (mistake := own_id_mistake(request.event_id)):

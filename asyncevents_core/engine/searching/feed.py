@@ -71,7 +71,7 @@ class IndexFeed:
         return len(queued)
 
     def _queued(self, after: int) -> Sequence[QueuedAttempt]:
-        return self._ledger.run(lambda tx: tx.index.queued(after=after, limit=PAGE))
+        return self._ledger.read(lambda view: view.index.queued(after=after, limit=PAGE))
 
 
 def gathered(
@@ -93,7 +93,7 @@ def gathered(
 
 def document_of(logged: LoggedAttempt) -> AttemptDocument:
     """Return what is searched for an attempt; where there was no answer, the reason is."""
-    attempt, event = logged.attempt, logged.event
+    row, attempt, event = logged.row, logged.row.attempt, logged.event
     success = attempt.outcome is OutcomeKind.DELIVERED
     return AttemptDocument(
         log_id=logged.log_id,
@@ -101,10 +101,10 @@ def document_of(logged: LoggedAttempt) -> AttemptDocument:
         event_name=event.name,
         success=success,
         created=attempt.started_at,
-        status=logged.status,
+        status=row.fate,
         attempt=attempt.claim_no,
-        subscription_id=logged.subscription_id,
-        sink=logged.sink,
+        subscription_id=row.subscription_id,
+        sink=row.sink,
         tenant=event.tenant,
         recipient_url=attempt.target,
         response=attempt.response if success else attempt.response or attempt.detail,

@@ -154,7 +154,7 @@ def _queue(
     refused = {one.log_id for one in rejected}
     tx.index.queue(
         [
-            Claim(id=one.attempt.delivery_id, claim_no=one.attempt.claim_no)
+            Claim(id=one.row.attempt.delivery_id, claim_no=one.row.attempt.claim_no)
             for one in page
             if one.log_id in refused
         ]

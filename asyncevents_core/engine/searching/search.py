@@ -7,23 +7,45 @@ from typing import Final, Protocol
 
 from attrs import frozen
 
+from asyncevents_core.domain.query.doubts import Doubt
+from asyncevents_core.domain.query.explaining import explained, fields_of
+from asyncevents_core.domain.query.fields import PAYLOAD, short_name
 from asyncevents_core.domain.query.narrowing import narrowed
-from asyncevents_core.domain.query.nodes import Query, TermQuery
+from asyncevents_core.domain.query.nodes import ExistsQuery, Pattern, Query, TermQuery, Wild
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogFilter, LogRow
+from asyncevents_core.errors import InvalidQuery
 from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger, LedgerView
 from asyncevents_core.ports.ledger.index import IndexBacklog
 from asyncevents_core.settings.run_time import RunTimeValues
 
+_MOST_FIELDS: Final = 10
+"""Fields of a query of which it is looked up whether any attempt has them: a search each."""
+_UNHAD: Final = "no attempt in the index has such a field"
+
 PAGE: Final = 1000
 """Attempts that `LogSearch.pages` reads at once."""
 
 
-class Parse(Protocol):
-    """Turns a text into a query; ``now`` in it is `now`, microseconds. Raises `InvalidQuery`."""
+class QueryLanguage(Protocol):
+    """What the texts are written in."""
 
-    def __call__(self, text: str, *, now: int | None = None) -> Query: ...
+    def parse(self, text: str, *, now: int | None = None) -> Query:
+        """Turn a text into a query; ``now`` in it is `now`, microseconds. Raises `InvalidQuery`."""
+        ...
+
+    def doubts(self, text: str) -> Sequence[Doubt]:
+        """Return what in a text that can be parsed is probably meant otherwise."""
+        ...
+
+
+@frozen(kw_only=True)
+class Reading:
+    """How a query is read: lines that say what it finds, and what is doubtful about it."""
+
+    lines: Sequence[str]
+    doubts: Sequence[Doubt]
 
 
 @frozen(kw_only=True)
@@ -58,14 +80,14 @@ class LogSearch:
         self,
         ledger: Ledger,
         indexer: Indexer,
-        parse: Parse,
+        language: QueryLanguage,
         *,
         timeout: float = 10.0,
         enabled: bool = True,
     ) -> None:
         self._ledger = ledger
         self._indexer = indexer
-        self._parse = parse
+        self._language = language
         self._timeout = timeout
         self._enabled = enabled
 
@@ -117,6 +139,28 @@ class LogSearch:
             before = found.log_ids[-1]
             left = None if left is None else left - len(found.log_ids)
 
+    def reading(self, text: str) -> Reading:
+        """Return how a query is read. Fields that no attempt has are doubtful, too."""
+        query = self._language.parse(text)
+        unknown = [one for one in sorted(fields_of(query))[:_MOST_FIELDS] if not self._has(one)]
+        doubts = [
+            Doubt(position=max(0, text.find(name)), found=name, hint=self._instead_of(one))
+            for one, name in ((one, short_name(one, text)) for one in unknown)
+        ]
+        return Reading(lines=explained(query), doubts=[*self._language.doubts(text), *doubts])
+
+    def _instead_of(self, field: str) -> str:
+        """Say that no attempt has a field, and where else one of that name is."""
+        last = field.rpartition(".")[2]
+        below = Pattern((f"{PAYLOAD}.", Wild.ANY, f".{last}"))
+        return (
+            f"{_UNHAD}; {PAYLOAD}.*.{last} is there, further down" if self._has(below) else _UNHAD
+        )
+
+    def _has(self, field: str | Pattern) -> bool:
+        found = self._search(ExistsQuery(field=field), limit=1, before=None, count=False)
+        return bool(found.log_ids)
+
     def count(self, wanted: FoundFilter) -> tuple[int, bool]:
         """Return how many attempts are found, and whether there are not more."""
         found = self._search(self._found(wanted), limit=0, before=wanted.before)
@@ -144,11 +188,15 @@ class LogSearch:
         )
 
     def _found(self, wanted: FoundFilter) -> Query:
-        query = self._parse(wanted.query, now=wanted.asked_at)
+        query = self._language.parse(wanted.query, now=wanted.asked_at)
+        for one in self._language.doubts(wanted.query):
+            # What is found is sent again: nothing that was perhaps not meant.
+            if one.widens:
+                raise InvalidQuery(wanted.query, one.position, one.hint, found=f"“{one.found}”")
         return self._narrowed(query, LogFilter(tenant=wanted.tenant))
 
     def _query(self, text: str, wanted: LogFilter) -> Query:
-        return self._narrowed(self._parse(text), wanted)
+        return self._narrowed(self._language.parse(text), wanted)
 
     def _narrowed(self, query: Query, wanted: LogFilter) -> Query:
         tenant = wanted.tenant

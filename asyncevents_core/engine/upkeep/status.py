@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from asyncevents_core.domain.problem import Problem
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.delivering.recovery import alive
 from asyncevents_core.ports.ledger import LedgerView
@@ -15,9 +16,11 @@ class Status:
 
     `oldest_due_at` (microseconds) is the oldest due time among open events and waiting
     deliveries that are not parked, None where there are none; `oldest_due_seconds` is how long
-    ago that is, to a tenth, 0 while it is still to come. `index_waiting` attempts (counted up to
-    100,000) are not in the search index yet, `index_set_aside` were refused by it. `workers` are
-    those that are alive, by start.
+    ago that is, to a tenth, 0 while it is still to come. `index_waiting` attempts are
+    not in the search index yet (counted up to 100,000: if not `index_exact`, there are more),
+    `index_set_aside` were refused by it. `workers` are
+    those that are alive, by start; `silent` those that have given no sign for too long and are
+    not forgotten yet. `problems` say what is wrong; `read_status` leaves them to `diagnose`.
     """
 
     events_open: int
@@ -34,7 +37,10 @@ class Status:
     index_waiting: int
     index_set_aside: int
     workers: tuple[WorkerRow, ...]
+    silent: tuple[WorkerRow, ...]
     now: int
+    index_exact: bool = True
+    problems: tuple[Problem, ...] = ()
 
     def consumers(self, role: Role) -> int:
         """Return how many workers that are alive have a role."""
@@ -45,6 +51,8 @@ def read_status(view: LedgerView) -> Status:
     """Return the status, all of it as of one moment."""
     backlog, index, now = view.backlog(), view.index.backlog(), view.now()
     oldest = backlog.oldest_due_at
+    known = view.workers.all()
+    living = alive(known, now)
     return Status(
         events_open=backlog.events_open,
         events_resolving=backlog.events_resolving,
@@ -58,7 +66,9 @@ def read_status(view: LedgerView) -> Status:
         oldest_due_at=oldest,
         oldest_due_seconds=None if oldest is None else max(0.0, round((now - oldest) / 1e6, 1)),
         index_waiting=index.waiting,
+        index_exact=index.exact,
         index_set_aside=index.set_aside,
-        workers=tuple(alive(view.workers.all(), now)),
+        workers=tuple(living),
+        silent=tuple(one for one in known if one not in living),
         now=now,
     )

@@ -23,11 +23,14 @@ from asyncevents_core.ports.ledger.deliveries import Deliveries
 from asyncevents_core.ports.ledger.events import Events, EventsView, EventWriter
 from asyncevents_core.ports.ledger.index import IndexQueue, IndexView
 from asyncevents_core.ports.ledger.log import LogView
+from asyncevents_core.ports.ledger.neighbours import Neighbours, NeighboursView
 from asyncevents_core.ports.ledger.outcomes import Outcomes
 from asyncevents_core.ports.ledger.replays import Replays, ReplaysView
+from asyncevents_core.ports.ledger.server import ServerView
 from asyncevents_core.ports.ledger.subscriptions import Subscriptions, SubscriptionsView
 from asyncevents_core.ports.ledger.tasks import Tasks, TasksView
 from asyncevents_core.ports.ledger.traces import TracesView
+from asyncevents_core.ports.ledger.trial import Trial
 from asyncevents_core.ports.ledger.workers import Workers, WorkersView
 
 T = TypeVar("T")
@@ -89,6 +92,16 @@ class LedgerTransaction(ABC):
     @abstractmethod
     def workers(self) -> Workers:
         """The workers' signs of life."""
+
+    @property
+    @abstractmethod
+    def neighbours(self) -> Neighbours:
+        """Others whose messages arrive in queues of this ledger's."""
+
+    @property
+    @abstractmethod
+    def trial(self) -> Trial:
+        """What nothing but a rehearsal needs."""
 
 
 class LedgerView(ABC):
@@ -155,6 +168,16 @@ class LedgerView(ABC):
     def workers(self) -> WorkersView:
         """The workers known."""
 
+    @property
+    @abstractmethod
+    def neighbours(self) -> NeighboursView:
+        """The ledger's own id, and others whose messages arrive in its queues."""
+
+    @property
+    @abstractmethod
+    def server(self) -> ServerView:
+        """The database itself."""
+
 
 class JoinedTransaction(ABC):
     """The caller's own transaction. It is never committed or rolled back from here."""
@@ -177,12 +200,21 @@ class Ledger(ABC):
     """The database. Thread-safe; connects lazily. `fork()` is survived by `after_fork`."""
 
     @abstractmethod
-    def run(self, work: Callable[[LedgerTransaction], T]) -> T:
+    def run(self, work: Callable[[LedgerTransaction], T], *, patient: bool = False) -> T:
         """Run `work` in one transaction and commit it; return what it returned.
 
-        Rerun as a whole after a deadlock, a busy database or a commit whose fate is unknown,
-        so `work` must be idempotent. An exception from `work` rolls back and passes through.
+        Rerun as a whole after a deadlock, a lock that others do not release, a session that is
+        lost or useless, or a commit whose fate is unknown, so `work` must be idempotent. An
+        exception from `work` rolls back and passes through. Where it is `patient`, statements may
+        take as long as those of the clean-up.
         Raises `LedgerUnavailable`, `LedgerNotMigrated`, and `LedgerError` for what is refused.
+        """
+
+    @abstractmethod
+    def rehearse(self, work: Callable[[LedgerTransaction], T]) -> T:
+        """Run `work` in a transaction and roll it back; return what it returned.
+
+        Once, whatever fails. Raises as `run`.
         """
 
     @abstractmethod

@@ -35,6 +35,14 @@ class Deliveries(ABC):
         """Lock unparked deliveries that are due, oldest first: waiting, and leased if `expired`."""
 
     @abstractmethod
+    def lock_expired(self, owner: UUID, *, limit: int) -> list[Delivery]:
+        """Lock leased deliveries of an owner whose lease has run out, oldest first."""
+
+    @abstractmethod
+    def has_expired(self, owner: UUID) -> bool:
+        """Tell whether an owner has leases that have run out, those that others locked too."""
+
+    @abstractmethod
     def lock_parked(self, subscription_id: int, *, limit: int) -> list[Delivery]:
         """Lock waiting, parked deliveries of a subscription that are due, oldest first."""
 
@@ -74,7 +82,10 @@ class Deliveries(ABC):
 
     @abstractmethod
     def make_due(self, ids: Collection[UUID], *, before: int) -> int:
-        """Make waiting deliveries due now if they are due by `before`; return how many."""
+        """Make waiting deliveries due now if they are due by `before`; return how many.
+
+        Passes over those that others have locked: they are being claimed, cancelled or sent again.
+        """
 
     @abstractmethod
     def cancel(self, subscription_id: int, *, limit: int) -> int:

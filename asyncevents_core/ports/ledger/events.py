@@ -36,11 +36,25 @@ class Events(EventWriter):
 
     @abstractmethod
     def lock(self, ids: Collection[UUID]) -> list[Event]:
-        """Lock those of the ids that are open, or resolving with an expired lease; by id."""
+        """Lock those of the ids that are open, or resolving with an expired lease; by id.
+
+        Without those that are parked: their line brings them.
+        """
 
     @abstractmethod
     def lock_due(self, *, before: int, limit: int) -> list[Event]:
-        """Lock events open or resolving whose due_at is at most `before`, oldest first."""
+        """Lock events open or resolving whose due_at is at most `before`, oldest first.
+
+        Without those that are parked.
+        """
+
+    @abstractmethod
+    def lock_parked(self, line: str, *, limit: int) -> list[Event]:
+        """Lock events that are parked in a line, oldest first."""
+
+    @abstractmethod
+    def parked_lines(self, *, limit: int) -> Sequence[str]:
+        """Return the lines in which events are parked, by name."""
 
     @abstractmethod
     def lock_resolving(self, claims: Collection[Claim], *, owner: UUID) -> list[Event]:
@@ -61,7 +75,23 @@ class Events(EventWriter):
     def start_resolving(
         self, ids: Collection[UUID], *, owner: UUID, due_at: int, abandoned: bool
     ) -> None:
-        """Locked events -> resolving: claims + 1, abandonments + 1 if `abandoned`."""
+        """Locked events -> resolving, not parked: claims + 1, abandonments + 1 if `abandoned`."""
+
+    @abstractmethod
+    def put_back(
+        self, ids: Collection[UUID], *, due_at: int, parked: str = "", abandoned: bool = False
+    ) -> None:
+        """Locked events -> open, due, in the line `parked` if that is not "".
+
+        Their claims, deaths and reason stay; abandonments + 1 if `abandoned`.
+        """
+
+    @abstractmethod
+    def resolving_again(self, owners: Collection[UUID]) -> set[UUID]:
+        """Return which of these owners are resolving an event that was abandoned before.
+
+        Whether its lease has run out does not matter, and nothing is locked.
+        """
 
     @abstractmethod
     def store_arguments(self, arguments: Mapping[UUID, bytes]) -> None:
@@ -76,19 +106,31 @@ class Events(EventWriter):
         """Locked events -> fanned_out, without due_at and owner. See `Deliveries.fan_out`."""
 
     @abstractmethod
-    def postpone(self, event_id: UUID, *, due_at: int, deaths: int, reason: str | None) -> None:
-        """A locked event -> open, due again; `reason` is the last error.
+    def postpone(
+        self,
+        event_id: UUID,
+        *,
+        due_at: int,
+        deaths: int,
+        error: str | None,
+        traceback: str | None = None,
+    ) -> None:
+        """A locked event -> open, due again, not parked; `error` is what its service failed with.
+
+        `traceback` is that of the service, if the error is its own.
 
         Its claims stay, its abandonments become 0.
         """
 
     @abstractmethod
-    def fail(self, event_id: UUID, *, deaths: int, reason: str) -> None:
-        """A locked event -> failed, without due_at and owner."""
+    def fail(
+        self, event_id: UUID, *, deaths: int, error: str, traceback: str | None = None
+    ) -> None:
+        """A locked event -> failed, without due_at and owner; see `postpone`."""
 
     @abstractmethod
     def reopen(self, ids: Collection[UUID]) -> int:
-        """Those that are failed -> open, due now, deaths 0; return how many."""
+        """Those that are failed -> open, due now, not parked, deaths 0; return how many."""
 
 
 class EventsView(ABC):

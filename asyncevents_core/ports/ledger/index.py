@@ -30,8 +30,9 @@ class QueuedAttempt:
 class IndexBacklog:
     """How far the index is behind.
 
-    `waiting` attempts are queued, counted up to `COUNTED_UP_TO` of them; the oldest was made at
-    `oldest` (microseconds), None where nothing waits. `set_aside` were refused by the index.
+    `waiting` attempts are queued, counted up to `COUNTED_UP_TO` of them: if not `exact`, more are.
+    The oldest was made at `oldest` (microseconds), None where nothing waits. `set_aside` were
+    refused by the index.
     `first` is the lowest log_id of all attempts, unless that one waits or is set aside: then, and
     without attempts, None. An index without `first` was lost, or begun without what there was.
     """
@@ -40,6 +41,7 @@ class IndexBacklog:
     oldest: int | None
     set_aside: int
     first: int | None
+    exact: bool = True
 
 
 COUNTED_UP_TO = 100_000
@@ -51,13 +53,6 @@ class IndexQueue(ABC):
     @abstractmethod
     def queue(self, claims: Collection[Claim]) -> None:
         """Queue the attempts of these claims, or queue them again: their version grows by 1."""
-
-    @abstractmethod
-    def queued(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
-        """Return what waits behind `after`, by log_id, without what is set aside.
-
-        Locks nothing.
-        """
 
     @abstractmethod
     def unqueue(self, versions: Mapping[int, int]) -> None:
@@ -74,6 +69,10 @@ class IndexQueue(ABC):
 
 class IndexView(ABC):
     """Reads for an index."""
+
+    @abstractmethod
+    def queued(self, *, after: int, limit: int) -> Sequence[QueuedAttempt]:
+        """Return what waits behind `after`, by log_id, without what is set aside."""
 
     @abstractmethod
     def attempts(self, *, after: int, limit: int) -> Sequence[LoggedAttempt]:

@@ -20,10 +20,12 @@ class Outcomes(ABC):
         """
 
     @abstractmethod
-    def mark_delivered(self, ids: Collection[UUID]) -> None:
+    def mark_delivered(self, ids: Collection[UUID], *, owner: UUID) -> Sequence[Claim]:
         """Deliveries -> delivered, unless delivered or cancelled.
 
-        Not fenced: a late success counts.
+        Not fenced: a late success counts. Return the claims under which others than `owner` had
+        leased some of them meanwhile. Their workers may have vanished after they sent something:
+        the caller records these attempts, since no lease of theirs is left to run out.
         """
 
     @abstractmethod

@@ -71,14 +71,14 @@ class Subscriptions(ABC):
 
     @abstractmethod
     def update(self, subscription_id: int, subscription: NewSubscription) -> None:
-        """Set everything of one that is not deleted, and increment the epoch.
+        """Set everything of one that is not deleted, note when, and increment the epoch.
 
         Its status changes as by `set_status`.
         """
 
     @abstractmethod
     def set_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
-        """Set the status, unless deleted already, and increment the epoch.
+        """Set the status, unless deleted already, note when, and increment the epoch.
 
         Disabling sets `holding`: deliveries may be held from then on, until
         `stop_holding`. The rows stay locked: a concurrent `still_disabled` waits.

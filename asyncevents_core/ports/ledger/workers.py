@@ -25,11 +25,15 @@ class Workers(ABC):
         """Return the workers whose last beat is older than `before`."""
 
     @abstractmethod
-    def expire_leases(self, owners: Collection[UUID]) -> int:
-        """Make the running leases of these owners due now, of events and deliveries.
+    def expire_leases(self, owners: Collection[UUID], *, limit: int) -> int:
+        """Make up to `limit` running leases of these owners due now, of events and deliveries.
 
-        Return how many.
+        Passes over those that others have locked. Return how many.
         """
+
+    @abstractmethod
+    def leasing(self, owners: Collection[UUID]) -> set[UUID]:
+        """Return which of these have running leases, locked ones too."""
 
 
 class WorkersView(ABC):

@@ -8,11 +8,16 @@ from asyncevents_core.testing.conformance.sink_deliveries import (
     SinkDescriptionTests,
 )
 from asyncevents_core.testing.conformance.sink_failures import SinkFailureTests
-from asyncevents_core.testing.conformance.sink_secrets import SinkSecretTests
+from asyncevents_core.testing.conformance.sink_secrets import SinkPrivilegeTests, SinkSecretTests
 
 
 class SinkConformance(
-    SinkDescriptionTests, SinkDeliveryTests, SinkFailureTests, SinkSecretTests, SinkBatchTests
+    SinkDescriptionTests,
+    SinkDeliveryTests,
+    SinkFailureTests,
+    SinkSecretTests,
+    SinkPrivilegeTests,
+    SinkBatchTests,
 ):
     """Override the fixtures `sink_type`, `target` and `received`; the others have defaults.
 
@@ -20,6 +25,7 @@ class SinkConformance(
     * `target`: a target that accepts everything; `options`: those of its subscriptions.
     * `received`: a function that returns the bodies that have arrived there so far, as bytes, in
       any order.
+    * `own_options`: options with which a delivery uses nothing of the operator's: no privilege.
     * `bad_targets`, `bad_options`: what must be refused when subscribing.
     * `unreachable`: a target that is well formed and cannot be delivered to.
     * `hanging`: a target that takes the request and never answers.

@@ -55,6 +55,11 @@ class SinkFixtures:
         return {}
 
     @pytest.fixture
+    def own_options(self) -> Mapping[str, object] | None:
+        """Override: options with which a delivery uses nothing of the operator's; None: no such."""
+        return None
+
+    @pytest.fixture
     def bad_options(self) -> Sequence[Mapping[str, object]]:
         """Override: options that must be refused when subscribing."""
         return [{"no_such_option": 1}]

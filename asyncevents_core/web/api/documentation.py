@@ -46,7 +46,10 @@ class DocumentPlugin(JsonRenderPlugin):
 
 
 class DescribedSchemas(AttrsSchemaPlugin):
-    """Describes classes by their docstrings, and by the ``EXAMPLE`` of those that have one."""
+    """Describes classes by their docstrings, and by the ``EXAMPLE`` of those that have one.
+
+    Where a class says ``PARTIAL``, each of its fields may be missing.
+    """
 
     def to_openapi_schema(
         self, field_definition: FieldDefinition, schema_creator: SchemaCreator
@@ -57,6 +60,8 @@ class DescribedSchemas(AttrsSchemaPlugin):
         schema.description = inspect.getdoc(described)
         example = getattr(described, "EXAMPLE", None)
         schema.examples = None if example is None else [example]
+        if getattr(described, "PARTIAL", False):
+            schema.required = None
         return schema
 
 

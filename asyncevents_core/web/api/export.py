@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from asyncevents_core.domain import log_csv
 from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import pages_of_log
-from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.backend import RequestBackend
 
 Pages = AsyncIterator[Sequence[LogRow]]
 
@@ -20,7 +20,7 @@ async def csv_of(pages: Pages) -> AsyncIterator[bytes]:
             yield log_csv.lines(rows)
 
 
-async def pages(backend: Backend, search: str | None, wanted: LogFilter) -> Pages:
+async def pages(backend: RequestBackend, search: str | None, wanted: LogFilter) -> Pages:
     """Return the attempts that a filter matches and a search finds, newest first.
 
     The first page is read at once, so that what is wrong is told before anything is sent.
@@ -35,9 +35,9 @@ async def pages(backend: Backend, search: str | None, wanted: LogFilter) -> Page
 
 
 async def _from(
-    backend: Backend, first: Sequence[LogRow] | None, rest: Iterator[Sequence[LogRow]]
+    backend: RequestBackend, first: Sequence[LogRow] | None, rest: Iterator[Sequence[LogRow]]
 ) -> Pages:
     rows = first
     while rows is not None:
         yield rows
-        rows = await backend.run(next, rest, None)
+        rows = await backend.anew().run(next, rest, None)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Request
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
@@ -18,7 +19,8 @@ from asyncevents_core.engine.managing.subscriptions import no_subscription
 from asyncevents_core.web.access import actor_of
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.strict_body import check_text
-from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.backend import Backend, RequestBackend
+from asyncevents_core.web.patience import Patience
 
 LONGEST_PAGE: Final = 500
 
@@ -43,6 +45,13 @@ Key = Annotated[
         description="The same key with the same body is done once within 24 hours.",
     ),
 ]
+
+
+def provide_backend(request: Request[Any, Any, Any], state: State) -> RequestBackend:
+    """Return the backend with the request's deadline, and its client's share of the threads."""
+    backend: Backend = state.backend
+    patience = Patience(backend.runtime.settings.web_request_timeout, request.receive)
+    return backend.for_request(actor_of(request).who, patience)
 
 
 async def provide_idempotency(
@@ -82,7 +91,7 @@ def checked_name(field: str, text: str | None) -> str | None:
     return text
 
 
-GivenBackend = NamedDependency[Backend]
+GivenBackend = NamedDependency[RequestBackend]
 GivenActor = NamedDependency[Actor]
 GivenIdempotency = NamedDependency[IdempotentRequest | None]
 GivenLogFilter = NamedDependency[LogFilter]

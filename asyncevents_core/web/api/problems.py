@@ -73,6 +73,10 @@ class Problem(Exception):
         self.headers = headers
 
 
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
 def invalid(*fields: FieldError) -> Problem:
     """Return the problem of fields that are wrong."""
     detail = "; ".join(f"{one.field}: {one.reason}" for one in fields)
@@ -173,6 +177,8 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     """Turn whatever was raised into a problem; what nobody raised on purpose is logged."""
     if isinstance(error, Problem):
         problem = error
+    elif isinstance(error, ClientGone):
+        problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the client did not wait")
     elif isinstance(error, HTTPException):
         problem = _of_http(request, error)
     else:
@@ -214,7 +220,7 @@ HANDLERS: Final[ExceptionHandlersMap] = {Exception: handle, HTTPException: handl
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
     """Return the problems that a route may answer with, for its description."""
-    every = {401, 403, 413, 429, 503, *statuses}
+    every = {401, 403, 408, 413, 415, 429, 503, *statuses}
     return {
         status: ResponseSpec(
             ProblemDocument,

@@ -134,7 +134,7 @@ class Verdict:
 
     def outcome(self) -> Outcome:
         """Return it as the outcome of an attempt."""
-        return Outcome.failed(self.failure, self.detail, status=self.status)
+        return Outcome.failed(self.failure, self.detail, http_status=self.status)
 
 
 class Refused(Exception):

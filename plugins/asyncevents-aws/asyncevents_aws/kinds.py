@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from asyncevents_aws.config import (
     AwsConfig,
@@ -22,6 +22,9 @@ from asyncevents_core.plugin import BlockingSink, SinkType
 ConfigT = TypeVar("ConfigT", bound=AwsConfig)
 
 logger = logging.getLogger("asyncevents.aws")
+
+DEFAULT_CREDENTIALS: Final = "default-credentials"
+"""The privilege of using what the settings or the SDK's own chain sign with."""
 
 
 class AwsSinkType(SinkType[ConfigT]):
@@ -52,6 +55,17 @@ class AwsSinkType(SinkType[ConfigT]):
             raise InvalidOptions(
                 f"options.region: {region!r}, but the target is in {named!r}; leave it out"
             )
+
+    def privileges(
+        self, options: Mapping[str, object], target: str, config: ConfigT
+    ) -> Sequence[str]:
+        """See `SinkType`: none with the subscription's own keys."""
+        if options.get("access_key_id") is not None:
+            return ()
+        for name in ("profile", "credentials"):
+            if options.get(name) is not None:
+                return (f"{name}:{options[name]}",)
+        return (DEFAULT_CREDENTIALS,)
 
 
 class EventBridgeSinkType(AwsSinkType[EventBridgeConfig]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from attrs import Attribute, field, frozen, validators
@@ -11,6 +12,8 @@ from asyncevents_aws.expressions import check_expression, check_path
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+
+REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}")
 
 MOST_PATHS: Final = 6
 """A message has at most ten attributes that SNS hands on to SQS; four are always there."""
@@ -28,6 +31,12 @@ def _paths(_: object, __: Attribute[Any], value: tuple[str, ...]) -> None:
         check_path(one)
 
 
+def _region(_: object, __: Attribute[Any], value: str) -> None:
+    # The SDK makes a host of it.
+    if REGION.fullmatch(value) is None:
+        raise ValueError(f"{value!r} is not a region, such as eu-west-1")
+
+
 def _up_to(most: int) -> Any:
     return validators.and_(validators.ge(1), validators.le(most))
 
@@ -36,7 +45,7 @@ def _up_to(most: int) -> Any:
 class AwsOptions(Credentials):
     """What all have: `credentials` names a set in the sink's configuration."""
 
-    region: str | None = None
+    region: str | None = field(default=None, validator=validators.optional(_region))
     credentials: str | None = None
 
     def __attrs_post_init__(self) -> None:

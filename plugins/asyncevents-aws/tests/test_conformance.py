@@ -46,6 +46,10 @@ class _Aws(SinkConformance):
         }
 
     @pytest.fixture
+    def own_options(self):
+        return {"access_key_id": "AKIAOWN", "secret_access_key": "own"}
+
+    @pytest.fixture
     def bad_options(self):
         return [
             {"no_such_option": 1},
@@ -53,6 +57,8 @@ class _Aws(SinkConformance):
             {"session_token": "alone"},
             {"profile": "a", "access_key_id": "b", "secret_access_key": "c"},
             {"profile": "a", "credentials": "b"},
+            {"region": "eu-west-1.evil.example/#"},
+            {"region": "evil.example"},
         ]
 
     @pytest.fixture

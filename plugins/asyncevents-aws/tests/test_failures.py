@@ -60,7 +60,7 @@ def test_each_code_has_its_outcome(stubbed, code):
     assert outcome.kind is (OutcomeKind.RETRYABLE if retried else OutcomeKind.PERMANENT)
     assert outcome.detail.startswith(f"{CODES[code]}: {code}: ")
     assert outcome.timed_out == (CODES[code] is Failure.TIMED_OUT)
-    assert outcome.status == 400
+    assert outcome.http_status == 400
     stub.assert_no_pending_responses()
 
 
@@ -85,7 +85,7 @@ def test_of_a_code_that_is_unknown_the_status_decides(stubbed, status, failure):
     stub.add_client_error(call, "NobodyKnowsThis", "why", status)
     outcome = sink.deliver(make_request(target=target), 15.0)
     assert outcome.detail.startswith(f"{failure}: NobodyKnowsThis")
-    assert outcome.status == status
+    assert outcome.http_status == status
     assert of_status(status) is failure
 
 
@@ -276,7 +276,7 @@ def test_a_server_in_front_that_answers_nonsense_is_unavailable(faulty, kind):
     sink = kind.open(config)
     outcome = sink.deliver(make_request(target=SINKS[kind.name][1]), 15.0)
     sink.close()
-    assert (outcome.kind, outcome.status) == (OutcomeKind.RETRYABLE, 502)
+    assert (outcome.kind, outcome.http_status) == (OutcomeKind.RETRYABLE, 502)
     assert outcome.detail.startswith("unavailable: ")
 
 

@@ -320,3 +320,19 @@ def test_the_plugin_loads_no_sdk():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"boto3", "botocore", "urllib3", "sqlalchemy", "kombu"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "privileges"),
+    [
+        ({}, ("default-credentials",)),
+        ({"region": "eu-west-1"}, ("default-credentials",)),
+        ({"profile": "prod-admin"}, ("profile:prod-admin",)),
+        ({"credentials": "a"}, ("credentials:a",)),
+        ({"access_key_id": "AKIAOWN", "secret_access_key": "own"}, ()),
+    ],
+)
+def test_what_a_subscription_borrows(options, privileges):
+    with events_with({"sqs": {"credentials": {"a": {"profile": "p"}}}}) as events:
+        checked = events.runtime.check_subscription(subscription(options=options))
+    assert checked.privileges == privileges

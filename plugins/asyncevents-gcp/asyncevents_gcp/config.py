@@ -34,6 +34,11 @@ class CredentialSet:
 
 
 @frozen(kw_only=True)
+class SubscriberKey(CredentialSet):
+    """A key that a subscription brings along. It may only name what is Google's."""
+
+
+@frozen(kw_only=True)
 class PubSubConfig:
     """SINKS["pubsub"]. Times are seconds, sizes bytes.
 
@@ -96,7 +101,7 @@ def credentials_of(config: PubSubConfig, options: PubSubOptions) -> CredentialSe
     Raises `LookupError` where it names a set that the configuration does not have (any more).
     """
     if options.credentials_json is not None:
-        return CredentialSet(credentials_json=options.credentials_json)
+        return SubscriberKey(credentials_json=options.credentials_json)
     if options.credentials is None:
         return CredentialSet(
             project=config.project,

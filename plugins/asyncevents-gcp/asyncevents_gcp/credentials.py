@@ -16,7 +16,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import credentials as user_credentials
 from google.oauth2 import service_account
 
-from asyncevents_gcp.config import CredentialSet
+from asyncevents_gcp.config import CredentialSet, SubscriberKey
+from asyncevents_gcp.keys import check_key
 
 # One loader for each kind: the SDK deprecates the one that takes whatever it is given.
 _LOADERS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -47,6 +48,8 @@ def load(source: CredentialSet) -> Identity:
     Raises `CredentialsUnusable`.
     """
     if source.credentials_json is not None:
+        if isinstance(source, SubscriberKey):
+            _check(source.credentials_json)
         return _from_json(source, source.credentials_json, "credentials_json")
     if source.credentials_file is not None:
         return _from_json(source, _read(source.credentials_file), source.credentials_file)
@@ -91,6 +94,14 @@ def _from_json(source: CredentialSet, text: str, origin: str) -> Identity:
             f"{origin}: not valid {kind} credentials ({name}); download them again"
         ) from None
     return Identity(credentials=credentials, project=source.project or _project_in(text))
+
+
+def _check(key: str) -> None:
+    # Again: the subscription may be older than the rule.
+    try:
+        check_key(key)
+    except ValueError as error:
+        raise CredentialsUnusable(f"credentials_json: {error}") from None
 
 
 def _read(path: str) -> str:

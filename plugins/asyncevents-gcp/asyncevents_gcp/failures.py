@@ -88,7 +88,7 @@ def _of_call(error: GoogleAPICallError, deadline: float) -> Outcome:
     status: Any = error.grpc_status_code
     failure = _failure(status, str(error.message))
     if failure is Failure.TIMED_OUT:
-        return Outcome.failed(failure, f"no answer within {deadline:g} s", status=_code(error))
+        return Outcome.failed(failure, f"no answer within {deadline:g} s", http_status=_code(error))
     name = type(error).__name__ if status is None else status.name
     return _advised(
         failure,
@@ -118,7 +118,7 @@ def _advised(
 ) -> Outcome:
     advice = _ADVICE.get(failure)
     detail = _line(text) + (f"; {advice}" if advice else "")
-    return Outcome.failed(failure, detail, status=status, retry_after=retry_after)
+    return Outcome.failed(failure, detail, http_status=status, retry_after=retry_after)
 
 
 def _code(error: GoogleAPICallError) -> int | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from asyncevents_core.errors import InvalidOptions
@@ -14,9 +13,11 @@ from asyncevents_gcp.config import (
     credentials_of,
     options_of,
 )
+from asyncevents_gcp.keys import check_key
 from asyncevents_gcp.targets import check_project, parse_target
 
-_KEY_FIELDS: Final = ("client_email", "private_key", "token_uri")
+DEFAULT_CREDENTIALS: Final = "default-credentials"
+"""The privilege of using what the settings or Google's SDK find."""
 
 
 class PubSubSinkType(SinkType[PubSubConfig]):
@@ -45,28 +46,24 @@ class PubSubSinkType(SinkType[PubSubConfig]):
         except LookupError as error:
             raise InvalidOptions(f"credentials: {error.args[0]}") from error
         if chosen.credentials_json is not None:
-            _check_key(chosen.credentials_json)
+            try:
+                check_key(chosen.credentials_json)
+            except ValueError as error:
+                raise InvalidOptions(f"credentials_json: {error}") from None
+
+    def privileges(
+        self, options: Mapping[str, object], target: str, config: PubSubConfig
+    ) -> Sequence[str]:
+        """See `SinkType`: none with the subscription's own key."""
+        chosen = options_of(options)
+        if chosen.credentials_json is not None:
+            return ()
+        if chosen.credentials is not None:
+            return (f"credentials:{chosen.credentials}",)
+        return (DEFAULT_CREDENTIALS,)
 
     def open(self, config: PubSubConfig) -> Sink:
         """See `SinkType`."""
         from asyncevents_gcp.sink import PubSubSink
 
         return PubSubSink(config)
-
-
-def _check_key(text: str) -> None:
-    """Raise `InvalidOptions` unless this is a service account's key, without showing it.
-
-    Only those: other kinds of credentials make the SDK call addresses and even programs that
-    they name, which is not for whoever makes a subscription to choose.
-    """
-    try:
-        key = json.loads(text)
-    except ValueError:
-        # Without its cause, which quotes the text.
-        raise InvalidOptions("credentials_json: not JSON") from None
-    if not isinstance(key, dict) or key.get("type") != "service_account":
-        raise InvalidOptions('credentials_json: no key of a service account ("type" says so)')
-    missing = [name for name in _KEY_FIELDS if not isinstance(key.get(name), str)]
-    if missing:
-        raise InvalidOptions(f"credentials_json: {', '.join(missing)} missing")

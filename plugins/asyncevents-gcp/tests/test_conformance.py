@@ -28,6 +28,10 @@ class TestPubSubSink(SinkConformance):
         return lambda: [one.data for one in inbox.messages()]
 
     @pytest.fixture
+    def own_options(self):
+        return {"credentials_json": "{}"}
+
+    @pytest.fixture
     def bad_targets(self):
         return [
             "",

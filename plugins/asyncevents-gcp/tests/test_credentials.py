@@ -18,7 +18,7 @@ from asyncevents_core.errors import InvalidOptions
 from asyncevents_core.plugin import Failure
 from asyncevents_core.structuring import structure
 from asyncevents_core.testing import make_request, opened
-from asyncevents_gcp.config import CredentialSet, PubSubConfig, PubSubOptions
+from asyncevents_gcp.config import CredentialSet, PubSubConfig, PubSubOptions, SubscriberKey
 from asyncevents_gcp.credentials import CredentialsUnusable, load
 from asyncevents_gcp.kind import PubSubSinkType
 
@@ -219,6 +219,33 @@ def test_bad_options_are_refused_and_secrets_not_shown(options, message):
     with pytest.raises(InvalidOptions, match=message) as raised:
         check(options)
     assert HIDDEN not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"token_uri": "http://169.254.169.254/token"}, "token_uri is not one of Google's"),
+        ({"token_uri": "https://oauth2.googleapis.com.evil.example/token"}, "token_uri"),
+        ({"token_uri": "https://oauth2.googleapis.com/token/../x"}, "token_uri"),
+        ({"token_uri": "https://OAUTH2.googleapis.com@evil.example/token"}, "token_uri"),
+        ({"universe_domain": "evil.example"}, "universe_domain is not googleapis.com"),
+        ({"universe_domain": None}, "universe_domain"),
+    ],
+)
+def test_a_subscribers_key_names_nothing_but_googles(key, change, message):
+    text = json.dumps({**key, **change})
+    with pytest.raises(InvalidOptions, match=message):
+        check({"credentials_json": text})
+    # One that was subscribed before there was this rule.
+    with pytest.raises(CredentialsUnusable, match=message):
+        load(SubscriberKey(credentials_json=text))
+
+
+def test_what_a_subscription_to_pubsub_borrows():
+    kind, config = PubSubSinkType(), PubSubConfig(credentials={"theirs": CredentialSet()})
+    assert kind.privileges({}, "orders", config) == ("default-credentials",)
+    assert kind.privileges({"credentials": "theirs"}, "orders", config) == ("credentials:theirs",)
+    assert kind.privileges({"credentials_json": "{}"}, "orders", config) == ()
 
 
 def test_secrets_are_in_no_repr(key):

@@ -90,7 +90,7 @@ async def test_a_failure_says_what_to_do(sink, faulty):
     assert outcome.detail == (
         "unknown target: NOT_FOUND: no topic orders; create the topic, or correct the target"
     )
-    assert outcome.status == 404
+    assert outcome.http_status == 404
     faulty.fail(grpc.StatusCode.PERMISSION_DENIED)
     assert "roles/pubsub.publisher" in (await attempt(sink)).detail
     faulty.fail(grpc.StatusCode.UNAUTHENTICATED)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen, validators
 
 from asyncevents_core.plugin import DEVELOPMENT
+from asyncevents_http.guard import Guard, Rules
+
+
+def _rules(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    Rules(value)
 
 
 @frozen(kw_only=True)
 class HttpConfig:
     """SINKS["http"]. Times are seconds.
 
-    `allow` lists networks and hosts that may be reached although they are not public;
-    `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
+    `allow` lists networks and hosts that may be reached although they are not public, `deny`
+    those that may not; `ports` are the only ones, where it is not empty; `https_only` refuses
+    http://. `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
     header `x-magento-signature` for receivers of mageos-async-events; `ca_certs` is a file (PEM) of
     certificates to trust besides those of public authorities.
     """
@@ -20,10 +26,30 @@ class HttpConfig:
     connect_timeout: float = field(default=5.0, validator=validators.gt(0))
     timeout: float = field(default=15.0, validator=validators.gt(0))
     allow: tuple[str, ...] = field(
-        default=(), metadata={DEVELOPMENT: ["127.0.0.0/8", "::1/128", "localhost"]}
+        default=(),
+        validator=_rules,
+        metadata={DEVELOPMENT: ["127.0.0.0/8", "::1/128", "localhost"]},
     )
+    deny: tuple[str, ...] = field(default=(), validator=_rules)
+    ports: tuple[int, ...] = field(
+        default=(),
+        validator=validators.deep_iterable(
+            validators.and_(validators.ge(1), validators.le(65_535))
+        ),
+    )
+    https_only: bool = False
     response_cap: int = field(default=4096, validator=validators.ge(0))
     magento_signature: bool = False
     user_agent: str = "asyncevents"
     ca_certs: str | None = None
     dns_threads: int = field(default=64, validator=validators.gt(0))
+
+    @property
+    def guard(self) -> Guard:
+        """What decides which recipients may be reached."""
+        return Guard(
+            allow=Rules(self.allow),
+            deny=Rules(self.deny),
+            ports=frozenset(self.ports),
+            https_only=self.https_only,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -16,6 +17,7 @@ from typing import Final
 from uuid import UUID
 
 import click
+from attrs import asdict
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -55,7 +57,8 @@ _TARGETS: Final = {
     help="Events a second.",
 )
 @click.option("--exit", "ends", is_flag=True, help="End when all are delivered; 0 if all are well.")
-def demo(count: int, rate: float, ends: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per request, as it arrives.")
+def demo(count: int, rate: float, ends: bool, as_json: bool) -> None:
     """Watch a small shop publish, and subscribers receive.
 
     Everything is real and on this machine: SQLite, a worker, a receiver that verifies
@@ -64,6 +67,7 @@ def demo(count: int, rate: float, ends: bool) -> None:
     \b
     Example:
       asyncevents demo --events 200 --exit
+      asyncevents demo --events 20 --exit --json
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="asyncevents-demo-"))
@@ -73,16 +77,19 @@ def demo(count: int, rate: float, ends: bool) -> None:
         events = stack.enter_context(AsyncEvents("asyncevents_http.shop.settings"))
         events.upgrade()
         board = _Board(count)
-        receiver = Receiver(behaviour=Behaviour(fails=_moody), arrived=board.arrived)
+        receiver = Receiver(
+            behaviour=Behaviour(fails=_moody), arrived=_print_json if as_json else board.arrived
+        )
         stack.enter_context(running(receiver))
         for name, paths in _TARGETS.items():
             for path in paths:
                 _subscribe(events, receiver, name, path)
-        console = Console()
+        # What is for people does not mix with the objects.
+        console = Console(stderr=as_json)
         published: list[UUID] = []
         stopped = False
         try:
-            with events.worker(), board.shown(console):
+            with events.worker(), board.shown(console, live=not as_json):
                 _publish(shop, events, count, rate, published, board)
                 complete = _wait(events, published, board)
                 if not ends:
@@ -96,6 +103,7 @@ def demo(count: int, rate: float, ends: bool) -> None:
             console.print("[yellow]stopped before the end[/]")
         else:
             console.print("[green]all well[/]" if good else "[red]not all arrived[/]")
+        console.print("Yours next: asyncevents init --dev", highlight=False)
         sys.exit(0 if good or (stopped and not ends) else 1)
 
 
@@ -178,13 +186,17 @@ class _Board:
         return Group(line, Text(""), table)
 
     @contextmanager
-    def shown(self, console: Console) -> Iterator[None]:
-        """Show the board while the block runs; off a terminal, its last state only."""
-        if not console.is_terminal:
+    def shown(self, console: Console, *, live: bool) -> Iterator[None]:
+        """Show the board while the block runs, if it is to be `live`, and on a terminal."""
+        if not live or not console.is_terminal:
             yield
             return
         with Live(self, console=console, refresh_per_second=8):
             yield
+
+
+def _print_json(arrival: Arrival) -> None:
+    click.echo(json.dumps(asdict(arrival)))
 
 
 def _moody(delivery_id: str, attempt: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -39,7 +40,8 @@ _GRACE: Final = 5.0
     show_default=True,
     help="Start anew when a .py file here changes.",
 )
-def dev(port: int, subscribe: bool, reload: bool) -> None:
+@click.option("--lifeline", type=int, hidden=True, help="Of the process that starts this anew.")
+def dev(port: int, subscribe: bool, reload: bool, lifeline: int | None) -> None:
     """Run a worker and a receiver while you develop.
 
     Shows each delivery that arrives. Makes or upgrades the ledger first, and subscribes the
@@ -53,6 +55,8 @@ def dev(port: int, subscribe: bool, reload: bool) -> None:
       asyncevents publish example.created '{"id": 1}'     (in another terminal)
     """
     settings = click.get_current_context().find_root().params.get("settings_module")
+    if lifeline is not None:
+        threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     if not reload:
         sys.exit(serve(settings, port, subscribe))
     command = [sys.executable, "-m", "asyncevents_core"]
@@ -68,7 +72,10 @@ def _run_anew(command: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # An exception could come between the start of a child and its assignment.
         signal.signal(number, lambda *_: stop.set())
-    child = _start(command)
+    # Nobody else has the other end: what reads this one learns that this process is gone.
+    lifeline, _held = os.pipe()
+    command = [*command, f"--lifeline={lifeline}"]
+    child = _start(command, lifeline)
     told = False
     try:
         for changes in watch(
@@ -81,7 +88,7 @@ def _run_anew(command: Sequence[str]) -> int:
             if changes:
                 out.print(f"[yellow]{len(changes)} file(s) changed: starting anew[/]")
                 _end(child)
-                child = _start(command)
+                child = _start(command, lifeline)
                 told = False
             elif child.poll() is not None and not told:
                 out.print("[yellow]waiting for a .py file to change; Ctrl-C ends this[/]")
@@ -91,10 +98,20 @@ def _run_anew(command: Sequence[str]) -> int:
     return 0
 
 
-def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], lifeline: int) -> subprocess.Popen[bytes]:
     # In a process group of its own, so that Ctrl-C reaches it through `_end` only: while it still
     # imports, it would answer with a traceback.
-    return subprocess.Popen(command, process_group=0)  # noqa: S603 - this command itself
+    return subprocess.Popen(  # noqa: S603 - this command itself
+        command, process_group=0, pass_fds=(lifeline,)
+    )
+
+
+def _end_with_parent(lifeline: int) -> None:
+    """Wait until the process that started this one is gone, and end as if it had said so."""
+    os.set_inheritable(lifeline, False)
+    while os.read(lifeline, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Which addresses may be connected to: none that only this network can reach, unless allowed.
+"""Which recipients may be connected to: none that only this network can reach, unless allowed.
 
 Subscribers choose targets, so without this a webhook could be pointed at what is reachable
 from the worker only: databases, admin pages, a cloud's metadata service.
@@ -13,33 +13,28 @@ from typing import Final
 
 from attrs import field, frozen
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# Prefixes that carry an IPv4 address: RFC 6052 (NAT64), RFC 8215 (local NAT64), and 6to4, which
-# RFC 7526 withdrew; Python before 3.13 takes it for public.
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
-_SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
-
-_NOT_PUBLIC: Final[tuple[Network, ...]] = (
-    _LOCAL_NAT64,
-    _SIX_TO_FOUR,
-    # Site-local addresses, which RFC 3879 withdrew, and "IPv4-translated" ones (RFC 2765).
-    ipaddress.IPv6Network("fec0::/10"),
-    ipaddress.IPv6Network("::ffff:0:0:0/96"),
-    # Azure's platform, which each of its virtual machines reaches.
-    ipaddress.IPv4Network("168.63.129.16/32"),
+from asyncevents_http.addresses import (
+    METADATA_HOSTS,
+    Address,
+    Network,
+    is_delicate,
+    is_public,
+    names_delicate,
+    translated,
+    unmapped,
+    within,
 )
-"""What Python takes for public, and only some networks reach."""
 
 _LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _LONGEST_NAME: Final = 253
+_MAPPED_BITS: Final = 96
+_WILDCARD: Final = "*."
+_SCHEME_PORTS: Final = {"http": 80, "https": 443}
 
 
 class AddressRefused(Exception):
-    """The target resolves to an address that the settings do not allow."""
+    """The settings do not allow the target: its address, its host, its port, its scheme."""
 
 
 class HostMalformed(Exception):
@@ -47,77 +42,116 @@ class HostMalformed(Exception):
 
 
 @frozen
-class Guard:
-    """Decides by address, or by host name where the host itself is allowed. Immutable.
+class Rules:
+    """Networks ("127.0.0.0/8", "10.1.2.3") and hosts ("localhost", "*.internal"), read.
 
-    `allow` holds networks ("127.0.0.0/8", "10.1.2.3") and hosts ("localhost", "*.internal").
+    Raises ValueError for what is neither.
     """
 
-    allow: tuple[str, ...]
-    _networks: tuple[Network, ...] = field(init=False)
-    _hosts: tuple[str, ...] = field(init=False)
+    written: tuple[str, ...]
+    networks: tuple[Network, ...] = field(init=False)
+    hosts: tuple[str, ...] = field(init=False)
 
-    @_networks.default
-    def _parse_networks(self) -> tuple[Network, ...]:
-        return tuple(network for one in self.allow if (network := _network(one)))
+    @networks.default
+    def _read_networks(self) -> tuple[Network, ...]:
+        return tuple(network for one in self.written if (network := _network(one)) is not None)
 
-    @_hosts.default
-    def _parse_hosts(self) -> tuple[str, ...]:
-        return tuple(one.lower() for one in self.allow if _network(one) is None)
+    @hosts.default
+    def _read_hosts(self) -> tuple[str, ...]:
+        return tuple(_host(one) for one in self.written if _network(one) is None)
 
-    def allows_host(self, host: str) -> bool:
-        """Tell whether a host is allowed by its name, whatever it resolves to."""
+    def name(self, host: str) -> bool:
+        """Tell whether they name a host; ``*.internal`` names every host below ``internal``."""
         host = host.lower().rstrip(".")
         return any(
-            host == one or (one.startswith("*.") and host.endswith(one[1:])) for one in self._hosts
+            host == one or (one.startswith(_WILDCARD) and host.endswith(one[1:]))
+            for one in self.hosts
         )
+
+    def hold(self, address: Address) -> bool:
+        """Tell whether an address is in one of the networks."""
+        return within(address, self.networks)
+
+
+@frozen
+class Guard:
+    """Decides by address, or by host name where the host itself is named. Immutable.
+
+    `allow` is what may be reached although it is not public, `deny` what may not although it is,
+    or although `allow` says so. `ports` are the only ones, where there are any.
+    """
+
+    allow: Rules
+    deny: Rules = Rules(())
+    ports: frozenset[int] = frozenset()
+    https_only: bool = False
 
     def check(self, host: str, addresses: Sequence[str]) -> list[str]:
         """Return the addresses that may be connected to. Raises `AddressRefused` if none may."""
-        if self.allows_host(host):
-            return list(addresses)
-        allowed = [one for one in addresses if self._allows(ipaddress.ip_address(_bare(one)))]
+        named = self._allows_host(host)
+        allowed = [
+            one for one in addresses if self._allows(ipaddress.ip_address(_bare(one)), named)
+        ]
         if not allowed:
             found = ", ".join(one for one in addresses if one != host)
             raise AddressRefused(
-                f"{host} is {f'{found}, ' if found else ''}an address that is not public. "
-                "If it is meant, add the host or its network to SINKS['http']['allow']"
+                f"{host} is {f'{found}, ' if found else ''}an address that is not public, or is "
+                "denied. If it is meant, add the host or its network to SINKS['http']['allow']; a "
+                "link-local address and a cloud's metadata service by their network"
             )
         return allowed
 
-    def check_written(self, host: str) -> None:
-        """Check a URL's host, in ASCII, before anything looks it up.
+    def check_written(self, scheme: str, host: str, port: int | None) -> None:
+        """Check a URL's scheme, host, in ASCII, and port before anything looks it up.
 
         Raises `AddressRefused` if it is an address that may not be used, `HostMalformed` if it
         is neither an address nor a name.
         """
+        if self.https_only and scheme != "https":
+            raise AddressRefused("SINKS['http']['https_only'] allows https:// only")
+        used = _SCHEME_PORTS.get(scheme, 0) if port is None else port
+        if self.ports and used not in self.ports:
+            known = ", ".join(str(one) for one in sorted(self.ports))
+            raise AddressRefused(f"port {used} is not one of SINKS['http']['ports']: {known}")
         address = literal(host)
-        if address is None:
-            check_name(host)
-        else:
+        if address is not None:
             self.check(host, [str(address)])
+            return
+        check_name(host)
+        if self.deny.name(host):
+            raise AddressRefused(f"{host} is denied by SINKS['http']['deny']")
 
-    def _allows(self, address: Address) -> bool:
-        if any(address in network for network in self._networks):
+    def _allows_host(self, host: str) -> bool:
+        """Tell whether a host is allowed by its name, whatever else than delicate it resolves to.
+
+        A cloud's metadata service has names that a wildcard would open: `*.internal` has
+        metadata.google.internal.
+        """
+        return host.lower().rstrip(".") not in METADATA_HOSTS and self.allow.name(host)
+
+    def _allows(self, address: Address, named: bool) -> bool:
+        address = unmapped(address)
+        if self.deny.hold(address):
+            return False
+        if is_delicate(address):
+            return any(names_delicate(one, address) for one in self.allow.networks)
+        if named or is_public(address):
             return True
-        return is_public(address)
+        if not self.allow.hold(address):
+            return False
+        # Who allows a NAT64 gateway allows what is public behind it, and what is allowed itself.
+        behind = translated(address)
+        return behind is None or self._allows(behind, named=False)
 
 
-def is_public(address: Address) -> bool:
-    """Tell whether an address, and the IPv4 address it may wrap, is one of the internet."""
-    if not address.is_global or address.is_multicast or address.is_unspecified:
-        return False
-    if any(address in network for network in _NOT_PUBLIC):
-        return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return not address.is_reserved
-    return all(is_public(one) for one in _wrapped(address))
+def _address(text: str) -> Address:
+    return ipaddress.ip_address(_bare(text))
 
 
 def literal(host: str) -> Address | None:
     """Return the address that a URL's host is, if it is one ("[::1]" too)."""
     try:
-        return ipaddress.ip_address(_bare(host))
+        return _address(host)
     except ValueError:
         return None
 
@@ -142,23 +176,37 @@ def check_name(host: str) -> None:
         )
 
 
-def _wrapped(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses inside an IPv6 address: mapped, Teredo, NAT64, compatible."""
-    found = [] if address.ipv4_mapped is None else [address.ipv4_mapped]
-    if address.teredo is not None:
-        found += address.teredo
-    if address in _NAT64 or int(address) >> 32 == 0:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return found
-
-
 def _bare(text: str) -> str:
     """Strip the brackets of a URL and the zone of a link-local address."""
     return text.strip("[]").split("%")[0]
 
 
 def _network(text: str) -> Network | None:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
+    """Read a network; None for what does not look like one. Raises ValueError where it is none."""
+    looks_like_one = "/" in text or ":" in text or _NUMBER.fullmatch(text.rpartition(".")[2])
+    if not looks_like_one:
         return None
+    try:
+        network = ipaddress.ip_network(text)
+        mapped = unmapped(network.network_address)
+        if mapped.version != network.version and network.prefixlen >= _MAPPED_BITS:
+            # As addresses are compared.
+            return ipaddress.ip_network(f"{mapped}/{network.prefixlen - _MAPPED_BITS}")
+        return network
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no network: {error}. Write 10.0.0.0/8, fd00::/8, 10.1.2.3, or a host "
+            "without scheme and port"
+        ) from None
+
+
+def _host(text: str) -> str:
+    """Read a host. Raises ValueError where it is none."""
+    name = text.removeprefix(_WILDCARD)
+    try:
+        check_name(name)
+    except HostMalformed:
+        raise ValueError(
+            f"{text!r} is neither a network (10.0.0.0/8) nor a host (localhost, *.internal)"
+        ) from None
+    return text.lower().rstrip(".")

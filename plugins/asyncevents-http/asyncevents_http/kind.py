@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from asyncevents_core.errors import InvalidTarget
 from asyncevents_core.plugin import Sink, SinkType
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
+from asyncevents_http.guard import AddressRefused, HostMalformed
 
 LONGEST_TARGET: Final = 2048
 
@@ -45,9 +46,15 @@ class HttpSinkType(SinkType[HttpConfig]):
         if parts.fragment:
             raise InvalidTarget(f"{target!r}: a fragment (#…) is never sent; remove it")
         try:
-            Guard(config.allow).check_written(host)
+            config.guard.check_written(parts.scheme, host, port)
         except (AddressRefused, HostMalformed) as error:
             raise InvalidTarget(str(error)) from error
+
+    def privileges(
+        self, options: Mapping[str, object], target: str, config: HttpConfig
+    ) -> Sequence[str]:
+        """See `SinkType`: none; requests are signed with the subscription's own secret."""
+        return ()
 
     def open(self, config: HttpConfig) -> Sink:
         """See `SinkType`."""

@@ -123,8 +123,13 @@ class Printer:
         data = escape(json.dumps(arrival.data)[:_LONGEST_DATA])
         self._out.print(
             f"[dim]{at}[/] {mark[arrival.valid]} {answer}{arrival.status}[/] "
-            f"[bold]{escape(arrival.event_type)}[/] attempt {arrival.attempt} "
-            f"[dim]{escape(arrival.path)} {arrival.delivery_id}[/]\n  {data}"
+            f"[bold]{_plain(arrival.event_type)}[/] attempt {arrival.attempt} "
+            f"[dim]{_plain(arrival.path)} {_plain(str(arrival.delivery_id))}[/]\n  {data}"
         )
         if arrival.problem:
-            self._out.print(f"  [red]{escape(arrival.problem)}[/]")
+            self._out.print(f"  [red]{_plain(arrival.problem)}[/]")
+
+
+def _plain(text: str) -> str:
+    """Escape what would steer a terminal, and what rich takes for markup: anybody may send it."""
+    return escape("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))

@@ -28,16 +28,18 @@ def of_response(status: int, headers: httpx.Headers, response: str, note: str = 
     """Return the outcome of an answered request."""
     detail = f"HTTP {status}" + (f"; {note}" if note else "")
     if 200 <= status < 300:
-        return Outcome.delivered(detail, status=status, response=response)
+        return Outcome.delivered(detail, http_status=status, response=response)
     if status == 410:
-        return Outcome.gone("HTTP 410: the recipient wants no more", status=410, response=response)
+        return Outcome.gone(
+            "HTTP 410: the recipient wants no more", http_status=410, response=response
+        )
     if 300 <= status < 400:
         location = headers.get("location", "nowhere")[:200]
         detail = f"HTTP {status}: redirects are not followed (to {location})"
     return Outcome.failed(
         failure_of(status),
         detail,
-        status=status,
+        http_status=status,
         response=response,
         retry_after=retry_after(headers.get("retry-after")),
     )

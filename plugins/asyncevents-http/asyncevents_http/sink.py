@@ -17,7 +17,7 @@ from asyncevents_core.plugin import DeliveryRequest, Failure, Outcome, Sink
 from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.connecting import new_session
-from asyncevents_http.guard import AddressRefused, Guard, HostMalformed
+from asyncevents_http.guard import AddressRefused, HostMalformed
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.signing import Signer, magento_signature, signers
 
@@ -42,9 +42,11 @@ class HttpSink(Sink):
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
-        self._guard = Guard(config.allow)
+        self._guard = config.guard
         self._resolver = GuardedResolver(self._guard, threads=config.dns_threads)
         self._transport = AiohttpTransport(client=self._session, trust_env=False)
+        # A certificate names its hosts as alternative names; a common name is no proof (RFC 9525).
+        self._transport.ssl_context.hostname_checks_common_name = False
         if config.ca_certs is not None:
             self._trust(config.ca_certs)
         self._recipient = functools.lru_cache(_RECIPIENTS_KEPT)(self._new_recipient)
@@ -147,5 +149,5 @@ class HttpSink(Sink):
         Raises `HostMalformed`, httpx.InvalidURL or `InvalidSecret` for what is malformed.
         """
         url = httpx.URL(target)
-        self._guard.check_written(url.raw_host.decode("ascii"))
+        self._guard.check_written(url.scheme, url.raw_host.decode("ascii"), url.port)
         return _Recipient(url, signers(secrets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import ssl
@@ -19,22 +20,21 @@ from asyncevents_http.kind import HttpSinkType
 from sending import post
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A certificate for 127.0.0.1 that no public authority has signed, and its key: two files."""
+def make(folder, common_name, *alternatives):
+    """Make a certificate that no public authority has signed, and its key: two files."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Our own CA")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
     now, hour = datetime.datetime.now(datetime.UTC), datetime.timedelta(hours=1)
-    signed = (
+    builder = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - hour)
         .not_valid_after(now + hour)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
     )
-    files = tmp_path / "ca.pem", tmp_path / "key.pem"
+    if alternatives:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    signed = builder.sign(key, hashes.SHA256())
+    files = folder / "ca.pem", folder / "key.pem"
     files[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     files[1].write_bytes(
         key.private_bytes(
@@ -46,9 +46,9 @@ def certificate(tmp_path):
     return files
 
 
-@pytest.fixture
-async def target(certificate):
-    """A recipient that has this certificate."""
+@contextlib.asynccontextmanager
+async def recipient(certificate):
+    """A recipient that has this certificate: yields its port."""
 
     async def answer(_):
         return web.Response()
@@ -60,8 +60,50 @@ async def target(certificate):
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    yield f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    yield runner.addresses[0][1]
     await runner.cleanup()
+
+
+LOOPBACK = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    return make(tmp_path, "Our own CA", LOOPBACK)
+
+
+@pytest.fixture
+async def target(certificate):
+    async with recipient(certificate) as port:
+        yield f"https://127.0.0.1:{port}/"
+
+
+@pytest.mark.parametrize(
+    ("common_name", "alternatives", "host"),
+    [
+        ("localhost", (), "localhost"),
+        ("127.0.0.1", (), "127.0.0.1"),
+        ("localhost", (x509.DNSName("other.example"),), "localhost"),
+        ("localhost", (LOOPBACK,), "localhost"),
+    ],
+)
+async def test_a_common_name_proves_nothing(tmp_path, common_name, alternatives, host):
+    files = make(tmp_path, common_name, *alternatives)
+    async with recipient(files) as port:
+        outcome = await post(
+            f"https://{host}:{port}/", ca_certs=str(files[0]), allow=("localhost", "127.0.0.1")
+        )
+    assert outcome.kind is OutcomeKind.RETRYABLE
+    assert outcome.detail.startswith("network: TLS: ")
+
+
+async def test_an_alternative_name_does(tmp_path):
+    files = make(tmp_path, "other.example", x509.DNSName("localhost"))
+    async with recipient(files) as port:
+        outcome = await post(
+            f"https://localhost:{port}/", ca_certs=str(files[0]), allow=("localhost",)
+        )
+    assert outcome.kind is OutcomeKind.DELIVERED
 
 
 async def test_a_ca_of_the_settings_is_trusted(target, certificate):

@@ -23,6 +23,10 @@ class TestHttpSink(SinkConformance):
         return HttpConfig(allow=("127.0.0.0/8",))
 
     @pytest.fixture
+    def own_options(self):
+        return {}
+
+    @pytest.fixture
     def bodies(self):
         return []
 

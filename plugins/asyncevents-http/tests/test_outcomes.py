@@ -53,7 +53,7 @@ async def test_statuses(serve, status, words):
         return web.Response(status=status, headers={"Location": "http://127.0.0.1:1/elsewhere"})
 
     outcome = await post(await serve(answer))
-    assert (outcome.kind, outcome.status) == (kind_of(status), status)
+    assert (outcome.kind, outcome.http_status) == (kind_of(status), status)
     assert outcome.detail.startswith(words)
 
 

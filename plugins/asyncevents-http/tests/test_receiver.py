@@ -28,9 +28,9 @@ def arrivals():
 
 async def test_valid_and_invalid_signatures(arrivals):
     with running(Receiver(secrets=["right"], arrived=arrivals.append)) as receiver:
-        assert (await deliver(receiver.url, "right")).status == 200
-        assert (await deliver(receiver.url, "wrong")).status == 401
-        assert (await deliver(receiver.url)).status == 401
+        assert (await deliver(receiver.url, "right")).http_status == 200
+        assert (await deliver(receiver.url, "wrong")).http_status == 401
+        assert (await deliver(receiver.url)).http_status == 401
     assert [one.valid for one in arrivals] == [True, False, False]
     assert (receiver.received, receiver.invalid, len(receiver.valid_events)) == (3, 2, 1)
     assert arrivals[1].problem
@@ -40,10 +40,10 @@ async def test_a_secret_per_path(arrivals):
     receiver = Receiver(secrets_by_path={"/a": "one"}, arrived=arrivals.append)
     receiver.add_secret("/b", "two")
     with running(receiver):
-        assert (await deliver(f"{receiver.url}/a", "one")).status == 200
-        assert (await deliver(f"{receiver.url}/b", "two")).status == 200
-        assert (await deliver(f"{receiver.url}/b", "one")).status == 401
-        assert (await deliver(f"{receiver.url}/c")).status == 200
+        assert (await deliver(f"{receiver.url}/a", "one")).http_status == 200
+        assert (await deliver(f"{receiver.url}/b", "two")).http_status == 200
+        assert (await deliver(f"{receiver.url}/b", "one")).http_status == 401
+        assert (await deliver(f"{receiver.url}/c")).http_status == 200
     assert [one.valid for one in arrivals] == [True, True, False, None]
 
 
@@ -51,8 +51,8 @@ async def test_fail_first_counts_by_delivery(arrivals):
     receiver = Receiver(behaviour=Behaviour(fail_first=2, status=202), arrived=arrivals.append)
     with running(receiver):
         request = make_request(target=receiver.url)
-        statuses = [(await deliver("", request=request)).status for _ in range(3)]
-        other = (await deliver(receiver.url)).status
+        statuses = [(await deliver("", request=request)).http_status for _ in range(3)]
+        other = (await deliver(receiver.url)).http_status
     assert (statuses, other) == ([503, 503, 202], 503)
     assert [one.attempt for one in arrivals] == [1, 2, 3, 1]
 

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from asyncevents_http import resolving
-from asyncevents_http.guard import AddressRefused, Guard
+from asyncevents_http.config import HttpConfig
+from asyncevents_http.guard import AddressRefused
 from asyncevents_http.resolving import GuardedResolver
 
 NOT_FOUND = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -44,7 +45,7 @@ def dns(monkeypatch):
 
 @pytest.fixture
 async def resolver():
-    made = GuardedResolver(Guard(("192.0.2.0/24",)), threads=2)
+    made = GuardedResolver(HttpConfig(allow=("192.0.2.0/24",)).guard, threads=2)
     yield made
     await made.close()
 

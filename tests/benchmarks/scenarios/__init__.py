@@ -19,6 +19,7 @@ from tests.benchmarks.scenarios.publishing import Publishing
 from tests.benchmarks.scenarios.rest import Rest
 from tests.benchmarks.scenarios.scaling import Scaling
 from tests.benchmarks.scenarios.searching import Searching
+from tests.benchmarks.scenarios.services import SlowServices
 from tests.benchmarks.scenarios.sinks import Sinks
 from tests.benchmarks.scenarios.start_up import StartUp
 from tests.benchmarks.scenarios.transports import Transports
@@ -32,6 +33,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     FanOut(),
     Matching(),
     Isolation(),
+    SlowServices(),
     Scaling(),
     Sinks(),
     StartUp(),

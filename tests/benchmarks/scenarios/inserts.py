@@ -12,9 +12,10 @@ from attrs import frozen
 from sqlalchemy.dialects import postgresql
 
 from asyncevents_core.adapters.sqlalchemy.deliveries import delivery_values
-from asyncevents_core.adapters.sqlalchemy.dialects import open_engine
 from asyncevents_core.adapters.sqlalchemy.schema import delivery
+from asyncevents_core.adapters.sqlalchemy.sessions import SessionLimits, open_engine
 from asyncevents_core.adapters.sqlalchemy.statements import insertion
+from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.testing.builders import make_delivery
 from tests.benchmarks.figures import Columns, Figure, Findings
 from tests.benchmarks.processes import cpu_seconds
@@ -90,7 +91,7 @@ class Inserts(Scenario):
 
 def _measure(context: Context, write: Write, size: int) -> Cost:
     with context.on_servers() as project:
-        engine = open_engine(str(project.settings["LEDGER_URL"]))
+        engine = open_engine(str(project.settings["LEDGER_URL"]), LedgerOptions(), SessionLimits())
         made = [delivery_values(make_delivery()) for _ in range(_ROWS)]
         batches = [made[start : start + size] for start in range(0, _ROWS, size)]
         with engine.connect() as connection:

@@ -14,6 +14,7 @@ import attrs
 from attrs import frozen
 
 from asyncevents_core.domain.limits import LARGEST_COUNT
+from asyncevents_core.web.api.spelling import snake
 
 PREFIX: Final = "search_criteria"
 CONDITIONS: Final = (
@@ -127,18 +128,14 @@ def parse(pairs: Iterable[tuple[str, str]]) -> SearchCriteria:
 def _path(key: str) -> list[str] | None:
     """Return the parts in brackets, in snake_case; None if the key is not of search criteria."""
     name = key.partition("[")[0]
-    if _snake(name) != PREFIX:
+    if snake(name) != PREFIX:
         if name.replace("_", "").lower() == PREFIX.replace("_", ""):
             raise CriteriaError(key, "write it searchCriteria or search_criteria")
         return None
     found = _KEY.fullmatch(key)
     if found is None:
         raise CriteriaError(key, "its brackets do not match")
-    return [_snake(part) for part in _PART.findall(found[1])]
-
-
-def _snake(text: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()
+    return [snake(part) for part in _PART.findall(found[1])]
 
 
 def _index(text: str, key: str) -> int:
@@ -172,13 +169,13 @@ def _filter(parts: Mapping[str, str]) -> Filter:
     key = parts["key"]
     if not parts.get("field"):
         raise CriteriaError(f"{key}[field]", "it is missing")
-    condition = parts.get("condition_type") or "eq"
+    condition = (parts.get("condition_type") or "eq").lower()
     if condition not in CONDITIONS:
         known = ", ".join(CONDITIONS)
         raise CriteriaError(f"{key}[condition_type]", f"{condition!r} is none of {known}")
     if "value" not in parts and condition not in {"null", "notnull"}:
         raise CriteriaError(f"{key}[value]", "it is missing")
-    return Filter(_snake(parts["field"]), parts.get("value", ""), condition, key)
+    return Filter(snake(parts["field"]), parts.get("value", ""), condition, key)
 
 
 def _order(parts: Mapping[str, str]) -> SortOrder:
@@ -187,9 +184,9 @@ def _order(parts: Mapping[str, str]) -> SortOrder:
         raise CriteriaError(f"{key}[field]", "it is missing")
     direction = (parts.get("direction") or "DESC").upper()
     if direction == "ASC":
-        return SortOrder(_snake(parts["field"]), "ASC", key)
+        return SortOrder(snake(parts["field"]), "ASC", key)
     if direction == "DESC":
-        return SortOrder(_snake(parts["field"]), "DESC", key)
+        return SortOrder(snake(parts["field"]), "DESC", key)
     raise CriteriaError(f"{key}[direction]", f"{direction!r} is neither ASC nor DESC")
 
 

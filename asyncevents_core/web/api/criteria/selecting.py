@@ -1,7 +1,7 @@
 """Search criteria on rows in memory: which are meant, in which order, and one page of them.
 
-Compares as a database would: nothing but ``null`` is true of a value that is missing. Texts are
-compared as they are, ``like`` without regard to case.
+Compares as Magento's database would: nothing but ``null`` is true of a value that is missing, and
+texts are the same where its collation says so.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
+from asyncevents_core.web.api.criteria.collation import Collation
+from asyncevents_core.web.api.criteria.like import Like
 from asyncevents_core.web.api.criteria.parsing import (
     CriteriaError,
     Filter,
     SearchCriteria,
     split_list,
 )
+
+LONGEST_PATTERN: Final = 256
+_ROWS_BETWEEN: Final = 64
 
 T = TypeVar("T")
 Test = Callable[[T], bool]
@@ -36,17 +41,25 @@ class Column(Generic[T]):
 
 
 def select(
-    criteria: SearchCriteria, columns: Mapping[str, Column[T]], rows: Sequence[T]
+    criteria: SearchCriteria,
+    columns: Mapping[str, Column[T]],
+    rows: Sequence[T],
+    check: Callable[[], None],
 ) -> tuple[list[T], int]:
     """Return the page of rows that is wanted, and how many rows are meant in all.
 
-    Raises `CriteriaError`.
+    `check` is called every few rows; what it raises ends it. Raises `CriteriaError`.
     """
-    groups = [[_test(one, columns) for one in group] for group in criteria.groups]
-    meant = [row for row in rows if all(any(test(row) for test in group) for group in groups)]
+    collation = Collation()
+    groups = [[_test(one, columns, collation) for one in group] for group in criteria.groups]
+    meant: list[T] = []
+    for start in range(0, len(rows), _ROWS_BETWEEN):
+        check()
+        some = rows[start : start + _ROWS_BETWEEN]
+        meant += [row for row in some if all(any(test(row) for test in group) for group in groups)]
     for order in reversed(criteria.sort_orders):
         column = _column(order.field, f"{order.key}[field]", columns)
-        meant.sort(key=_sort_key(column), reverse=order.direction == "DESC")
+        meant.sort(key=_sort_key(column, collation), reverse=order.direction == "DESC")
     if criteria.page_size is None:
         return meant, len(meant)
     start = ((criteria.current_page or 1) - 1) * criteria.page_size
@@ -60,22 +73,22 @@ def _column(name: str, key: str, columns: Mapping[str, Column[T]]) -> Column[T]:
     return found
 
 
-def _sort_key(column: Column[T]) -> Callable[[T], tuple[bool, Any]]:
+def _sort_key(column: Column[T], collation: Collation) -> Callable[[T], tuple[bool, Any]]:
     def key(row: T) -> tuple[bool, Any]:
         value = column.get(row)
-        return (value is not None, value)
+        return (value is not None, collation.comparable(value))
 
     return key
 
 
-def _test(one: Filter, columns: Mapping[str, Column[T]]) -> Test[T]:
+def _test(one: Filter, columns: Mapping[str, Column[T]], collation: Collation) -> Test[T]:
     column = _column(one.field, f"{one.key}[field]", columns)
     get = column.get
     if one.condition_type == "null":
         return lambda row: get(row) is None
     if one.condition_type == "notnull":
         return lambda row: get(row) is not None
-    holds = _condition(one, column)
+    holds = _condition(one, column, collation)
 
     def test(row: T) -> bool:
         value = get(row)
@@ -84,20 +97,25 @@ def _test(one: Filter, columns: Mapping[str, Column[T]]) -> Test[T]:
     return test
 
 
-def _condition(one: Filter, column: Column[T]) -> Callable[[Any], bool]:
+def _condition(one: Filter, column: Column[T], collation: Collation) -> Callable[[Any], bool]:
+    letters, comparable = collation.letters, collation.comparable
     kind, text, show = one.condition_type, one.value, column.show
     if kind in {"like", "nlike"}:
-        pattern, wanted = text.casefold(), kind == "like"
-        return lambda value: is_like(show(value).casefold(), pattern) == wanted
+        if len(text) > LONGEST_PATTERN:
+            reason = f"a pattern has at most {LONGEST_PATTERN} characters"
+            raise CriteriaError(f"{one.key}[value]", reason)
+        pattern, wanted = Like(letters(text)), kind == "like"
+        return lambda value: pattern.matches(letters(show(value))) == wanted
     if kind in {"finset", "nfinset"}:
-        wanted = kind == "finset"
-        return lambda value: (text in show(value).split(",")) == wanted
+        part, wanted = comparable(text), kind == "finset"
+        return lambda value: (part in map(comparable, show(value).split(","))) == wanted
     if kind in {"in", "nin"}:
-        some, wanted = {_read(column, part, one) for part in split_list(text)}, kind == "in"
-        return lambda value: (value in some) == wanted
-    operand = _read(column, text, one)
+        some = {comparable(_read(column, part, one)) for part in split_list(text)}
+        wanted = kind == "in"
+        return lambda value: (comparable(value) in some) == wanted
+    operand = comparable(_read(column, text, one))
     compare = _COMPARISONS[kind]
-    return lambda value: compare(value, operand)
+    return lambda value: compare(comparable(value), operand)
 
 
 def _read(column: Column[T], text: str, one: Filter) -> Any:
@@ -118,49 +136,6 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "lteq": lambda value, operand: value <= operand,
     "to": lambda value, operand: value <= operand,
 }
-
-
-def is_like(text: str, pattern: str) -> bool:
-    """SQL's LIKE: ``%`` stands for any text, ``_`` for a character, a backslash escapes.
-
-    Takes time in proportion to the lengths' product, whatever the pattern.
-    """
-    parts = _parts(pattern)
-    at = place = 0
-    star: tuple[int, int] | None = None
-    while at < len(text):
-        part = parts[place] if place < len(parts) else None
-        if part is _ANY_TEXT:
-            star = (place, at)
-            place += 1
-        elif part is not None and part in (_ANY_ONE, text[at]):
-            place, at = place + 1, at + 1
-        elif star is not None:
-            # Let the last % take one more character, and try again from there.
-            star = (star[0], star[1] + 1)
-            place, at = star[0] + 1, star[1]
-        else:
-            return False
-    return all(part is _ANY_TEXT for part in parts[place:])
-
-
-_ANY_TEXT: Final = "%%"
-_ANY_ONE: Final = "__"
-
-
-def _parts(pattern: str) -> list[str]:
-    parts: list[str] = []
-    letters = iter(pattern)
-    for letter in letters:
-        if letter == "\\":
-            parts.append(next(letters, "\\"))
-        elif letter == "%":
-            parts.append(_ANY_TEXT)
-        elif letter == "_":
-            parts.append(_ANY_ONE)
-        else:
-            parts.append(letter)
-    return parts
 
 
 def read_number(text: str) -> float | int:

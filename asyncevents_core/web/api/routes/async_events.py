@@ -32,6 +32,7 @@ from asyncevents_core.web.api.parameters import (
     RowId,
     row_id,
 )
+from asyncevents_core.web.api.partial import GivenWanted, part_of
 from asyncevents_core.web.api.problems import ASYNC_EVENT, RENAMED, SUBSCRIPTION, documented
 from asyncevents_core.web.api.schemas.async_event import AsyncEvent, answer
 from asyncevents_core.web.api.schemas.async_event_input import OUR_WORDS, AsyncEventBody
@@ -39,7 +40,7 @@ from asyncevents_core.web.api.schemas.pages import AsyncEventList
 from asyncevents_core.web.api.schemas.stores import magento_time, store_id_of
 from asyncevents_core.web.api.schemas.subscription_input import SubscriptionBody
 from asyncevents_core.web.api.strict_body import StrictBody
-from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.backend import RequestBackend
 
 TAG: Final = ["subscriptions"]
 _ONE: Final = "/async_event/{subscription_id:int}"
@@ -50,15 +51,24 @@ _IN_ITS_WORDS: Final = {
 
 Summary = Column[SubscriptionSummary]
 
+_SECOND: Final = 1_000_000
+
+
+def _to_the_second(instant: int | None) -> int | None:
+    """Return a time as it is shown, so that what was answered can be searched for."""
+    return None if instant is None else instant // _SECOND * _SECOND
+
+
 COLUMNS: Final[dict[str, Summary]] = {
     "subscription_id": Column(get=lambda one: one.id, read=read_number),
     "event_name": Column(get=lambda one: one.event_name, read=str),
     "recipient_url": Column(get=lambda one: one.target, read=str),
     "status": Column(get=lambda one: int(one.status is SubscriptionStatus.ENABLED), read=read_flag),
     "subscribed_at": Column(
-        get=lambda one: one.created_at // 1_000_000 * 1_000_000,
-        read=read_time,
-        show=magento_time,
+        get=lambda one: _to_the_second(one.subscribed_at), read=read_time, show=magento_time
+    ),
+    "modified": Column(
+        get=lambda one: _to_the_second(one.modified_at), read=read_time, show=magento_time
     ),
     "store_id": Column(get=lambda one: store_id_of(one.tenant), read=read_number),
     "tenant": Column(get=lambda one: one.tenant, read=str),
@@ -72,7 +82,7 @@ COLUMNS: Final[dict[str, Summary]] = {
     status_code=200,
     dto=StrictBody[AsyncEventBody],
     return_dto=None,
-    responses=documented(400, 409, 422),
+    responses=documented(400, 404, 409, 422),
     tags=TAG,
     summary="Make a subscription",
 )
@@ -81,12 +91,18 @@ async def create(
     backend: GivenBackend,
     actor: GivenActor,
     idempotency: GivenIdempotency,
+    wanted: GivenWanted,
     show_secret: Annotated[
         bool,
         QueryParameter(description="Answer with the receiver's form of the secret."),
     ] = False,
 ) -> AsyncEvent:
-    """Make a subscription; its status is true and its metadata `http` unless sent otherwise."""
+    """Make a subscription; its status is true and its metadata `http` unless sent otherwise.
+
+    As in the original a body that has a `subscription_id` changes that one: see PUT.
+    """
+    if data.subscription_id is not None:
+        return part_of(await _merged(backend, data.subscription_id, data, actor), wanted)
     new = data.new(actor.tenant)
     runtime = backend.runtime
     made = await backend.run(
@@ -102,8 +118,8 @@ async def create(
     )
     shown = answer(made)
     if show_secret and made.secret is not None:
-        return evolve(shown, receiver_secret=receiver_secret(made.secret))
-    return shown
+        shown = evolve(shown, receiver_secret=receiver_secret(made.secret))
+    return part_of(shown, wanted)
 
 
 @get(
@@ -117,6 +133,7 @@ async def list_(
     request: Request[Any, Any, Any],
     backend: GivenBackend,
     actor: GivenActor,
+    wanted: GivenWanted,
 ) -> AsyncEventList:
     """List subscriptions by Magento's search criteria.
 
@@ -131,26 +148,29 @@ async def list_(
     def search() -> tuple[list[SubscriptionSummary], int]:
         rows = backend.ledger.read(lambda view: view.subscriptions.summaries())
         seen = [one for one in rows if actor.sees(one.tenant)]
-        return selecting.select(criteria, COLUMNS, seen)
+        return selecting.select(criteria, COLUMNS, seen, backend.patience.check)
 
     found, count = await backend.run(search)
-    return AsyncEventList(
+    shown = AsyncEventList(
         items=[answer(one) for one in found],
         search_criteria=criteria.plain(),
         total_count=count,
     )
+    return part_of(shown, wanted)
 
 
 @get(
     _ONE,
     opt=needs(Resource.GET),
-    responses=documented(404),
+    responses=documented(400, 404),
     tags=TAG,
     summary="Read a subscription",
 )
-async def read(subscription_id: RowId, backend: GivenBackend, actor: GivenActor) -> AsyncEvent:
+async def read(
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, wanted: GivenWanted
+) -> AsyncEvent:
     """Read a subscription."""
-    return answer(await _read(backend, subscription_id, actor))
+    return part_of(answer(await _read(backend, subscription_id, actor)), wanted)
 
 
 @put(
@@ -167,10 +187,11 @@ async def merge(
     data: JSONBody[AsyncEventBody],
     backend: GivenBackend,
     actor: GivenActor,
+    wanted: GivenWanted,
 ) -> AsyncEvent:
     """Change what is sent and leave the rest; `status` must be sent."""
-    data.require("status")
-    return answer(await _change(backend, subscription_id, data.merged, actor))
+    data.refuse_other(subscription_id)
+    return part_of(await _merged(backend, subscription_id, data, actor), wanted)
 
 
 @patch(
@@ -189,6 +210,7 @@ async def change(
     actor: GivenActor,
 ) -> SubscriptionForm:
     """Change what is sent and leave the rest; null clears what can be empty."""
+    data.refuse_other(subscription_id)
     changed = await _change(backend, subscription_id, data.merged, actor)
     return SubscriptionForm.of(changed, backend.runtime.shown_options(changed))
 
@@ -232,14 +254,21 @@ async def read_details(
 HANDLERS: Final = [create, list_, read, merge, change, remove, read_details]
 
 
-async def _read(backend: Backend, subscription_id: int, actor: Actor) -> Subscription:
+async def _read(backend: RequestBackend, subscription_id: int, actor: Actor) -> Subscription:
     row_id(subscription_id)
     found = await backend.read(lambda view: view.subscriptions.get(subscription_id))
     return visible(found, subscription_id, actor)
 
 
+async def _merged(
+    backend: RequestBackend, subscription_id: int, data: AsyncEventBody, actor: Actor
+) -> AsyncEvent:
+    data.require("status")
+    return answer(await _change(backend, subscription_id, data.merged, actor))
+
+
 async def _change(
-    backend: Backend,
+    backend: RequestBackend,
     subscription_id: int,
     edit: Callable[[NewSubscription], NewSubscription],
     actor: Actor,

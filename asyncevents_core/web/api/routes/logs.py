@@ -39,7 +39,7 @@ from asyncevents_core.web.api.parameters import (
 )
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.as_it_is import as_it_is
-from asyncevents_core.web.api.schemas.log import DeadLetterPage, LogPage, found_page
+from asyncevents_core.web.api.schemas.log import DeadLetterPage, LogPage, TracePage, found_page
 
 TAG: Final = ["logs"]
 
@@ -111,22 +111,23 @@ async def trace(
     actor: GivenActor,
     limit: Limit = 50,
     after: AfterUuid = None,
-) -> list[TraceForm]:
+) -> TracePage:
     """Return a delivery with its attempts and its payload, or deliveries of an event.
 
-    Of an event `limit` at most, oldest first; page on with `after` = the `uuid` of the last one.
+    Of an event `limit` at most, oldest first; page on with `after` = `next` of the last page.
     """
 
     def query(view: LedgerView) -> Sequence[Trace]:
         one = view.traces.of_delivery(identifier, tenant=actor.tenant)
         if one is not None:
             return [one]
-        return view.traces.of_event(identifier, limit=limit, after=after, tenant=actor.tenant)
+        return view.traces.of_event(identifier, limit=limit + 1, after=after, tenant=actor.tenant)
 
     found = await backend.read(query)
     if not found and after is None:
         raise NotFound(f"no delivery and no event with deliveries {identifier}")
-    return [TraceForm.of(one, as_it_is) for one in found]
+    shown, following = page(found, limit, lambda one: one.delivery.id)
+    return TracePage(items=[TraceForm.of(one, as_it_is) for one in shown], next=following)
 
 
 @get(

@@ -12,7 +12,7 @@ from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.configuration import set_run_time_values
 from asyncevents_core.engine.managing.tokens import revoke_token
-from asyncevents_core.engine.upkeep.status import read_status
+from asyncevents_core.engine.upkeep.diagnosis import diagnose
 from asyncevents_core.forms import StatusForm, TokenForm
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.settings.run_time import ConfiguredValue, configured
@@ -69,11 +69,18 @@ async def change_configuration(
     opt=needs(Resource.MANAGE, unbound=True),
     responses=documented(),
     tags=_OPERATIONS,
-    summary="Read the backlog and the workers",
+    summary="Read the backlog, the workers, and what is wrong",
 )
 async def status(backend: GivenBackend) -> StatusForm:
     """Read what is open, how late the oldest is, how far the index, which workers are alive."""
-    return StatusForm.of(await backend.read(read_status))
+    return StatusForm.of(
+        await backend.run(
+            diagnose,
+            backend.ledger,
+            backend.runtime.broker,
+            indexing=backend.runtime.indexer is not None,
+        )
+    )
 
 
 @get(

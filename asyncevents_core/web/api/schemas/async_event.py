@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 from msgspec import UNSET, UnsetType
 
@@ -17,7 +19,8 @@ from asyncevents_core.web.api.schemas.stores import magento_time, store_id_of
 class AsyncEvent:
     """A subscription with the fields of the original; never its verification token.
 
-    `store_id` is 0 for no tenant, null for a tenant that is not a number.
+    `store_id` is 0 for no tenant, null for a tenant that is not a number; `modified` is null until
+    the first change.
     """
 
     subscription_id: int
@@ -25,9 +28,13 @@ class AsyncEvent:
     recipient_url: str
     status: bool
     subscribed_at: str
+    modified: str | None
     store_id: int | None
     metadata: str
     receiver_secret: str | UnsetType = UNSET
+
+    # A request may ask for some of the fields only.
+    PARTIAL: ClassVar[bool] = True
 
 
 def answer(one: Subscription | SubscriptionSummary) -> AsyncEvent:
@@ -37,7 +44,8 @@ def answer(one: Subscription | SubscriptionSummary) -> AsyncEvent:
         event_name=one.event_name,
         recipient_url=one.target,
         status=one.status is SubscriptionStatus.ENABLED,
-        subscribed_at=magento_time(one.created_at),
+        subscribed_at=magento_time(one.subscribed_at),
+        modified=None if one.modified_at is None else magento_time(one.modified_at),
         store_id=store_id_of(one.tenant),
         metadata=one.sink,
     )

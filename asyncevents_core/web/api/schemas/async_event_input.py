@@ -16,7 +16,9 @@ from asyncevents_core.web.api.schemas.subscription_input import (
     SubscriptionInput,
     merged,
     mistakes,
+    other_id,
 )
+from asyncevents_core.web.api.spelling import snake
 from asyncevents_core.web.api.strict_body import read_object
 
 DEFAULT_SINK: Final = "http"
@@ -35,16 +37,26 @@ OUR_WORDS: Final[Mapping[str, str]] = {
 """What the fields are called elsewhere. `status` and `store_id` also have another form there."""
 
 # As PHP casts them.
-_FLAGS: Final[Mapping[object, bool]] = {0: False, 1: True, "0": False, "1": True}
-_DIGITS: Final = re.compile("[0-9]{1,10}")
+_FLAGS: Final[Mapping[object, bool]] = {
+    0: False,
+    1: True,
+    "0": False,
+    "1": True,
+    "false": False,
+    "true": True,
+}
+_NUMBERS: Final = ("store_id", "subscription_id")
+_DIGITS: Final = re.compile("[0-9]{1,19}")
+_IGNORED: Final = ("extension_attributes", "custom_attributes")
+"""What modules of Magento may add to any object; nobody adds anything to a subscription here."""
 
 
 @frozen(kw_only=True)
 class AsyncEventInput:
     """What a client sends of a subscription.
 
-    `subscription_id` and `subscribed_at` are taken and left alone, so that a client may send back
-    what it got.
+    `subscribed_at` and `modified` are taken and left alone, so that a client may send back what it
+    got.
     """
 
     event_name: str | None = None
@@ -61,6 +73,7 @@ class AsyncEventInput:
     options: Mapping[str, object] | None = field(default=None, repr=False)
     subscription_id: int | None = None
     subscribed_at: str | None = None
+    modified: str | None = None
 
 
 @frozen(kw_only=True)
@@ -93,14 +106,30 @@ class AsyncEventBody:
     def read(cls, value: object) -> Self:
         """See `Readable`."""
         plain = _named(_unwrapped(value))
-        status, store = plain.get("status"), plain.get("store_id")
+        for name in _IGNORED:
+            plain.pop(name, None)
+        status = plain.get("status")
+        if isinstance(status, str):
+            status = status.lower()
         if isinstance(status, int | str) and status in _FLAGS:
             plain["status"] = _FLAGS[status]
-        if isinstance(store, str) and _DIGITS.fullmatch(store):
-            plain["store_id"] = int(store)
+        for name in _NUMBERS:
+            number = plain.get(name)
+            if isinstance(number, str) and _DIGITS.fullmatch(number):
+                plain[name] = int(number)
         found = read_object(AsyncEventInput, plain, ASYNC_EVENT)
         _check(found)
         return cls(found, frozenset(plain))
+
+    @property
+    def subscription_id(self) -> int | None:
+        """Which subscription it names; None for none. In the original 0 is none, too."""
+        return self._sent.subscription_id or None
+
+    def refuse_other(self, subscription_id: int) -> None:
+        """Raise a `Problem` where it names another subscription than the path does."""
+        if mistake := other_id(self._sent.subscription_id, subscription_id, ASYNC_EVENT):
+            raise invalid(mistake)
 
     def new(self, tenant: str | None) -> NewSubscription:
         """Return a new subscription; one without a tenant gets this one. Raises a `Problem`."""
@@ -170,15 +199,11 @@ def _named(fields: Mapping[str, object]) -> dict[str, object]:
     """Return fields by their names in snake_case. Raises a `Problem` for two of one name."""
     named: dict[str, object] = {}
     for name, value in fields.items():
-        if _snake(name) in named:
+        if snake(name) in named:
             reason = "it is there twice, in two spellings"
-            raise invalid(FieldError(field=f"{ASYNC_EVENT}.{_snake(name)}", reason=reason))
-        named[_snake(name)] = value
+            raise invalid(FieldError(field=f"{ASYNC_EVENT}.{snake(name)}", reason=reason))
+        named[snake(name)] = value
     return named
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _check(sent: AsyncEventInput) -> None:

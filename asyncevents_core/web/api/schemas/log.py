@@ -9,17 +9,17 @@ from attrs import frozen
 
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.engine.searching.search import SearchPage
-from asyncevents_core.forms import DeadLetterForm, LogRowForm
+from asyncevents_core.forms import DeadLetterForm, LogRowForm, TraceForm
 
 
 @frozen(kw_only=True)
 class Found:
     """All that a search finds, and what the index does not hold yet.
 
-    `total` is exact up to 10,000; else there are more. `waiting` attempts are not indexed yet,
-    the oldest is of `waiting_since`; `set_aside` were refused by the index. While `indexing` is
-    false it is switched off, and what waits goes on waiting. If it is not `complete`, older
-    attempts are missing until the index is built anew.
+    `total` is exact up to 10,000; else there are more. `waiting` attempts (counted up to 100,000)
+    are not indexed yet, the oldest is of `waiting_since`; `set_aside` were refused by the index.
+    While `indexing` is false it is switched off, and what waits goes on waiting. If it is not
+    `complete`, older attempts are missing until the index is built anew.
     """
 
     total: int
@@ -48,6 +48,14 @@ class DeadLetterPage:
     """A page of dead letters, newest first; `next` is the `before` of the next one."""
 
     items: list[DeadLetterForm]
+    next: UUID | None
+
+
+@frozen(kw_only=True)
+class TracePage:
+    """A delivery, or a page of an event's, oldest first; `next` is the `after` of the next one."""
+
+    items: list[TraceForm]
     next: UUID | None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from attrs import frozen
@@ -17,6 +17,9 @@ class AsyncEventList:
     items: list[AsyncEvent]
     search_criteria: dict[str, Any]
     total_count: int
+
+    # A request may ask for some of the fields only.
+    PARTIAL: ClassVar[bool] = True
 
 
 @frozen(kw_only=True)

@@ -24,11 +24,13 @@ from asyncevents_core.domain.subscription import (
     RetryPolicy,
     SubscriptionStatus,
 )
-from asyncevents_core.showing import DOTS
+from asyncevents_core.showing import DOTS, shown
 from asyncevents_core.web.api.problems import SUBSCRIPTION, FieldError, invalid
 from asyncevents_core.web.api.strict_body import read_object
 
-_READ_ONLY: Final = frozenset({"subscription_id", "signed", "unreadable", "created_at"})
+_READ_ONLY: Final = frozenset(
+    {"subscription_id", "signed", "unreadable", "subscribed_at", "modified_at"}
+)
 _NEVER_NULL: Final = ("event_name", "target", "sink", "status")
 _RETRY: Final = ("maximum_deaths", "schedule", "jitter")
 
@@ -37,7 +39,7 @@ _RETRY: Final = ("maximum_deaths", "schedule", "jitter")
 class SubscriptionInput:
     """What is to change of a subscription: what is sent; null clears what can be empty.
 
-    `subscription_id`, `signed`, `unreadable` and `created_at` are taken and left alone, so that a
+    `signed`, `unreadable`, `subscribed_at` and `modified_at` are taken and left alone, so that a
     client may send back what it got.
     """
 
@@ -55,7 +57,8 @@ class SubscriptionInput:
     subscription_id: int | None = None
     signed: bool | None = None
     unreadable: str | None = None
-    created_at: str | None = None
+    subscribed_at: str | None = None
+    modified_at: str | None = None
 
     EXAMPLE: ClassVar[Mapping[str, object]] = {
         "target": "https://example.com/order_created",
@@ -93,6 +96,11 @@ class SubscriptionBody:
             raise invalid(*wrong)
         return cls(sent, given)
 
+    def refuse_other(self, subscription_id: int) -> None:
+        """Raise a `Problem` where it names another subscription than the path does."""
+        if mistake := other_id(self._sent.subscription_id, subscription_id, SUBSCRIPTION):
+            raise invalid(mistake)
+
     def merged(self, old: NewSubscription) -> NewSubscription:
         """Return a subscription changed as the client wants it."""
         return merged(old, self._sent, self._given)
@@ -112,6 +120,14 @@ def merged(
     if "options" in given:
         changes["options"] = _unmasked(sent.options or {}, old.options)
     return evolve(old, **changes, retry=_retry(old.retry, sent, given))
+
+
+def other_id(named: int | None, wanted: int, path: str) -> FieldError | None:
+    """Return what is wrong with the id that a body names, where the path says another one."""
+    if named is None or named == wanted:
+        return None
+    reason = f"it is {shown(named)}, but the path is that of subscription {wanted}"
+    return FieldError(field=f"{path}.subscription_id", reason=reason)
 
 
 def mistakes(values: Mapping[str, object]) -> dict[str, str]:

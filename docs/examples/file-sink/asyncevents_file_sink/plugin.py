@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,12 @@ class FileSinkType(SinkType[FileConfig]):
     def validate_target(self, target: str, config: FileConfig) -> None:
         """Accept relative paths that stay below the root."""
         _path(target, config)
+
+    def privileges(
+        self, options: Mapping[str, object], target: str, config: FileConfig
+    ) -> Sequence[str]:
+        """Writing files is the operator's to allow: tenants need the privilege `files`."""
+        return ("files",)
 
     def open(self, config: FileConfig) -> BlockingSink:
         """Return the sink; files are opened for each delivery."""

@@ -48,7 +48,7 @@ class RedisRetryManagerType(RetryManagerType):
         """Return the manager on the broker's Redis; it connects at first use."""
         if not broker.url.startswith(("redis:", "rediss:")):
             raise BrokerError("RETRY_MANAGER = 'redis' needs BROKER_URL = 'redis://…'")
-        return RedisRetryManager(broker.url)
+        return RedisRetryManager(broker.url, broker.prefix + KEY)
 
 
 class RedisRetryManager(RetryManager):
@@ -57,8 +57,9 @@ class RedisRetryManager(RetryManager):
     backstop = 60.0
     wakes = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str) -> None:
         self._url = url
+        self._key = key
         self._redis = redis.Redis.from_url(url)
 
     def schedule(self, retries: Sequence[ScheduledRetry]) -> None:
@@ -68,11 +69,11 @@ class RedisRetryManager(RetryManager):
         with failures():
             seconds, micros = self._redis.time()
             now = seconds + micros / 1_000_000
-            self._redis.zadd(KEY, {str(one.delivery_id): now + one.delay for one in retries})
+            self._redis.zadd(self._key, {str(one.delivery_id): now + one.delay for one in retries})
 
     def woken(self, *, prefetch: int) -> Consumer:
         """Return a consumer that polls the set."""
-        return Wakening(self._url, prefetch)
+        return Wakening(self._url, self._key, prefetch)
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,7 +83,8 @@ class RedisRetryManager(RetryManager):
 class Wakening(Consumer):
     """Takes ids that are due; acknowledging removes them."""
 
-    def __init__(self, url: str, prefetch: int) -> None:
+    def __init__(self, url: str, key: str, prefetch: int) -> None:
+        self._key = key
         self._redis = redis.Redis.from_url(url)
         self._most = prefetch * BATCH
 
@@ -91,7 +93,7 @@ class Wakening(Consumer):
         until = time.monotonic() + timeout
         while True:
             with failures():
-                due: list[Any] = self._redis.eval(TAKE, 1, KEY, self._most)
+                due: list[Any] = self._redis.eval(TAKE, 1, self._key, self._most)
             if due:
                 ids = [UUID(one.decode()) for one in due]
                 batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
@@ -106,7 +108,7 @@ class Wakening(Consumer):
 
     def _remove(self, ids: Sequence[UUID]) -> None:
         with failures():
-            self._redis.zrem(KEY, *map(str, ids))
+            self._redis.zrem(self._key, *map(str, ids))
 
 
 class Woken(HandOff):

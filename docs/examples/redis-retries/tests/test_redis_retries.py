@@ -56,3 +56,17 @@ def test_what_was_not_acknowledged_comes_again(server):
         message.ack()
         assert list(third.receive(0.0)) == []
     manager.close()
+
+
+def test_applications_with_prefixes_of_their_own_do_not_meet(server):
+    server.clear()
+    kind = RedisRetryManagerType()
+    shop = kind.open(BrokerConfig(url=server.url, prefix="shop."))
+    erp = kind.open(BrokerConfig(url=server.url, prefix="erp."))
+    one = uuid7()
+    shop.schedule([ScheduledRetry(delivery_id=one, deaths=1, delay=0.0)])
+    with erp.woken(prefetch=1) as theirs, shop.woken(prefetch=1) as ours:
+        assert list(theirs.receive(0.2)) == []
+        assert [message.ids for message in ours.receive(5.0)] == [(one,)]
+    shop.close()
+    erp.close()

@@ -13,9 +13,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from asyncevents_core.errors import IndexUnavailable, SearchTimeout
+from asyncevents_core.indexer_kit import FORM
 
-LAYOUT = 1
-"""Changes with the tables, and with what is written into them."""
+LAYOUT = 100 * 1 + FORM
+"""Changes with the tables, and with the form of the terms that are written into them."""
 
 SCHEMA = (
     "CREATE TABLE state (serving INTEGER NOT NULL, next INTEGER, cursor INTEGER)",

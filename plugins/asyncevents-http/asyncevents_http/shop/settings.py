@@ -8,6 +8,8 @@ from asyncevents_http.shop.models import database_url
 LEDGER_URL = database_url()
 BROKER_URL = os.environ.get("SHOP_BROKER_URL", "sqla+sqlite:///shop-broker.db")
 SOURCE = "/shop"
+# The shop is there to be tried out, also by tests.
+LEDGER_IN_TESTS = True
 
 EVENTS = {
     "sales.order.created": {

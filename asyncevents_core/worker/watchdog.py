@@ -1,0 +1,225 @@
+"""The watchdog of a worker: it names what stands still, and ends a process that cannot go on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Hashable, Sequence
+from typing import Final
+
+from attrs import define, frozen
+
+from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.shared.progress import LoopProgress, Progress
+from asyncevents_core.ports.ledger.options import ANSWER_LATER, LedgerOptions
+from asyncevents_core.worker.deliverer import Deliverer
+from asyncevents_core.worker.exits import EXIT_STUCK
+from asyncevents_core.worker.vitals import Vitals
+
+logger = logging.getLogger("asyncevents.worker.watchdog")
+
+LOOK_EVERY: Final = 0.25
+LATE: Final = 1.0
+"""Seconds by which a look may come late; after more of them everybody gets fresh time."""
+_TELL_OF_STANDSTILL: Final = 5.0
+BLOCKED_AFTER: Final = 0.75
+"""Seconds without a step after which a loop is blocked: with the looks, it is named in one."""
+HELPERS_HAVE: Final = 300.0
+"""Seconds beyond WATCHDOG for what deliveries do not wait for: an index, a clean-up, a broker."""
+_LONGEST_LOGGING: Final = 2.0
+"""Seconds for the log to take a line: it may be what everybody hangs in."""
+_DEBUGGERS: Final = ("/pdb.py", "/bdb.py", "/pydevd", "/debugpy/")
+
+
+@frozen(kw_only=True)
+class Watch:
+    """One thing to look at: after how long it is named, and after how long the process ends.
+
+    Without what is `vital`, nothing is delivered.
+    """
+
+    progress: Progress
+    named_after: float
+    limit: float
+    vital: bool = False
+
+
+@frozen(kw_only=True)
+class Limits:
+    """The seconds that parts of a worker may take for one step."""
+
+    loop: float
+    """The event loop, which waits for nothing."""
+    ledger: float
+    """What waits for one transaction, as long as LEDGER_OPTIONS let it."""
+    helper: float
+    """What nothing waits for."""
+
+    @classmethod
+    def of(cls, watchdog: float, options: LedgerOptions) -> Limits:
+        """Return the limits for the setting WATCHDOG."""
+        # A connection becomes free, or one is made; then a statement fails, and once more.
+        once = options.connect_timeout + options.statement_timeout + ANSWER_LATER
+        ledger = watchdog + options.pool_timeout + once
+        helpers = max(HELPERS_HAVE, options.cleanup_statement_timeout)
+        return cls(loop=watchdog, ledger=ledger, helper=ledger + helpers)
+
+
+@define
+class _Seen:
+    """What was seen of a part so far."""
+
+    watch: Watch
+    position: Hashable = None
+    silent: float = 0.0
+    named: bool = False
+    """It is in the log that it stands still; when it goes on, that will be, too."""
+    given_up: bool = False
+    by: str | None = None
+    """The sink that blocks the loop."""
+
+    @property
+    def stalled(self) -> bool:
+        """Whether others should take over."""
+        return self.watch.vital and self.silent >= self.watch.limit / 2
+
+
+class Watchdog:
+    """Looks four times a second, on a thread of its own.
+
+    A standstill is counted in looks that came in time: where the whole process, or its machine,
+    stood still, or had no processor, nobody in it is to blame. With `exits` the process ends with
+    `EXIT_STUCK` where a part is beyond its limit; else the log says so, and signs of life end.
+    """
+
+    def __init__(
+        self,
+        watches: Sequence[Watch],
+        *,
+        vitals: Vitals,
+        deliverer: Deliverer,
+        services: ServiceCaller,
+        sinks: SinkRack,
+        exits: bool,
+    ) -> None:
+        self._parts = [_Seen(watch=one) for one in watches]
+        self._vitals = vitals
+        self._deliverer = deliverer
+        self._services = services
+        self._sinks = sinks
+        self._exits = exits
+        self._looked_at: float | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more. Does not wait."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY):
+            self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        """Look at every part, at `now` (monotonic seconds)."""
+        before, self._looked_at = self._looked_at, now
+        since = LOOK_EVERY if before is None else now - before
+        late = since > LOOK_EVERY + LATE
+        if since > _TELL_OF_STANDSTILL:
+            _log(
+                logging.WARNING,
+                "this process stood still: frozen, on a suspended machine, or in native code",
+                {"seconds": round(since, 1)},
+            )
+        for part in self._parts:
+            position = part.watch.progress.position
+            if late or position != part.position or not part.watch.progress.busy:
+                part.position = position
+                self._goes_on(part)
+            else:
+                part.silent += min(since, 2 * LOOK_EVERY)
+                self._stands_still(part)
+        self._vitals.stalled = any(part.stalled for part in self._parts)
+        self._vitals.trouble = "; ".join(self._troubles()) or None
+
+    def _goes_on(self, part: _Seen) -> None:
+        if part.named:
+            _log(
+                logging.WARNING,
+                f"{part.watch.progress.name} goes on",
+                {"stood_still": round(part.silent, 1), **_by(part)},
+            )
+        part.silent, part.named, part.given_up, part.by = 0.0, False, False, None
+
+    def _stands_still(self, part: _Seen) -> None:
+        watch = part.watch
+        name = watch.progress.name
+        beyond = part.silent >= watch.limit and not part.given_up
+        if not beyond and (part.named or part.silent < watch.named_after):
+            return
+        if not part.named and isinstance(watch.progress, LoopProgress):
+            part.by = self._deliverer.sink_of(watch.progress.task)
+        stack = watch.progress.stack()
+        told = {"seconds": round(part.silent, 1), **_by(part), "stack": stack or "has ended"}
+        if stack is not None and _is_debugged(stack):
+            if not part.named:
+                _log(logging.WARNING, f"{name} is in a debugger", told)
+            # As long as somebody looks at it, it is theirs.
+            part.named, part.silent = True, min(part.silent, watch.limit / 2)
+        elif beyond:
+            part.named = part.given_up = True
+            _log(logging.ERROR, f"{name} hangs{'; exiting' if self._exits else ''}", told)
+            if self._exits:
+                _exit()
+        else:
+            part.named = True
+            _log(logging.WARNING, f"{name} stands still", told)
+
+    def _troubles(self) -> list[str]:
+        found = [
+            f"{part.watch.progress.name} stands still for {part.silent:.0f} s"
+            + (f" in the sink {part.by!r}" if part.by else "")
+            for part in self._parts
+            if part.named
+        ]
+        for stuck, threads, what in (
+            (self._services.stuck, self._services.threads, "services"),
+            *((one.stuck, one.threads, f"the sink {one.name!r}") for one in self._sinks.threaded),
+        ):
+            if stuck:
+                found.append(f"{stuck} of {threads} threads hang in {what}")
+        return found
+
+
+def _by(part: _Seen) -> dict[str, object]:
+    return {} if part.by is None else {"sink": part.by}
+
+
+def _is_debugged(stack: str) -> bool:
+    """Tell whether somebody looks at a thread with a debugger, and has stopped it there."""
+    return "pydevd" in sys.modules or any(one in stack for one in _DEBUGGERS)
+
+
+def _log(level: int, message: str, fields: dict[str, object]) -> None:
+    """Write to the log, on a thread of its own: what hangs may hold the lock of the log."""
+    told = threading.Thread(
+        target=logger.log, args=(level, message), kwargs={"extra": fields}, daemon=True
+    )
+    told.start()
+    told.join(_LONGEST_LOGGING)
+
+
+def _exit() -> None:
+    flushed = threading.Thread(target=logging.shutdown, daemon=True)
+    flushed.start()
+    flushed.join(_LONGEST_LOGGING)
+    # Threads hang: the interpreter would wait for them.
+    os._exit(EXIT_STUCK)
