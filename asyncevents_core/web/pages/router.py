@@ -17,7 +17,16 @@ from litestar.types import ControllerRouterHandler
 
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.web.access import PUBLIC, RESOURCE, needs
-from asyncevents_core.web.pages import dead_letters, failures, logs, replays, subscriptions, traces
+from asyncevents_core.web.pages import (
+    dead_letters,
+    failures,
+    logs,
+    replays,
+    subscription,
+    subscription_form,
+    subscriptions,
+    traces,
+)
 from asyncevents_core.web.pages.frame import BASE, POLICY, GivenFrame, provide_frame
 from asyncevents_core.web.pages.people import guard
 
@@ -41,6 +50,8 @@ def routes() -> Sequence[ControllerRouterHandler]:
             route_handlers=[
                 start,
                 *subscriptions.HANDLERS,
+                *subscription.HANDLERS,
+                *subscription_form.HANDLERS,
                 *logs.HANDLERS,
                 *traces.HANDLERS,
                 *dead_letters.HANDLERS,
