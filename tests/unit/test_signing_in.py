@@ -60,8 +60,7 @@ def sign_in(ledger, hasher):
 @pytest.fixture
 def session_of(ledger):
     def find(text, *, idle=IDLE, groups=GROUPS, tenants=None):
-        found = sessions.session_of(ledger, text, tenants=tenants or {}, groups=groups, idle=idle)
-        return found
+        return sessions.session_of(ledger, text, tenants=tenants or {}, groups=groups, idle=idle)
 
     return find
 
@@ -153,7 +152,14 @@ def test_texts_that_are_no_session(ledger, hasher, sign_in, session_of):
     make_user(ledger, hasher)
     text = sign_in()
     head, _, secret = text.rpartition("_")
-    for wrong in ["", "x", text[:-1], f"{head}_{'A' * 43}", text.replace("aes_", "aet_"), f"{text}x"]:
+    for wrong in [
+        "",
+        "x",
+        text[:-1],
+        f"{head}_{'A' * 43}",
+        text.replace("aes_", "aet_"),
+        f"{text}x",
+    ]:
         assert session_of(wrong) is None
         sessions.sign_out(ledger, wrong)
     assert session_of(text)
@@ -261,7 +267,7 @@ def test_transactions_that_run_again_change_nothing_more(ledger, hasher, session
     )
     with pytest.raises(SignInRefused, match="wrong name"):
         sessions.sign_in(again, hasher, name="ann", password="wrong", address=HOME)
-    with pytest.raises(SignInRefused, match="wait 1 second$"):
+    with pytest.raises(SignInRefused, match=r"wait 1 second$"):
         sessions.sign_in(again, hasher, name="ann", password="wrong", address=HOME)
     set_disabled(again, "ann", True, by=OPERATOR)
     delete_user(again, "ann", by=OPERATOR)
@@ -314,7 +320,7 @@ def test_whoever_has_a_session_cannot_guess_the_password_either(
         change(ledger, hasher, found, new="short")
     with pytest.raises(SignInRefused, match="wrong"):
         change(ledger, hasher, found, current="wrong")
-    with pytest.raises(SignInRefused, match="wait 1 second$"):
+    with pytest.raises(SignInRefused, match=r"wait 1 second$"):
         change(ledger, hasher, found)
     clock.advance(1)
     change(ledger, hasher, found)

@@ -8,7 +8,13 @@ from uuid import UUID
 from asyncevents_core.domain.guessing import KNOWN_FOR, key_of
 from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import LONGEST_TOKEN_NAME
-from asyncevents_core.domain.user import LONGEST_PASSWORD, User, folded_name, network_of, user_name_mistake
+from asyncevents_core.domain.user import (
+    LONGEST_PASSWORD,
+    User,
+    folded_name,
+    network_of,
+    user_name_mistake,
+)
 from asyncevents_core.errors import SignInRefused
 from asyncevents_core.ports.hasher import PasswordHasher
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
