@@ -172,6 +172,7 @@ class Settings:
     web_proxy_addresses: tuple[str, ...] = field(default=(), validator=people.networks)
     web_groups: Mapping[str, GroupRights] = field(factory=dict, validator=people.groups)
     web_openid: Mapping[str, object] = field(factory=dict, repr=False)
+    web_pages: bool = True
     cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
     unknown_variables: tuple[str, ...] = field(default=(), repr=False, eq=False)
