@@ -16,6 +16,7 @@ from asyncevents_core.adapters.sqlalchemy.outcomes import SqlOutcomes
 from asyncevents_core.adapters.sqlalchemy.replays import SqlReplays, SqlReplaysView
 from asyncevents_core.adapters.sqlalchemy.server import SqlServerView
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
+from asyncevents_core.adapters.sqlalchemy.statistics import SqlStatisticsView
 from asyncevents_core.adapters.sqlalchemy.subscriptions import (
     SqlSubscriptions,
     SqlSubscriptionsView,
@@ -141,6 +142,10 @@ class SqlView(LedgerView):
     @cached_property
     def neighbours(self) -> SqlNeighboursView:
         return SqlNeighboursView(self._sql)
+
+    @cached_property
+    def statistics(self) -> SqlStatisticsView:
+        return SqlStatisticsView(self._sql)
 
     @cached_property
     def server(self) -> SqlServerView:

@@ -27,6 +27,7 @@ from asyncevents_core.ports.ledger.neighbours import Neighbours, NeighboursView
 from asyncevents_core.ports.ledger.outcomes import Outcomes
 from asyncevents_core.ports.ledger.replays import Replays, ReplaysView
 from asyncevents_core.ports.ledger.server import ServerView
+from asyncevents_core.ports.ledger.statistics import StatisticsView
 from asyncevents_core.ports.ledger.subscriptions import Subscriptions, SubscriptionsView
 from asyncevents_core.ports.ledger.tasks import Tasks, TasksView
 from asyncevents_core.ports.ledger.traces import TracesView
@@ -172,6 +173,11 @@ class LedgerView(ABC):
     @abstractmethod
     def neighbours(self) -> NeighboursView:
         """The ledger's own id, and others whose messages arrive in its queues."""
+
+    @property
+    @abstractmethod
+    def statistics(self) -> StatisticsView:
+        """Attempts counted: by minute, by subscription, by time."""
 
     @property
     @abstractmethod
