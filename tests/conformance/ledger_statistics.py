@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.histogram import Buckets, Histogram
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.statistics import MINUTE, Buckets, Histogram, Minute
+from asyncevents_core.domain.statistics import MINUTE, Minute
 from asyncevents_core.domain.trace import Fate, LogFilter
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import (

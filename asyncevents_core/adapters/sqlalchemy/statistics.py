@@ -28,13 +28,12 @@ from asyncevents_core.adapters.sqlalchemy.log import log_conditions
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event, subscription
 from asyncevents_core.adapters.sqlalchemy.statements import Noun
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.histogram import Buckets, Histogram
 from asyncevents_core.domain.instant import NIL
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.statistics import (
     MINUTE,
     TIME_BOUNDS,
-    Buckets,
-    Histogram,
     Minute,
     SubscriptionFigures,
     Times,

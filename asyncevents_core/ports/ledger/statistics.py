@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from asyncevents_core.domain.histogram import Buckets, Histogram
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.statistics import Buckets, Histogram, Minute, SubscriptionFigures
+from asyncevents_core.domain.statistics import Minute, SubscriptionFigures
 from asyncevents_core.domain.trace import LogFilter
 
 COUNTED_BY_MINUTE: Final = 300_000
