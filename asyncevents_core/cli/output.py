@@ -18,7 +18,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from asyncevents_core.domain.counts import shown_count
 from asyncevents_core.domain.instant import iso, to_datetime
 from asyncevents_core.logging_setup import printable
 
@@ -194,14 +193,6 @@ def tell_secret(secret: str) -> None:
     """Print the receiver's form of a secret, which nothing shows again."""
     text = f"the receiver verifies with this secret, shown only now: {secret}"
     console().print(text, markup=False)
-
-
-def counted(number: int, noun: str, *, exact: bool = True) -> str:
-    """Return a number with what it counts: ``1 attempt``, ``2,000 attempts``.
-
-    Not `exact`, there are more: ``more than 100,000 attempts``.
-    """
-    return f"{shown_count(number, exact=exact)} {noun}{'' if number == 1 else 's'}"
 
 
 def progress_bar() -> Progress:

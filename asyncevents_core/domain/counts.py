@@ -10,3 +10,11 @@ def shown_count(number: int, *, exact: bool) -> str:
     ('2,000', 'more than 100,000')
     """
     return f"{number:,}" if exact else f"more than {number:,}"
+
+
+def counted(number: int, noun: str, *, exact: bool = True) -> str:
+    """Return a number with what it counts: ``1 attempt``, ``2,000 attempts``.
+
+    Not `exact`, there are more: ``more than 100,000 attempts``.
+    """
+    return f"{shown_count(number, exact=exact)} {noun}{'' if number == 1 else 's'}"

@@ -92,6 +92,43 @@ class SubscriptionSummary:
 
 
 @frozen(kw_only=True)
+class SubscriptionFilter:
+    """All conditions that are given hold; deleted subscriptions are none of those meant.
+
+    `event_name` and `target` are parts of it, upper or lower case. `since` and `until` bound when
+    it was made, in microseconds.
+    """
+
+    event_name: str | None = None
+    target: str | None = None
+    sink: str | None = None
+    tenant: str | None = None
+    status: SubscriptionStatus | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class SubscriptionColumn(enum.StrEnum):
+    """What a list of subscriptions can be sorted by."""
+
+    ID = "id"
+    EVENT_NAME = "event_name"
+    TARGET = "target"
+    SINK = "sink"
+    TENANT = "tenant"
+    STATUS = "status"
+    SUBSCRIBED_AT = "subscribed_at"
+
+
+@frozen(kw_only=True)
+class SubscriptionOrder:
+    """The order of a list of subscriptions; where it leaves two equal, the newer comes first."""
+
+    column: SubscriptionColumn = SubscriptionColumn.ID
+    descending: bool = True
+
+
+@frozen(kw_only=True)
 class Subscription:
     """A subscription's row, its secret and its options decrypted.
 

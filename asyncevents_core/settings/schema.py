@@ -158,6 +158,7 @@ class Settings:
     web_request_timeout: float = field(default=30.0, validator=validators.gt(0))
     web_max_body_bytes: int = field(default=1_048_576, validator=validators.gt(0))
     web_cors_origins: tuple[str, ...] = ()
+    web_pages: bool = True
     cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
     unknown_variables: tuple[str, ...] = field(default=(), repr=False, eq=False)

@@ -12,8 +12,10 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.routes import HTTPRoute
 from litestar.stores.memory import MemoryStore
+from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
 from asyncevents_core.runtime import Runtime
@@ -36,6 +38,7 @@ from asyncevents_core.web.api.routes import (
 from asyncevents_core.web.api.slow_bodies import BodyDeadline
 from asyncevents_core.web.api.store_codes import StoreCodes
 from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.pages import filters, router
 
 BASE: Final = "/rest/V1"
 
@@ -52,11 +55,12 @@ _SECURITY_HEADERS: Final = {
 }
 
 
-def create_app(runtime: Runtime) -> Litestar:
-    """Return the REST API as an ASGI application: ``create_app(events.runtime)``.
+def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
+    """Return REST API and pages as an ASGI application: ``create_app(events.runtime)``.
 
     Mount it in another application, or serve it by itself (`asyncevents serve`). It uses the
-    runtime and leaves it open. Raises `SettingsError` where the event definitions are wrong.
+    runtime and leaves it open. There are no pages where `pages` or WEB_PAGES is False. Raises
+    `SettingsError` where the event definitions are wrong.
     """
     settings = runtime.settings
     runtime.catalog  # noqa: B018 - it imports EVENT_MODULES: now, not with the first request
@@ -90,7 +94,11 @@ def create_app(runtime: Runtime) -> Litestar:
                 guards=[guard],
                 security=[{"token": []}],
             ),
+            *(router.routes() if pages and settings.web_pages else ()),
         ],
+        template_config=TemplateConfig(
+            instance=JinjaTemplateEngine.from_environment(filters.environment())
+        ),
         state=State({"backend": backend}),
         dependencies={
             "backend": Provide(provide_backend, sync_to_thread=False),

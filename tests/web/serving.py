@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
+import re
 import socket
 import threading
 import time
@@ -75,6 +77,29 @@ def running(application: Any) -> Iterator[str]:
         listening.close()
 
 
+@frozen
+class Visitor:
+    """Somebody who looks at pages, without JavaScript."""
+
+    browser: httpx.Client
+    csrf: str
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        return self.browser.get(path, params=query)
+
+    def post(self, path: str, **fields: Any) -> httpx.Response:
+        """Send a form that a page of ours would have had."""
+        return self.browser.post(path, data={"csrf": self.csrf, **fields})
+
+    def notice(self, answer: httpx.Response) -> str:
+        """Follow the answer to a form; return what the next page says of it."""
+        assert answer.status_code == 303, answer.text
+        page = self.browser.get(self.browser.base_url.join(answer.headers["location"]))
+        found = re.search(r'role="status">(.*?)</p>', page.text, re.DOTALL)
+        assert found, page.text
+        return html.unescape(found[1])
+
+
 @define
 class Api:
     """A server, and clients with tokens of their own."""
@@ -122,6 +147,16 @@ class Api:
         made = httpx.Client(base_url=f"{self.address}/rest/V1", headers=headers, timeout=30)
         self._clients.append(made)
         return made
+
+    def visitor(self, *resources: str, tenant: str | None = None) -> Visitor:
+        """Return a browser in which somebody with these resources is signed in; without: nobody."""
+        made = httpx.Client(base_url=f"{self.address}/admin", timeout=30)
+        self._clients.append(made)
+        if not resources:
+            return Visitor(made, csrf="")
+        text = self.token(*resources, tenant=tenant)
+        made.cookies.set("asyncevents_session", text)
+        return Visitor(made, csrf=text[-16:])
 
     def subscribe(self, event_name: str = "order.created", **more: Any) -> int:
         new = NewSubscription(event_name=event_name, sink="http", target=TARGET, **more)

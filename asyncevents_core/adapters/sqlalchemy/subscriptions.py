@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy.schema import subscription
@@ -15,6 +15,9 @@ from asyncevents_core.domain.subscription import (
     NewSubscription,
     RetryPolicy,
     Subscription,
+    SubscriptionColumn,
+    SubscriptionFilter,
+    SubscriptionOrder,
     SubscriptionStatus,
     SubscriptionSummary,
 )
@@ -33,6 +36,8 @@ _SUMMARY: Final = [
         *("created_at", "modified_at"),
     )
 ]
+_COLUMNS: Final = {SubscriptionColumn.SUBSCRIBED_AT: "created_at"}
+"""Columns that are called otherwise here."""
 _WORST_FIRST: Final = (KeyAge.MISSING, KeyAge.OLDER, KeyAge.NEWEST)
 _ENCRYPTED: Final = (subscription.c.secret, subscription.c.options)
 _KEPT: Final = (
@@ -181,19 +186,25 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
             .where(subscription.c.status != SubscriptionStatus.DELETED.value)
             .order_by(subscription.c.id)
         )
-        return [
-            SubscriptionSummary(
-                id=row.id,
-                event_name=row.event_name,
-                sink=row.sink,
-                target=row.target,
-                tenant=row.tenant,
-                status=SubscriptionStatus(row.status),
-                subscribed_at=row.created_at,
-                modified_at=row.modified_at,
-            )
-            for row in self._sql.execute(statement)
-        ]
+        return [_to_summary(row) for row in self._sql.execute(statement)]
+
+    def page(
+        self, wanted: SubscriptionFilter, order: SubscriptionOrder, *, limit: int, offset: int
+    ) -> Sequence[SubscriptionSummary]:
+        name = _COLUMNS.get(order.column, order.column.value)
+        column = subscription.c[name]
+        statement = (
+            select(*_SUMMARY)
+            .where(*_meant(wanted))
+            .order_by(column.desc() if order.descending else column, subscription.c.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        return [_to_summary(row) for row in self._sql.execute(statement)]
+
+    def count(self, wanted: SubscriptionFilter) -> int:
+        statement = select(func.count()).select_from(subscription).where(*_meant(wanted))
+        return int(self._sql.execute(statement).scalar_one())
 
     def ids_of(self, tenant: str) -> Sequence[int]:
         statement = select(subscription.c.id).where(subscription.c.tenant == tenant)
@@ -216,6 +227,38 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
             )
             for row in self._sql.execute(statement)
         ]
+
+
+def _meant(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter."""
+    columns = subscription.c
+    given: list[ColumnElement[bool]] = [columns.status != SubscriptionStatus.DELETED.value]
+    for column, part in ((columns.event_name, wanted.event_name), (columns.target, wanted.target)):
+        if part is not None:
+            given.append(func.lower(column).contains(part.lower(), autoescape=True))
+    for column, value in ((columns.sink, wanted.sink), (columns.tenant, wanted.tenant)):
+        if value is not None:
+            given.append(column == value)
+    if wanted.status is not None:
+        given.append(columns.status == wanted.status.value)
+    if wanted.since is not None:
+        given.append(columns.created_at >= wanted.since)
+    if wanted.until is not None:
+        given.append(columns.created_at < wanted.until)
+    return given
+
+
+def _to_summary(row: Row[Any]) -> SubscriptionSummary:
+    return SubscriptionSummary(
+        id=row.id,
+        event_name=row.event_name,
+        sink=row.sink,
+        target=row.target,
+        tenant=row.tenant,
+        status=SubscriptionStatus(row.status),
+        subscribed_at=row.created_at,
+        modified_at=row.modified_at,
+    )
 
 
 def subscription_values(new: NewSubscription, cipher: Cipher, now: int) -> dict[str, Any]:

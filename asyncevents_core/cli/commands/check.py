@@ -21,9 +21,9 @@ from asyncevents_core.cli.delivery_tests import (
 )
 from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.options import JSON_OPTION
-from asyncevents_core.cli.output import console, counted, json_lines
+from asyncevents_core.cli.output import console, json_lines
 from asyncevents_core.domain.allowance import ANY, tenant_allowances
-from asyncevents_core.domain.counts import shown_count
+from asyncevents_core.domain.counts import counted, shown_count
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.domain.worker import Role

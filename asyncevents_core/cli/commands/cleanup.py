@@ -6,8 +6,9 @@ import click
 
 from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.output import counted, progress_bar
+from asyncevents_core.cli.output import progress_bar
 from asyncevents_core.cli.parameters import DAYS, Number
+from asyncevents_core.domain.counts import counted
 from asyncevents_core.engine.upkeep.cleanup import clean_up
 from asyncevents_core.settings.run_time import log_lifetime_days
 

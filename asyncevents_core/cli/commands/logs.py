@@ -16,7 +16,6 @@ from asyncevents_core.adapters.private_files import make_file
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION, SHOWN
 from asyncevents_core.cli.output import (
-    counted,
     errors,
     json_lines,
     local,
@@ -27,7 +26,7 @@ from asyncevents_core.cli.output import (
 )
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.domain import log_csv
-from asyncevents_core.domain.counts import shown_count
+from asyncevents_core.domain.counts import counted, shown_count
 from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.output import counted, errors, interruptible, progress_bar
+from asyncevents_core.cli.output import errors, interruptible, progress_bar
+from asyncevents_core.domain.counts import counted
 from asyncevents_core.engine.searching.rebuild import Reindex, ReindexProgress
 
 

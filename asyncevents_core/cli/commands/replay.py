@@ -10,8 +10,9 @@ from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.commands.logs import behind
 from asyncevents_core.cli.options import dead_filter, dead_filter_options
-from asyncevents_core.cli.output import counted, errors, interruptible, progress_bar
+from asyncevents_core.cli.output import errors, interruptible, progress_bar
 from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.by_query import count_found, found_filter, replay_found
 from asyncevents_core.engine.replaying.replay import Replayed, replay_dead

@@ -10,7 +10,8 @@ import click
 
 from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.output import counted, interruptible, progress_bar
+from asyncevents_core.cli.output import interruptible, progress_bar
+from asyncevents_core.domain.counts import counted
 from asyncevents_core.engine.managing.secrets import KeysInUse, keys_in_use, rotate_secrets
 from asyncevents_core.errors import SecretKeysError
 

@@ -31,6 +31,12 @@ from asyncevents_core.logging_setup import Format, configure_logging
     metavar="ADDRESS",
     help="Address, or network, of reverse proxies whose X-Forwarded-… headers count; repeatable.",
 )
+@click.option(
+    "--pages/--no-pages",
+    default=True,
+    show_default=True,
+    help="Serve the admin pages, too, unless WEB_PAGES is False.",
+)
 @log_options
 @pass_cli
 def serve(
@@ -38,12 +44,14 @@ def serve(
     host: str,
     port: int,
     proxies: tuple[str, ...],
+    pages: bool,
     log_format: Format,
     log_level: str,
 ) -> None:
-    """Serve the REST API until SIGTERM or Ctrl-C. Needs the extra `web`.
+    """Serve the REST API and the admin pages until SIGTERM or Ctrl-C. Needs the extra `web`.
 
-    The API describes itself at /rest/docs. `asyncevents token create` makes tokens for it.
+    The pages are at /admin. The API describes itself at /rest/docs; `asyncevents token create`
+    makes tokens for it.
 
     \b
     Example:
@@ -53,7 +61,7 @@ def serve(
     context.ledger.check()
     application, server = _load()
     try:
-        server(application(context.runtime), host=host, port=port, proxies=proxies)
+        server(application(context.runtime, pages=pages), host=host, port=port, proxies=proxies)
     except OSError as error:
         raise click.ClickException(f"host {host}, port {port}: {error.strerror}") from error
 

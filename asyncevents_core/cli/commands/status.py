@@ -8,7 +8,8 @@ import click
 
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
-from asyncevents_core.cli.output import age, console, counted, json_lines, local
+from asyncevents_core.cli.output import age, console, json_lines, local
+from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.problem import Problem
 from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.upkeep.diagnosis import diagnose

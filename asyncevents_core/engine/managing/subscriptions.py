@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -188,8 +188,8 @@ def set_status(
     by: Actor,
     definitions: Definitions | None = None,
     observers: Observers = NOBODY,
-) -> None:
-    """Enable, disable or delete subscriptions, all or none of them.
+) -> Sequence[int]:
+    """Enable, disable or delete subscriptions, all or none; return those that were not so before.
 
     Disabling holds their open deliveries until they are enabled; workers release them then.
     Deleting cancels them and keeps the log. `definitions` say which resources of events `by`
@@ -217,11 +217,13 @@ def set_status(
             )
         return [one.id for one in changed]
 
-    for subscription_id in ledger.run(work):
+    changed = ledger.run(work)
+    for subscription_id in changed:
         _tell(subscription_id, status, observers)
     if status is SubscriptionStatus.DELETED:
         for one in wanted:
             _cancel(ledger, one)
+    return changed
 
 
 _ACTIONS: Final = {

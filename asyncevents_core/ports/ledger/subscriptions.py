@@ -11,6 +11,8 @@ from attrs import frozen
 from asyncevents_core.domain.subscription import (
     NewSubscription,
     Subscription,
+    SubscriptionFilter,
+    SubscriptionOrder,
     SubscriptionStatus,
     SubscriptionSummary,
 )
@@ -116,6 +118,16 @@ class SubscriptionsView(ABC):
     @abstractmethod
     def summaries(self) -> Sequence[SubscriptionSummary]:
         """As `all`, without what is encrypted: fast for many."""
+
+    @abstractmethod
+    def page(
+        self, wanted: SubscriptionFilter, order: SubscriptionOrder, *, limit: int, offset: int
+    ) -> Sequence[SubscriptionSummary]:
+        """Return those that a filter matches, in this order; the first `offset` are left out."""
+
+    @abstractmethod
+    def count(self, wanted: SubscriptionFilter) -> int:
+        """Count those that a filter matches."""
 
     @abstractmethod
     def ids_of(self, tenant: str) -> Sequence[int]:

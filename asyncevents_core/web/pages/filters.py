@@ -1,0 +1,86 @@
+"""What templates write values with: numbers, times, durations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from asyncevents_core.domain.instant import to_datetime
+
+
+def environment() -> Environment:
+    """Return what templates are made with. Everything is escaped; what is missing is an error."""
+    made = Environment(
+        loader=PackageLoader("asyncevents_core.web.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        number=number,
+        percent=percent,
+        duration=duration,
+        iso=iso,
+        utc=utc,
+        phrase=phrase,
+        sentence=sentence,
+    )
+    return made
+
+
+def number(value: float) -> str:
+    """Write a number with thin spaces between its thousands: 12 345."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def percent(part: float) -> str:
+    """Write a part of 1 in percent. What is not all is never written as 100 %."""
+    shown = f"{part * 100:.1f}"
+    if shown == "100.0":
+        shown = "100" if part == 1 else "99.9"
+    return f"{shown.removesuffix('.0')} %"
+
+
+def duration(seconds: float) -> str:
+    """Write how long something took: 83 ms, 2.4 s, 3 min 20 s, 2 h 5 min, 4 d 3 h."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, below, part in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {name}" + (f" {rest} {part}" if rest else "")
+    return f"{whole} s"
+
+
+def iso(at: int | datetime) -> str:
+    """Write a time, or microseconds since the epoch, for the attribute of a ``<time>``."""
+    return _datetime(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc(at: int | datetime) -> str:
+    """Write a time for people; the browser puts it into their own zone."""
+    return f"{_datetime(at):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def phrase(word: str) -> str:
+    """Write a value such as ``dead_lettered`` as words: Dead lettered."""
+    return str(word).replace("_", " ").capitalize()
+
+
+def sentence(text: str) -> str:
+    """Write a text that begins in lower case, such as an error, as a sentence."""
+    ended = text if text.endswith((".", "!", "?")) else f"{text}."
+    return ended[:1].upper() + ended[1:]
+
+
+def _datetime(at: int | datetime) -> datetime:
+    return at if isinstance(at, datetime) else to_datetime(at)

@@ -1,0 +1,69 @@
+"""What lists have in common: reading their parameters, sorting links, and paging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from attrs import frozen
+from litestar import Request
+
+from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.limits import storable
+from asyncevents_core.web.pages.frame import Frame
+
+PER_PAGE: Final = 50
+DAY: Final = 86_400_000_000
+"""Microseconds."""
+_LONGEST: Final = 10_000
+_HIGHEST_PAGE: Final = 100_000
+
+
+@frozen(kw_only=True)
+class Asked:
+    """The query of a list's address: all filters are there, so that links can be shared."""
+
+    path: str
+    given: Mapping[str, str]
+
+    def get(self, name: str) -> str:
+        """Return what was given; "" for nothing."""
+        return self.given.get(name, "")
+
+    def number(self, name: str) -> int | None:
+        """Return a whole number that was given; None for nothing and for what is none."""
+        text = self.get(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+    def day(self, name: str) -> int | None:
+        """Return the begin of a day that was given, UTC, in microseconds; None as `number`."""
+        try:
+            at = datetime.strptime(self.get(name), "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return micros(at.timestamp())
+
+    @property
+    def page(self) -> int:
+        """The page that is asked for, from 1."""
+        return max(1, min(self.number("page") or 1, _HIGHEST_PAGE))
+
+    def link(self, frame: Frame, changed: Mapping[str, object]) -> str:
+        """Return the link to the same list with some of the query changed; None leaves one out."""
+        return frame.url(self.path, {**self.given, **changed})
+
+
+def asked_of(request: Request[Any, Any, Any], path: str) -> Asked:
+    """Return what was asked of the list at `path`: texts that every database takes, stripped."""
+    query = request.scope["query_string"].decode("latin-1")
+    pairs = parse_qsl(query, errors="replace")
+    given = {name: storable(value.strip(), _LONGEST) for name, value in pairs}
+    return Asked(path=path, given={name: value for name, value in given.items() if value})
+
+
+def inside(path: str, otherwise: str) -> str:
+    """Return a path and query below the pages' own; `otherwise` for what could lead elsewhere."""
+    safe = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if safe and path.isprintable() else otherwise

@@ -1,0 +1,66 @@
+"""The pages as part of the application: `routes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Final
+
+from litestar import Request, Router, get
+from litestar.datastructures import CacheControlHeader, ResponseHeader
+from litestar.di import Provide
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
+
+from asyncevents_core.domain.access import Resource
+from asyncevents_core.web.access import PUBLIC, RESOURCE, needs
+from asyncevents_core.web.pages import failures, subscriptions
+from asyncevents_core.web.pages.frame import BASE, POLICY, GivenFrame, provide_frame
+from asyncevents_core.web.pages.people import guard
+
+_PUBLIC: Final[dict[str, object]] = {RESOURCE: PUBLIC}
+_YEAR: Final = 31_536_000
+
+
+def routes() -> Sequence[ControllerRouterHandler]:
+    """Return the pages, and the files that they load."""
+    return [
+        to_pages,
+        create_static_files_router(
+            path=f"{BASE}/static",
+            directories=[str(files("asyncevents_core.web.pages").joinpath("static"))],
+            opt=_PUBLIC,
+            include_in_schema=False,
+            cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True),
+        ),
+        Router(
+            BASE,
+            route_handlers=[start, *subscriptions.HANDLERS, nothing],
+            guards=[guard],
+            dependencies={"frame": Provide(provide_frame, sync_to_thread=False)},
+            exception_handlers=failures.HANDLERS,
+            response_headers=[ResponseHeader(name="Content-Security-Policy", value=POLICY)],
+            include_in_schema=False,
+        ),
+    ]
+
+
+@get("/", opt=_PUBLIC, include_in_schema=False, sync_to_thread=False)
+def to_pages(request: Request) -> Redirect:  # type: ignore[type-arg]
+    """Lead to the pages."""
+    return Redirect(f"{request.scope.get('root_path', '').rstrip('/')}{BASE}")
+
+
+@get("/", opt=needs(Resource.VIEW))
+async def start(frame: GivenFrame) -> Redirect:
+    """Lead to the first page that there is for whoever asks."""
+    return Redirect(frame.url("/subscriptions"))
+
+
+@get("/{rest:path}", opt=_PUBLIC, sync_to_thread=False)
+def nothing(rest: FromPath[str]) -> None:
+    """Say that there is no such page."""
+    raise NotFoundException

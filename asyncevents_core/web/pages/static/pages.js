@@ -1,0 +1,69 @@
+// What pages gain where JavaScript runs. All of them work without.
+"use strict";
+
+(() => {
+  const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+  // Times are sent in UTC, which stays in their title.
+  const toLocalTimes = (part) => {
+    for (const one of part.querySelectorAll("time[datetime]:not([data-local])")) {
+      const at = new Date(one.dateTime);
+      if (!Number.isNaN(at.getTime())) {
+        one.textContent = zoned.format(at);
+        one.dataset.local = "";
+      }
+    }
+  };
+
+  // The menu is open without JavaScript, and closed on narrow screens with it.
+  const foldMenu = () => {
+    const menu = document.querySelector("[data-menu]");
+    if (menu && !window.matchMedia("(min-width: 60rem)").matches) menu.removeAttribute("open");
+  };
+
+  const prepare = (part) => {
+    toLocalTimes(part);
+    for (const one of part.querySelectorAll("[hidden][data-script]")) one.hidden = false;
+  };
+
+  document.addEventListener("click", async (event) => {
+    const copying = event.target.closest("[data-copy]");
+    if (copying) {
+      const text = document.querySelector(copying.dataset.copy).textContent;
+      await navigator.clipboard.writeText(text);
+      const before = copying.textContent;
+      copying.textContent = "Copied";
+      setTimeout(() => { copying.textContent = before; }, 1500);
+    }
+  });
+
+  // A box that checks all boxes of its name.
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.checkAll;
+    if (!name) return;
+    for (const one of document.querySelectorAll(`input[type=checkbox][name="${CSS.escape(name)}"]`)) {
+      one.checked = event.target.checked;
+    }
+  });
+
+  // "/" goes to the search box, where there is one.
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const box = document.querySelector("[data-search]");
+    if (box) {
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
+  });
+
+  // Nothing refreshes itself where nobody looks.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.dataset.live !== undefined && document.hidden) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
+  prepare(document);
+  foldMenu();
+})();

@@ -1,0 +1,194 @@
+"""The list of subscriptions: filtered, sorted, in pages; many are switched at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from attrs import field, frozen
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.counts import counted
+from asyncevents_core.domain.subscription import (
+    SubscriptionColumn,
+    SubscriptionFilter,
+    SubscriptionOrder,
+    SubscriptionStatus,
+    SubscriptionSummary,
+)
+from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.ports.ledger import LedgerView
+from asyncevents_core.web.access import needs
+from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, row_id
+from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.pages.form import form_of
+from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
+from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, inside
+
+PATH: Final = "/subscriptions"
+
+_STATUSES: Final = (SubscriptionStatus.ENABLED.value, SubscriptionStatus.DISABLED.value)
+
+
+@frozen(kw_only=True)
+class _Switch:
+    """What can be done with many subscriptions at once, and what comes of it."""
+
+    status: SubscriptionStatus
+    verb: str
+    consequence: str
+
+
+_DISABLE: Final = _Switch(
+    status=SubscriptionStatus.DISABLED,
+    verb="Disable",
+    consequence="Nothing new is delivered to them. What is open is held, and goes on when they are "
+    "enabled.",
+)
+_SWITCHES: Final = {
+    "disable": _DISABLE,
+    "enable": _Switch(
+        status=SubscriptionStatus.ENABLED,
+        verb="Enable",
+        consequence="They get what is published from now on, and what was held for them.",
+    ),
+}
+
+
+@frozen(kw_only=True)
+class Subscriptions:
+    """One page of the list. `count` is how many the filter matches in all."""
+
+    rows: Sequence[SubscriptionSummary]
+    count: int
+    asked: Asked
+    order: SubscriptionOrder
+    sinks: Sequence[str]
+    newer: str | None
+    older: str | None
+    _frame: Frame = field(alias="frame")
+
+    @property
+    def sink_choices(self) -> Sequence[tuple[str, str]]:
+        """The sinks to filter by."""
+        return [(one, one) for one in self.sinks]
+
+    @property
+    def range(self) -> str:
+        """Which of them are on this page: 51-100 of 230."""
+        first = (self.asked.page - 1) * PER_PAGE + 1
+        return f"{first}–{first + len(self.rows) - 1} of {self.count}"  # noqa: RUF001
+
+    def sorted(self, key: str) -> str:
+        """Return what ``aria-sort`` says of a column."""
+        if self.order.column != key:
+            return "none"
+        return "descending" if self.order.descending else "ascending"
+
+    def arrow(self, key: str) -> str:
+        """Return the arrow in the head of a column."""
+        return {"none": "", "descending": "↓", "ascending": "↑"}[self.sorted(key)]
+
+    def link(self, key: str) -> str:
+        """Return the link that sorts by a column; by the same one the other way round."""
+        again = self.order.column == key and not self.order.descending
+        changed = {"sort": key, "direction": "desc" if again else "asc", "page": None}
+        return self.asked.link(self._frame, changed)
+
+
+@get(PATH, opt=needs(Resource.VIEW))
+async def list_(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Show the subscriptions that the filters in the address match."""
+    asked = asked_of(request, PATH)
+    wanted, order = _filter(asked, actor), _order(asked)
+
+    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int]:
+        offset = (asked.page - 1) * PER_PAGE
+        rows = view.subscriptions.page(wanted, order, limit=PER_PAGE, offset=offset)
+        return rows, view.subscriptions.count(wanted)
+
+    rows, count = await backend.read(query)
+    more = count > asked.page * PER_PAGE
+    view = Subscriptions(
+        rows=rows,
+        count=count,
+        asked=asked,
+        order=order,
+        sinks=backend.runtime.plugins.sinks.names(),
+        newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
+        older=asked.link(frame, {"page": asked.page + 1}) if more else None,
+        frame=frame,
+    )
+    return shown(frame, "subscriptions.html", view)
+
+
+@post(f"{PATH}/status", opt=needs(Resource.SAVE))
+async def switch(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template | Redirect:
+    """Enable or disable the chosen subscriptions, after asking."""
+    form = await form_of(request)
+    chosen = _SWITCHES.get(form.get("action"), _DISABLE)
+    ids = sorted({row_id(int(one)) for one in form.all("subscription_id") if one.isdigit()})
+    back = inside(form.get("back"), PATH)
+    if not ids:
+        return done(frame, back, "Nothing was chosen, so nothing changed.", kind="failed")
+    if not is_confirmed(form):
+        asking = Confirmation(
+            title=f"{chosen.verb} {counted(len(ids), 'subscription')}?",
+            sentences=[chosen.consequence],
+            action=frame.url(f"{PATH}/status"),
+            button=chosen.verb,
+            back=frame.link(back),
+            danger=chosen is _DISABLE,
+            fields=[
+                ("action", form.get("action")),
+                ("back", back),
+                *(("subscription_id", str(one)) for one in ids),
+            ],
+        )
+        return shown(frame, "confirm.html", asking)
+    changed = await backend.run(
+        set_status,
+        backend.ledger,
+        ids,
+        chosen.status,
+        by=actor,
+        definitions=backend.runtime.catalog,
+        observers=backend.runtime.observers,
+    )
+    text = f"{counted(len(changed), 'subscription')} {chosen.status}."
+    if already := len(ids) - len(changed):
+        text += f" {counted(already, 'subscription')} already {'was' if already == 1 else 'were'}."
+    return done(frame, back, text)
+
+
+HANDLERS: Final = [list_, switch]
+
+
+def _filter(asked: Asked, actor: Actor) -> SubscriptionFilter:
+    """Return what the address asks for, of what is the actor's to see."""
+    status = asked.get("status")
+    until = asked.day("until")
+    return SubscriptionFilter(
+        event_name=asked.get("event_name") or None,
+        target=asked.get("target") or None,
+        sink=asked.get("sink") or None,
+        tenant=actor.tenant or asked.get("tenant") or None,
+        status=SubscriptionStatus(status) if status in _STATUSES else None,
+        since=asked.day("since"),
+        until=None if until is None else until + DAY,
+    )
+
+
+def _order(asked: Asked) -> SubscriptionOrder:
+    column = asked.get("sort")
+    if column not in set(SubscriptionColumn):
+        return SubscriptionOrder()
+    return SubscriptionOrder(
+        column=SubscriptionColumn(column), descending=asked.get("direction") == "desc"
+    )

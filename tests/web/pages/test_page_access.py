@@ -1,0 +1,96 @@
+"""Who may see which page and do what there: a table that every page must be in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from asyncevents_core.domain.access import ALL, Resource
+from tests.web.serving import Api, Visitor
+
+VIEW = {"view", "manage", ALL}
+CREATE = {"create", "manage", ALL}
+SAVE = {"save", "manage", ALL}
+GET = {"get", "manage", ALL}
+
+# method, path: who may, the fields of the form, the status then, and that of the same request by
+# somebody who is bound to another tenant.
+TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
+    ("GET", "/"): (VIEW, {}, 302, 302),
+    ("GET", "/subscriptions"): (VIEW, {}, 200, 200),
+    ("POST", "/subscriptions/status"): (
+        SAVE,
+        {"subscription_id": "1", "action": "disable", "confirmed": "yes"},
+        303,
+        404,
+    ),
+}
+PUBLIC = {("GET", "/{rest:path}")}
+RESOURCES = [*map(str, Resource), ALL, "sales"]
+
+
+def pages(api: Api) -> set[tuple[str, str]]:
+    found = set()
+    for route in api.app.routes:
+        if not isinstance(route, HTTPRoute) or not route.path_format.startswith("/admin"):
+            continue
+        for handler in route.route_handlers:
+            methods = handler.http_methods - {"OPTIONS", "HEAD"}
+            path = route.path_format.removeprefix("/admin") or "/"
+            found |= {(method, path) for method in methods}
+    return {one for one in found if not one[1].startswith("/static/")}
+
+
+def plain(path: str) -> str:
+    return path.replace(":int", "").replace(":uuid", "")
+
+
+def test_every_page_is_in_the_table(api):
+    table = {(method, plain(path)) for method, path in TABLE}
+    public = {(method, path.replace("{rest:path}", "{rest}")) for method, path in PUBLIC}
+    assert pages(api) == table | public
+
+
+@pytest.fixture
+def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
+    number = api.subscribe()
+
+    def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
+        where = path.format_map({"subscription_id:int": number})
+        answer = visitor.get(where) if method == "GET" else visitor.post(where, **fields)
+        return answer.status_code
+
+    return ask
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE)
+def test_who_may(api, world, method, path):
+    who, fields, status, _ = TABLE[method, path]
+    for resource in RESOURCES:
+        found = world(api.visitor(resource), method, path, fields)
+        assert found == (status if resource in who else 403), resource
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE)
+def test_others_and_nobody(api, world, method, path):
+    _, fields, _, other = TABLE[method, path]
+    assert world(api.visitor(ALL, tenant="other"), method, path, fields) == other
+    answer = world(api.visitor(), method, path, fields)
+    assert answer == 303  # to the page where people sign in
+
+
+def test_forms_of_other_sites_are_refused(api, world):
+    number = api.subscribe()
+    visitor = api.visitor(ALL)
+    fields = {"subscription_id": str(number), "action": "disable", "confirmed": "yes"}
+    send = visitor.browser.post
+    where = "/subscriptions/status"
+    assert send(where, data=fields).status_code == 403
+    assert send(where, data={**fields, "csrf": "x" * 16}).status_code == 403
+    mine = {**fields, "csrf": visitor.csrf}
+    for site in ("cross-site", "same-site"):
+        assert send(where, data=mine, headers={"Sec-Fetch-Site": site}).status_code == 403
+    assert send(where, data=mine, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert send(where, data=mine, headers={"Origin": api.address}).status_code == 303
