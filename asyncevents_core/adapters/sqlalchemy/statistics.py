@@ -158,6 +158,7 @@ class SqlStatisticsView(Noun, StatisticsView):
                 case((meant, 1), else_=0).label("meant"),
             ),
             newest,
+            deliveries=wanted.subscription_id is not None,
             events=wanted.event_name is not None,
             subscriptions=wanted.tenant is not None,
         ).subquery()
@@ -194,9 +195,16 @@ def _newest(most: int, *conditions: ColumnElement[bool]) -> Subquery:
 
 
 def _joined(
-    statement: Select[Any], newest: Subquery, *, events: bool, subscriptions: bool
+    statement: Select[Any],
+    newest: Subquery,
+    *,
+    deliveries: bool = True,
+    events: bool = False,
+    subscriptions: bool = False,
 ) -> Select[Any]:
-    """Join deliveries to the newest attempts, and to those what else is looked at."""
+    """Join to the newest attempts what is looked at: their deliveries, and what those belong to."""
+    if not (deliveries or events or subscriptions):
+        return statement.select_from(newest)
     joined = statement.join_from(newest, delivery, delivery.c.id == newest.c.delivery_id)
     if events:
         joined = joined.join(event, event.c.id == delivery.c.event_id)

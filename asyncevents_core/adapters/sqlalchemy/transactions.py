@@ -96,8 +96,8 @@ class SqlView(LedgerView):
     def now(self) -> int:
         return self._sql.clock()
 
-    def backlog(self, *, horizon: float = 0.0) -> Backlog:
-        return backlog(self._sql, horizon=horizon)
+    def backlog(self, *, horizon: float = 0.0, tenant: str | None = None) -> Backlog:
+        return backlog(self._sql, horizon=horizon, tenant=tenant)
 
     @cached_property
     def events(self) -> SqlEventsView:

@@ -116,8 +116,11 @@ class LedgerView(ABC):
         """Return the database's clock, microseconds."""
 
     @abstractmethod
-    def backlog(self, *, horizon: float = 0.0) -> Backlog:
-        """Count what is open; due means within `horizon` seconds from the ledger's now."""
+    def backlog(self, *, horizon: float = 0.0, tenant: str | None = None) -> Backlog:
+        """Count what is open; due means within `horizon` seconds from the ledger's now.
+
+        With a `tenant` its events, and the deliveries to its subscriptions.
+        """
 
     @property
     @abstractmethod
