@@ -31,7 +31,7 @@ class _Kept:
     counted_at: int
 
     def is_outdated(self, now: int) -> bool:
-        """Tell whether since then it has ended, or has ended long enough ago for all to be there."""
+        """Tell whether it has ended since then, or has ended long enough ago to be complete."""
         at = self.minute.at
         return any(self.counted_at < due <= now for due in (at + MINUTE, at + RECOUNTED * MINUTE))
 
