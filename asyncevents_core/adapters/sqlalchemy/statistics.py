@@ -82,23 +82,27 @@ class SqlStatisticsView(Noun, StatisticsView):
     ) -> Sequence[SubscriptionFigures]:
         newest = _newest(most)
         failed = case((newest.c.outcome == _DELIVERED, 0), else_=1)
-        counted = (
-            select(
-                delivery.c.subscription_id,
-                func.count().label("attempts"),
-                func.sum(failed).label("failures"),
-                func.avg(newest.c.duration).label("mean_duration"),
-                func.max(newest.c.duration).label("longest_duration"),
-            )
-            .join_from(newest, delivery, delivery.c.id == newest.c.delivery_id)
-            .group_by(delivery.c.subscription_id)
-            .subquery()
-        )
+        # The same for all rows of a group. Grouped first and then joined, MariaDB would read all
+        # attempts again for each subscription.
+        same = [
+            func.min(subscription.c[name]).label(name) for name in ("event_name", "sink", "target")
+        ]
         statement = (
-            select(counted, subscription.c.event_name, subscription.c.sink, subscription.c.target)
-            .join_from(counted, subscription, subscription.c.id == counted.c.subscription_id)
+            _joined(
+                select(
+                    delivery.c.subscription_id,
+                    *same,
+                    func.count().label("attempts"),
+                    func.sum(failed).label("failures"),
+                    func.avg(newest.c.duration).label("mean_duration"),
+                    func.max(newest.c.duration).label("longest_duration"),
+                ),
+                newest,
+                subscriptions=True,
+            )
             .where(_of_tenant(tenant))
-            .order_by(counted.c.subscription_id)
+            .group_by(delivery.c.subscription_id)
+            .order_by(delivery.c.subscription_id)
         )
         return [
             SubscriptionFigures(
