@@ -12,9 +12,11 @@ def shown_count(number: int, *, exact: bool) -> str:
     return f"{number:,}" if exact else f"more than {number:,}"
 
 
-def counted(number: int, noun: str, *, exact: bool = True) -> str:
+def counted(number: int, noun: str, *, plural: str = "", exact: bool = True) -> str:
     """Return a number with what it counts: ``1 attempt``, ``2,000 attempts``.
 
-    Not `exact`, there are more: ``more than 100,000 attempts``.
+    Not `exact`, there are more: ``more than 100,000 attempts``. `plural` is given where it is not
+    made with an s.
     """
-    return f"{shown_count(number, exact=exact)} {noun}{'' if number == 1 else 's'}"
+    several = plural or f"{noun}s"
+    return f"{shown_count(number, exact=exact)} {noun if number == 1 and exact else several}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 from uuid import UUID
 
 from attrs import frozen
 
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter
+
+DEFAULT_RATE: Final = 100.0
+"""Deliveries a second, unless whoever asks wants another rate."""
 
 
 class JobState(enum.StrEnum):

@@ -12,7 +12,6 @@ import click
 from attrs import asdict, frozen
 
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.commands.logs import INCOMPLETE
 from asyncevents_core.cli.delivery_tests import (
     EVENT_OPTION,
     dry_rules,
@@ -32,6 +31,7 @@ from asyncevents_core.engine.delivering.recovery import alive
 from asyncevents_core.engine.managing.delivery_tests import deliver_dry_to_target
 from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.searching.search import holds_first
+from asyncevents_core.engine.searching.telling import INCOMPLETE
 from asyncevents_core.engine.shared.deadline import each_within
 from asyncevents_core.engine.upkeep.diagnosis import PROBE
 from asyncevents_core.engine.upkeep.trial import refused_tables, try_claiming, try_publishing

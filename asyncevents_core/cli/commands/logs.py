@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -26,20 +25,16 @@ from asyncevents_core.cli.output import (
 )
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.domain import log_csv
-from asyncevents_core.domain.counts import counted, shown_count
+from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage
 from asyncevents_core.engine.searching.tail import LogFollower
+from asyncevents_core.engine.searching.telling import behind, told
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.forms import LogRowForm
 from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.ports.ledger.index import IndexBacklog
-
-INCOMPLETE: Final = (
-    "The index lacks attempts that the ledger has: `asyncevents reindex` builds it anew"
-)
 
 
 @click.command()
@@ -246,26 +241,8 @@ def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None)
 
 
 def _told(page: SearchPage) -> str:
-    """Say how much was found, and how far behind the index is."""
-    total = shown_count(page.total, exact=page.exact)
-    more = f"; more: --before {page.next}" if page.next is not None else ""
-    off = "" if page.indexing else " Indexing is switched off (INDEXING_ENABLED)."
-    return f"{total} found{more}. {behind(page.behind, complete=page.complete)}{off}"
-
-
-def behind(backlog: IndexBacklog, *, complete: bool) -> str:
-    """Say in words what an index does not hold."""
-    aside = f"; {backlog.set_aside:,} were refused by it" if backlog.set_aside else ""
-    if not complete:
-        return f"{INCOMPLETE}{aside}."
-    if not backlog.waiting:
-        return f"The index is up to date{aside}."
-    age = ""
-    if backlog.oldest is not None:
-        late = datetime.now(UTC).timestamp() - backlog.oldest / 1e6
-        age = f", the oldest made {max(0, round(late))} s ago"
-    late_by = counted(backlog.waiting, "attempt", exact=backlog.exact)
-    return f"The index is behind by {late_by}{age}{aside}."
+    """Say how much was found, how to page on, and how far behind the index is."""
+    return told(page, more="" if page.next is None else f"; more: --before {page.next}")
 
 
 _PAUSE: Final = 1.0

@@ -8,7 +8,6 @@ import click
 
 from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.commands.logs import behind
 from asyncevents_core.cli.options import dead_filter, dead_filter_options
 from asyncevents_core.cli.output import errors, interruptible, progress_bar
 from asyncevents_core.domain.access import Actor
@@ -17,6 +16,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.by_query import count_found, found_filter, replay_found
 from asyncevents_core.engine.replaying.replay import Replayed, replay_dead
 from asyncevents_core.engine.replaying.replay import replay as replay_one
+from asyncevents_core.engine.searching.telling import behind
 from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.indexer import COUNTED
 

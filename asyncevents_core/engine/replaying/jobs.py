@@ -17,7 +17,7 @@ from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.replay import DeadFilter, FoundFilter, ReplayRequest
 from asyncevents_core.domain.replay_job import JobPhase, JobState, ReplayJob
-from asyncevents_core.engine.replaying.by_query import found_batch
+from asyncevents_core.engine.replaying.by_query import found_batch, found_filter
 from asyncevents_core.engine.replaying.replay import (
     BATCH,
     Step,
@@ -61,6 +61,22 @@ def start_job(
 
     made = UUID(ledger.run(lambda tx: do_idempotently(tx, idempotency, lambda: insert(tx))))
     return _existing(ledger.read(lambda view: view.replays.job(made)), made)
+
+
+def start_found(
+    ledger: Ledger,
+    search: LogSearch,
+    query: str,
+    *,
+    rate: float,
+    by: Actor,
+    tenant: str | None,
+    idempotency: IdempotentRequest | None = None,
+) -> ReplayJob:
+    """Make a job that replays what a query finds now. Raises as `LogSearch` and `start_job`."""
+    wanted = found_filter(ledger, query, tenant=tenant)
+    total, _ = search.count(wanted)
+    return start_job(ledger, wanted, total=total, rate=rate, by=by, idempotency=idempotency)
 
 
 def count_job(ledger: Ledger, wanted: DeadFilter) -> tuple[DeadFilter, int]:

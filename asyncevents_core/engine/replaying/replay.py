@@ -18,7 +18,7 @@ from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.engine.shared.idempotency import do_idempotently
 from asyncevents_core.errors import NotFound, ReplayRefused
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 
 BATCH: Final = 500
 """Dead letters that are replayed in one transaction."""
@@ -37,7 +37,7 @@ def replay(
     delivery that still waits for a retry is cancelled: the replay takes its place. Raises
     `NotFound`, or `ReplayRefused` where the subscription is disabled or deleted, the attempt
     is under way, or the body is no longer kept. Whether `by` may see the delivery is not asked
-    here.
+    here, but by `replay_visible`.
     """
     # One id for all reruns of the transaction, so that a rerun inserts nothing twice.
     request = ReplayRequest(id=uuid7(), requested_by=by.who, what=str(identifier))
@@ -50,6 +50,22 @@ def replay(
         return do_idempotently(tx, idempotency, insert)
 
     return UUID(ledger.run(work))
+
+
+def replay_visible(
+    ledger: Ledger,
+    identifier: UUID,
+    *,
+    by: Actor,
+    idempotency: IdempotentRequest | None = None,
+) -> UUID:
+    """As `replay`, of what `by` may see: of a tenant's, who is bound to one.
+
+    Raises `NotFound` for what is another tenant's, as for what there is not.
+    """
+    if not ledger.read(lambda view: _may_see(view, identifier, by)):
+        raise NotFound(f"no delivery {identifier}, and no event of that id that failed")
+    return replay(ledger, identifier, by=by, idempotency=idempotency)
 
 
 def replay_dead(
@@ -189,6 +205,18 @@ def reopen_batch(tx: LedgerTransaction, wanted: DeadFilter, after: UUID | None, 
     if not failed:
         return Step(last=None)
     return Step(last=failed[-1], made=tx.events.reopen(failed))
+
+
+def _may_see(view: LedgerView, identifier: UUID, by: Actor) -> bool:
+    tenant = by.tenant
+    if (
+        tenant is None
+        or view.traces.of_delivery(identifier, tenant=tenant) is not None
+        or view.traces.of_event(identifier, limit=1, tenant=tenant)
+    ):
+        return True
+    event = view.events.get(identifier)
+    return event is not None and by.sees(event.tenant)
 
 
 def _replay(

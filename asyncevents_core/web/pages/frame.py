@@ -46,6 +46,9 @@ class Entry:
 
 ENTRIES: Final[Sequence[Entry]] = (
     Entry(path="/subscriptions", title="Subscriptions", resource=Resource.VIEW),
+    Entry(path="/logs", title="Log", resource=Resource.LOGS_LIST),
+    Entry(path="/dead-letters", title="Dead letters", resource=Resource.LOGS_LIST),
+    Entry(path="/replays", title="Replays", resource=Resource.LOGS_REPLAY),
 )
 """The navigation, in its order."""
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from attrs import frozen
 from litestar import Request
 
-from asyncevents_core.domain.instant import micros
+from asyncevents_core.domain.instant import iso, micros, to_datetime
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.web.pages.frame import Frame
 
@@ -45,6 +45,19 @@ class Asked:
             return None
         return micros(at.timestamp())
 
+    def time(self, name: str) -> int | None:
+        """Return a time that was given, UTC unless it says otherwise, in microseconds."""
+        try:
+            at = datetime.fromisoformat(self.get(name))
+            return micros((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError):
+            return None
+
+    def time_text(self, name: str) -> str | None:
+        """Return the same as queries write it."""
+        at = self.time(name)
+        return None if at is None else iso(to_datetime(at))
+
     @property
     def page(self) -> int:
         """The page that is asked for, from 1."""
@@ -56,11 +69,18 @@ class Asked:
 
 
 def asked_of(request: Request[Any, Any, Any], path: str) -> Asked:
-    """Return what was asked of the list at `path`: texts that every database takes, stripped."""
+    """Return what was asked of the list at `path`: texts that every database takes, stripped.
+
+    Several values of one name, as of boxes that are checked, are joined by commas.
+    """
     query = request.scope["query_string"].decode("latin-1")
     pairs = parse_qsl(query, errors="replace")
-    given = {name: storable(value.strip(), _LONGEST) for name, value in pairs}
-    return Asked(path=path, given={name: value for name, value in given.items() if value})
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        text = storable(value.strip(), _LONGEST)
+        if text:
+            given[name] = f"{given[name]},{text}" if name in given else text
+    return Asked(path=path, given=given)
 
 
 def inside(path: str, otherwise: str) -> str:

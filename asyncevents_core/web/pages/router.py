@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.web.access import PUBLIC, RESOURCE, needs
-from asyncevents_core.web.pages import failures, subscriptions
+from asyncevents_core.web.pages import dead_letters, failures, logs, replays, subscriptions, traces
 from asyncevents_core.web.pages.frame import BASE, POLICY, GivenFrame, provide_frame
 from asyncevents_core.web.pages.people import guard
 
@@ -38,7 +38,15 @@ def routes() -> Sequence[ControllerRouterHandler]:
         ),
         Router(
             BASE,
-            route_handlers=[start, *subscriptions.HANDLERS, nothing],
+            route_handlers=[
+                start,
+                *subscriptions.HANDLERS,
+                *logs.HANDLERS,
+                *traces.HANDLERS,
+                *dead_letters.HANDLERS,
+                *replays.HANDLERS,
+                nothing,
+            ],
             guards=[guard],
             dependencies={"frame": Provide(provide_frame, sync_to_thread=False)},
             exception_handlers=failures.HANDLERS,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from litestar.routes import HTTPRoute
 
-from asyncevents_core.domain.access import ALL, Resource
+from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.engine.replaying.jobs import count_job, start_job
 from tests.web.serving import Api, Visitor
 
 VIEW = {"view", "manage", ALL}
 CREATE = {"create", "manage", ALL}
 SAVE = {"save", "manage", ALL}
 GET = {"get", "manage", ALL}
+LOGS = {"logs", "manage", ALL}
+LIST, TRACE, REPLAY = LOGS | {"logs.list"}, LOGS | {"logs.trace"}, LOGS | {"logs.replay"}
 
 # method, path: who may, the fields of the form, the status then, and that of the same request by
 # somebody who is bound to another tenant.
@@ -26,6 +31,17 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
         303,
         404,
     ),
+    ("GET", "/logs"): (LIST, {}, 200, 200),
+    ("GET", "/logs.csv"): (LIST, {}, 200, 200),
+    ("GET", "/traces/{delivery_id:uuid}"): (TRACE, {}, 200, 404),
+    ("GET", "/traces/{delivery_id:uuid}/payload.json"): (TRACE, {}, 200, 404),
+    ("POST", "/traces/{delivery_id:uuid}/replay"): (REPLAY, {}, 303, 404),
+    ("GET", "/dead-letters"): (LIST, {}, 200, 200),
+    ("GET", "/replays"): (REPLAY, {}, 200, 200),
+    ("GET", "/replays/{job_id:uuid}"): (REPLAY, {}, 200, 404),
+    ("POST", "/replays/{job_id:uuid}/cancel"): (REPLAY, {}, 303, 404),
+    ("POST", "/replays/found"): (REPLAY, {"query": "success:true", "confirmed": "yes"}, 303, 303),
+    ("POST", "/replays/dead"): (REPLAY, {"confirmed": "yes"}, 303, 303),
 }
 PUBLIC = {("GET", "/{rest:path}")}
 RESOURCES = [*map(str, Resource), ALL, "sales"]
@@ -56,9 +72,19 @@ def test_every_page_is_in_the_table(api):
 @pytest.fixture
 def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
     number = api.subscribe()
+    delivery = api.deliver(number)
+    operator = Actor.trusted("test")
+    wanted, total = count_job(api.ledger, DeadFilter())
+    job = start_job(api.ledger, wanted, total=total, rate=1.0, by=operator)
+    api.index()
+    places = {
+        "subscription_id:int": number,
+        "delivery_id:uuid": delivery,
+        "job_id:uuid": job.id,
+    }
 
     def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
-        where = path.format_map({"subscription_id:int": number})
+        where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]), path)
         answer = visitor.get(where) if method == "GET" else visitor.post(where, **fields)
         return answer.status_code
 

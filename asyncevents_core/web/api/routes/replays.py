@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 
 from attrs import evolve
 from litestar import delete, get, post
 from litestar.params import JSONBody
 
 from asyncevents_core.domain.access import Actor, Resource
-from asyncevents_core.domain.replay import DeadFilter, FoundFilter
+from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.replay_job import ReplayJob
 from asyncevents_core.engine.replaying.by_query import FoundCount, count_found, found_filter
-from asyncevents_core.engine.replaying.jobs import cancel_job, count_job, start_job
-from asyncevents_core.engine.replaying.replay import replay as replay_one
+from asyncevents_core.engine.replaying.jobs import cancel_job, count_job, start_found, start_job
+from asyncevents_core.engine.replaying.replay import replay_visible
 from asyncevents_core.errors import AccessDenied, NotFound
-from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.keyset import page
 from asyncevents_core.web.api.parameters import (
@@ -56,13 +54,10 @@ async def replay(
     idempotency: GivenIdempotency,
 ) -> Accepted:
     """Send a delivery's stored bytes again, as a new delivery; or open a failed event again."""
-
-    def work() -> UUID:
-        if not backend.ledger.read(lambda view: _may_see(view, identifier, actor)):
-            raise NotFound(f"no delivery {identifier}, and no event of that id that failed")
-        return replay_one(backend.ledger, identifier, by=actor, idempotency=idempotency)
-
-    return Accepted(uuid=await backend.run(work))
+    made = await backend.run(
+        replay_visible, backend.ledger, identifier, by=actor, idempotency=idempotency
+    )
+    return Accepted(uuid=made)
 
 
 @post(
@@ -113,14 +108,20 @@ async def start(
     own = _own(data.wanted, actor)
 
     def work() -> ReplayJob:
-        wanted: DeadFilter | FoundFilter
-        if data.search is None:
-            wanted, total = count_job(backend.ledger, own)
-        else:
-            wanted = found_filter(backend.ledger, data.search, tenant=own.tenant)
-            total, _ = backend.search.count(wanted)
-        return start_job(
-            backend.ledger, wanted, total=total, rate=data.rate, by=actor, idempotency=idempotency
+        ledger, rate, query = backend.ledger, data.rate, data.search
+        if query is None:
+            wanted, total = count_job(ledger, own)
+            return start_job(
+                ledger, wanted, total=total, rate=rate, by=actor, idempotency=idempotency
+            )
+        return start_found(
+            ledger,
+            backend.search,
+            query,
+            rate=rate,
+            by=actor,
+            tenant=own.tenant,
+            idempotency=idempotency,
         )
 
     job = await backend.run(work)
@@ -187,15 +188,3 @@ def _own(wanted: DeadFilter, actor: Actor) -> DeadFilter:
     if wanted.tenant not in (None, actor.tenant):
         raise AccessDenied(f"you are bound to tenant {actor.tenant!r}")
     return evolve(wanted, tenant=actor.tenant)
-
-
-def _may_see(view: LedgerView, identifier: UUID, actor: Actor) -> bool:
-    tenant = actor.tenant
-    if (
-        tenant is None
-        or view.traces.of_delivery(identifier, tenant=tenant) is not None
-        or view.traces.of_event(identifier, limit=1, tenant=tenant)
-    ):
-        return True
-    event = view.events.get(identifier)
-    return event is not None and actor.sees(event.tenant)

@@ -13,12 +13,11 @@ from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_NAME
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.domain.replay_job import ReplayJob
+from asyncevents_core.domain.replay_job import DEFAULT_RATE, ReplayJob
 from asyncevents_core.web.api.parameters import instant
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.strict_body import check_text, read_object
 
-DEFAULT_RATE: Final = 100.0
 HIGHEST_RATE: Final = 100_000.0
 
 

@@ -37,6 +37,20 @@
     }
   });
 
+  // Finds text in a tree: what has it is marked and unfolded.
+  document.addEventListener("input", (event) => {
+    const where = event.target.dataset?.find;
+    if (!where) return;
+    const wanted = event.target.value.toLowerCase();
+    for (const one of document.querySelectorAll(`${where} span`)) {
+      const found = wanted !== "" && one.textContent.toLowerCase().includes(wanted);
+      one.classList.toggle("found", found);
+      if (found) {
+        for (let at = one.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
+      }
+    }
+  });
+
   // A box that checks all boxes of its name.
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.checkAll;
