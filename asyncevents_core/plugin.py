@@ -9,6 +9,7 @@ more than attrs and pluggy: a test holds it to that.
 """
 
 from asyncevents_core.domain.event import EventDefinition as EventDefinition
+from asyncevents_core.domain.histogram import Buckets as Buckets
 from asyncevents_core.domain.outcome import Failure as Failure
 from asyncevents_core.domain.outcome import Outcome as Outcome
 from asyncevents_core.domain.outcome import OutcomeKind as OutcomeKind

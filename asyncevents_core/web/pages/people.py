@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.engine.managing.tokens import authenticate
-from asyncevents_core.web.access import PUBLIC, RESOURCE, UNBOUND
+from asyncevents_core.web.access import PUBLIC, RESOURCE, SIGNED_IN, UNBOUND
 from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
 from asyncevents_core.web.pages.form import form_of
@@ -69,7 +69,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     connection.scope["state"]["signed_in"] = found
     connection.scope["state"]["actor"] = found.actor
     resource = handler.opt.get(RESOURCE)
-    if resource is None or not found.actor.may(resource):
+    if resource != SIGNED_IN and (resource is None or not found.actor.may(resource)):
         raise Problem(403, f"this needs the resource {resource}, which you do not have")
     if handler.opt.get(UNBOUND) and found.actor.tenant is not None:
         raise Problem(403, f"you are bound to tenant {found.actor.tenant!r}: this is about all")

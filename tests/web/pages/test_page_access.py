@@ -26,7 +26,7 @@ SURE = {"confirmed": "yes"}
 # method, path: who may, the fields of the form, the status then, and that of the same request by
 # somebody who is bound to another tenant.
 TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
-    ("GET", "/"): (VIEW, {}, 302, 302),
+    ("GET", "/problems"): ({"manage", ALL}, {}, 200, 403),
     ("GET", "/subscriptions"): (VIEW, {}, 200, 200),
     ("POST", "/subscriptions/status"): (
         SAVE,
@@ -54,6 +54,8 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("POST", "/replays/found"): (REPLAY, {"query": "success:true", "confirmed": "yes"}, 303, 303),
     ("POST", "/replays/dead"): (REPLAY, {"confirmed": "yes"}, 303, 303),
 }
+SIGNED_IN = {("GET", "/")}
+"""For everybody who is signed in: `test_dashboard_page` says what each of them sees."""
 PUBLIC = {("GET", "/{rest:path}")}
 RESOURCES = [*map(str, Resource), ALL, "sales"]
 
@@ -77,7 +79,7 @@ def plain(path: str) -> str:
 def test_every_page_is_in_the_table(api):
     table = {(method, plain(path)) for method, path in TABLE}
     public = {(method, path.replace("{rest:path}", "{rest}")) for method, path in PUBLIC}
-    assert pages(api) == table | public
+    assert pages(api) == table | public | SIGNED_IN
 
 
 @pytest.fixture
