@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import httpx
 import uvicorn
@@ -217,6 +218,18 @@ class Api:
 
         self.ledger.run(write)
         return delivery.id
+
+    def fail(self, *, tenant: str | None = None, error: str = "ValueError: no order 42") -> UUID:
+        """Write an event whose service failed for good; return its id."""
+        event = make_event(name="order.created", tenant=tenant, arguments=b'{"id": 42}', body=None)
+
+        def write(tx):
+            tx.events.insert([event], due_in=0.0)
+            tx.events.lock([event.id])
+            tx.events.fail(event.id, deaths=1, error=error, traceback="in orders.py")
+
+        self.ledger.run(write)
+        return event.id
 
     def index(self) -> None:
         """Index everything that waits, as a worker does."""

@@ -46,10 +46,16 @@ class Entry:
 
 ENTRIES: Final[Sequence[Entry]] = (
     Entry(path="/", title="Dashboard", resource=Resource.LOGS_LIST),
+    Entry(path="/events", title="Events", resource=Resource.LOGS_LIST),
     Entry(path="/subscriptions", title="Subscriptions", resource=Resource.VIEW),
     Entry(path="/logs", title="Log", resource=Resource.LOGS_LIST),
     Entry(path="/dead-letters", title="Dead letters", resource=Resource.LOGS_LIST),
     Entry(path="/replays", title="Replays", resource=Resource.LOGS_REPLAY),
+    Entry(path="/event-definitions", title="Event definitions", resource=Resource.VIEW),
+    Entry(path="/configuration", title="Configuration", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/plugins", title="Plugins", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/tokens", title="Tokens", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/audit", title="Audit log", resource=Resource.MANAGE),
 )
 """The navigation, in its order."""
 

@@ -17,14 +17,20 @@ from litestar.types import ControllerRouterHandler
 
 from asyncevents_core.web.access import PUBLIC, RESOURCE
 from asyncevents_core.web.pages import (
+    audit,
+    configuration,
     dashboard,
     dead_letters,
+    definitions,
+    events,
     failures,
     logs,
+    plugins,
     replays,
     subscription,
     subscription_form,
     subscriptions,
+    tokens,
     traces,
 )
 from asyncevents_core.web.pages.frame import BASE, POLICY, provide_frame
@@ -54,8 +60,14 @@ def routes() -> Sequence[ControllerRouterHandler]:
                 *subscription_form.HANDLERS,
                 *logs.HANDLERS,
                 *traces.HANDLERS,
+                *events.HANDLERS,
                 *dead_letters.HANDLERS,
                 *replays.HANDLERS,
+                *definitions.HANDLERS,
+                *configuration.HANDLERS,
+                *plugins.HANDLERS,
+                *tokens.HANDLERS,
+                *audit.HANDLERS,
                 nothing,
             ],
             guards=[guard],

@@ -10,6 +10,7 @@ from litestar.routes import HTTPRoute
 
 from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.replay import DeadFilter
+from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
 from tests.web.serving import TARGET, Api, Visitor
 
@@ -18,6 +19,7 @@ CREATE = {"create", "manage", ALL}
 SAVE = {"save", "manage", ALL}
 GET = {"get", "manage", ALL}
 LOGS = {"logs", "manage", ALL}
+MANAGE = {"manage", ALL}
 LIST, TRACE, REPLAY = LOGS | {"logs.list"}, LOGS | {"logs.trace"}, LOGS | {"logs.replay"}
 
 FRESH = {"event_name": "order.created", "sink": "http", "target": TARGET}
@@ -47,6 +49,17 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/traces/{delivery_id:uuid}"): (TRACE, {}, 200, 404),
     ("GET", "/traces/{delivery_id:uuid}/payload.json"): (TRACE, {}, 200, 404),
     ("POST", "/traces/{delivery_id:uuid}/replay"): (REPLAY, {}, 303, 404),
+    ("GET", "/events"): (LIST, {}, 200, 200),
+    ("GET", "/events/{event_id:uuid}"): (TRACE, {}, 200, 404),
+    ("POST", "/events/{event_id:uuid}/open"): (REPLAY, {}, 303, 404),
+    ("GET", "/event-definitions"): (VIEW, {}, 200, 200),
+    ("GET", "/configuration"): (MANAGE, {}, 200, 403),
+    ("POST", "/configuration"): (MANAGE, {"name": "MAXIMUM_DEATHS", "value": "3"}, 303, 403),
+    ("GET", "/plugins"): (MANAGE, {}, 200, 403),
+    ("GET", "/tokens"): (MANAGE, {}, 200, 403),
+    ("POST", "/tokens"): (MANAGE, {"name": "one", "resource": "view"}, 200, 403),
+    ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, SURE, 303, 403),
+    ("GET", "/audit"): (MANAGE, {}, 200, 200),
     ("GET", "/dead-letters"): (LIST, {}, 200, 200),
     ("GET", "/replays"): (REPLAY, {}, 200, 200),
     ("GET", "/replays/{job_id:uuid}"): (REPLAY, {}, 200, 404),
@@ -98,6 +111,17 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
     def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
         # One of its own for each: some are deleted.
         places["subscription_id:int"] = api.subscribe()
+        places["event_id:uuid"] = api.fail()
+        token = create_token(
+            api.ledger,
+            name="one",
+            resources=["view"],
+            tenant=None,
+            days=None,
+            known=(),
+            by=operator,
+        )
+        places["token_id:uuid"] = token[0].id
         where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]), path)
         answer = visitor.get(where) if method == "GET" else visitor.post(where, **fields)
         return answer.status_code
