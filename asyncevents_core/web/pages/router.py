@@ -17,7 +17,17 @@ from litestar.types import ControllerRouterHandler
 
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.web.access import PUBLIC, RESOURCE, needs
-from asyncevents_core.web.pages import dead_letters, failures, logs, replays, subscriptions, traces
+from asyncevents_core.web.pages import (
+    dead_letters,
+    failures,
+    logs,
+    openid,
+    password,
+    replays,
+    sign_in,
+    subscriptions,
+    traces,
+)
 from asyncevents_core.web.pages.frame import BASE, POLICY, GivenFrame, provide_frame
 from asyncevents_core.web.pages.people import guard
 
@@ -45,12 +55,19 @@ def routes() -> Sequence[ControllerRouterHandler]:
                 *traces.HANDLERS,
                 *dead_letters.HANDLERS,
                 *replays.HANDLERS,
+                *sign_in.HANDLERS,
+                *openid.HANDLERS,
+                *password.HANDLERS,
                 nothing,
             ],
             guards=[guard],
             dependencies={"frame": Provide(provide_frame, sync_to_thread=False)},
             exception_handlers=failures.HANDLERS,
-            response_headers=[ResponseHeader(name="Content-Security-Policy", value=POLICY)],
+            response_headers=[
+                ResponseHeader(name="Content-Security-Policy", value=POLICY),
+                # With "no-referrer" browsers do not say in Origin which page sends a form.
+                ResponseHeader(name="Referrer-Policy", value="same-origin"),
+            ],
             include_in_schema=False,
         ),
     ]
