@@ -152,8 +152,8 @@ async def begin(
         if rights_of(named.groups, settings.web_groups) is None:
             known = ", ".join(named.groups) or "none"
             raise SignInRefused(
-                f"{named.name} may do nothing here: an operator says in WEB_GROUPS what their "
-                f"groups may, for one tenant at most (of their groups it has {known})"
+                f"there is nothing that {named.name} may do here: an operator says in WEB_GROUPS "
+                f"what their groups may, for one tenant at most (of their groups it has {known})"
             )
         text = await backend.run(
             sessions.begin_session,

@@ -91,7 +91,7 @@ def test_a_header_that_comes_twice_signs_nobody_in(behind, twice):
 
 @pytest.mark.parametrize(
     ("groups", "said"),
-    [("unknown", "may do nothing here"), ("acme,other", "one tenant"), ("", "has none")],
+    [("unknown", "nothing that ann may do here"), ("acme,other", "one tenant"), ("", "has none")],
 )
 def test_groups_that_give_nothing_are_explained(behind, groups, said):
     answer = enter(behind({**ANN, "X-Forwarded-Groups": groups}))
