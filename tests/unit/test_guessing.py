@@ -10,7 +10,8 @@ from asyncevents_core.domain.guessing import MOST_IN_WINDOW, WINDOW
 from asyncevents_core.engine.managing import sessions
 from asyncevents_core.engine.upkeep import sign_ins
 from asyncevents_core.errors import SignInRefused
-from tests.unit.signing_in import PASSWORD, PlainHasher, make_user
+from tests.hashing import PASSWORD, PlainHasher
+from tests.unit.signing_in import make_user
 
 HOME = "192.0.2.1"
 DAY = 86_400

@@ -29,9 +29,10 @@ from asyncevents_core.engine.upkeep.sign_ins import (
 )
 from asyncevents_core.errors import AccessDenied, InvalidValue, NotFound, SignInRefused
 from asyncevents_core.worker.janitor import Janitor
+from tests.hashing import PASSWORD, PlainHasher
 from tests.unit.harness import OPERATOR
 from tests.unit.rerunning import RerunningLedger
-from tests.unit.signing_in import PASSWORD, PlainHasher, make_user
+from tests.unit.signing_in import make_user
 
 HOUR = 3_600
 DAY = 24 * HOUR

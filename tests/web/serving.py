@@ -26,7 +26,9 @@ from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.engine.managing.sessions import session_of, sign_in_by_link
 from asyncevents_core.engine.managing.tokens import create_token
+from asyncevents_core.engine.managing.users import create_link, create_user
 from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import InvalidTarget
 from asyncevents_core.plugin import SECRET, NoOptions, Sink, SinkType, hookimpl
@@ -36,6 +38,7 @@ from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 from asyncevents_core.web.app import create_app
+from tests.hashing import PASSWORD, PlainHasher
 
 EVENTS = {
     "order.created": {"title": "An order was placed"},
@@ -155,9 +158,32 @@ class Api:
         self._clients.append(made)
         if not resources:
             return Visitor(made, csrf="")
-        text = self.token(*resources, tenant=tenant)
+        text, csrf = self.session(*resources, tenant=tenant)
         made.cookies.set("asyncevents_session", text)
-        return Visitor(made, csrf=text[-16:])
+        return Visitor(made, csrf=csrf)
+
+    def user(self, *resources: str, tenant: str | None = None) -> str:
+        """Make a user who has these resources, and the password `PASSWORD`; return the name."""
+        name = f"{'-'.join(resources)} {uuid7().hex[-12:]}"
+        create_user(
+            self.ledger,
+            PlainHasher(),
+            name=name,
+            password=PASSWORD,
+            resources=resources,
+            tenant=tenant,
+            known={"sales", "finance"},
+            by=OPERATOR,
+        )
+        return name
+
+    def session(self, *resources: str, tenant: str | None = None) -> tuple[str, str]:
+        """Sign in a user who has these resources; return the cookie and what forms carry."""
+        code = create_link(self.ledger, self.user(*resources, tenant=tenant), by=OPERATOR)
+        text = sign_in_by_link(self.ledger, code, address="127.0.0.1")
+        found = session_of(self.ledger, text, tenants={}, groups={}, idle=3_600)
+        assert found is not None
+        return text, found.csrf
 
     def subscribe(self, event_name: str = "order.created", **more: Any) -> int:
         new = NewSubscription(event_name=event_name, sink="http", target=TARGET, **more)
@@ -287,6 +313,7 @@ def serving(folder: Path, **more: Any) -> Iterator[Api]:
     with AsyncEvents(settings(folder, **more)) as events:
         plugins = load_plugins([builtins, Shelves()])
         events._runtime = Runtime(load_settings(settings(folder, **more)), plugins=plugins)
+        events._runtime.password_hasher = PlainHasher()
         events.upgrade()
         app = create_app(events.runtime)
         with running(app) as address:

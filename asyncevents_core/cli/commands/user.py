@@ -108,7 +108,7 @@ def list_(context: CliContext, as_json: bool) -> None:
             ]
             for one in found
         ],
-        cut=["resources", "tenant", "name"],
+        cut=["name", "tenant", "resources"],
     )
 
 
@@ -117,7 +117,10 @@ def list_(context: CliContext, as_json: bool) -> None:
 @_PASSWORD_OPTION
 @pass_cli
 def password(context: CliContext, name: str, from_stdin: bool) -> None:
-    """Give a user, NAME, another password, and sign them out everywhere."""
+    """Give a user another password.
+
+    NAME is signed out everywhere.
+    """
     hasher = context.runtime.password_hasher
     set_password(
         context.ledger,
@@ -133,7 +136,10 @@ def password(context: CliContext, name: str, from_stdin: bool) -> None:
 @click.argument("name")
 @pass_cli
 def disable(context: CliContext, name: str) -> None:
-    """Keep a user, NAME, from signing in, and sign them out everywhere."""
+    """Keep a user from signing in.
+
+    NAME is signed out everywhere.
+    """
     changed = set_disabled(context.ledger, name, True, by=local_actor(context.settings))
     click.echo(f"user {name} is disabled{'' if changed else ' already'}")
 
@@ -142,7 +148,10 @@ def disable(context: CliContext, name: str) -> None:
 @click.argument("name")
 @pass_cli
 def enable(context: CliContext, name: str) -> None:
-    """Let a user, NAME, sign in again."""
+    """Let a user sign in again.
+
+    NAME has the same password as before.
+    """
     changed = set_disabled(context.ledger, name, False, by=local_actor(context.settings))
     click.echo(f"user {name} is enabled{'' if changed else ' already'}")
 
@@ -152,7 +161,10 @@ def enable(context: CliContext, name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_cli
 def delete(context: CliContext, name: str, yes: bool) -> None:
-    """Delete a user, NAME, for good. What they did stays in the audit log."""
+    """Delete a user for good.
+
+    What NAME did stays in the audit log.
+    """
     if not yes:
         click.confirm(f"Delete user {name}?", abort=True)
     delete_user(context.ledger, name, by=local_actor(context.settings))
@@ -171,7 +183,8 @@ def delete(context: CliContext, name: str, yes: bool) -> None:
 def link(context: CliContext, name: str, url: str) -> None:
     """Print a link that signs a user in, once.
 
-    NAME is the user, who needs no password then. The link is of use for 10 minutes. Whoever has it can use it: send it where only they read it.
+    NAME is the user, who needs no password then. The link is of use for 10 minutes. Whoever has it
+    can use it: send it where only they read it.
     """
     code = create_link(context.ledger, name, by=local_actor(context.settings))
     minutes = f"{LINK_LASTS / _MINUTE:g} minutes"

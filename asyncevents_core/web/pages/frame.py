@@ -19,6 +19,7 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.engine.managing.sessions import SignedIn
 from asyncevents_core.web.pages.people import signed_in_of
 
 BASE: Final = "/admin"
@@ -79,6 +80,7 @@ class Frame:
     root: str
     asked: str
     actor: Actor | None
+    person: SignedIn | None
     csrf: str
     notice: Notice | None
     now: int
@@ -128,6 +130,7 @@ def provide_frame(request: Request[Any, Any, Any]) -> Frame:
         root=root,
         asked=f"{path}?{query}" if query else path,
         actor=None if found is None else found.actor,
+        person=found,
         csrf="" if found is None else found.csrf,
         notice=_notice(request.cookies.get(_NOTICE)),
         now=time.time_ns() // 1_000,
