@@ -113,12 +113,15 @@ def logs(
       data.sku:/CK[0-9]{4}/       a regular expression
       data.total:[10 TO 20]       from, to; {10 TO 20} without the ends
       data.total:>10 attempt:<=2  one end
+      http_status:[500 TO 599]    what the recipient answered
+      duration:>0.5               seconds
       started_at:>now-1d          the last 24 hours; started_at:2026-11 is a month
       kettel~ kettel~1 "a b"~2    almost: other letters, words moved
       _exists_:data.note          there is a value
       "a:b" a\\:b                  a character that means something else above
-    Fields: log_id uuid event_name success started_at fate attempt
-      subscription_id sink tenant target response data.…
+    Fields: log_id uuid event_name success started_at duration fate outcome
+      http_status detail attempt subscription_id sink tenant target response
+      event_id data.…
     """
     if csv_path is not None and as_json:
         raise click.UsageError("--csv or --json, not both")
