@@ -1,6 +1,7 @@
 """The log as CSV: its columns, and its rows as lines.
 
-The columns are the fields of `asyncevents_core.forms.LogRowForm`, in its order.
+The columns are the fields of `asyncevents_core.forms.LogRowForm`, in its order. What was sent is a
+further column, where it is asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 
 from asyncevents_core.domain.instant import iso, to_datetime
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.domain.trace import LogBatch, LogRow
 
 COLUMNS: Final = (
     "log_id", "uuid", "event_id", "event_name", "tenant", "subscription_id", "sink", "target",
@@ -20,18 +21,25 @@ COLUMNS: Final = (
     "response", "delivery_state",
 )  # fmt: skip
 
+PAYLOAD: Final = "payload"
+"""The column of the CloudEvent that was sent, as JSON text."""
+
 _BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 """What begins a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
-def header() -> bytes:
-    """Return the line of names."""
-    return _lines([COLUMNS])
+def header(*, payload: bool) -> bytes:
+    """Return the line of names, with that of the payload if `payload`."""
+    return _lines([(*COLUMNS, PAYLOAD) if payload else COLUMNS])
 
 
-def lines(rows: Sequence[LogRow]) -> bytes:
-    """Return rows as UTF-8, a line each."""
-    return _lines([_row(one) for one in rows])
+def lines(batch: LogBatch) -> bytes:
+    """Return rows as UTF-8, a line each; empty for a payload that is not kept any more."""
+    payloads = batch.payloads
+    if payloads is None:
+        return _lines([_row(one) for one in batch.rows])
+    texts = {event_id: body.decode("utf-8", "replace") for event_id, body in payloads.items()}
+    return _lines([(*_row(one), texts.get(one.event_id)) for one in batch.rows])
 
 
 def _row(one: LogRow) -> Sequence[object]:

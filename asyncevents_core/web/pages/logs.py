@@ -13,7 +13,7 @@ from litestar.response import Stream, Template
 
 from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.query.doubts import Doubt
-from asyncevents_core.domain.query.fields import NAMES
+from asyncevents_core.domain.query.fields import FIELDS
 from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import page_of_log
 from asyncevents_core.engine.searching.telling import told
@@ -25,7 +25,7 @@ from asyncevents_core.errors import (
     SearchTimeout,
 )
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.export import csv_of, pages
+from asyncevents_core.web.api.export import csv_of, exported
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend
 from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
@@ -99,7 +99,7 @@ class Logs:
     wrong: WrongQuery | None = None
     failed: str | None = None
     older: str | None = None
-    fields: Sequence[str] = NAMES
+    fields: Sequence[str] = tuple(FIELDS)
     examples: Sequence[tuple[str, str]] = _EXAMPLES
     titles: Mapping[str, str] = COLUMNS
     _frame: Frame = field(alias="frame")
@@ -153,9 +153,12 @@ async def export(
 ) -> Stream:
     """Send all that the address asks for, as CSV."""
     asked = asked_of(request, PATH)
-    rows = await pages(backend, asked.get("search") or None, _filter(asked, actor))
+    payload = asked.get("payload") == "yes"
+    batches = await exported(
+        backend, asked.get("search") or None, _filter(asked, actor), payload=payload
+    )
     return Stream(
-        csv_of(rows),
+        csv_of(batches, payload=payload),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="log.csv"'},
     )
