@@ -9,6 +9,7 @@ more than attrs and pluggy: a test holds it to that.
 """
 
 from asyncevents_core.domain.event import EventDefinition as EventDefinition
+from asyncevents_core.domain.histogram import Buckets as Buckets
 from asyncevents_core.domain.outcome import Failure as Failure
 from asyncevents_core.domain.outcome import Outcome as Outcome
 from asyncevents_core.domain.outcome import OutcomeKind as OutcomeKind
@@ -48,6 +49,7 @@ from asyncevents_core.ports.retry import RetryManager as RetryManager
 from asyncevents_core.ports.retry import RetryManagerType as RetryManagerType
 from asyncevents_core.ports.retry import ScheduledRetry as ScheduledRetry
 from asyncevents_core.ports.sink import DEVELOPMENT as DEVELOPMENT
+from asyncevents_core.ports.sink import HELP as HELP
 from asyncevents_core.ports.sink import SECRET as SECRET
 from asyncevents_core.ports.sink import BatchingSink as BatchingSink
 from asyncevents_core.ports.sink import BatchLimits as BatchLimits

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.histogram import Buckets
 from asyncevents_core.domain.query.fields import EVENT
 from asyncevents_core.domain.query.leaves import Leaf, leaves
 from asyncevents_core.domain.query.nodes import Query
@@ -143,9 +144,9 @@ class Rebuild(ABC):
 class Indexer(ABC):
     """An open index.
 
-    `search` and `count` may be called from any thread and any process at any time, also while
-    another one writes. All the other methods write: they are called from one thread at a time,
-    in one process at a time. A lease in the ledger sees to it.
+    `search`, `histogram` and `count` may be called from any thread and any process at any time,
+    also while another one writes. All the other methods write: they are called from one thread at
+    a time, in one process at a time. A lease in the ledger sees to it.
     """
 
     @abstractmethod
@@ -179,6 +180,16 @@ class Indexer(ABC):
         Raises `SearchTimeout` after `timeout` seconds (at once if it is 0), `IndexUnavailable`,
         and `InvalidQuery` for a query that is beyond what the engine can do.
         """
+
+    def histogram(
+        self, query: Query, buckets: Buckets, *, timeout: float = 10.0
+    ) -> Sequence[int] | None:
+        """Count the hits of a query by the time of the attempt: a number for each bucket.
+
+        Bounds of buckets are kept to a millisecond at least. None: this indexer has no histograms,
+        and pages leave them out. Raises as `search`.
+        """
+        return None
 
     @abstractmethod
     def count(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import define, field, frozen
 
+from asyncevents_core.domain.histogram import Buckets
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable, SearchTimeout
 from asyncevents_core.ports.indexer import (
@@ -87,6 +88,15 @@ class MemoryIndexer(Indexer):
         if not count:
             return Found(log_ids=page, total=None)
         return Found(log_ids=page, total=min(len(hits), COUNTED), exact=len(hits) <= COUNTED)
+
+    def histogram(
+        self, query: Query, buckets: Buckets, *, timeout: float = 10.0
+    ) -> Sequence[int] | None:
+        """See `Indexer`."""
+        hits = self.search(query, limit=self.count(), timeout=timeout, count=False).log_ids
+        documents = self._documents()
+        created = [documents[one].document.created for one in hits if one in documents]
+        return [sum(since <= one < until for one in created) for since, until in buckets.ranges()]
 
     def count(self) -> int:
         """See `Indexer`."""

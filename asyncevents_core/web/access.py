@@ -18,8 +18,10 @@ from asyncevents_core.web.patience import Patience
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 RESOURCE: Final = "resource"
-"""Key of a route's options: the `Resource` that it needs, or `PUBLIC`."""
+"""Key of a route's options: the `Resource` that it needs, `PUBLIC`, or `SIGNED_IN` of pages."""
 PUBLIC: Final = "public"
+SIGNED_IN: Final = "signed in"
+"""In place of a resource: a page for everybody who is signed in."""
 UNBOUND: Final = "unbound"
 """Key of a route's options: True where it is about the whole installation, not a tenant."""
 

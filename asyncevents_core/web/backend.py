@@ -12,6 +12,7 @@ from typing import Final, ParamSpec, TypeVar
 from attrs import define, field
 
 from asyncevents_core.engine.searching.search import LogSearch
+from asyncevents_core.engine.upkeep.dashboard import Dashboards
 from asyncevents_core.ports.ledger import Ledger, LedgerView
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.web.api.problems import Problem
@@ -42,6 +43,9 @@ class Backend:
 
     def __init__(self, runtime: Runtime, *, threads: int) -> None:
         self.runtime = runtime
+        self.dashboards = Dashboards(
+            runtime.ledger, runtime.clock, indexing=runtime.indexer is not None
+        )
         self._threads = threads
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -162,6 +166,11 @@ class RequestBackend:
     def ledger(self) -> Ledger:
         """The ledger."""
         return self._backend.ledger
+
+    @property
+    def dashboards(self) -> Dashboards:
+        """What makes dashboards, the same one for all requests."""
+        return self._backend.dashboards
 
     @property
     def search(self) -> LogSearch:

@@ -14,6 +14,7 @@ from tests.conformance.ledger_neighbours import Neighbours
 from tests.conformance.ledger_outcomes import Outcomes
 from tests.conformance.ledger_replays import Replays
 from tests.conformance.ledger_secrets import Secrets
+from tests.conformance.ledger_statistics import Statistics
 from tests.conformance.ledger_subscriptions import Subscriptions
 from tests.conformance.ledger_tasks import Tasks
 from tests.conformance.ledger_traces import Traces
@@ -42,6 +43,7 @@ class LedgerConformance(
     Workers,
     Neighbours,
     Backlogs,
+    Statistics,
 ):
     """Every operation of a `Ledger`, and the part of the state machine that rows hold.
 

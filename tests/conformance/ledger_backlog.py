@@ -10,7 +10,7 @@ from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.ports.ledger import Ledger
-from asyncevents_core.testing.builders import make_event
+from asyncevents_core.testing.builders import make_event, make_subscription
 from tests.clock import ManualClock
 from tests.conformance.ledger_base import (
     SECOND,
@@ -21,6 +21,7 @@ from tests.conformance.ledger_base import (
     insert,
     leased,
     publish,
+    subscribe,
     waiting,
 )
 
@@ -86,6 +87,32 @@ class Backlogs(LedgerFixtures):
             events_failed=1,
             oldest_due_at=event_of(ledger, first).due_at,
         )
+
+    def test_the_backlog_of_a_tenant(self, ledger: Ledger) -> None:
+        own, foreign = (
+            subscribe(ledger, make_subscription(tenant=tenant)) for tenant in ("t", "u")
+        )
+        publish(ledger, make_event(tenant="t"), due_in=-1.0)
+        publish(ledger, make_event(tenant="u"), make_event(), due_in=-60.0)
+        (mine,) = insert(ledger, waiting(-30.0, subscription_id=own))
+        insert(
+            ledger,
+            waiting(-90.0, subscription_id=foreign),
+            ended(DeliveryState.DEAD, subscription_id=own),
+            ended(DeliveryState.DEAD, subscription_id=foreign),
+        )
+
+        backlog = ledger.read(lambda view: view.backlog(tenant="t"))
+
+        assert backlog == evolve(
+            NOTHING,
+            events_open=1,
+            events_due=1,
+            waiting_due=1,
+            dead=1,
+            oldest_due_at=delivery_of(ledger, mine).due_at,
+        )
+        assert ledger.read(lambda view: view.backlog(tenant="nobody")) == NOTHING
 
     def test_the_backlog_looks_ahead(self, ledger: Ledger) -> None:
         publish(ledger, due_in=10.0)

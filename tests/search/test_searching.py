@@ -20,12 +20,15 @@ from asyncevents_core.adapters.lucene import Lucene
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.trace import Fate, LogFilter
 from asyncevents_core.engine.managing.configuration import set_run_time_values
+from asyncevents_core.engine.searching.by_time import BARS
 from asyncevents_core.engine.searching.feed import IndexFeed, index_lease
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.errors import InvalidQuery, SearchOff
+from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
+from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexer, MemoryIndexerType
 from tests.conformance import ledger_base as make
 from tests.search.steps import WAIT, asyncevents, attempts, everything
 from tests.unit.harness import OPERATOR
@@ -41,6 +44,33 @@ def test_what_is_queued_is_found(ledger, indexer, search):
     assert (page.total, page.exact, page.next, page.behind.waiting) == (3, True, 2, 0)
     assert [one.log_id for one in search.page("*:*", limit=2, before=2).rows] == [1]
     assert [one.log_id for one in everything(search)] == [3, 2, 1]
+
+
+def test_what_is_found_is_counted_by_time(ledger, indexer, search):
+    attempts(ledger, 3)
+    IndexFeed(ledger, indexer).step()
+    now = make.now(ledger)
+    since = min(one.attempt.started_at for one in everything(search))
+
+    def counted(text, **filter):
+        found = search.histogram(text, LogFilter(since=since, until=now, **filter))
+        assert found.complete
+        assert (found.bars[0].since, len(found.bars)) == (since, BARS)
+        return sum(one.delivered for one in found.bars), sum(one.failed for one in found.bars)
+
+    for text, filter in (("*:*", {}), ("log_id:1", {}), ("*:*", {"tenant": "nobody"})):
+        rows = search.page(text, LogFilter(**filter), limit=9).rows
+        delivered = [one.fate is Fate.DELIVERED for one in rows]
+        assert counted(text, **filter) == (delivered.count(True), delivered.count(False))
+
+
+def test_an_indexer_without_histograms_has_none(ledger):
+    class Plain(MemoryIndexer):
+        histogram = Indexer.histogram
+
+    plain = Plain(MemoryIndexerType().open(MemoryIndexConfig())._store)
+
+    assert LogSearch(ledger, plain, Lucene()).histogram("*:*", LogFilter()) is None
 
 
 def test_a_step_that_is_repeated_changes_nothing(ledger, indexer, search):

@@ -15,6 +15,7 @@ from asyncevents_core.adapters.elasticsearch.indices import Indices
 from asyncevents_core.adapters.elasticsearch.making import Clause, ElasticMaker
 from asyncevents_core.adapters.elasticsearch.names import Generation
 from asyncevents_core.adapters.elasticsearch.searching import Searching
+from asyncevents_core.domain.histogram import Buckets
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
 from asyncevents_core.indexer_kit.translating import Translator
@@ -80,10 +81,8 @@ class ElasticsearchIndexer(Indexer):
     ) -> Found:
         """See `Indexer`."""
         searching = Searching(self._client, self._config.index, timeout=timeout)
-        self._check_layout(timeout)
-        clause = Translator[Clause](ElasticMaker(searching.ask)).translate(query)
         body = {
-            "query": _visible(clause),
+            "query": self._hits(query, searching, timeout),
             "sort": [{"log_id": "desc"}],
             "_source": False,
             "track_total_hits": COUNTED if count else False,
@@ -105,6 +104,17 @@ class ElasticsearchIndexer(Indexer):
         if not count:
             return Found(log_ids=log_ids, total=None)
         return Found(log_ids=log_ids, total=total["value"], exact=total["relation"] == "eq")
+
+    def histogram(
+        self, query: Query, buckets: Buckets, *, timeout: float = 10.0
+    ) -> Sequence[int] | None:
+        """See `Indexer`. Dates have milliseconds here."""
+        searching = Searching(self._client, self._config.index, timeout=timeout)
+        hits = self._hits(query, searching, timeout)
+        answer = searching.ask({"query": hits, "size": 0, "aggs": _by_time(buckets)})
+        if "aggregations" not in answer:
+            return [0] * len(buckets.ranges())
+        return [one["doc_count"] for one in answer["aggregations"]["by_time"]["buckets"]]
 
     def count(self) -> int:
         """See `Indexer`."""
@@ -217,6 +227,10 @@ class ElasticsearchIndexer(Indexer):
                 return
             self._take_out(generation, [int(one["_id"]) for one in found])
 
+    def _hits(self, query: Query, searching: Searching, timeout: float) -> Clause:
+        self._check_layout(timeout)
+        return _visible(Translator[Clause](ElasticMaker(searching.ask)).translate(query))
+
     def _check_layout(self, timeout: float) -> None:
         if not self._known and timeout > 0:
             self._known = self._indices.read().serving is not None
@@ -252,6 +266,13 @@ def _actions(
     for log_id, source in sources:
         alias = generation.write_alias(generation.number(log_id))
         yield Action(kind, alias, log_id, source)
+
+
+def _by_time(buckets: Buckets) -> Mapping[str, Any]:
+    ranges = [{"from": since // 1000, "to": until // 1000} for since, until in buckets.ranges()]
+    return {
+        "by_time": {"date_range": {"field": "created", "format": "epoch_millis", "ranges": ranges}}
+    }
 
 
 def _visible(clause: Clause) -> Clause:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
 from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event, subscription
@@ -103,15 +103,19 @@ def _to_log_row(row: Row[Any]) -> LogRow:
 
 def _logs_meant(statement: Select[Any], wanted: LogFilter) -> Select[Any]:
     """Restrict a selection of attempts, joined with deliveries and events; not by tenant."""
-    if wanted.subscription_id is not None:
-        statement = statement.where(delivery.c.subscription_id == wanted.subscription_id)
-    if wanted.event_name is not None:
-        statement = statement.where(event.c.name == wanted.event_name)
+    statement = statement.where(*log_conditions(wanted, attempt.c.outcome))
     if wanted.since is not None:
         statement = statement.where(attempt.c.started_at >= wanted.since)
     if wanted.until is not None:
         statement = statement.where(attempt.c.started_at < wanted.until)
-    if wanted.delivered is not None:
-        outcomes = [one.value for one in OutcomeKind if wanted.fits(one)]
-        statement = statement.where(attempt.c.outcome.in_(outcomes))
     return statement
+
+
+def log_conditions(wanted: LogFilter, outcome: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
+    """Yield what a filter says of deliveries, events and outcomes; not of times and tenants."""
+    if wanted.subscription_id is not None:
+        yield delivery.c.subscription_id == wanted.subscription_id
+    if wanted.event_name is not None:
+        yield event.c.name == wanted.event_name
+    if wanted.delivered is not None:
+        yield outcome.in_([one.value for one in OutcomeKind if wanted.fits(one)])

@@ -16,6 +16,7 @@ from asyncevents_core.adapters.sqlalchemy.outcomes import SqlOutcomes
 from asyncevents_core.adapters.sqlalchemy.replays import SqlReplays, SqlReplaysView
 from asyncevents_core.adapters.sqlalchemy.server import SqlServerView
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
+from asyncevents_core.adapters.sqlalchemy.statistics import SqlStatisticsView
 from asyncevents_core.adapters.sqlalchemy.subscriptions import (
     SqlSubscriptions,
     SqlSubscriptionsView,
@@ -100,8 +101,8 @@ class SqlView(LedgerView):
     def now(self) -> int:
         return self._sql.clock()
 
-    def backlog(self, *, horizon: float = 0.0) -> Backlog:
-        return backlog(self._sql, horizon=horizon)
+    def backlog(self, *, horizon: float = 0.0, tenant: str | None = None) -> Backlog:
+        return backlog(self._sql, horizon=horizon, tenant=tenant)
 
     @cached_property
     def events(self) -> SqlEventsView:
@@ -150,6 +151,10 @@ class SqlView(LedgerView):
     @cached_property
     def neighbours(self) -> SqlNeighboursView:
         return SqlNeighboursView(self._sql)
+
+    @cached_property
+    def statistics(self) -> SqlStatisticsView:
+        return SqlStatisticsView(self._sql)
 
     @cached_property
     def server(self) -> SqlServerView:

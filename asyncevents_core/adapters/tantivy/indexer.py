@@ -18,6 +18,7 @@ from asyncevents_core.adapters.tantivy.generations import (
 )
 from asyncevents_core.adapters.tantivy.kind import EmbeddedConfig
 from asyncevents_core.adapters.tantivy.making import TantivyMaker
+from asyncevents_core.domain.histogram import Buckets
 from asyncevents_core.domain.query.nodes import Query
 from asyncevents_core.errors import IndexUnavailable
 from asyncevents_core.indexer_kit.translating import Translator
@@ -79,6 +80,12 @@ class EmbeddedIndexer(Indexer):
         return self._deadline.run(
             lambda: self._search(query, limit, before, count), timeout=timeout
         )
+
+    def histogram(
+        self, query: Query, buckets: Buckets, *, timeout: float = 10.0
+    ) -> Sequence[int] | None:
+        """See `Indexer`."""
+        return self._deadline.run(lambda: self._histogram(query, buckets), timeout=timeout)
 
     def count(self) -> int:
         """See `Indexer`."""
@@ -182,13 +189,22 @@ class EmbeddedIndexer(Indexer):
             generation.forget_writer()
             raise IndexUnavailable(f"{generation.path}: cannot be written: {error}") from error
 
+    def _histogram(self, query: Query, buckets: Buckets) -> Sequence[int]:
+        serving = self._generations.serving()
+        if serving is None:
+            return [0] * len(buckets.ranges())
+        generation, searcher = serving
+        try:
+            return _by_time(searcher, _hits(generation, searcher, query), buckets)
+        except (ValueError, OSError) as error:
+            raise unreadable(generation.path, error) from error
+
     def _search(self, query: Query, limit: int, before: int | None, count: bool) -> Found:
         serving = self._generations.serving()
         if serving is None:
             return Found(log_ids=(), total=0 if count else None)
         generation, searcher = serving
-        translated = Translator(TantivyMaker(generation.schema, searcher)).translate(query)
-        hits = _visible(generation, searcher, translated)
+        hits = _hits(generation, searcher, query)
         try:
             log_ids, total = _page(generation, searcher, hits, limit, before, count)
         except (ValueError, OSError) as error:
@@ -220,6 +236,11 @@ class _EmbeddedRebuild(Rebuild):
     def abandon(self) -> None:
         """See `Rebuild`."""
         self._indexer.abandon()
+
+
+def _hits(generation: Generation, searcher: tantivy.Searcher, query: Query) -> tantivy.Query:
+    translated = Translator(TantivyMaker(generation.schema, searcher)).translate(query)
+    return _visible(generation, searcher, translated)
 
 
 def _visible(
@@ -269,6 +290,14 @@ def _page(
         # tantivy's binding tells None where nothing was found.
         total = getattr(found, "count", None) or 0
     return [log_id for log_id, _ in found.hits], total
+
+
+def _by_time(searcher: tantivy.Searcher, hits: tantivy.Query, buckets: Buckets) -> list[int]:
+    ranges = [{"from": since, "to": until} for since, until in buckets.ranges()]
+    asked = {"by_time": {"range": {"field": "created", "ranges": ranges}}}
+    found = searcher.aggregate(hits, asked)["by_time"]["buckets"]
+    # tantivy adds one for what is before them all, and one for what is after.
+    return [one["doc_count"] for one in found if "from" in one and "to" in one]
 
 
 def _counted(searcher: tantivy.Searcher, query: tantivy.Query) -> int:

@@ -7,13 +7,22 @@ from typing import Final, Protocol
 
 from attrs import frozen
 
+from asyncevents_core.domain.histogram import Bar, Histogram
 from asyncevents_core.domain.query.doubts import Doubt
 from asyncevents_core.domain.query.explaining import explained, fields_of
 from asyncevents_core.domain.query.fields import PAYLOAD, short_name
 from asyncevents_core.domain.query.narrowing import narrowed
-from asyncevents_core.domain.query.nodes import ExistsQuery, Pattern, Query, TermQuery, Wild
+from asyncevents_core.domain.query.nodes import (
+    BooleanQuery,
+    ExistsQuery,
+    Pattern,
+    Query,
+    TermQuery,
+    Wild,
+)
 from asyncevents_core.domain.replay import FoundFilter
 from asyncevents_core.domain.trace import LogFilter, LogRow
+from asyncevents_core.engine.searching.by_time import times_of
 from asyncevents_core.errors import InvalidQuery
 from asyncevents_core.ports.indexer import Found, Indexer
 from asyncevents_core.ports.ledger import Ledger, LedgerView
@@ -138,6 +147,21 @@ class LogSearch:
             yield self._rows(found.log_ids, wanted.tenant)
             before = found.log_ids[-1]
             left = None if left is None else left - len(found.log_ids)
+
+    def histogram(self, text: str, wanted: LogFilter) -> Histogram | None:
+        """Return everything that is found by time; None where the indexer has no histograms."""
+        query = self._query(text, wanted)
+        buckets = times_of(wanted, self._ledger.read(lambda view: view.now()))
+        succeeded = BooleanQuery(must=(query, TermQuery(field="success", text="true")))
+        every = self._indexer.histogram(query, buckets, timeout=self._timeout)
+        delivered = self._indexer.histogram(succeeded, buckets, timeout=self._timeout)
+        if every is None or delivered is None:
+            return None
+        bars = [
+            Bar(since=since, until=until, delivered=some, failed=max(0, of - some))
+            for (since, until), of, some in zip(buckets.ranges(), every, delivered, strict=True)
+        ]
+        return Histogram(bars=tuple(bars), counted_since=buckets.since)
 
     def reading(self, text: str) -> Reading:
         """Return how a query is read. Fields that no attempt has are doubtful, too."""

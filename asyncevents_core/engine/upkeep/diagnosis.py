@@ -35,8 +35,13 @@ def diagnose(ledger: Ledger, broker: Broker, *, indexing: bool) -> Status:
     `indexing`: there is an indexer. Raises `LedgerError` where the ledger cannot be read.
     """
     found = ledger.read(read_status)
-    problems = [*problems_of(found, indexing=indexing), *_of_ledger(ledger), *_of_broker(broker)]
-    return evolve(found, problems=tuple(problems))
+    problems = (*problems_of(found, indexing=indexing), *problems_around(ledger, broker))
+    return evolve(found, problems=problems)
+
+
+def problems_around(ledger: Ledger, broker: Broker) -> tuple[Problem, ...]:
+    """Return what is wrong with the ledger's database and the broker. Blocks as `diagnose`."""
+    return (*_of_ledger(ledger), *_of_broker(broker))
 
 
 def _of_ledger(ledger: Ledger) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from asyncevents_core.domain.problem import Problem
+from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.delivering.recovery import alive
 from asyncevents_core.ports.ledger import LedgerView
@@ -49,7 +50,12 @@ class Status:
 
 def read_status(view: LedgerView) -> Status:
     """Return the status, all of it as of one moment."""
-    backlog, index, now = view.backlog(), view.index.backlog(), view.now()
+    return status_with(view, view.backlog())
+
+
+def status_with(view: LedgerView, backlog: Backlog) -> Status:
+    """Return the status with a backlog that was read already."""
+    index, now = view.index.backlog(), view.now()
     oldest = backlog.oldest_due_at
     known = view.workers.all()
     living = alive(known, now)

@@ -27,6 +27,7 @@ from asyncevents_core.ports.ledger.neighbours import Neighbours, NeighboursView
 from asyncevents_core.ports.ledger.outcomes import Outcomes
 from asyncevents_core.ports.ledger.replays import Replays, ReplaysView
 from asyncevents_core.ports.ledger.server import ServerView
+from asyncevents_core.ports.ledger.statistics import StatisticsView
 from asyncevents_core.ports.ledger.subscriptions import Subscriptions, SubscriptionsView
 from asyncevents_core.ports.ledger.tasks import Tasks, TasksView
 from asyncevents_core.ports.ledger.traces import TracesView
@@ -121,8 +122,11 @@ class LedgerView(ABC):
         """Return the database's clock, microseconds."""
 
     @abstractmethod
-    def backlog(self, *, horizon: float = 0.0) -> Backlog:
-        """Count what is open; due means within `horizon` seconds from the ledger's now."""
+    def backlog(self, *, horizon: float = 0.0, tenant: str | None = None) -> Backlog:
+        """Count what is open; due means within `horizon` seconds from the ledger's now.
+
+        With a `tenant` its events, and the deliveries to its subscriptions.
+        """
 
     @property
     @abstractmethod
@@ -183,6 +187,11 @@ class LedgerView(ABC):
     @abstractmethod
     def neighbours(self) -> NeighboursView:
         """The ledger's own id, and others whose messages arrive in its queues."""
+
+    @property
+    @abstractmethod
+    def statistics(self) -> StatisticsView:
+        """Attempts counted: by minute, by subscription, by time."""
 
     @property
     @abstractmethod

@@ -17,7 +17,8 @@ PATIENCE: Final = 60.0
 """Seconds that one search may take, and that a test waits for another process."""
 
 _BEGIN: Final = 1_790_000_000_000_000
-_SECOND: Final = 1_000_000
+SECOND: Final = 1_000_000
+"""Between the times of two documents, microseconds."""
 
 Open = Callable[[], Indexer]
 
@@ -69,7 +70,7 @@ def document(
         uuid=str(UUID(int=log_id)),
         event_name=event_name,
         success=log_id % 2 == 0,
-        created=_BEGIN + log_id * _SECOND,
+        created=_BEGIN + log_id * SECOND,
         status="delivered" if log_id % 2 == 0 else "retrying",
         attempt=1,
         subscription_id=7,

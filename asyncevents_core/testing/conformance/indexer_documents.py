@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from asyncevents_core.domain.histogram import Buckets
 from asyncevents_core.domain.query.nodes import (
     BooleanQuery,
     Bound,
@@ -27,6 +28,7 @@ from asyncevents_core.errors import SearchTimeout
 from asyncevents_core.ports.indexer import COUNTED, AnyIndexerType, Indexer
 from asyncevents_core.testing.conformance.indexer_base import (
     PATIENCE,
+    SECOND,
     IndexerBase,
     Open,
     document,
@@ -55,6 +57,20 @@ class IndexerDocuments(IndexerBase):
         assert (list(found.log_ids), found.total, found.exact) == ([], 0, True)
         assert indexer.count() == 0
         assert not indexer.is_rebuilding()
+
+    def test_hits_are_counted_by_time_by_indexers_that_can(self, indexer: Indexer) -> None:
+        begin = document(0).created
+        buckets = Buckets(since=begin + 2 * SECOND, until=begin + 8 * SECOND, number=3)
+
+        assert indexer.histogram(MatchAll(), buckets) in (None, [0, 0, 0])
+        indexer.upsert([*documents(1, 2, 4, 5, 7, 8), *documents(3, response="other")])
+        indexer.delete([5])
+
+        assert indexer.histogram(MatchAll(), buckets) in (None, [2, 1, 1])
+        assert indexer.histogram(said("other"), buckets) in (None, [1, 0, 0])
+        if indexer.histogram(MatchAll(), buckets) is not None:
+            with pytest.raises(SearchTimeout):
+                indexer.histogram(MatchAll(), buckets, timeout=0.0)
 
     def test_what_is_written_is_found(self, indexer: Indexer) -> None:
         assert list(indexer.upsert(documents(1, 2, 3))) == []

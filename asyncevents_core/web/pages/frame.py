@@ -46,6 +46,7 @@ class Entry:
 
 
 ENTRIES: Final[Sequence[Entry]] = (
+    Entry(path="/", title="Dashboard", resource=Resource.LOGS_LIST),
     Entry(path="/subscriptions", title="Subscriptions", resource=Resource.VIEW),
     Entry(path="/logs", title="Log", resource=Resource.LOGS_LIST),
     Entry(path="/dead-letters", title="Dead letters", resource=Resource.LOGS_LIST),

@@ -83,6 +83,14 @@ def asked_of(request: Request[Any, Any, Any], path: str) -> Asked:
     return Asked(path=path, given=given)
 
 
+def time_of(at: int) -> str:
+    """Return microseconds since the epoch as the field of a time in a list's address, UTC.
+
+    To the second: that is what such a field shows.
+    """
+    return to_datetime(at).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def inside(path: str, otherwise: str) -> str:
     """Return a path and query below the pages' own; `otherwise` for what could lead elsewhere."""
     safe = path.startswith("/") and not path.startswith("//") and "\\" not in path

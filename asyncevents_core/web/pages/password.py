@@ -14,11 +14,11 @@ from asyncevents_core.domain.user import SHORTEST_PASSWORD
 from asyncevents_core.engine.managing.sessions import SignedIn
 from asyncevents_core.engine.managing.users import change_own_password
 from asyncevents_core.errors import InvalidValue, SignInRefused
-from asyncevents_core.web.access import RESOURCE
+from asyncevents_core.web.access import RESOURCE, SIGNED_IN
 from asyncevents_core.web.api.parameters import GivenBackend
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
-from asyncevents_core.web.pages.people import SIGNED_IN, address_of
+from asyncevents_core.web.pages.people import address_of
 
 _PATH: Final = "/password"
 _SIGNED_IN: Final[dict[str, object]] = {RESOURCE: SIGNED_IN}

@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from asyncevents_core.domain.user import Source
 from asyncevents_core.engine.managing.sessions import SignedIn, session_of
 from asyncevents_core.settings.schema import Settings
-from asyncevents_core.web.access import PUBLIC, RESOURCE, UNBOUND
+from asyncevents_core.web.access import PUBLIC, RESOURCE, SIGNED_IN, UNBOUND
 from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
 from asyncevents_core.web.pages.form import form_of
@@ -24,8 +24,6 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 COOKIE: Final = "asyncevents_session"
 CSRF_FIELD: Final = "csrf"
-SIGNED_IN: Final = "signed in"
-"""What a route needs, in place of a resource, that is for whoever is signed in."""
 _CSRF_HEADER: Final = "x-csrf-token"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})

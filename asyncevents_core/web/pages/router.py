@@ -15,9 +15,9 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from asyncevents_core.domain.access import Resource
-from asyncevents_core.web.access import PUBLIC, RESOURCE, needs
+from asyncevents_core.web.access import PUBLIC, RESOURCE
 from asyncevents_core.web.pages import (
+    dashboard,
     dead_letters,
     failures,
     logs,
@@ -25,10 +25,12 @@ from asyncevents_core.web.pages import (
     password,
     replays,
     sign_in,
+    subscription,
+    subscription_form,
     subscriptions,
     traces,
 )
-from asyncevents_core.web.pages.frame import BASE, POLICY, GivenFrame, provide_frame
+from asyncevents_core.web.pages.frame import BASE, POLICY, provide_frame
 from asyncevents_core.web.pages.people import guard
 
 _PUBLIC: Final[dict[str, object]] = {RESOURCE: PUBLIC}
@@ -49,8 +51,10 @@ def routes() -> Sequence[ControllerRouterHandler]:
         Router(
             BASE,
             route_handlers=[
-                start,
+                *dashboard.HANDLERS,
                 *subscriptions.HANDLERS,
+                *subscription.HANDLERS,
+                *subscription_form.HANDLERS,
                 *logs.HANDLERS,
                 *traces.HANDLERS,
                 *dead_letters.HANDLERS,
@@ -77,12 +81,6 @@ def routes() -> Sequence[ControllerRouterHandler]:
 def to_pages(request: Request) -> Redirect:  # type: ignore[type-arg]
     """Lead to the pages."""
     return Redirect(f"{request.scope.get('root_path', '').rstrip('/')}{BASE}")
-
-
-@get("/", opt=needs(Resource.VIEW))
-async def start(frame: GivenFrame) -> Redirect:
-    """Lead to the first page that there is for whoever asks."""
-    return Redirect(frame.url("/subscriptions"))
 
 
 @get("/{rest:path}", opt=_PUBLIC, sync_to_thread=False)

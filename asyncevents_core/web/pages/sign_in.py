@@ -15,14 +15,13 @@ from asyncevents_core.domain.user import LONGEST_SESSION, Source, rights_of
 from asyncevents_core.engine.managing import sessions
 from asyncevents_core.errors import SignInRefused
 from asyncevents_core.settings.schema import Settings
-from asyncevents_core.web.access import PUBLIC, RESOURCE
+from asyncevents_core.web.access import PUBLIC, RESOURCE, SIGNED_IN
 from asyncevents_core.web.backend import Backend, RequestBackend
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import BASE, Frame, GivenFrame, done, shown
 from asyncevents_core.web.pages.listing import inside
 from asyncevents_core.web.pages.people import (
     COOKIE,
-    SIGNED_IN,
     address_of,
     require_own_page,
     signed_in,

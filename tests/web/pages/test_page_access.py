@@ -11,7 +11,7 @@ from litestar.routes import HTTPRoute
 from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
-from tests.web.serving import Api, Visitor
+from tests.web.serving import TARGET, Api, Visitor
 
 VIEW = {"view", "manage", ALL}
 CREATE = {"create", "manage", ALL}
@@ -21,14 +21,16 @@ LOGS = {"logs", "manage", ALL}
 LIST, TRACE, REPLAY = LOGS | {"logs.list"}, LOGS | {"logs.trace"}, LOGS | {"logs.replay"}
 
 EVERYBODY = {*map(str, Resource), ALL, "sales"}
+FRESH = {"event_name": "order.created", "sink": "http", "target": TARGET}
+SURE = {"confirmed": "yes"}
 
 # method, path: who may, the fields of the form, the status then, and that of the same request by
 # somebody who is bound to another tenant.
 TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
-    ("GET", "/"): (VIEW, {}, 302, 302),
     ("GET", "/password"): (EVERYBODY, {}, 200, 200),
     ("POST", "/password"): (EVERYBODY, {"new": "x"}, 422, 422),
     ("POST", "/sign-out"): (EVERYBODY, {}, 303, 303),
+    ("GET", "/problems"): ({"manage", ALL}, {}, 200, 403),
     ("GET", "/subscriptions"): (VIEW, {}, 200, 200),
     ("POST", "/subscriptions/status"): (
         SAVE,
@@ -36,6 +38,14 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
         303,
         404,
     ),
+    ("GET", "/subscriptions/new"): (CREATE, {}, 200, 200),
+    ("POST", "/subscriptions/new"): (CREATE, FRESH, 200, 200),
+    ("GET", "/subscriptions/{subscription_id:int}"): (GET, {}, 200, 404),
+    ("GET", "/subscriptions/{subscription_id:int}/edit"): (CREATE, {}, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/edit"): (CREATE, FRESH, 303, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/test"): (SAVE, {"data": "{}"}, 303, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/secret"): (CREATE, SURE, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, SURE, 303, 404),
     ("GET", "/logs"): (LIST, {}, 200, 200),
     ("GET", "/logs.csv"): (LIST, {}, 200, 200),
     ("GET", "/traces/{delivery_id:uuid}"): (TRACE, {}, 200, 404),
@@ -57,6 +67,8 @@ PUBLIC = {
     ("GET", "/sign-in/openid"),
     ("GET", "/sign-in/openid/back"),
 }
+SIGNED_IN = {("GET", "/")}
+"""For everybody who is signed in: `test_dashboard_page` says what each of them sees."""
 RESOURCES = sorted(EVERYBODY)
 
 
@@ -79,7 +91,7 @@ def plain(path: str) -> str:
 def test_every_page_is_in_the_table(api):
     table = {(method, plain(path)) for method, path in TABLE}
     public = {(method, path.replace("{rest:path}", "{rest}")) for method, path in PUBLIC}
-    assert pages(api) == table | public
+    assert pages(api) == table | public | SIGNED_IN
 
 
 @pytest.fixture
@@ -90,13 +102,14 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
     wanted, total = count_job(api.ledger, DeadFilter())
     job = start_job(api.ledger, wanted, total=total, rate=1.0, by=operator)
     api.index()
-    places = {
-        "subscription_id:int": number,
+    places: dict[str, object] = {
         "delivery_id:uuid": delivery,
         "job_id:uuid": job.id,
     }
 
     def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
+        # One of its own for each: some are deleted.
+        places["subscription_id:int"] = api.subscribe()
         where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]), path)
         answer = visitor.get(where) if method == "GET" else visitor.post(where, **fields)
         return answer.status_code

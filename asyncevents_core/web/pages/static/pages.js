@@ -72,9 +72,12 @@
     }
   });
 
-  // Nothing refreshes itself where nobody looks.
+  // Nothing refreshes itself where nobody looks, nor under the hands of somebody who reads a table
+  // that they opened, or goes through links by keyboard.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.dataset.live !== undefined && document.hidden) event.preventDefault();
+    const part = event.detail.elt;
+    if (part.dataset.live === undefined) return;
+    if (document.hidden || part.querySelector("details[open], :focus-visible")) event.preventDefault();
   });
 
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from asyncevents_core.errors import IndexUnavailable, SearchTimeout
 from asyncevents_core.indexer_kit import COUNTED, Query, TermMaker, Translator
-from asyncevents_core.plugin import AttemptDocument, Found, Indexer, Rebuild, Rejected
+from asyncevents_core.plugin import AttemptDocument, Buckets, Found, Indexer, Rebuild, Rejected
 from asyncevents_sqlite_indexer.database import Database
 from asyncevents_sqlite_indexer.making import SqlMaker
 from asyncevents_sqlite_indexer.writing import add, made, remove
@@ -86,6 +86,26 @@ class SqliteIndexer(Indexer):
             some = f"SELECT 1 FROM documents WHERE {hits} LIMIT {COUNTED + 1}"
             ((total,),) = maker.run(f"SELECT count(*) FROM ({some})")
         return Found(log_ids=page, total=min(total, COUNTED), exact=total <= COUNTED)
+
+    def histogram(
+        self, query: Query, buckets: Buckets, *, timeout: float = 10.0
+    ) -> Sequence[int] | None:
+        """See `Indexer`. It is optional: pages without it show no bars above what was found."""
+        if timeout <= 0:
+            raise SearchTimeout(timeout)
+        ranges = buckets.ranges()
+        counts = dict.fromkeys((since for since, _ in ranges), 0)
+        with self.database.reading(timeout=timeout) as connection:
+            if connection is not None:
+                maker = SqlMaker(connection)
+                hits = f"{SERVING} AND id IN {Translator(maker).translate(query)}"
+                found = maker.run(
+                    "SELECT created - (created - ?) % ? AS start, count(*) FROM documents "
+                    f"WHERE {hits} AND created >= ? AND created < ? GROUP BY start",
+                    *(buckets.since, buckets.width, buckets.since, ranges[-1][1]),
+                )
+                counts.update((start, number) for start, number in found)
+        return list(counts.values())
 
     def count(self) -> int:
         """See `Indexer`."""

@@ -37,7 +37,7 @@ class SqlMaker(QueryMaker[str]):
         self._tables: list[str] = []
         self._values: list[Value] = []
 
-    def run(self, select: str, *values: Value) -> Sequence[tuple[int]]:
+    def run(self, select: str, *values: Value) -> Sequence[tuple[int, ...]]:
         """Return the rows of a SELECT that uses the tables made so far."""
         statement = f"WITH {', '.join(self._tables)} {select}"
         return self._connection.execute(statement, (*self._values, *values)).fetchall()
