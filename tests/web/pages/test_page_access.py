@@ -83,6 +83,8 @@ PUBLIC = {
     ("GET", "/sign-in/openid"),
     ("GET", "/sign-in/openid/back"),
 }
+SIGNED_IN = {("GET", "/")}
+"""For everybody who is signed in: `test_dashboard_page` says what each of them sees."""
 RESOURCES = sorted(EVERYBODY)
 
 
