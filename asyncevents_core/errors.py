@@ -20,6 +20,7 @@
     │   └── InvalidSecret        the secret is malformed
     ├── SecretKeysError          SECRET_KEYS cannot encrypt, or decrypt what the ledger holds
     ├── AccessDenied             who asks may not do this
+    ├── SignInRefused            nobody is signed in by that
     ├── InvalidValue             a value that is given at run time
     ├── IdempotencyConflict      the key was used for another request
     ├── NotFound                 no row with that id
@@ -88,6 +89,7 @@ __all__ = [
     "ServiceNotFound",
     "ServiceTimeout",
     "SettingsError",
+    "SignInRefused",
     "SubscriptionError",
     "UnknownEvent",
     "UnknownName",
@@ -184,6 +186,18 @@ class SecretKeysError(AsyncEventsError):
 
 class AccessDenied(AsyncEventsError):
     """Whoever asks may not do this; the text names the resource or the tenant that is missing."""
+
+
+class SignInRefused(AsyncEventsError):
+    """Nobody is signed in: a wrong name or password, an old link, too many tries.
+
+    `wait` is the seconds after which another try is heard; 0 where it is heard at once. The text
+    is the same whether there is a user of that name or not.
+    """
+
+    def __init__(self, text: str, *, wait: int = 0) -> None:
+        super().__init__(text)
+        self.wait = wait
 
 
 class InvalidValue(AsyncEventsError):

@@ -49,6 +49,7 @@ from asyncevents_core.ports.retry import RetryManager as RetryManager
 from asyncevents_core.ports.retry import RetryManagerType as RetryManagerType
 from asyncevents_core.ports.retry import ScheduledRetry as ScheduledRetry
 from asyncevents_core.ports.sink import DEVELOPMENT as DEVELOPMENT
+from asyncevents_core.ports.sink import HELP as HELP
 from asyncevents_core.ports.sink import SECRET as SECRET
 from asyncevents_core.ports.sink import BatchingSink as BatchingSink
 from asyncevents_core.ports.sink import BatchLimits as BatchLimits

@@ -42,6 +42,7 @@ from asyncevents_core.errors import (
 from asyncevents_core.plugin_registry import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
+from asyncevents_core.ports.hasher import PasswordHasher
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.observer import Observer, Observers
@@ -252,6 +253,14 @@ class Runtime:
         if not self.plugins.surrounds_services:
             return resolver
         return SurroundedResolver(resolver, self.plugins.around_service)
+
+    @cached_property
+    def password_hasher(self) -> PasswordHasher:
+        """What hashes the passwords of users. Raises `MissingExtra`."""
+        # Imported here: it needs the extra `web`, and few processes hash passwords.
+        from asyncevents_core.adapters.argon2_hasher import Argon2Hasher
+
+        return Argon2Hasher()
 
     @property
     def retry_manager(self) -> RetryManager:

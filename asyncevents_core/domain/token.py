@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
-import re
-import secrets
 from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
@@ -13,10 +10,9 @@ from uuid import UUID
 from attrs import field, frozen
 
 from asyncevents_core.domain.allowance import Allowance, SinkAllowance
-from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.credential import Credential, new_credential, read_credential
 
 _PREFIX: Final = "aet_"
-_SHAPE: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{32}})_[A-Za-z0-9_-]{{43}}")
 
 
 class TokenState(enum.StrEnum):
@@ -32,7 +28,6 @@ class ApiToken:
     """A token's row; times are microseconds since the epoch.
 
     `sinks` are those that it may subscribe, ``*`` stands for any; None: what its tenant may.
-    `digest` is the SHA-256 of the text, which has 256 random bits: nothing slower is needed.
     """
 
     id: UUID
@@ -63,31 +58,12 @@ class ApiToken:
         """Tell whether it is neither revoked nor expired."""
         return self.state(now) is TokenState.VALID
 
-    def fits(self, digest: bytes) -> bool:
-        """Compare digests in constant time."""
-        return secrets.compare_digest(self.digest, digest)
+
+def new_token() -> Credential:
+    """Return a new token, which begins with ``aet_``."""
+    return new_credential(_PREFIX)
 
 
-@frozen(kw_only=True)
-class TokenText:
-    """What a client sends; it names the row, so that no table of hashes is searched."""
-
-    id: UUID
-    text: str = field(repr=False)
-
-    @property
-    def digest(self) -> bytes:
-        """The SHA-256 of the text."""
-        return hashlib.sha256(self.text.encode()).digest()
-
-
-def new_token() -> TokenText:
-    """Return a new token: ``aet_``, its id, and 32 random bytes in URL-safe base64."""
-    made = uuid7()
-    return TokenText(id=made, text=f"{_PREFIX}{made.hex}_{secrets.token_urlsafe(32)}")
-
-
-def read_token(text: str) -> TokenText | None:
+def read_token(text: str) -> Credential | None:
     """Read what a client sent; None if it cannot be a token."""
-    found = _SHAPE.fullmatch(text)
-    return None if found is None else TokenText(id=UUID(found[1]), text=text)
+    return read_credential(text, _PREFIX)

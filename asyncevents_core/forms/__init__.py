@@ -17,3 +17,4 @@ from asyncevents_core.forms.objects import StatusForm as StatusForm
 from asyncevents_core.forms.objects import SubscriptionForm as SubscriptionForm
 from asyncevents_core.forms.objects import TokenForm as TokenForm
 from asyncevents_core.forms.objects import WorkerForm as WorkerForm
+from asyncevents_core.forms.people import UserForm as UserForm

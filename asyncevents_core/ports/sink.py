@@ -14,6 +14,7 @@ from asyncevents_core.showing import SECRET
 
 __all__ = [
     "DEVELOPMENT",
+    "HELP",
     "SECRET",
     "WHOLE_SINK",
     "AnySinkType",
@@ -27,6 +28,12 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+
+HELP: Final = "help"
+"""Key in the metadata of an option's field: a sentence for people who fill in a form.
+
+``region: str | None = field(default=None, metadata={HELP: "Where the queue is, if ..."})``
+"""
 
 WHOLE_SINK: Final = "sink"
 """The privilege of a sink that does not say what it uses."""

@@ -12,6 +12,7 @@ from asyncevents_core.ports.broker import BrokerOptions
 from asyncevents_core.ports.indexer import IndexerType
 from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.ports.sink import SinkType
+from asyncevents_core.settings.people import OpenIdOptions
 from asyncevents_core.settings.schema import DEFAULT, Settings
 from asyncevents_core.structuring import structure
 
@@ -71,6 +72,14 @@ def broker_options(settings: Settings) -> BrokerOptions:
     if problems := list(_broker_problems(settings.broker_url, made)):
         raise SettingsError(problems, origin=settings.origins.get(setting, "the settings"))
     return made
+
+
+def openid_options(settings: Settings) -> OpenIdOptions | None:
+    """Return the OpenID provider by which people sign in; None: by none. Raises `SettingsError`."""
+    setting = "WEB_OPENID"
+    if not settings.web_openid:
+        return None
+    return _structured(settings, setting, setting, settings.web_openid, OpenIdOptions)
 
 
 def _broker_problems(url: str, options: BrokerOptions) -> Iterator[str]:

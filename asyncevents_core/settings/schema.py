@@ -15,8 +15,10 @@ from asyncevents_core.domain.addresses import address_mistakes
 from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.event import EVENT_NAME
 from asyncevents_core.domain.schedule import next_run
+from asyncevents_core.domain.user import LONGEST_SESSION, GroupRights
 from asyncevents_core.errors import SettingsError, suggestion
 from asyncevents_core.ports.sink import SECRET
+from asyncevents_core.settings import people
 from asyncevents_core.settings.environment import MISSPELT, take_variables
 from asyncevents_core.structuring import structure
 
@@ -158,6 +160,18 @@ class Settings:
     web_request_timeout: float = field(default=30.0, validator=validators.gt(0))
     web_max_body_bytes: int = field(default=1_048_576, validator=validators.gt(0))
     web_cors_origins: tuple[str, ...] = ()
+    web_session_idle: float = field(
+        default=28_800.0, validator=[validators.ge(60), validators.le(LONGEST_SESSION)]
+    )
+    web_proxy_user_header: str | None = field(
+        default=None, validator=validators.optional(people.header)
+    )
+    web_proxy_groups_header: str | None = field(
+        default=None, validator=validators.optional(people.header)
+    )
+    web_proxy_addresses: tuple[str, ...] = field(default=(), validator=people.networks)
+    web_groups: Mapping[str, GroupRights] = field(factory=dict, validator=people.groups)
+    web_openid: Mapping[str, object] = field(factory=dict, repr=False)
     web_pages: bool = True
     cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
@@ -195,6 +209,14 @@ class Settings:
         )
         lowered = {name.lower(): value for name, value in merged.items()}
         settings = structure(cls, lowered, "", problems)
+        if settings is not None:
+            problems.extend(
+                people.proxy_mistakes(
+                    settings.web_proxy_user_header,
+                    settings.web_proxy_groups_header,
+                    settings.web_proxy_addresses,
+                )
+            )
         if settings is None or problems:
             raise SettingsError(problems, origin=origin)
         return attrs.evolve(

@@ -9,13 +9,15 @@ import signal
 import socket
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from asyncevents_core.web.api.request_ids import RequestIdFilter
+from asyncevents_core.web.peer import remember_peer
 
 logger = logging.getLogger("asyncevents.web")
 
@@ -88,6 +90,20 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class _Forwarded:
+    """Believes the ``X-Forwarded-…`` headers of `proxies`, and remembers who sent them."""
+
+    def __init__(self, application: ASGIApp, proxies: Sequence[str]) -> None:
+        inner: Any = application
+        self._next: Any = ProxyHeadersMiddleware(inner, list(proxies))
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "lifespan":
+            remember_peer(scope)
+        await self._next(scope, receive, send)
+
+
 def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = ()) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may finish within 30 seconds.
 
@@ -98,15 +114,14 @@ def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = 
     for handler in logging.getLogger().handlers:
         handler.addFilter(RequestIdFilter())
     config = uvicorn.Config(
-        application,
+        _Forwarded(application, proxies) if proxies else application,
         http=_Impatient,
         host=host,
         port=port,
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=list(proxies),
+        proxy_headers=False,
         timeout_graceful_shutdown=_GRACE,
     )
     listening = _listen(host, port)

@@ -364,6 +364,7 @@ def _janitor(runtime: Runtime, roles: Collection[Role]) -> Janitor | None:
         enabled=settings.log_cleanup_enabled,
         days=settings.log_lifetime_days,
         indexed=runtime.policy.indexing,
+        idle=settings.web_session_idle,
         next_run=functools.partial(next_run, settings.log_cleanup_schedule),
     )
 

@@ -1,4 +1,4 @@
-"""The thread of a worker that runs the scheduled clean-up, while it is switched on."""
+"""The thread of a worker that cleans up: on a schedule where it is switched on, and sign-ins."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
+from asyncevents_core.engine.upkeep.sign_ins import forget_old_sign_ins_if_due
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.ledger.tasks import Cleaned
@@ -24,6 +25,9 @@ _LAST_STEP: Final = 5.0
 class Janitor:
     """Looks every half minute whether the clean-up is due and nobody else runs it.
 
+    What signing in leaves is deleted whether the clean-up is enabled or not: sessions are over
+    that nobody used for `idle` seconds.
+
     `enabled` and `days` are what the settings say; what is set at run time wins. `indexed` says
     whether an index has to drop what is deleted.
     """
@@ -35,6 +39,7 @@ class Janitor:
         enabled: bool,
         days: float,
         indexed: bool,
+        idle: float,
         next_run: Callable[[int], int],
     ) -> None:
         self._ledger = ledger
@@ -42,6 +47,7 @@ class Janitor:
         self._run_time = RunTimeValues()
         self._days = days
         self._indexed = indexed
+        self._idle = idle
         self._next_run = next_run
         self.progress = Progress("the janitor")
         self._stop = threading.Event()
@@ -73,6 +79,7 @@ class Janitor:
                 return
 
     def _look(self) -> Cleaned | None:
+        forget_old_sign_ins_if_due(self._ledger, idle=self._idle)
         run_time = self._run_time
         run_time.refresh(self._ledger)
         if not run_time.switch("LOG_CLEANUP_ENABLED", self._enabled):

@@ -19,6 +19,7 @@ from tests.conformance.ledger_subscriptions import Subscriptions
 from tests.conformance.ledger_tasks import Tasks
 from tests.conformance.ledger_traces import Traces
 from tests.conformance.ledger_transactions import JoinedTransactions, Transactions
+from tests.conformance.ledger_users import Users
 from tests.conformance.ledger_workers import Workers
 
 
@@ -37,6 +38,7 @@ class LedgerConformance(
     Replays,
     Index,
     Access,
+    Users,
     Tasks,
     Workers,
     Neighbours,

@@ -35,6 +35,7 @@ from asyncevents_core.domain.query.fields import ATTRIBUTES, NAMES
 from asyncevents_core.plugin import EventDefinition, Failure, OutcomeKind
 from asyncevents_core.ports.broker import BrokerOptions
 from asyncevents_core.ports.ledger.options import LedgerOptions
+from asyncevents_core.settings.people import OpenIdOptions
 from asyncevents_core.testing import (
     IndexerConformance,
     RetryManagerConformance,
@@ -263,6 +264,13 @@ def test_every_option_of_the_connections_is_there(setting, options):
     section = (REFERENCE / "settings.md").read_text().partition(f"## `{setting}`")[2]
     for one in attrs.fields(options):
         assert f"| `{one.name}` | `{one.default}` |" in section
+
+
+def test_every_option_of_a_provider_is_there():
+    section = (REFERENCE / "settings.md").read_text().partition("## People")[2]
+    for one in attrs.fields(OpenIdOptions):
+        default = "required" if one.default is attrs.NOTHING else f"`{one.default!r}`"
+        assert f"| `{one.name}` | {default} |" in section
 
 
 def test_every_extra_is_there():

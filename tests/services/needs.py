@@ -161,6 +161,8 @@ ELASTICSEARCH: Final = _ElasticsearchService(
     name="Elasticsearch", programs=("mvn",), packages=("maven", "openjdk-17-jre-headless")
 )
 
+OPENID: Final = Service(name="OpenID", programs=("node", "npm"), packages=("nodejs", "npm"))
+
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
 SERVICES: Final = (
     REDIS,
@@ -170,6 +172,7 @@ SERVICES: Final = (
     RABBITMQ,
     PUBSUB,
     ELASTICSEARCH,
+    OPENID,
     COMPILER,
     SPIN,
 )

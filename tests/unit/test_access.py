@@ -265,7 +265,7 @@ def test_workers_hear_of_what_is_set(ledger):
 )
 def test_the_clean_up_is_switched_at_run_time(ledger, clock, setting, values, runs):
     janitor = Janitor(
-        ledger=ledger, enabled=setting, days=30, indexed=False, next_run=lambda now: now
+        ledger=ledger, enabled=setting, days=30, indexed=False, idle=60, next_run=lambda now: now
     )
     set_run_time_values(ledger, values, by=OPERATOR)
     assert (janitor._look() is not None) == runs
@@ -276,7 +276,9 @@ def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
     event = harness.publish()
     harness.attempt(harness.sweep_now().leases)
     clock.advance(10 * DAY)
-    janitor = Janitor(ledger=ledger, enabled=True, days=30, indexed=False, next_run=lambda now: now)
+    janitor = Janitor(
+        ledger=ledger, enabled=True, days=30, indexed=False, idle=60, next_run=lambda now: now
+    )
     assert janitor._look().events == 0
     set_run_time_values(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)
     assert janitor._look().events == 1

@@ -8,8 +8,8 @@ from attrs import field, frozen
 from asyncevents_core import Settings
 from asyncevents_core.adapters import builtins
 from asyncevents_core.cli.commands import plugins as plugins_command
-from asyncevents_core.cli.health import parts
 from asyncevents_core.errors import BrokerError
+from asyncevents_core.health import parts
 from asyncevents_core.plugin import RetryManagerType, ServiceResolverType, hookimpl
 from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import httpx
 import uvicorn
@@ -25,7 +26,9 @@ from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.engine.managing.sessions import session_of, sign_in_by_link
 from asyncevents_core.engine.managing.tokens import create_token
+from asyncevents_core.engine.managing.users import create_link, create_user
 from asyncevents_core.engine.searching.feed import IndexFeed
 from asyncevents_core.errors import InvalidTarget
 from asyncevents_core.plugin import SECRET, NoOptions, Sink, SinkType, hookimpl
@@ -35,6 +38,7 @@ from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 from asyncevents_core.web.app import create_app
+from tests.hashing import PASSWORD, PlainHasher
 
 EVENTS = {
     "order.created": {"title": "An order was placed"},
@@ -154,13 +158,42 @@ class Api:
         self._clients.append(made)
         if not resources:
             return Visitor(made, csrf="")
-        text = self.token(*resources, tenant=tenant)
+        text, csrf = self.session(*resources, tenant=tenant)
         made.cookies.set("asyncevents_session", text)
-        return Visitor(made, csrf=text[-16:])
+        return Visitor(made, csrf=csrf)
+
+    def user(self, *resources: str, tenant: str | None = None) -> str:
+        """Make a user who has these resources, and the password `PASSWORD`; return the name."""
+        name = f"{'-'.join(resources)} {uuid7().hex[-12:]}"
+        create_user(
+            self.ledger,
+            PlainHasher(),
+            name=name,
+            password=PASSWORD,
+            resources=resources,
+            tenant=tenant,
+            known={"sales", "finance"},
+            by=OPERATOR,
+        )
+        return name
+
+    def session(self, *resources: str, tenant: str | None = None) -> tuple[str, str]:
+        """Sign in a user who has these resources; return the cookie and what forms carry."""
+        code = create_link(self.ledger, self.user(*resources, tenant=tenant), by=OPERATOR)
+        text = sign_in_by_link(self.ledger, code, address="127.0.0.1")
+        found = session_of(self.ledger, text, tenants={}, groups={}, idle=3_600)
+        assert found is not None
+        return text, found.csrf
 
     def subscribe(self, event_name: str = "order.created", **more: Any) -> int:
         new = NewSubscription(event_name=event_name, sink="http", target=TARGET, **more)
         return self.events.subscribe(new).id
+
+    def switch(self, subscription_id: int, action: str) -> None:
+        """Enable or disable a subscription as somebody does who looks at the list."""
+        fields = {"subscription_id": subscription_id, "action": action, "confirmed": "yes"}
+        answer = self.visitor("save").post("/subscriptions/status", **fields)
+        assert answer.status_code == 303, answer.text
 
     def deliver(
         self,
@@ -211,6 +244,18 @@ class Api:
 
         self.ledger.run(write)
         return delivery.id
+
+    def fail(self, *, tenant: str | None = None, error: str = "ValueError: no order 42") -> UUID:
+        """Write an event whose service failed for good; return its id."""
+        event = make_event(name="order.created", tenant=tenant, arguments=b'{"id": 42}', body=None)
+
+        def write(tx):
+            tx.events.insert([event], due_in=0.0)
+            tx.events.lock([event.id])
+            tx.events.fail(event.id, deaths=1, error=error, traceback="in orders.py")
+
+        self.ledger.run(write)
+        return event.id
 
     def index(self) -> None:
         """Index everything that waits, as a worker does."""
@@ -268,6 +313,7 @@ def serving(folder: Path, **more: Any) -> Iterator[Api]:
     with AsyncEvents(settings(folder, **more)) as events:
         plugins = load_plugins([builtins, Shelves()])
         events._runtime = Runtime(load_settings(settings(folder, **more)), plugins=plugins)
+        events._runtime.password_hasher = PlainHasher()
         events.upgrade()
         app = create_app(events.runtime)
         with running(app) as address:

@@ -50,6 +50,8 @@ class Identifier(TypeDecorator[uuid.UUID]):
         return uuid.UUID(bytes=bytes(value))
 
 
+Digest: Final = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
+"""A SHA-256 that is a key: MariaDB has none on a BLOB."""
 _Blob = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 _Text = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 # SQLite counts up in INTEGER primary keys only.
@@ -263,4 +265,64 @@ replay_job = _table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger, nullable=True),
     Index(f"ix_{PREFIX}replay_job_due", "state", "due_at"),
+)
+
+user = _table(
+    "user",
+    Column("id", Identifier, primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("folded_name", String(255), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("tenant", String(255), nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger, nullable=True),
+    Column("password_changed_at", BigInteger, nullable=False),
+    Column("signed_in_at", BigInteger, nullable=True),
+)
+
+user_network = _table(
+    "user_network",
+    Column("user_id", Identifier, primary_key=True),
+    Column("network", String(64), primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}user_network_seen", "seen_at"),
+)
+
+user_session = _table(
+    "session",
+    Column("id", Identifier, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("user_id", Identifier, nullable=True),
+    Column("name", String(255), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}session_user", "user_id"),
+    Index(f"ix_{PREFIX}session_seen", "seen_at"),
+    Index(f"ix_{PREFIX}session_expires", "expires_at"),
+)
+
+sign_in_link = _table(
+    "sign_in_link",
+    Column("id", Identifier, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("user_id", Identifier, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}sign_in_link_user", "user_id"),
+    Index(f"ix_{PREFIX}sign_in_link_expires", "expires_at"),
+)
+
+guesses = _table(
+    "guesses",
+    Column("key", Digest, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("wait_until", BigInteger, nullable=False),
+    Column("last", Identifier, nullable=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Index(f"ix_{PREFIX}guesses_seen", "seen_at"),
 )

@@ -24,6 +24,7 @@ from asyncevents_core.adapters.sqlalchemy.subscriptions import (
 from asyncevents_core.adapters.sqlalchemy.tasks import SqlTasks, SqlTasksView
 from asyncevents_core.adapters.sqlalchemy.traces import SqlTracesView
 from asyncevents_core.adapters.sqlalchemy.trial import SqlTrial
+from asyncevents_core.adapters.sqlalchemy.users import SqlUsers, SqlUsersView
 from asyncevents_core.adapters.sqlalchemy.workers import SqlWorkers, SqlWorkersView
 from asyncevents_core.domain.trace import Backlog
 from asyncevents_core.ports.ledger import LedgerTransaction, LedgerView
@@ -69,6 +70,10 @@ class SqlTransaction(LedgerTransaction):
     @cached_property
     def access(self) -> SqlAccess:
         return SqlAccess(self._sql)
+
+    @cached_property
+    def users(self) -> SqlUsers:
+        return SqlUsers(self._sql)
 
     @cached_property
     def tasks(self) -> SqlTasks:
@@ -130,6 +135,10 @@ class SqlView(LedgerView):
     @cached_property
     def access(self) -> SqlAccessView:
         return SqlAccessView(self._sql)
+
+    @cached_property
+    def users(self) -> SqlUsersView:
+        return SqlUsersView(self._sql)
 
     @cached_property
     def tasks(self) -> SqlTasksView:

@@ -18,7 +18,6 @@ from asyncevents_core.cli.delivery_tests import (
     read_options,
     run_dry_delivery,
 )
-from asyncevents_core.cli.health import sink_health
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, json_lines
 from asyncevents_core.domain.allowance import ANY, tenant_allowances
@@ -36,8 +35,9 @@ from asyncevents_core.engine.shared.deadline import each_within
 from asyncevents_core.engine.upkeep.diagnosis import PROBE
 from asyncevents_core.engine.upkeep.trial import refused_tables, try_claiming, try_publishing
 from asyncevents_core.errors import AsyncEventsError, LedgerError, suggestion
+from asyncevents_core.health import sink_health
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.configs import ledger_options, why_off
+from asyncevents_core.settings.configs import ledger_options, openid_options, why_off
 from asyncevents_core.settings.run_time import configured
 
 _MET_SINCE: Final = 86_400 * 1_000_000
@@ -134,6 +134,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
         runtime = context.runtime
         defined = len(runtime.catalog)
         ledger_options(runtime.settings)
+        openid_options(runtime.settings)
     except AsyncEventsError as error:
         yield Finding(what="settings", state="error", detail=str(error))
         return

@@ -8,10 +8,10 @@ import click
 
 from asyncevents_core.adapters import builtins
 from asyncevents_core.cli.app import CliContext, pass_cli
-from asyncevents_core.cli.health import parts
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import errors, json_lines, table
 from asyncevents_core.errors import SettingsError
+from asyncevents_core.health import parts
 from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings

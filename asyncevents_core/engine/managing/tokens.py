@@ -8,13 +8,14 @@ from uuid import UUID
 
 from attrs import asdict
 
-from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.allowance import ANY, SinkAllowance, TenantSinks, tenant_allowances
 from asyncevents_core.domain.instant import micros, uuid7
-from asyncevents_core.domain.limits import LONGEST_TOKEN_NAME, tenant_mistake, text_mistake
+from asyncevents_core.domain.limits import LONGEST_TOKEN_NAME, text_mistake
 from asyncevents_core.domain.token import ApiToken, new_token, read_token
+from asyncevents_core.engine.managing.rights import check_rights, require_rights
 from asyncevents_core.engine.shared.audit import audit
-from asyncevents_core.errors import AccessDenied, InvalidValue, NotFound, suggestion
+from asyncevents_core.errors import InvalidValue, NotFound, suggestion
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
 _TOUCH_EVERY: Final = 60.0
@@ -38,10 +39,10 @@ def create_token(
     `sinks` bound what it may subscribe, beside what its tenant may. Raises `InvalidValue`, and
     `AccessDenied` for what `by` itself may not: a resource, another tenant, other sinks.
     """
-    _check(name, resources, tenant, known)
-    by.require(resources, to="make such a token")
-    if not by.sees(tenant) or by.allowances:
-        raise AccessDenied("you are bound to a tenant or to sinks: ask an operator for tokens")
+    if mistake := text_mistake(name, LONGEST_TOKEN_NAME):
+        raise InvalidValue(f"name {mistake}", field="name")
+    check_rights(resources, tenant, known=known, what="a token")
+    require_rights(by, resources, tenant, to="make such a token", what="tokens")
     text = new_token()
     entry_id = uuid7()
     kept = tuple(dict.fromkeys(resources))
@@ -132,7 +133,7 @@ def authenticate(ledger: Ledger, text: str, tenants: TenantSinks) -> Actor | Non
     if sent is None:
         return None
     found, now = ledger.read(lambda view: (view.access.token(sent.id), view.now()))
-    if found is None or not found.fits(sent.digest) or not found.is_valid(now):
+    if found is None or not sent.fits(found.digest) or not found.is_valid(now):
         return None
     if found.used_at is None or now - found.used_at > micros(_TOUCH_EVERY):
         ledger.run(lambda tx: tx.access.touch_token(found.id))
@@ -142,21 +143,3 @@ def authenticate(ledger: Ledger, text: str, tenants: TenantSinks) -> Actor | Non
         tenant=found.tenant,
         allowances=(*tenant_allowances(found.tenant, tenants), *found.allowances),
     )
-
-
-def _check(name: str, resources: Sequence[str], tenant: str | None, known: Collection[str]) -> None:
-    if mistake := text_mistake(name, LONGEST_TOKEN_NAME):
-        raise InvalidValue(f"name {mistake}", field="name")
-    if mistake := tenant_mistake(tenant):
-        raise InvalidValue(f"tenant {mistake}", field="tenant")
-    if not resources:
-        raise InvalidValue("a token needs at least one resource", field="resources")
-    own = [one.value for one in Resource]
-    all_known = {*own, ALL, *known}
-    for one in resources:
-        if one not in all_known:
-            raise InvalidValue(
-                f"no resource {one!r}{suggestion(one, all_known)}: asyncevents has "
-                f"{', '.join([*own, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
-                field="resources",
-            )

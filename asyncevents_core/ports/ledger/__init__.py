@@ -32,6 +32,7 @@ from asyncevents_core.ports.ledger.subscriptions import Subscriptions, Subscript
 from asyncevents_core.ports.ledger.tasks import Tasks, TasksView
 from asyncevents_core.ports.ledger.traces import TracesView
 from asyncevents_core.ports.ledger.trial import Trial
+from asyncevents_core.ports.ledger.users import Users, UsersView
 from asyncevents_core.ports.ledger.workers import Workers, WorkersView
 
 T = TypeVar("T")
@@ -83,6 +84,11 @@ class LedgerTransaction(ABC):
     @abstractmethod
     def access(self) -> Access:
         """Tokens, the audit log, requests that are done once, values set at run time."""
+
+    @property
+    @abstractmethod
+    def users(self) -> Users:
+        """People who sign in, their sessions, and who guesses passwords."""
 
     @property
     @abstractmethod
@@ -161,6 +167,11 @@ class LedgerView(ABC):
     @abstractmethod
     def access(self) -> AccessView:
         """Tokens, the audit log, values set at run time."""
+
+    @property
+    @abstractmethod
+    def users(self) -> UsersView:
+        """People who sign in, and their sessions."""
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from asyncevents_core.domain.delivery import Claim
-from asyncevents_core.domain.event import Event, NewEvent
+from asyncevents_core.domain.event import Event, EventState, NewEvent
 
 
 class EventWriter(ABC):
@@ -142,9 +142,16 @@ class EventsView(ABC):
 
     @abstractmethod
     def page(
-        self, *, name: str | None, limit: int, before: UUID | None, tenant: str | None = None
+        self,
+        *,
+        name: str | None,
+        limit: int,
+        before: UUID | None,
+        tenant: str | None = None,
+        states: Collection[EventState] | None = None,
     ) -> Sequence[Event]:
         """Return what was published; page on with `before` = the last id.
 
-        `tenant` None: of every tenant. Without the bodies of those that have arguments.
+        `tenant` None: of every tenant; `states` None: in every state. Without the bodies of those
+        that have arguments.
         """

@@ -19,6 +19,7 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.engine.managing.sessions import SignedIn
 from asyncevents_core.web.pages.people import signed_in_of
 
 BASE: Final = "/admin"
@@ -46,10 +47,16 @@ class Entry:
 
 ENTRIES: Final[Sequence[Entry]] = (
     Entry(path="/", title="Dashboard", resource=Resource.LOGS_LIST),
+    Entry(path="/events", title="Events", resource=Resource.LOGS_LIST),
     Entry(path="/subscriptions", title="Subscriptions", resource=Resource.VIEW),
     Entry(path="/logs", title="Log", resource=Resource.LOGS_LIST),
     Entry(path="/dead-letters", title="Dead letters", resource=Resource.LOGS_LIST),
     Entry(path="/replays", title="Replays", resource=Resource.LOGS_REPLAY),
+    Entry(path="/event-definitions", title="Event definitions", resource=Resource.VIEW),
+    Entry(path="/configuration", title="Configuration", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/plugins", title="Plugins", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/tokens", title="Tokens", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/audit", title="Audit log", resource=Resource.MANAGE),
 )
 """The navigation, in its order."""
 
@@ -73,6 +80,7 @@ class Frame:
     root: str
     asked: str
     actor: Actor | None
+    person: SignedIn | None
     csrf: str
     notice: Notice | None
     now: int
@@ -122,6 +130,7 @@ def provide_frame(request: Request[Any, Any, Any]) -> Frame:
         root=root,
         asked=f"{path}?{query}" if query else path,
         actor=None if found is None else found.actor,
+        person=found,
         csrf="" if found is None else found.csrf,
         notice=_notice(request.cookies.get(_NOTICE)),
         now=time.time_ns() // 1_000,

@@ -144,7 +144,7 @@ async def list_(
     )
     read = _searched if asked.get("search") else _listed
     view = await backend.run(read, backend, empty, _filter(asked, actor))
-    return shown(frame, "logs.html", view, status=400 if view.wrong else 200)
+    return shown(frame, "logs.html", view)
 
 
 @get(f"{PATH}.csv", opt=needs(Resource.LOGS_LIST))

@@ -6,17 +6,18 @@ import secrets
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from asyncevents_core.domain.access import Actor
-from asyncevents_core.engine.managing.tokens import authenticate
+from asyncevents_core.domain.user import Source
+from asyncevents_core.engine.managing.sessions import SignedIn, session_of
+from asyncevents_core.settings.schema import Settings
 from asyncevents_core.web.access import PUBLIC, RESOURCE, SIGNED_IN, UNBOUND
 from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
 from asyncevents_core.web.pages.form import form_of
+from asyncevents_core.web.pages.proxy import vouched_for
 from asyncevents_core.web.patience import Patience
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -28,32 +29,49 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 
 
-@frozen(kw_only=True)
-class SignedIn:
-    """Whoever is signed in. Forms carry `csrf`, so that other sites cannot send them."""
-
-    actor: Actor
-    csrf: str
-
-
 class NotSignedIn(Exception):
     """Nobody is signed in: the answer is the page to do so."""
 
 
 async def signed_in(connection: Connection) -> SignedIn | None:
-    """Return who is signed in; None: nobody."""
+    """Return who is signed in; None: nobody.
+
+    Whom others vouch for is signed in as long as they do. Raises a `Problem` as `vouched_for`.
+    """
     text = connection.cookies.get(COOKIE)
     if not text:
         return None
     backend: Backend = connection.app.state.backend
     settings = backend.runtime.settings
-    sent_by = "" if connection.client is None else connection.client.host
-    actor = await backend.call(
-        lambda: authenticate(backend.ledger, text, settings.tenant_sinks),
-        sent_by,
+    found = await backend.call(
+        lambda: session_of(
+            backend.ledger,
+            text,
+            tenants=settings.tenant_sinks,
+            groups=settings.web_groups,
+            idle=settings.web_session_idle,
+        ),
+        address_of(connection),
         Patience(settings.web_request_timeout, receive=None),
     )
-    return None if actor is None else SignedIn(actor=actor, csrf=text[-16:])
+    if found is None or not _is_vouched_for(connection, found, settings):
+        return None
+    return found
+
+
+def address_of(connection: Connection) -> str:
+    """Return the address of the client; "" where it has none."""
+    return "" if connection.client is None else connection.client.host
+
+
+def _is_vouched_for(connection: Connection, found: SignedIn, settings: Settings) -> bool:
+    """Tell whether those who vouched for somebody still do."""
+    if found.source is Source.OPENID:
+        return bool(settings.web_openid)
+    if found.source is not Source.PROXY:
+        return True
+    named = vouched_for(connection, settings)
+    return named is not None and (named.name, named.groups) == (found.name, found.groups)
 
 
 async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -75,7 +93,8 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         raise Problem(403, f"you are bound to tenant {found.actor.tenant!r}: this is about all")
     if connection.scope.get("method") not in _SAFE:
         assert isinstance(connection, Request)  # noqa: S101 - nothing else has a method
-        await _require_own(connection, found.csrf)
+        require_own_page(connection)
+        await _require_token(connection, found.csrf)
 
 
 def signed_in_of(request: Request[Any, Any, Any]) -> SignedIn | None:
@@ -84,7 +103,7 @@ def signed_in_of(request: Request[Any, Any, Any]) -> SignedIn | None:
     return found
 
 
-async def _require_own(request: Request[Any, Any, Any], csrf: str) -> None:
+def require_own_page(request: Request[Any, Any, Any]) -> None:
     """Raise a `Problem` (403) for what another site's page has sent."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
@@ -92,6 +111,10 @@ async def _require_own(request: Request[Any, Any, Any], csrf: str) -> None:
         raise Problem(403, "another site's page sent this, so it was not done")
     if site is None and origin and urlsplit(origin).netloc != request.headers.get("host"):
         raise Problem(403, "a page of another address sent this, so it was not done")
+
+
+async def _require_token(request: Request[Any, Any, Any], csrf: str) -> None:
+    """Raise a `Problem` (403) for a form without the session's token."""
     sent = request.headers.get(_CSRF_HEADER) or (await form_of(request)).get(CSRF_FIELD)
     if not secrets.compare_digest(sent.encode(), csrf.encode()):
         raise Problem(403, "this form is too old: go back, load the page anew, and send it again")

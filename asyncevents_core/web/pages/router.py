@@ -17,12 +17,23 @@ from litestar.types import ControllerRouterHandler
 
 from asyncevents_core.web.access import PUBLIC, RESOURCE
 from asyncevents_core.web.pages import (
+    audit,
+    configuration,
     dashboard,
     dead_letters,
+    definitions,
+    events,
     failures,
     logs,
+    openid,
+    password,
+    plugins,
     replays,
+    sign_in,
+    subscription,
+    subscription_form,
     subscriptions,
+    tokens,
     traces,
 )
 from asyncevents_core.web.pages.frame import BASE, POLICY, provide_frame
@@ -48,16 +59,31 @@ def routes() -> Sequence[ControllerRouterHandler]:
             route_handlers=[
                 *dashboard.HANDLERS,
                 *subscriptions.HANDLERS,
+                *subscription.HANDLERS,
+                *subscription_form.HANDLERS,
                 *logs.HANDLERS,
                 *traces.HANDLERS,
+                *events.HANDLERS,
                 *dead_letters.HANDLERS,
                 *replays.HANDLERS,
+                *definitions.HANDLERS,
+                *configuration.HANDLERS,
+                *plugins.HANDLERS,
+                *tokens.HANDLERS,
+                *audit.HANDLERS,
+                *sign_in.HANDLERS,
+                *openid.HANDLERS,
+                *password.HANDLERS,
                 nothing,
             ],
             guards=[guard],
             dependencies={"frame": Provide(provide_frame, sync_to_thread=False)},
             exception_handlers=failures.HANDLERS,
-            response_headers=[ResponseHeader(name="Content-Security-Policy", value=POLICY)],
+            response_headers=[
+                ResponseHeader(name="Content-Security-Policy", value=POLICY),
+                # With "no-referrer" browsers do not say in Origin which page sends a form.
+                ResponseHeader(name="Referrer-Policy", value="same-origin"),
+            ],
             include_in_schema=False,
         ),
     ]

@@ -1,0 +1,181 @@
+"""One subscription: as it is, a test event, a new secret, its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from attrs import evolve, frozen
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.secret import generate_secret, receiver_secret
+from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.domain.trace import LogFilter, LogRow
+from asyncevents_core.engine.managing.delivery_tests import send_recorded_test
+from asyncevents_core.engine.managing.subscriptions import change, set_status, visible
+from asyncevents_core.ports.ledger import LedgerView
+from asyncevents_core.web.access import needs
+from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, RowId, row_id
+from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.pages.form import form_of
+from asyncevents_core.web.pages.frame import GivenFrame, done, shown
+from asyncevents_core.web.pages.subscription_form import MadeSubscription
+
+PATH: Final = "/subscriptions"
+_ONE: Final = f"{PATH}/{{subscription_id:int}}"
+_LATEST: Final = 10
+_TEST_DATA: Final = '{"test": true}'
+
+
+@frozen(kw_only=True)
+class SubscriptionPage:
+    """A subscription with its options, secrets masked, and its latest attempts."""
+
+    subscription: Subscription
+    options: Mapping[str, object]
+    latest: Sequence[LogRow]
+    test_data: str = _TEST_DATA
+
+
+@get(_ONE, opt=needs(Resource.GET))
+async def read(
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Show a subscription; its latest attempts to those who may see the log."""
+    number = row_id(subscription_id)
+    wanted = LogFilter(subscription_id=number, tenant=actor.tenant)
+    sees_log = actor.may(Resource.LOGS_LIST)
+
+    def query(view: LedgerView) -> tuple[Subscription | None, Sequence[LogRow]]:
+        found = view.subscriptions.get(number)
+        rows = view.log.page(wanted, limit=_LATEST, before=None) if sees_log else ()
+        return found, rows
+
+    found, latest = await backend.read(query)
+    one = visible(found, number, actor)
+    view = SubscriptionPage(
+        subscription=one, options=backend.runtime.shown_options(one), latest=latest
+    )
+    return shown(frame, "subscription.html", view)
+
+
+@post(f"{_ONE}/test", opt=needs(Resource.SAVE))
+async def send_test(
+    subscription_id: RowId,
+    request: Request[Any, Any, Any],
+    backend: GivenBackend,
+    actor: GivenActor,
+    frame: GivenFrame,
+) -> Redirect:
+    """Send a test event, and show its trace, which follows the outcome."""
+    number = row_id(subscription_id)
+    text = (await form_of(request)).text("data") or "{}"
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        return done(frame, f"{PATH}/{number}", f"The data is no JSON: {error}", kind="failed")
+    delivery = await backend.run(
+        send_recorded_test,
+        backend.ledger,
+        number,
+        data,
+        rules=backend.runtime.publish_rules,
+        by=actor,
+        definitions=backend.runtime.catalog,
+    )
+    if not actor.may(Resource.LOGS_TRACE):
+        return done(frame, f"{PATH}/{number}", f"A test event is on its way: delivery {delivery}.")
+    return done(frame, f"/traces/{delivery}", "A test event is on its way.")
+
+
+@post(f"{_ONE}/secret", opt=needs(Resource.CREATE))
+async def replace_secret(
+    subscription_id: RowId,
+    request: Request[Any, Any, Any],
+    backend: GivenBackend,
+    actor: GivenActor,
+    frame: GivenFrame,
+) -> Template:
+    """Give a subscription a new secret, after asking; show it this once."""
+    number = row_id(subscription_id)
+    form = await form_of(request)
+    if not is_confirmed(form):
+        found = await backend.read(lambda view: view.subscriptions.get(number))
+        one = visible(found, number, actor)
+        asking = Confirmation(
+            title=f"Replace the secret of subscription {number}?",
+            sentences=[
+                f"Everything to {one.target} is signed with the new secret from then on, also "
+                "retries. The recipient has to know it: until then it refuses what arrives. The "
+                "new secret is shown once.",
+            ],
+            action=frame.url(f"{PATH}/{number}/secret"),
+            button="Replace the secret",
+            back=frame.url(f"{PATH}/{number}"),
+            danger=True,
+            fields=[],
+        )
+        return shown(frame, "confirm.html", asking)
+    runtime = backend.runtime
+    secret = generate_secret()
+    changed = await backend.run(
+        lambda: change(
+            runtime.ledger,
+            runtime.catalog,
+            number,
+            lambda old: evolve(old, secret=secret),
+            check=runtime.check_subscription,
+            by=actor,
+            observers=runtime.observers,
+        )
+    )
+    view = MadeSubscription(
+        subscription=changed, secret=receiver_secret(secret), title="The secret is replaced"
+    )
+    return shown(frame, "subscription_made.html", view)
+
+
+@post(f"{_ONE}/delete", opt=needs(Resource.CREATE))
+async def delete(
+    subscription_id: RowId,
+    request: Request[Any, Any, Any],
+    backend: GivenBackend,
+    actor: GivenActor,
+    frame: GivenFrame,
+) -> Template | Redirect:
+    """Delete a subscription, after saying what that means."""
+    number = row_id(subscription_id)
+    form = await form_of(request)
+    if not is_confirmed(form):
+        found = await backend.read(lambda view: view.subscriptions.get(number))
+        one = visible(found, number, actor)
+        asking = Confirmation(
+            title=f"Delete subscription {number}?",
+            sentences=[
+                f"{one.event_name} is not delivered to {one.target} any more. What is still open "
+                "is cancelled and never sent. The log keeps what was delivered. This cannot be "
+                "undone.",
+            ],
+            action=frame.url(f"{PATH}/{number}/delete"),
+            button="Delete",
+            back=frame.url(f"{PATH}/{number}"),
+            danger=True,
+            fields=[],
+        )
+        return shown(frame, "confirm.html", asking)
+    await backend.run(
+        set_status,
+        backend.ledger,
+        [number],
+        SubscriptionStatus.DELETED,
+        by=actor,
+        definitions=backend.runtime.catalog,
+        observers=backend.runtime.observers,
+    )
+    return done(frame, PATH, f"Subscription {number} is deleted; what was open is cancelled.")
+
+
+HANDLERS: Final = [read, send_test, replace_secret, delete]

@@ -1,0 +1,136 @@
+"""The tokens of the REST API: made, and revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from attrs import field, frozen
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from asyncevents_core.domain.access import ALL, Resource
+from asyncevents_core.domain.limits import LONGEST_DAYS
+from asyncevents_core.domain.token import ApiToken
+from asyncevents_core.engine.managing.tokens import create_token, revoke_token
+from asyncevents_core.errors import InvalidValue
+from asyncevents_core.ports.ledger import LedgerView
+from asyncevents_core.web.access import needs
+from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, Uuid
+from asyncevents_core.web.backend import RequestBackend
+from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.pages.filters import sentence
+from asyncevents_core.web.pages.form import Form, form_of
+from asyncevents_core.web.pages.frame import GivenFrame, done, shown
+
+PATH: Final = "/tokens"
+
+
+@frozen(kw_only=True)
+class Tokens:
+    """All tokens, the form for another one, and what is wrong with it by field."""
+
+    rows: Sequence[ApiToken]
+    now: int
+    resources: Sequence[str]
+    form: Form
+    errors: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class MadeToken:
+    """A token that was made: its text is shown this once."""
+
+    token: ApiToken
+    text: str
+
+
+@get(PATH, opt=needs(Resource.MANAGE, unbound=True))
+async def list_(backend: GivenBackend, frame: GivenFrame) -> Template:
+    """List the tokens, revoked and expired ones too."""
+    return shown(frame, "tokens.html", await _tokens(backend, Form(), {}))
+
+
+@post(PATH, opt=needs(Resource.MANAGE, unbound=True))
+async def create(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Make a token and show it once; or the form again with what is wrong."""
+    form = await form_of(request)
+    try:
+        made, text = await backend.run(
+            lambda: create_token(
+                backend.ledger,
+                name=form.text("name"),
+                resources=form.all("resource"),
+                tenant=form.text("tenant") or None,
+                days=_days(form.text("days")),
+                known=event_resources(backend),
+                by=actor,
+            )
+        )
+    except InvalidValue as error:
+        view = await _tokens(backend, form, {error.field: sentence(str(error))})
+        return shown(frame, "tokens.html", view, status=400)
+    return shown(frame, "token_made.html", MadeToken(token=made, text=text))
+
+
+@post(f"{PATH}/{{token_id:uuid}}/revoke", opt=needs(Resource.MANAGE, unbound=True))
+async def revoke(
+    token_id: Uuid,
+    request: Request[Any, Any, Any],
+    backend: GivenBackend,
+    actor: GivenActor,
+    frame: GivenFrame,
+) -> Template | Redirect:
+    """Revoke a token, after asking."""
+    if not is_confirmed(await form_of(request)):
+        found = await backend.read(lambda view: view.access.token(token_id))
+        name = f"the token {found.name}" if found else f"token {token_id}"
+        asking = Confirmation(
+            title=f"Revoke {name}?",
+            sentences=["Whoever uses it is refused from now on. This cannot be undone."],
+            action=frame.url(f"{PATH}/{token_id}/revoke"),
+            button="Revoke",
+            back=frame.url(PATH),
+            danger=True,
+            fields=[],
+        )
+        return shown(frame, "confirm.html", asking)
+    await backend.run(revoke_token, backend.ledger, token_id, by=actor)
+    return done(frame, PATH, "The token is revoked.")
+
+
+HANDLERS: Final = [list_, create, revoke]
+
+
+def event_resources(backend: RequestBackend) -> Sequence[str]:
+    """Return the resources of the event definitions."""
+    return sorted({one for known in backend.runtime.catalog for one in known.resources})
+
+
+def all_resources(backend: RequestBackend) -> Sequence[str]:
+    """Return every resource that a token or a user can have."""
+    return [*(one.value for one in Resource), *event_resources(backend), ALL]
+
+
+async def _tokens(backend: RequestBackend, form: Form, errors: Mapping[str, str]) -> Tokens:
+    def query(view: LedgerView) -> tuple[Sequence[ApiToken], int]:
+        return view.access.tokens(), view.now()
+
+    rows, now = await backend.read(query)
+    return Tokens(
+        rows=rows[::-1], now=now, resources=all_resources(backend), form=form, errors=errors
+    )
+
+
+def _days(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= LONGEST_DAYS:
+        raise InvalidValue(f"it is a number of days, up to {LONGEST_DAYS}", field="days")
+    return days
