@@ -8,7 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
 from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
-from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event, subscription
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    ATTEMPTS_BY_START,
+    attempt,
+    delivery,
+    event,
+    subscription,
+)
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
 from asyncevents_core.adapters.sqlalchemy.subscriptions import SqlSubscriptionsView
 from asyncevents_core.domain.delivery import DeliveryState
@@ -24,6 +30,9 @@ class SqlLogView(Noun, LogView):
         self, wanted: LogFilter, *, limit: int, before: LogPosition | None
     ) -> Sequence[LogRow]:
         statement = _logs_meant(self._within(wanted.tenant, _log_rows()), wanted)
+        if wanted.subscription_id is None and wanted.tenant is None:
+            # Those of a subscription may be few, and far apart: another index leads to them.
+            statement = self._sql.dialect.by_index(statement, attempt, ATTEMPTS_BY_START)
         if before is not None:
             start = attempt.c.started_at
             # The first condition is implied; it is the one that an index is searched by.

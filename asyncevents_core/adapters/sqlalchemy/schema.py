@@ -146,6 +146,9 @@ delivery = _table(
     Index(f"ix_{PREFIX}delivery_replay", "replay_of"),
 )
 
+ATTEMPTS_BY_START: Final = f"ix_{PREFIX}attempt_started"
+"""An index: attempts in the order of the log."""
+
 attempt = _table(
     "attempt",
     Column("id", _Serial, primary_key=True, autoincrement=True),
@@ -159,7 +162,7 @@ attempt = _table(
     Column("started_at", BigInteger, nullable=False),
     Column("duration", Float, nullable=False),
     UniqueConstraint("delivery_id", "claim_no", name=f"uq_{PREFIX}attempt"),
-    Index(f"ix_{PREFIX}attempt_started", "started_at", "id"),
+    Index(ATTEMPTS_BY_START, "started_at", "id"),
 )
 
 worker = _table(

@@ -1,7 +1,8 @@
 """Statistics: attempts counted, each time by one query that reads so many at most.
 
 The attempts come first, from the index of their starts, in a subquery with a limit; whatever else
-is needed is joined to those. So a filter does not lead to other plans than none.
+is needed is looked up for those. So no filter leads to another plan than none, and what it takes
+does not grow with the ledger.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from attrs import frozen
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Row,
     Select,
     Subquery,
@@ -24,8 +27,14 @@ from sqlalchemy import (
     true,
 )
 
-from asyncevents_core.adapters.sqlalchemy.log import log_conditions
-from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery, event, subscription
+from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.schema import (
+    ATTEMPTS_BY_START,
+    attempt,
+    delivery,
+    event,
+    subscription,
+)
 from asyncevents_core.adapters.sqlalchemy.statements import Noun
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.histogram import Buckets, Histogram
@@ -48,6 +57,12 @@ from asyncevents_core.ports.ledger.statistics import (
 
 _NO_TIME: Final = -1
 _DELIVERED: Final = OutcomeKind.DELIVERED.value
+_OF_DELIVERY: Final = (
+    *("id", "event_id", "subscription_id", "state"),
+    *("claims", "replay_request", "created_at"),
+)
+_OF_EVENT: Final = ("name", "created_at")
+_OF_SUBSCRIPTION: Final = ("event_name", "sink", "target", "tenant")
 
 
 class SqlStatisticsView(Noun, StatisticsView):
@@ -62,7 +77,9 @@ class SqlStatisticsView(Noun, StatisticsView):
         most: int = COUNTED_BY_MINUTE,
     ) -> Sequence[Minute]:
         first = since - since % MINUTE
-        found = self._sql.execute(_minutes(first, until, tenant, most)).all()
+        start = attempt.c.started_at
+        newest = _Newest.of(self._sql.dialect, most, start >= first, start < until)
+        found = self._sql.execute(_by_minute(newest, tenant)).all()
         read = sum(row.attempts for row in found)
         by_minute: defaultdict[int, list[Row[Any]]] = defaultdict(list)
         for row in found:
@@ -80,29 +97,30 @@ class SqlStatisticsView(Noun, StatisticsView):
     def subscriptions_lately(
         self, *, tenant: str | None = None, most: int = COUNTED_LATELY
     ) -> Sequence[SubscriptionFigures]:
-        newest = _newest(most)
-        failed = case((newest.c.outcome == _DELIVERED, 0), else_=1)
+        newest = _Newest.of(self._sql.dialect, most)
+        number = newest.delivery.c.subscription_id
+        failed = case((newest.attempt.c.outcome == _DELIVERED, 0), else_=1)
         # The same for all rows of a group. Grouped first and then joined, MariaDB would read all
         # attempts again for each subscription.
         same = [
-            func.min(subscription.c[name]).label(name) for name in ("event_name", "sink", "target")
+            func.min(newest.subscription.c[name]).label(name)
+            for name in ("event_name", "sink", "target")
         ]
         statement = (
-            _joined(
+            newest.joined(
                 select(
-                    delivery.c.subscription_id,
+                    number,
                     *same,
                     func.count().label("attempts"),
                     func.sum(failed).label("failures"),
-                    func.avg(newest.c.duration).label("mean_duration"),
-                    func.max(newest.c.duration).label("longest_duration"),
+                    func.avg(newest.attempt.c.duration).label("mean_duration"),
+                    func.max(newest.attempt.c.duration).label("longest_duration"),
                 ),
-                newest,
                 subscriptions=True,
             )
-            .where(_of_tenant(tenant))
-            .group_by(delivery.c.subscription_id)
-            .order_by(delivery.c.subscription_id)
+            .where(newest.of_tenant(tenant))
+            .group_by(number)
+            .order_by(number)
         )
         return [
             SubscriptionFigures(
@@ -126,15 +144,13 @@ class SqlStatisticsView(Noun, StatisticsView):
         each: int = 100,
         most: int = COUNTED_LATELY,
     ) -> Mapping[int, Sequence[OutcomeKind]]:
-        newest = _newest(most, attempt.c.started_at >= since)
-        newest_first = (newest.c.started_at.desc(), newest.c.id.desc())
-        place = func.row_number().over(
-            partition_by=delivery.c.subscription_id, order_by=newest_first
-        )
+        newest = _Newest.of(self._sql.dialect, most, attempt.c.started_at >= since)
+        number = newest.delivery.c.subscription_id
+        newest_first = (newest.attempt.c.started_at.desc(), newest.attempt.c.id.desc())
+        place = func.row_number().over(partition_by=number, order_by=newest_first)
         numbered = (
-            select(delivery.c.subscription_id, newest.c.outcome, place.label("place"))
-            .join_from(newest, delivery, delivery.c.id == newest.c.delivery_id)
-            .where(delivery.c.subscription_id.in_(sorted(subscription_ids)))
+            newest.joined(select(number, newest.attempt.c.outcome, place.label("place")))
+            .where(number.in_(sorted(subscription_ids)))
             .subquery()
         )
         statement = (
@@ -151,17 +167,16 @@ class SqlStatisticsView(Noun, StatisticsView):
         self, wanted: LogFilter, buckets: Buckets, *, most: int = COUNTED_IN_LOG
     ) -> Histogram:
         start = attempt.c.started_at
-        newest = _newest(most, start >= buckets.since, start < buckets.until)
+        newest = _Newest.of(self._sql.dialect, most, start >= buckets.since, start < buckets.until)
+        begun = newest.attempt.c.started_at
         since: ColumnElement[int] = literal_column(str(buckets.since))
-        meant = and_(true(), *log_conditions(wanted, newest.c.outcome), _of_tenant(wanted.tenant))
-        rows = _joined(
+        rows = newest.joined(
             select(
-                (newest.c.started_at - (newest.c.started_at - since) % buckets.width).label("at"),
-                newest.c.started_at,
-                case((newest.c.outcome == _DELIVERED, 1), else_=0).label("delivered"),
-                case((meant, 1), else_=0).label("meant"),
+                (begun - (begun - since) % buckets.width).label("at"),
+                begun,
+                case((newest.attempt.c.outcome == _DELIVERED, 1), else_=0).label("delivered"),
+                case((newest.meant(wanted), 1), else_=0).label("meant"),
             ),
-            newest,
             deliveries=wanted.subscription_id is not None,
             events=wanted.event_name is not None,
             subscriptions=wanted.tenant is not None,
@@ -180,66 +195,92 @@ class SqlStatisticsView(Noun, StatisticsView):
         return Histogram(bars=buckets.bars(delivered, failed), counted_since=oldest)
 
 
-def _newest(most: int, *conditions: ColumnElement[bool]) -> Subquery:
-    """Return the newest attempts, as a table of their own."""
-    return (
-        select(
-            attempt.c.id,
-            attempt.c.delivery_id,
-            attempt.c.claim_no,
-            attempt.c.outcome,
-            attempt.c.started_at,
-            attempt.c.duration,
+@frozen(kw_only=True)
+class _Newest:
+    """The newest attempts as a table, with what is looked up for each of them.
+
+    Each of the others comes with the condition to join it on.
+    """
+
+    attempt: Subquery
+    delivery: FromClause
+    event: FromClause
+    subscription: FromClause
+    _on_delivery: ColumnElement[bool]
+    _on_event: ColumnElement[bool]
+    _on_subscription: ColumnElement[bool]
+
+    @classmethod
+    def of(cls, dialect: SqlDialect, most: int, *conditions: ColumnElement[bool]) -> _Newest:
+        """Return so many attempts that fulfil the conditions, which are on their start."""
+        wanted = ("id", "delivery_id", "claim_no", "outcome", "started_at", "duration")
+        statement = select(*(attempt.c[one] for one in wanted)).where(*conditions)
+        newest_first = (attempt.c.started_at.desc(), attempt.c.id.desc())
+        ordered = dialect.by_index(statement, attempt, ATTEMPTS_BY_START).order_by(*newest_first)
+        newest = ordered.limit(most).subquery("newest")
+        its, on_its = dialect.looked_up(delivery, newest.c.delivery_id, _OF_DELIVERY)
+        of, on_of = dialect.looked_up(event, its.c.event_id, _OF_EVENT)
+        to, on_to = dialect.looked_up(subscription, its.c.subscription_id, _OF_SUBSCRIPTION)
+        return cls(
+            attempt=newest,
+            delivery=its,
+            event=of,
+            subscription=to,
+            on_delivery=on_its,
+            on_event=on_of,
+            on_subscription=on_to,
         )
-        .where(*conditions)
-        .order_by(attempt.c.started_at.desc(), attempt.c.id.desc())
-        .limit(most)
-        .subquery("newest")
-    )
+
+    def joined(
+        self,
+        statement: Select[Any],
+        *,
+        deliveries: bool = True,
+        events: bool = False,
+        subscriptions: bool = False,
+    ) -> Select[Any]:
+        """Select from the attempts and what else is looked at."""
+        if not (deliveries or events or subscriptions):
+            return statement.select_from(self.attempt)
+        joined = statement.join_from(self.attempt, self.delivery, self._on_delivery)
+        if events:
+            joined = joined.join(self.event, self._on_event)
+        if subscriptions:
+            joined = joined.join(self.subscription, self._on_subscription)
+        return joined
+
+    def of_tenant(self, tenant: str | None) -> ColumnElement[bool]:
+        """Return the condition on a subscription that is joined where there is a tenant."""
+        return true() if tenant is None else self.subscription.c.tenant == tenant
+
+    def meant(self, wanted: LogFilter) -> ColumnElement[bool]:
+        """Return the condition that a filter means an attempt, whenever it was."""
+        conditions = [self.of_tenant(wanted.tenant)]
+        if wanted.subscription_id is not None:
+            conditions.append(self.delivery.c.subscription_id == wanted.subscription_id)
+        if wanted.event_name is not None:
+            conditions.append(self.event.c.name == wanted.event_name)
+        if wanted.delivered is not None:
+            outcomes = [one.value for one in OutcomeKind if wanted.fits(one)]
+            conditions.append(self.attempt.c.outcome.in_(outcomes))
+        return and_(*conditions)
 
 
-def _joined(
-    statement: Select[Any],
-    newest: Subquery,
-    *,
-    deliveries: bool = True,
-    events: bool = False,
-    subscriptions: bool = False,
-) -> Select[Any]:
-    """Join to the newest attempts what is looked at: their deliveries, and what those belong to."""
-    if not (deliveries or events or subscriptions):
-        return statement.select_from(newest)
-    joined = statement.join_from(newest, delivery, delivery.c.id == newest.c.delivery_id)
-    if events:
-        joined = joined.join(event, event.c.id == delivery.c.event_id)
-    if subscriptions:
-        joined = joined.join(subscription, subscription.c.id == delivery.c.subscription_id)
-    return joined
-
-
-def _of_tenant(tenant: str | None) -> ColumnElement[bool]:
-    """Return the condition on a subscription that is joined where there is a tenant."""
-    return true() if tenant is None else subscription.c.tenant == tenant
-
-
-def _minutes(since: int, until: int, tenant: str | None, most: int) -> Select[Any]:
-    start = attempt.c.started_at
-    newest = _newest(most, start >= since, start < until)
-    published = case(
-        (delivery.c.replay_request == NIL, event.c.created_at), else_=delivery.c.created_at
-    )
-    took = newest.c.started_at - published + newest.c.duration * 1_000_000
-    rows = _joined(
+def _by_minute(newest: _Newest, tenant: str | None) -> Select[Any]:
+    begun, its = newest.attempt.c.started_at, newest.delivery.c
+    published = case((its.replay_request == NIL, newest.event.c.created_at), else_=its.created_at)
+    took = begun - published + newest.attempt.c.duration * 1_000_000
+    delivered = newest.attempt.c.outcome == _DELIVERED
+    rows = newest.joined(
         select(
-            (newest.c.started_at - newest.c.started_at % MINUTE).label("minute"),
-            newest.c.outcome,
-            delivery.c.state,
-            case((delivery.c.claims == newest.c.claim_no, 1), else_=0).label("newest"),
-            case((newest.c.outcome == _DELIVERED, _bucket_of(took)), else_=_NO_TIME).label("took"),
+            (begun - begun % MINUTE).label("minute"),
+            newest.attempt.c.outcome,
+            its.state,
+            case((its.claims == newest.attempt.c.claim_no, 1), else_=0).label("newest"),
+            case((delivered, _bucket_of(took)), else_=_NO_TIME).label("took"),
             # Those of others are counted, too: so it is known whether all were read.
-            case((_of_tenant(tenant), 1), else_=0).label("meant"),
+            case((newest.of_tenant(tenant), 1), else_=0).label("meant"),
         ),
-        newest,
         events=True,
         subscriptions=tenant is not None,
     ).subquery()

@@ -15,7 +15,7 @@ from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.statistics import Minute, SubscriptionFigures
 from asyncevents_core.domain.trace import LogFilter
 
-COUNTED_BY_MINUTE: Final = 300_000
+COUNTED_BY_MINUTE: Final = 100_000
 COUNTED_LATELY: Final = 20_000
 COUNTED_IN_LOG: Final = 50_000
 """Attempts that are read at most, the newest ones; of other tenants, too."""
