@@ -137,7 +137,7 @@ def test_responses_are_text_and_cut(api, support):
 
 def test_live_pages_refresh_themselves(api, support):
     api.deliver(api.subscribe())
-    assert "hx-trigger" not in support.get("/logs").text
+    assert "every 2s" not in support.get("/logs").text
     page = support.get("/logs", live="1", event_name="order.created").text
     assert 'hx-get="/admin/logs?' in page
     assert "event_name=order.created" in page
