@@ -161,6 +161,9 @@ ELASTICSEARCH: Final = _ElasticsearchService(
     name="Elasticsearch", programs=("mvn",), packages=("maven", "openjdk-17-jre-headless")
 )
 
+CHROMIUM: Final = Service(
+    name="Chromium", programs=("chromium",), packages=("chromium", "fonts-dejavu-core")
+)
 OPENID: Final = Service(name="OpenID", programs=("node", "npm"), packages=("nodejs", "npm"))
 
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
@@ -173,6 +176,7 @@ SERVICES: Final = (
     PUBSUB,
     ELASTICSEARCH,
     OPENID,
+    CHROMIUM,
     COMPILER,
     SPIN,
 )

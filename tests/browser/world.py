@@ -1,0 +1,110 @@
+"""What the browser's tests look at: pages, a worker, and a recipient, all real and on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import define, field
+from playwright.sync_api import Browser, BrowserContext, Page, Request
+
+from asyncevents_core.worker.assembly import WorkerOptions
+from asyncevents_core.worker.beside import worker_beside
+from asyncevents_http.background import running
+from asyncevents_http.receiver import Arrival, Behaviour, Receiver
+from tests.web.serving import Api, serving
+
+PATIENCE = 30.0
+
+
+@define
+class World:
+    """Pages with everything behind them. `arrivals` are the requests that the recipient got."""
+
+    api: Api
+    receiver: Receiver
+    arrivals: list[Arrival] = field(factory=list)
+    broken: set[str] = field(factory=set)
+
+    @property
+    def admin(self) -> str:
+        return f"{self.api.address}/admin"
+
+    @property
+    def target(self) -> str:
+        return f"{self.receiver.url}/orders"
+
+    def publish(self, data: Any, event_name: str = "order.created") -> str:
+        return str(self.api.events.publish(event_name, data))
+
+    def wait(self, what: Callable[[], Any]) -> Any:
+        """Wait until something is true, and return it."""
+        until = time.monotonic() + PATIENCE
+        while not (found := what()):
+            assert time.monotonic() < until, "it did not happen"
+            time.sleep(0.05)
+        return found
+
+
+@contextlib.contextmanager
+def worlds(folder: Path, **settings: Any) -> Iterator[World]:
+    """Serve pages, run a worker and a recipient while the block runs."""
+    world: World | None = None
+
+    def arrived(one: Arrival) -> None:
+        assert world is not None
+        world.arrivals.append(one)
+
+    def fails(delivery: str, attempt: int) -> bool:
+        return world is not None and "orders" in world.broken
+
+    receiver = Receiver(behaviour=Behaviour(fails=fails), arrived=arrived)
+    allowed = {"SINKS": {"http": {"allow": ["127.0.0.0/8", "localhost"]}}}
+    with running(receiver), serving(folder, **allowed, **settings) as api:
+        world = World(api=api, receiver=receiver)
+        with worker_beside(api.events.runtime, WorkerOptions(handle_signals=False)):
+            yield world
+
+
+@define
+class Visit:
+    """Somebody's visit to the pages in a browser; what goes wrong in it is collected."""
+
+    page: Page
+    context: BrowserContext
+    own: str
+    problems: list[str] = field(factory=list)
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.own}/admin{path}")
+
+
+@contextlib.contextmanager
+def visits(browser: Browser, own: str, **options: Any) -> Iterator[Visit]:
+    """Open a browser for somebody; at the end nothing may have gone wrong in it.
+
+    That is: a message on the console, an error in a script, or a request to another server.
+    """
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    visit = Visit(page=page, context=context, own=own)
+
+    def asked(request: Request) -> None:
+        if urlsplit(request.url).netloc != urlsplit(own).netloc and not request.url.startswith(
+            "data:"
+        ):
+            visit.problems.append(f"a request to {request.url}")
+
+    page.on("console", lambda message: visit.problems.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: visit.problems.append(f"script: {error}"))
+    page.on("request", asked)
+    try:
+        yield visit
+        assert not visit.problems
+    finally:
+        context.close()
