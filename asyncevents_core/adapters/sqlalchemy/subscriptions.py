@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, Select, insert, or_, select, update
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy.schema import subscription
@@ -33,6 +33,11 @@ _SUMMARY: Final = [
         *("created_at", "modified_at"),
     )
 ]
+_UNDELETED: Final = (
+    select(subscription)
+    .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+    .order_by(subscription.c.id)
+)
 _WORST_FIRST: Final = (KeyAge.MISSING, KeyAge.OLDER, KeyAge.NEWEST)
 _ENCRYPTED: Final = (subscription.c.secret, subscription.c.options)
 _KEPT: Final = (
@@ -49,12 +54,7 @@ class SqlSubscriptions(Noun, Subscriptions):
         return self._sql.epoch()
 
     def all(self) -> Sequence[Subscription]:
-        statement = (
-            select(subscription)
-            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
-            .order_by(subscription.c.id)
-        )
-        found = self._sql.execute(statement)
+        found = self._sql.execute(_UNDELETED)
         return [to_subscription(row, self._sql.cipher) for row in found]
 
     def changed(self, *, since: int) -> Sequence[Subscription]:
@@ -162,13 +162,16 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
     """See `SubscriptionsView`."""
 
     def all(self) -> Sequence[Subscription]:
-        statement = (
-            select(subscription)
-            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
-            .order_by(subscription.c.id)
-        )
-        found = self._sql.execute(statement)
-        return [to_subscription(row, self._sql.cipher) for row in found]
+        return self._read(_UNDELETED)
+
+    def first(self, *, limit: int, of_tenants: bool = False) -> Sequence[Subscription]:
+        statement = _UNDELETED.limit(limit)
+        if of_tenants:
+            statement = statement.where(subscription.c.tenant.is_not(None))
+        return self._read(statement)
+
+    def _read(self, statement: Select[Any]) -> Sequence[Subscription]:
+        return [to_subscription(row, self._sql.cipher) for row in self._sql.execute(statement)]
 
     def get(self, subscription_id: int) -> Subscription | None:
         statement = select(subscription).where(subscription.c.id == subscription_id)
