@@ -229,6 +229,26 @@ class Subscriptions(LedgerFixtures):
         assert (found.status, found.target) == (DELETED, "memory:orders")
         assert ledger.run(lambda tx: tx.subscriptions.lock_one(99)) is None
 
+    def test_the_first_by_id_of_all_or_of_tenants(self, ledger: Ledger) -> None:
+        ids = [
+            subscribe(ledger, make_subscription(tenant=tenant)) for tenant in (None, "a", "b", "c")
+        ]
+        set_status(ledger, ids[2], SubscriptionStatus.DELETED)
+
+        def first(limit: int, *, of_tenants: bool = False) -> list[int]:
+            found = ledger.read(
+                lambda view: view.subscriptions.first(limit=limit, of_tenants=of_tenants)
+            )
+            assert list(found) == [
+                one for one in ledger.read(lambda view: view.subscriptions.all()) if one in found
+            ]
+            return [one.id for one in found]
+
+        assert first(2) == ids[:2]
+        assert first(9) == [ids[0], ids[1], ids[3]]
+        assert first(1, of_tenants=True) == [ids[1]]
+        assert first(9, of_tenants=True) == [ids[1], ids[3]]
+
     def test_summaries(self, ledger: Ledger) -> None:
         subscribe(ledger, make_subscription(tenant="t", secret="x", status=DISABLED))
         set_status(ledger, subscribe(ledger), DELETED)

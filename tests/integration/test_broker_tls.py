@@ -123,6 +123,38 @@ def test_each_of_several_addresses_has_its_own_host(server, tmp_path):
             broker(f"{nobody};{elsewhere}", ca_certs=str(first.certificate)).check()
 
 
+@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
+@pytest.mark.parametrize("missing", ["ca_certs", "client_cert", "client_key"])
+def test_a_file_that_is_not_there_is_named_before_anything_is_sent(
+    scheme, missing, certificate, tmp_path
+):
+    """Nobody listens: only what is looked for before it connects can be told."""
+    files = {
+        "ca_certs": str(certificate.certificate),
+        "client_cert": str(certificate.certificate),
+        "client_key": str(certificate.key),
+        missing: str(tmp_path / "nowhere.pem"),
+    }
+    made = broker(f"{scheme}://127.0.0.1:{free_port()}", **files)
+    for work in (made.check, lambda: made.producer().send([uuid7()]), made.try_out):
+        with pytest.raises(
+            BrokerUnavailable, match=r"^BROKER_OPTIONS or BROKER_URL: one of .*nowhere\.pem.* can"
+        ):
+            work()
+
+
+@pytest.mark.parametrize("scheme", ["amqps", "rediss"])
+def test_a_file_with_something_else_in_it_is_named(scheme, tmp_path):
+    other = tmp_path / "other.pem"
+    other.write_text("no certificate")
+    for address, options in (
+        (f"{scheme}://127.0.0.1:{free_port()}", {"ca_certs": str(other)}),
+        (f"{scheme}://127.0.0.1:{free_port()}?ssl_ca_certs={other}", {}),
+    ):
+        with pytest.raises(BrokerUnavailable, match=r"one of .*other\.pem cannot be used"):
+            broker(address, **options).check()
+
+
 @pytest.mark.parametrize(
     ("address", "options", "text"),
     [

@@ -199,6 +199,9 @@ def test_check_names_the_other_application(make_project, make_inbox, start_serve
     assert str(ledger_id) in finding["detail"]
     assert "https://shop.example" in finding["detail"]
     assert "BROKER_PREFIX" in finding["detail"]
+    (status,) = erp.rows("status")
+    (problem,) = [one for one in status["problems"] if one["kind"] == "neighbour"]
+    assert f"{problem['words']}: {problem['advice']}" == finding["detail"]
     shop.run("worker", "--drain")
     assert [one.event_id for one in inbox.accepted] == [str(event_id)]
     assert [one for one in shop.rows("check") if one["what"] == "neighbours"] == []

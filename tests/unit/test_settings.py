@@ -311,6 +311,13 @@ def test_a_mapping_that_is_none_is_named(value):
         Settings.from_mapping({"SINKS": value})
 
 
+def test_several_mappings_that_are_none_are_named():
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({"SINKS": 7, "INDEXERS": 7})
+    for name in ("SINKS", "INDEXERS"):
+        assert f"{name}: expected a mapping, got int" in str(caught.value)
+
+
 def test_an_indexer_that_nobody_set_is_the_embedded_one_where_it_is_installed(monkeypatch):
     unset = Settings.from_mapping({})
     assert unset.indexer is None

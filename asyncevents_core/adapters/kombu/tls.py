@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kombu.connection import Connection
 
+from asyncevents_core.adapters.certificates import trusting
 from asyncevents_core.errors import BrokerUnavailable
 from asyncevents_core.ports.broker import BrokerOptions
 from asyncevents_core.ports.passwords import current
@@ -41,13 +42,29 @@ class SecureConnection(Connection):
         self._take_password()
 
     def connect(self) -> Any:
-        """Connect now, with the password that holds now. Raises `BrokerUnavailable` without one."""
+        """Connect now, with the password that holds now. Raises `BrokerUnavailable` without one.
+
+        So it does at once where a file of certificates cannot be used: clients would not name it.
+        """
         self._take_password()
+        self._check_files()
         return super().connect()
 
     def _take_password(self) -> None:
         if self._options.password is not None:
             self.password = current(self._options.password, "BROKER_OPTIONS", BrokerUnavailable)
+
+    def _check_files(self) -> None:
+        said = _without_prefix(self.ssl) if isinstance(self.ssl, dict) else {}
+        ca_certs, client_cert = said.get("ca_certs"), said.get("certfile")
+        if ca_certs is not None or client_cert is not None:
+            trusting(
+                ca_certs=ca_certs,
+                client_cert=client_cert,
+                client_key=said.get("keyfile"),
+                setting="BROKER_OPTIONS or BROKER_URL",
+                unavailable=BrokerUnavailable,
+            )
 
     def clone(self, **kwargs: Any) -> Connection:
         """Return another one like this, which is not open."""

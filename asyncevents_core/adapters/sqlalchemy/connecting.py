@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy import event as listen
 from sqlalchemy.engine import URL
 
+from asyncevents_core.adapters.certificates import trusting
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.ports.passwords import PasswordSource, current
@@ -126,13 +127,13 @@ def _for_libpq(options: LedgerOptions) -> dict[str, Any]:
 
 
 def _context(options: LedgerOptions) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=options.ca_certs)
-        if options.client_cert is not None:
-            context.load_cert_chain(options.client_cert, options.client_key)
-    except OSError as error:
-        files = ", ".join(filter(None, (options.ca_certs, options.client_cert, options.client_key)))
-        raise LedgerUnavailable(f"{_SETTING}: one of {files} cannot be used: {error}") from error
+    context = trusting(
+        ca_certs=options.ca_certs,
+        client_cert=options.client_cert,
+        client_key=options.client_key,
+        setting=_SETTING,
+        unavailable=LedgerUnavailable,
+    )
     if not options.verify_certificates:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

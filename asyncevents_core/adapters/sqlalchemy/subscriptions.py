@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, update
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy.schema import subscription
@@ -38,6 +38,11 @@ _SUMMARY: Final = [
 ]
 _COLUMNS: Final = {SubscriptionColumn.SUBSCRIBED_AT: "created_at"}
 """Columns that are called otherwise here."""
+_UNDELETED: Final = (
+    select(subscription)
+    .where(subscription.c.status != SubscriptionStatus.DELETED.value)
+    .order_by(subscription.c.id)
+)
 _WORST_FIRST: Final = (KeyAge.MISSING, KeyAge.OLDER, KeyAge.NEWEST)
 _ENCRYPTED: Final = (subscription.c.secret, subscription.c.options)
 _KEPT: Final = (
@@ -54,12 +59,7 @@ class SqlSubscriptions(Noun, Subscriptions):
         return self._sql.epoch()
 
     def all(self) -> Sequence[Subscription]:
-        statement = (
-            select(subscription)
-            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
-            .order_by(subscription.c.id)
-        )
-        found = self._sql.execute(statement)
+        found = self._sql.execute(_UNDELETED)
         return [to_subscription(row, self._sql.cipher) for row in found]
 
     def changed(self, *, since: int) -> Sequence[Subscription]:
@@ -167,13 +167,16 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
     """See `SubscriptionsView`."""
 
     def all(self) -> Sequence[Subscription]:
-        statement = (
-            select(subscription)
-            .where(subscription.c.status != SubscriptionStatus.DELETED.value)
-            .order_by(subscription.c.id)
-        )
-        found = self._sql.execute(statement)
-        return [to_subscription(row, self._sql.cipher) for row in found]
+        return self._read(_UNDELETED)
+
+    def first(self, *, limit: int, of_tenants: bool = False) -> Sequence[Subscription]:
+        statement = _UNDELETED.limit(limit)
+        if of_tenants:
+            statement = statement.where(subscription.c.tenant.is_not(None))
+        return self._read(statement)
+
+    def _read(self, statement: Select[Any]) -> Sequence[Subscription]:
+        return [to_subscription(row, self._sql.cipher) for row in self._sql.execute(statement)]
 
     def get(self, subscription_id: int) -> Subscription | None:
         statement = select(subscription).where(subscription.c.id == subscription_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal
@@ -42,6 +42,8 @@ from asyncevents_core.settings.run_time import configured
 
 _SHOWN: Final = 5
 """Findings of one kind."""
+_LOOKED_AT: Final = 5_000
+"""Subscriptions, those with the lowest ids: half a second, however many there are."""
 
 State = Literal["ok", "warning", "error"]
 _STATES: Final[Mapping[str, State]] = MappingProxyType(
@@ -210,7 +212,10 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
     try:
         warnings = runtime.ledger.check()
         workers = runtime.ledger.read(lambda view: alive(view.workers.all(), view.now()))
-        subscriptions = runtime.ledger.read(lambda view: view.subscriptions.all())
+        sinks = runtime.ledger.read(lambda view: view.subscriptions.sinks_in_use())
+        subscriptions = runtime.ledger.read(
+            lambda view: view.subscriptions.first(limit=_LOOKED_AT + 1)
+        )
     except AsyncEventsError as error:
         yield Finding(what="ledger", state="error", detail=str(error))
         return
@@ -227,13 +232,32 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
         else:
             detail = f"none runs: asyncevents worker --consumers {role}"
             yield Finding(what=f"{role} consumers", state="warning", detail=detail)
-    for sink in sorted({one.sink for one in subscriptions} - set(runtime.plugins.sinks.names())):
+    for sink in sorted(sinks - set(runtime.plugins.sinks.names())):
         detail = f"subscriptions use the sink {sink!r}, which is not installed"
         yield Finding(what="subscriptions", state="error", detail=detail)
-    for one in subscriptions:
-        if one.unreadable is not None:
-            detail = f"subscription {one.id}: {one.unreadable}"
-            yield Finding(what="subscriptions", state="error", detail=detail)
+    unreadable = [
+        f"subscription {one.id}: {one.unreadable}"
+        for one in subscriptions[:_LOOKED_AT]
+        if one.unreadable is not None
+    ]
+    yield from _some("subscriptions", "error", unreadable)
+    if len(subscriptions) > _LOOKED_AT:
+        yield _bounded("subscriptions", "asyncevents secrets rotate --check looks at all")
+
+
+def _some(what: str, state: State, details: Sequence[str]) -> Iterator[Finding]:
+    """Name the first of a kind, and count the others."""
+    for detail in details[:_SHOWN]:
+        yield Finding(what=what, state=state, detail=detail)
+    if more := len(details[_SHOWN:]):
+        detail = f"and {counted(more, 'subscription')} more of this kind"
+        yield Finding(what=what, state=state, detail=detail)
+
+
+def _bounded(what: str, others: str) -> Finding:
+    """Say that there are more than were looked at, and how to see the others."""
+    detail = f"only the first {_LOOKED_AT:,} were looked at; {others}"
+    return Finding(what=what, state="ok", detail=detail)
 
 
 def _trials(runtime: Runtime) -> Iterator[Finding]:
@@ -343,24 +367,19 @@ def _sinks(runtime: Runtime) -> Iterator[Finding]:
 def _tenants(runtime: Runtime) -> Iterator[Finding]:
     """Name what tenants have and could not make (any more): an operator did, or older rules."""
     try:
-        # Without what is encrypted: most installations have no tenants.
-        if not any(
-            one.tenant for one in runtime.ledger.read(lambda v: v.subscriptions.summaries())
-        ):
-            return
-        subscriptions = runtime.ledger.read(lambda view: view.subscriptions.all())
+        subscriptions = runtime.ledger.read(
+            lambda view: view.subscriptions.first(limit=_LOOKED_AT + 1, of_tenants=True)
+        )
     except LedgerError:
         return  # said above
     refused = [
-        f"subscription {one.id}: {why}"
-        for one in subscriptions
-        if one.tenant is not None and (why := _beyond(runtime, one))
+        f"subscription {one.id}: {why} (TENANT_SINKS)"
+        for one in subscriptions[:_LOOKED_AT]
+        if (why := _beyond(runtime, one))
     ]
-    for detail in refused[:_SHOWN]:
-        yield Finding(what="tenants", state="warning", detail=f"{detail} (TENANT_SINKS)")
-    if len(refused) > _SHOWN:
-        detail = f"and {counted(len(refused) - _SHOWN, 'subscription')} more of this kind"
-        yield Finding(what="tenants", state="warning", detail=detail)
+    yield from _some("tenants", "warning", refused)
+    if len(subscriptions) > _LOOKED_AT:
+        yield _bounded("tenants", "asyncevents subscriptions list has all")
 
 
 def _beyond(runtime: Runtime, one: Subscription) -> str | None:

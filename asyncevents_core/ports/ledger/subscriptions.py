@@ -112,6 +112,10 @@ class SubscriptionsView(ABC):
         """Return every subscription that is not deleted, by id."""
 
     @abstractmethod
+    def first(self, *, limit: int, of_tenants: bool = False) -> Sequence[Subscription]:
+        """Return those of `all` with the lowest ids; `of_tenants`: only those that have one."""
+
+    @abstractmethod
     def get(self, subscription_id: int) -> Subscription | None:
         """Return one, deleted ones too."""
 
