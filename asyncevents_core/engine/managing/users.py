@@ -108,9 +108,9 @@ def change_own_password(
 ) -> None:
     """Change the password of whoever is signed in, and end their other sessions and links.
 
-    Whoever came by a link within the last hour need not know the `current` one. `address` is the client's. Raises
-    `SignInRefused` where `current` is wrong, or too many tries were, `InvalidValue`, and
-    `NotFound` for those who are no user.
+    Whoever came by a link within the last hour need not know the `current` one. `address` is the
+    client's. Raises `SignInRefused` where `current` is wrong, or too many tries were,
+    `InvalidValue`, and `NotFound` for those who are no user.
     """
     user = _own(ledger, person)
     # Before it is a guess: whoever mistypes the new one need not wait.
