@@ -41,23 +41,18 @@ class Histogram:
 
 @frozen(kw_only=True)
 class Buckets:
-    """Times from `since` to before `until` (microseconds) in so many parts of equal width.
+    """Times from `since` to before `until` in parts of one `width`; all are microseconds.
 
     The last part may reach beyond `until`. Raises `ValueError` where there is nothing to divide.
     """
 
     since: int
     until: int
-    number: int
+    width: int
 
     def __attrs_post_init__(self) -> None:
-        if self.until <= self.since or self.number < 1:
-            raise ValueError("buckets need a time that ends after it begins, and at least one part")
-
-    @property
-    def width(self) -> int:
-        """Microseconds of each part."""
-        return -(-(self.until - self.since) // self.number)
+        if self.until <= self.since or self.width < 1:
+            raise ValueError("buckets need a time that ends after it begins, and parts of a width")
 
     def ranges(self) -> Sequence[tuple[int, int]]:
         """Return when each part begins, and before when it ends."""

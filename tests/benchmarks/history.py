@@ -18,6 +18,9 @@ from tests.benchmarks.payloads import Payloads
 
 DAYS: Final = 60
 _DAY: Final = 86_400_000_000
+SPAN: Final = DAYS * _DAY
+HOUR: Final = 3_600_000_000
+"""Microseconds."""
 _SECOND: Final = 1_000_000
 _CHUNK: Final = 20_000
 _DEAD_SHARE: Final = 0.02
@@ -63,13 +66,17 @@ def load(
     attempts: int,
     seed: int,
     progress: Callable[[int], None],
+    span: int = SPAN,
 ) -> History:
-    """Write so many attempts and what belongs to them; `progress` hears how many there are."""
+    """Write so many attempts and what belongs to them; `progress` hears how many there are.
+
+    They are spread over the last `span` microseconds.
+    """
     history = History()
     events = max(1, round(attempts / _ATTEMPTS_PER_EVENT))
-    begin = time.time_ns() // 1000 - DAYS * _DAY
+    begin = time.time_ns() // 1000 - span
     # A little less than evenly: how many events it takes is known on average only.
-    step = DAYS * _DAY * 9 // (events * 10)
+    step = span * 9 // (events * 10)
     writer = _Writer(history, random.Random(seed), name, payloads, subscriptions)
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         while history.attempts < attempts:

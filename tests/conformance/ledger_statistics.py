@@ -212,7 +212,7 @@ class Statistics(LedgerFixtures):
         _record(ledger, free, YES, at=START - 1)
         _record(ledger, free, YES, at=START + 28)
 
-        found = _histogram(ledger, wanted, Buckets(since=START, until=START + 28, number=3))
+        found = _histogram(ledger, wanted, Buckets(since=START, until=START + 28, width=10))
 
         assert [(one.delivered, one.failed) for one in found.bars] == meant
         assert [(one.since - START, one.until - START) for one in found.bars] == [
@@ -226,7 +226,7 @@ class Statistics(LedgerFixtures):
         number = subscribe(ledger)
         for at in (0, 10, 20):
             _record(ledger, number, YES, at=START + at)
-        buckets = Buckets(since=START, until=START + 30, number=3)
+        buckets = Buckets(since=START, until=START + 30, width=10)
 
         for wanted in (LogFilter(), LogFilter(subscription_id=number + 1)):
             cut = _histogram(ledger, wanted, buckets, most=2)

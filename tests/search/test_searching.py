@@ -55,7 +55,8 @@ def test_what_is_found_is_counted_by_time(ledger, indexer, search):
     def counted(text, **filter):
         found = search.histogram(text, LogFilter(since=since, until=now, **filter))
         assert found.complete
-        assert (found.bars[0].since, len(found.bars)) == (since, BARS)
+        assert found.bars[0].since == since
+        assert len(found.bars) <= BARS
         return sum(one.delivered for one in found.bars), sum(one.failed for one in found.bars)
 
     for text, filter in (("*:*", {}), ("log_id:1", {}), ("*:*", {"tenant": "nobody"})):

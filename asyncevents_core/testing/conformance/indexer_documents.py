@@ -60,7 +60,7 @@ class IndexerDocuments(IndexerBase):
 
     def test_hits_are_counted_by_time_by_indexers_that_can(self, indexer: Indexer) -> None:
         begin = document(0).started_at
-        buckets = Buckets(since=begin + 2 * SECOND, until=begin + 8 * SECOND, number=3)
+        buckets = Buckets(since=begin + 2 * SECOND, until=begin + 8 * SECOND, width=2 * SECOND)
 
         assert indexer.histogram(MatchAll(), buckets) in (None, [0, 0, 0])
         indexer.upsert([*documents(1, 2, 4, 5, 7, 8), *documents(3, response="other")])

@@ -15,6 +15,7 @@ from tests.benchmarks.scenarios.isolation import Isolation
 from tests.benchmarks.scenarios.latency import Latency
 from tests.benchmarks.scenarios.matching import Matching
 from tests.benchmarks.scenarios.memory import Memory
+from tests.benchmarks.scenarios.pages import Pages
 from tests.benchmarks.scenarios.publishing import Publishing
 from tests.benchmarks.scenarios.rest import Rest
 from tests.benchmarks.scenarios.scaling import Scaling
@@ -40,6 +41,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     Memory(),
     Growth(),
     Rest(),
+    Pages(),
     Indexing(),
     Searching(),
 )

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -19,10 +16,11 @@ from attrs import frozen
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.engine.managing.tokens import create_token
 from tests.benchmarks import history, reading
-from tests.benchmarks.driving import EVENT, Workers, running
+from tests.benchmarks.driving import Workers
 from tests.benchmarks.figures import Bar, Figure, Findings, percentile
 from tests.benchmarks.scenario import Context, Scenario
-from tests.integration.project import Project, eventually
+from tests.benchmarks.serving import load, serving
+from tests.integration.project import Project
 
 ROWS: Final = 1_000_000
 PAGE: Final = 100.0
@@ -74,7 +72,7 @@ class Rest(Scenario):
         """See `Scenario`."""
         attempts = min(ROWS, context.options.history)
         with context.on_servers(WEB_RATE_LIMIT=0) as project:
-            loaded = _load(context, project, attempts)
+            loaded = load(context, project, attempts=attempts)
             with _serving(project) as server:
                 pages = context.in_turn(
                     {
@@ -143,23 +141,6 @@ def _day(ago: int) -> Mapping[str, str]:
     return {"since": since.isoformat(), "until": (since + timedelta(days=1)).isoformat()}
 
 
-def _load(context: Context, project: Project, attempts: int) -> history.History:
-    context.progress.expect(1)
-    context.progress.step("loading the ledger")
-    url = project.settings["LEDGER_URL"]
-    loaded = history.load(
-        url,
-        name=EVENT,
-        payloads=context.small,
-        subscriptions=reading.subscribe(project),
-        attempts=attempts,
-        seed=context.options.seed,
-        progress=lambda written: context.progress.say(f"loading the ledger: {written:,} attempts"),
-    )
-    context.services.postgresql.execute(url, "VACUUM ANALYZE", "CHECKPOINT")
-    return loaded
-
-
 @contextmanager
 def _serving(project: Project) -> Iterator[Server]:
     with project.events() as events:
@@ -172,23 +153,11 @@ def _serving(project: Project) -> Iterator[Server]:
             known=(),
             by=Actor.trusted("benchmark"),
         )
-    command = [
-        sys.executable, "-m", "asyncevents_core", "serve", "--port", "0", "--log-format", "json",
-    ]  # fmt: skip
-    with running([command], folder=project.folder, environment=project.environment) as processes:
-        port = eventually(lambda: _port(processes.logs[0]), what="the server")
-        base = f"http://127.0.0.1:{port}/rest/V1"
+    with serving(project) as served:
+        base = f"{served.address}/rest/V1"
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=base, headers=headers, timeout=60) as client:
-            yield Server(client=client, processes=processes)
-
-
-def _port(log: Path) -> int | None:
-    for line in log.read_text().splitlines():
-        found = json.loads(line)
-        if found["message"] == "serving":
-            return int(found["port"])
-    return None
+            yield Server(client=client, processes=served.processes)
 
 
 def _time_pages(server: Server, query: _Query, rows: int) -> list[float]:

@@ -70,7 +70,7 @@ def test_an_empty_chart_has_axes():
 
 @pytest.mark.parametrize("linked", [True, False])
 def test_drawn_without_style_and_with_words(linked):
-    buckets = Buckets(since=START, until=START + 10, number=2)
+    buckets = Buckets(since=START, until=START + 10, width=5)
     histogram = Histogram(bars=buckets.bars({START: 3}, {START + 5: 2}), counted_since=START + 1)
     chart = charts.of_histogram("Log", histogram, link) if linked else minutes()
     figure = drawn("stacked", chart)
