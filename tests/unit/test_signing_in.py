@@ -195,6 +195,17 @@ def test_a_session_is_touched_once_a_minute_at_most(ledger, hasher, clock, sign_
     assert seen_at() == begun + 61_000_000
 
 
+def test_what_refreshes_itself_keeps_nobody_signed_in(ledger, hasher, clock, sign_in):
+    make_user(ledger, hasher)
+    text = sign_in()
+    for _ in range(8):
+        clock.advance(HOUR - 1)
+        more = {"tenants": {}, "groups": {}, "idle": IDLE, "unattended": True}
+        assert sessions.session_of(ledger, text, **more)
+    clock.advance(8)
+    assert sessions.session_of(ledger, text, **more) is None
+
+
 def test_no_session_lasts_for_ever(ledger, hasher, clock, sign_in, session_of):
     make_user(ledger, hasher)
     text = sign_in()
@@ -256,16 +267,7 @@ def test_transactions_that_run_again_change_nothing_more(ledger, hasher, session
     assert found
     code = create_link(again, "ann", by=OPERATOR)
     assert session_of(sessions.sign_in_by_link(again, code, address=HOME))
-    change_own_password(
-        again,
-        hasher,
-        user_id=found.user_id,
-        session_id=found.session_id,
-        current=PASSWORD,
-        new="another password",
-        address=HOME,
-        by=found.actor,
-    )
+    change(again, hasher, found)
     with pytest.raises(SignInRefused, match="wrong name"):
         sessions.sign_in(again, hasher, name="ann", password="wrong", address=HOME)
     with pytest.raises(SignInRefused, match=r"wait 1 second$"):
@@ -285,17 +287,8 @@ def test_transactions_that_run_again_change_nothing_more(ledger, hasher, session
 # -- changing one's own password --------------------------------------------------------------
 
 
-def change(ledger, hasher, found, **more):
-    wanted = {"current": PASSWORD, "new": "another password", **more}
-    change_own_password(
-        ledger,
-        hasher,
-        user_id=found.user_id,
-        session_id=found.session_id,
-        address=HOME,
-        by=found.actor,
-        **wanted,
-    )
+def change(ledger, hasher, found, *, current=PASSWORD, new="another password"):
+    change_own_password(ledger, hasher, found, current=current, new=new, address=HOME)
 
 
 def test_ones_own_password(ledger, hasher, clock, sign_in, session_of):
@@ -340,6 +333,21 @@ def test_a_link_signs_in_once(ledger, hasher, session_of):
     assert (found.user_id, found.source) == (made.id, Source.LINK)
     with pytest.raises(SignInRefused, match="was used"):
         sessions.sign_in_by_link(ledger, code, address=HOME)
+
+
+def test_who_has_come_by_a_link_need_not_know_the_password(
+    ledger, hasher, clock, sign_in, session_of
+):
+    make_user(ledger, hasher)
+    mine = sessions.sign_in_by_link(ledger, create_link(ledger, "ann", by=OPERATOR), address=HOME)
+    elsewhere = sign_in()
+    change(ledger, hasher, session_of(mine), current="")
+    assert session_of(mine)
+    assert session_of(elsewhere) is None
+    assert session_of(sign_in(password="another password"))
+    clock.advance(HOUR)
+    with pytest.raises(SignInRefused, match="wrong name"):
+        change(ledger, hasher, session_of(mine), current="")
 
 
 def test_links_that_do_not_sign_in(ledger, hasher, clock, session_of):

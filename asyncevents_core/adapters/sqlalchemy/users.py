@@ -35,14 +35,8 @@ class SqlUsers(Noun, Users):
         found = self._sql.dialect.lock_waiting(statement)
         return bool(self._sql.execute(found).scalar_one() == new.id)
 
-    def lock(self, name: str) -> User | None:
-        return self._locked(user.c.folded_name == folded_name(name))
-
-    def lock_id(self, user_id: UUID) -> User | None:
-        return self._locked(user.c.id == user_id)
-
-    def _locked(self, condition: ColumnElement[bool]) -> User | None:
-        statement = self._sql.dialect.lock_waiting(select(user).where(condition))
+    def lock(self, user_id: UUID) -> User | None:
+        statement = self._sql.dialect.lock_waiting(select(user).where(user.c.id == user_id))
         row = self._sql.execute(statement).one_or_none()
         return None if row is None else _to_user(row)
 
@@ -184,11 +178,6 @@ class SqlUsersView(Noun, UsersView):
             return None
         session = _to_session(row)
         return session, None if session.user_id is None else self.get(session.user_id)
-
-    def link(self, link_id: UUID) -> SignInLink | None:
-        statement = select(sign_in_link).where(sign_in_link.c.id == link_id)
-        row = self._sql.execute(statement).one_or_none()
-        return None if row is None else _to_link(row)
 
 
 def _any_of(key: Sequence[Any], rows: Sequence[Row[Any]]) -> ColumnElement[bool]:

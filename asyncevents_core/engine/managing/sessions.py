@@ -36,6 +36,7 @@ from asyncevents_core.errors import SignInRefused
 from asyncevents_core.ports.hasher import PasswordHasher
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 
+_NEW: Final = 3_600.0
 _TOUCH_EVERY: Final = 60.0
 """A session's last use is noted once in so many seconds."""
 
@@ -45,6 +46,7 @@ class SignedIn:
     """Whoever is signed in. Forms carry `csrf`, so that other sites cannot send them.
 
     `user_id` is None for whom a proxy or an OpenID provider vouches; `groups` are then theirs.
+    `by_new_link`: they came by a link within the last hour, and may have forgotten their password.
     """
 
     session_id: UUID
@@ -54,6 +56,7 @@ class SignedIn:
     source: Source
     user_id: UUID | None = None
     groups: tuple[str, ...] = ()
+    by_new_link: bool = False
 
 
 def sign_in(
@@ -100,7 +103,7 @@ def sign_in_by_link(ledger: Ledger, code: str, *, address: str) -> str:
         link = None if sent is None else tx.users.take_link(sent.id)
         if link is None or sent is None or not sent.fits(link.digest):
             return False
-        user = tx.users.lock_id(link.user_id)
+        user = tx.users.lock(link.user_id)
         if user is None or user.disabled_at is not None or link.expires_at <= tx.now():
             return False
         tx.users.note_sign_in(user.id, network_of(address))
@@ -136,12 +139,14 @@ def session_of(
     tenants: TenantSinks,
     groups: Mapping[str, GroupRights],
     idle: float,
+    unattended: bool = False,
 ) -> SignedIn | None:
     """Return whose session it is; None where there is none, or it is over.
 
     What they may do is read anew each time. A session is over after `idle` seconds without use,
     or when its user is disabled or deleted. `tenants` say what people of a tenant may subscribe,
-    `groups` what the people of a group may do.
+    `groups` what the people of a group may do. What is `unattended`, such as a page that refreshes
+    itself, is no use.
     """
     sent = read_session_text(text)
     if sent is None:
@@ -155,7 +160,7 @@ def session_of(
     actor = _actor(session, user, tenants, groups)
     if actor is None:
         return None
-    if now - session.seen_at > micros(_TOUCH_EVERY):
+    if not unattended and now - session.seen_at > micros(_TOUCH_EVERY):
         ledger.run(lambda tx: tx.users.touch_session(session.id))
     return SignedIn(
         session_id=session.id,
@@ -165,6 +170,7 @@ def session_of(
         source=session.source,
         user_id=session.user_id,
         groups=session.groups,
+        by_new_link=session.source is Source.LINK and now - session.created_at < micros(_NEW),
     )
 
 

@@ -47,7 +47,7 @@ def check_password(
 
 def changed_meanwhile(tx: LedgerTransaction, user: User) -> bool:
     """Lock a user that `check_password` returned; tell whether that was overtaken since."""
-    found = tx.users.lock_id(user.id)
+    found = tx.users.lock(user.id)
     if found is None or found.disabled_at is not None:
         return True
     return found.password_changed_at != user.password_changed_at

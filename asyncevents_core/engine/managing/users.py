@@ -18,6 +18,7 @@ from asyncevents_core.domain.user import (
     user_name_mistake,
 )
 from asyncevents_core.engine.managing.rights import check_rights, require_rights
+from asyncevents_core.engine.managing.sessions import SignedIn
 from asyncevents_core.engine.managing.sign_in import (
     changed_meanwhile,
     check_password,
@@ -88,7 +89,7 @@ def set_password(
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> None:
-        if tx.users.lock_id(user.id) is not None:
+        if tx.users.lock(user.id) is not None:
             tx.users.set_password(user.id, hashed, changed=True)
             tx.users.delete_access(user.id)
             _audit(tx, by, "user.password", user, entry_id)
@@ -99,43 +100,49 @@ def set_password(
 def change_own_password(
     ledger: Ledger,
     hasher: PasswordHasher,
+    person: SignedIn,
     *,
-    user_id: UUID,
-    session_id: UUID,
     current: str,
     new: str,
     address: str,
-    by: Actor,
 ) -> None:
     """Change the password of whoever is signed in, and end their other sessions and links.
 
-    `session_id` is that of the session which stays, `address` the client's. Raises
-    `SignInRefused` where `current` is wrong, or too many tries were, `InvalidValue`, `NotFound`.
+    Whoever came by a link within the last hour need not know the `current` one. `address` is the
+    client's. Raises `SignInRefused` where `current` is wrong, or too many tries were,
+    `InvalidValue`, and `NotFound` for those who are no user.
     """
-    mine = ledger.read(lambda view: view.users.get(user_id))
-    if mine is None:
-        raise NotFound("this user was deleted meanwhile")
+    user = _own(ledger, person)
     # Before it is a guess: whoever mistypes the new one need not wait.
-    if mistake := password_mistake(new, mine.name):
+    if mistake := password_mistake(new, user.name):
         raise InvalidValue(f"the password {mistake}", field="password")
-    user = check_password(ledger, hasher, name=mine.name, password=current, address=address)
+    if not person.by_new_link:
+        user = check_password(ledger, hasher, name=user.name, password=current, address=address)
     hashed = _hashed(hasher, new, user.name)
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> bool:
-        found = tx.users.lock_id(user.id)
+        found = tx.users.lock(user.id)
         if found is not None and found.password_hash == hashed:  # it was committed before
             return True
         if changed_meanwhile(tx, user):
             return False
         tx.users.set_password(user.id, hashed, changed=True)
-        tx.users.delete_access(user.id, but=session_id)
+        tx.users.delete_access(user.id, but=person.session_id)
         forget_guess(tx, user, address)
-        _audit(tx, by, "user.password", user, entry_id)
+        _audit(tx, person.actor, "user.password", user, entry_id)
         return True
 
     if not ledger.run(work):
         raise wrong()
+
+
+def _own(ledger: Ledger, person: SignedIn) -> User:
+    user_id = person.user_id
+    found = None if user_id is None else ledger.read(lambda view: view.users.get(user_id))
+    if found is None:
+        raise NotFound("you have no password here, which could be changed")
+    return found
 
 
 def set_disabled(ledger: Ledger, name: str, disabled: bool, *, by: Actor) -> bool:
@@ -150,7 +157,7 @@ def set_disabled(ledger: Ledger, name: str, disabled: bool, *, by: Actor) -> boo
     action = "user.disable" if disabled else "user.enable"
 
     def work(tx: LedgerTransaction) -> None:
-        if tx.users.lock_id(user.id) is not None:
+        if tx.users.lock(user.id) is not None:
             tx.users.set_disabled(user.id, disabled)
             if disabled:
                 tx.users.delete_access(user.id)
@@ -166,7 +173,7 @@ def delete_user(ledger: Ledger, name: str, *, by: Actor) -> None:
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> None:
-        if tx.users.lock_id(user.id) is not None:
+        if tx.users.lock(user.id) is not None:
             tx.users.delete(user.id)
             _audit(tx, by, "user.delete", user, entry_id)
 
@@ -187,7 +194,7 @@ def create_link(ledger: Ledger, name: str, *, by: Actor) -> str:
     entry_id = uuid7()
 
     def work(tx: LedgerTransaction) -> None:
-        if tx.users.lock_id(user.id) is not None:
+        if tx.users.lock(user.id) is not None:
             expires_at = tx.now() + micros(LINK_LASTS)
             tx.users.insert_link(
                 SignInLink(id=code.id, digest=code.digest, user_id=user.id, expires_at=expires_at)

@@ -21,11 +21,7 @@ class Users(ABC):
         """
 
     @abstractmethod
-    def lock(self, name: str) -> User | None:
-        """Return the user of that name, in whatever case, locked; waits for who has locked it."""
-
-    @abstractmethod
-    def lock_id(self, user_id: UUID) -> User | None:
+    def lock(self, user_id: UUID) -> User | None:
         """Return the user with that id, locked; waits for who has locked it."""
 
     @abstractmethod
@@ -131,7 +127,3 @@ class UsersView(ABC):
     @abstractmethod
     def session(self, session_id: UUID) -> tuple[Session, User | None] | None:
         """Return a session, with its user where it has one, and there still is that user."""
-
-    @abstractmethod
-    def link(self, link_id: UUID) -> SignInLink | None:
-        """Return a link that was not used, expired ones too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from attrs import frozen
 from litestar import Request
@@ -15,7 +16,8 @@ from litestar.types import ExceptionHandlersMap
 
 from asyncevents_core.web.api.problems import ClientGone, Problem, problem_of
 from asyncevents_core.web.api.request_ids import id_of, log_unrouted
-from asyncevents_core.web.pages.frame import POLICY, Frame, provide_frame, shown
+from asyncevents_core.web.pages.frame import BASE, POLICY, Frame, provide_frame, shown
+from asyncevents_core.web.pages.listing import inside
 from asyncevents_core.web.pages.people import NotSignedIn
 
 logger = logging.getLogger("asyncevents.web")
@@ -67,6 +69,12 @@ def _problem(error: Exception) -> Problem:
 
 def _to_sign_in(request: Request[Any, Any, Any], frame: Frame) -> Response[Any]:
     """Return the way to the page where people sign in, and from there back to what they asked."""
+    if "hx-request" in request.headers:
+        # A part of a page asked: the browser is to leave that page.
+        left = urlsplit(request.headers.get("hx-current-url", ""))
+        back = inside(f"{left.path.removeprefix(frame.root + BASE)}?{left.query}", "/")
+        there = frame.url("/sign-in", {"next": back})
+        return Response(b"", status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": there})
     back = frame.asked if request.method == "GET" else "/"
     return Redirect(frame.url("/sign-in", {"next": back}), status_code=303)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from uuid import UUID
 
 from attrs import frozen
 from litestar import Request, Response, get, post
@@ -27,8 +26,12 @@ _WRONG: Final = 422
 
 @frozen(kw_only=True)
 class OwnPassword:
-    """The form; `wrong_current` and `wrong_new` say what is wrong with its fields."""
+    """The form; `wrong_current` and `wrong_new` say what is wrong with its fields.
 
+    `asks_current`: not whoever has come by a link, and has perhaps forgotten it.
+    """
+
+    asks_current: bool
     shortest: int = SHORTEST_PASSWORD
     wrong_current: str = ""
     wrong_new: str = ""
@@ -37,8 +40,7 @@ class OwnPassword:
 @get(_PATH, opt=_SIGNED_IN, sync_to_thread=False)
 def ask(frame: GivenFrame) -> Template:
     """Show the form."""
-    _own(frame)
-    return shown(frame, "password.html", OwnPassword())
+    return shown(frame, "password.html", _page(_own(frame)))
 
 
 @post(_PATH, opt=_SIGNED_IN, status_code=303)
@@ -46,27 +48,25 @@ async def change(
     request: Request[Any, Any, Any], backend: GivenBackend, frame: GivenFrame
 ) -> Response[Any]:
     """Change it; other sessions end."""
-    person, user_id = _own(frame)
+    person = _own(frame)
     form = await form_of(request)
     if form.get("new") != form.get("again"):
-        wrong = OwnPassword(wrong_new="These are two different passwords.")
+        wrong = _page(person, wrong_new="These are two different passwords.")
         return shown(frame, "password.html", wrong, status=_WRONG)
     try:
         await backend.run(
             change_own_password,
             backend.ledger,
             backend.runtime.password_hasher,
-            user_id=user_id,
-            session_id=person.session_id,
+            person,
             current=form.get("current"),
             new=form.get("new"),
             address=address_of(request),
-            by=person.actor,
         )
     except InvalidValue as error:
-        wrong = OwnPassword(wrong_new=str(error))
+        wrong = _page(person, wrong_new=str(error))
     except SignInRefused as error:
-        wrong = OwnPassword(wrong_current=str(error))
+        wrong = _page(person, wrong_current=str(error))
     else:
         return done(frame, _PATH, "Your password is changed. Your other sessions have ended.")
     return shown(frame, "password.html", wrong, status=_WRONG)
@@ -75,12 +75,17 @@ async def change(
 HANDLERS: Final = [ask, change]
 
 
-def _own(frame: Frame) -> tuple[SignedIn, UUID]:
-    """Return who is signed in, and as which user.
-
-    Raises `NotFoundException` for those who have no password here.
-    """
+def _own(frame: Frame) -> SignedIn:
+    """Return who is signed in. Raises `NotFoundException` for those without a password here."""
     person = frame.person
     if person is None or person.user_id is None:
         raise NotFoundException
-    return person, person.user_id
+    return person
+
+
+def _page(person: SignedIn, *, wrong_current: str = "", wrong_new: str = "") -> OwnPassword:
+    return OwnPassword(
+        asks_current=not person.by_new_link,
+        wrong_current=wrong_current,
+        wrong_new=wrong_new,
+    )

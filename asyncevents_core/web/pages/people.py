@@ -25,6 +25,8 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 COOKIE: Final = "asyncevents_session"
 CSRF_FIELD: Final = "csrf"
 _CSRF_HEADER: Final = "x-csrf-token"
+_UNATTENDED: Final = "x-unattended"
+"""What pages send when they refresh themselves: nobody need be there."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 
@@ -50,6 +52,7 @@ async def signed_in(connection: Connection) -> SignedIn | None:
             tenants=settings.tenant_sinks,
             groups=settings.web_groups,
             idle=settings.web_session_idle,
+            unattended=_UNATTENDED in connection.headers,
         ),
         address_of(connection),
         Patience(settings.web_request_timeout, receive=None),

@@ -115,7 +115,8 @@ async def enter_by_link(
     except SignInRefused as error:
         page = _page(backend.runtime.settings, "/", refusal=str(error))
         return _refused(frame, page, error)
-    return await _entered(request, frame, text, "/")
+    # Most have forgotten their password.
+    return await _entered(request, frame, text, "/password")
 
 
 @post("/sign-out", opt={RESOURCE: SIGNED_IN}, status_code=_SEE_OTHER)

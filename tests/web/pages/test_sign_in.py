@@ -59,6 +59,16 @@ def test_whoever_is_not_signed_in_is_asked_and_comes_back(api, browser):
     assert browser.get(f"{api.address}{answer.headers['location']}").status_code == 200
 
 
+def test_a_part_of_a_page_leads_the_whole_page_there(api, browser):
+    headers = {"HX-Request": "true", "HX-Current-URL": f"{api.address}/admin/logs?query=x"}
+    answer = browser.get("/problems", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["hx-redirect"] == "/admin/sign-in?next=%2Flogs%3Fquery%3Dx"
+    headers["HX-Current-URL"] = "https://evil.example//evil.example"
+    answer = browser.get("/problems", headers=headers)
+    assert answer.headers["hx-redirect"] == "/admin/sign-in?next=%2F"
+
+
 def test_the_cookie(api, browser):
     value, attributes = cookie_of(sign_in(browser, api.user("view")))
     assert value.startswith("aes_")
@@ -191,6 +201,22 @@ def test_the_token_of_another_session_does_not_do(api, browser):
     assert browser.post("/sign-out", data={"csrf": first}).status_code == 403
 
 
+def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(serve, tmp_path):
+    visitor = serve().visitor("view")
+
+    def seen_at():
+        with sqlite3.connect(tmp_path / "ledger.db") as database:
+            return database.execute("SELECT seen_at FROM asyncevents_session").fetchone()[0]
+
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        database.execute("UPDATE asyncevents_session SET seen_at = seen_at - 120000000")
+    begun = seen_at()
+    assert visitor.browser.get("/password", headers={"X-Unattended": "1"}).status_code == 200
+    assert seen_at() == begun
+    assert visitor.browser.get("/password").status_code == 200
+    assert seen_at() > begun
+
+
 def test_a_session_that_is_idle_ends(serve, tmp_path):
     api = serve(WEB_SESSION_IDLE=60)
     visitor = api.visitor("view")
@@ -246,6 +272,11 @@ def test_a_link_is_used_by_its_button_only(api, browser):
         assert f'action="/admin/sign-in/link/{code}"' in page.text
     answer = browser.post(f"/sign-in/link/{code}")
     assert answer.status_code == 303
+    assert answer.headers["location"] == "/admin/password"
+    page = browser.get("/password").text
+    assert "Current password" not in page
+    fields = {"csrf": csrf_of(browser), "new": "another password", "again": "another password"}
+    assert browser.post("/password", data=fields).status_code == 303
     assert is_signed_in(browser)
     again = browser.post(f"/sign-in/link/{code}")
     assert again.status_code == 422

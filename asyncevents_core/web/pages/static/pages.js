@@ -90,6 +90,11 @@
     if (document.hidden || part.querySelector("details[open], :focus-visible")) event.preventDefault();
   });
 
+  // … and that is no use of the session, which ends when nobody uses it.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.dataset.live !== undefined) event.detail.headers["X-Unattended"] = "1";
+  });
+
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
   prepare(document);
   foldMenu();
