@@ -124,11 +124,6 @@ class Logs:
         return self._frame.url(f"{PATH}.csv", self.asked.given)
 
     @property
-    def by_time(self) -> str:
-        """The link to all of them by time."""
-        return self._frame.url(f"{PATH}/by-time", self.asked.given)
-
-    @property
     def query(self) -> str:
         """All that is asked for as one query, to send again what it finds."""
         return as_query(self.asked)
@@ -148,7 +143,7 @@ async def list_(
         frame=frame,
     )
     read = _searched if asked.get("search") else _listed
-    view = await backend.run(read, backend, empty, filter_of(asked, actor))
+    view = await backend.run(read, backend, empty, _filter(asked, actor))
     return shown(frame, "logs.html", view)
 
 
@@ -158,7 +153,7 @@ async def export(
 ) -> Stream:
     """Send all that the address asks for, as CSV."""
     asked = asked_of(request, PATH)
-    rows = await pages(backend, asked.get("search") or None, filter_of(asked, actor))
+    rows = await pages(backend, asked.get("search") or None, _filter(asked, actor))
     return Stream(
         csv_of(rows),
         media_type="text/csv",
@@ -195,8 +190,7 @@ def _columns(asked: Asked) -> Sequence[str]:
     return asked.get("columns").split(",") if asked.get("columns") else _FIRST_COLUMNS
 
 
-def filter_of(asked: Asked, actor: Actor) -> LogFilter:
-    """Return what a log's address asks for, of what is the actor's to see."""
+def _filter(asked: Asked, actor: Actor) -> LogFilter:
     return LogFilter(
         subscription_id=asked.number("subscription_id"),
         event_name=asked.get("event_name") or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -11,7 +11,6 @@ from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.counts import counted
-from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import (
     SubscriptionColumn,
     SubscriptionFilter,
@@ -23,7 +22,6 @@ from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, row_id
-from asyncevents_core.web.pages.charts import HealthBar
 from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
@@ -31,10 +29,6 @@ from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, i
 
 PATH: Final = "/subscriptions"
 
-Health = Mapping[int, Sequence[OutcomeKind]] | None
-"""The outcomes of the latest attempts of subscriptions; None for those who may not see the log."""
-_SHOWN: Final = 50
-"""Attempts in the bar of each."""
 _STATUSES: Final = (SubscriptionStatus.ENABLED.value, SubscriptionStatus.DISABLED.value)
 
 
@@ -74,7 +68,6 @@ class Subscriptions:
     sinks: Sequence[str]
     newer: str | None
     older: str | None
-    health: Health
     _frame: Frame = field(alias="frame")
 
     @property
@@ -87,10 +80,6 @@ class Subscriptions:
         """Which of them are on this page: 51-100 of 230."""
         first = (self.asked.page - 1) * PER_PAGE + 1
         return f"{first}–{first + len(self.rows) - 1} of {self.count}"  # noqa: RUF001
-
-    def health_of(self, subscription_id: int) -> HealthBar:
-        """Return the latest attempts of a subscription as a bar."""
-        return HealthBar(outcomes=(self.health or {}).get(subscription_id, ()), room=_SHOWN)
 
     def sorted(self, key: str) -> str:
         """Return what ``aria-sort`` says of a column."""
@@ -117,17 +106,12 @@ async def list_(
     asked = asked_of(request, PATH)
     wanted, order = _filter(asked, actor), _order(asked)
 
-    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int, Health]:
+    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int]:
         offset = (asked.page - 1) * PER_PAGE
         rows = view.subscriptions.page(wanted, order, limit=PER_PAGE, offset=offset)
-        health: Health = None
-        if actor.may(Resource.LOGS_LIST):
-            ids = [one.id for one in rows]
-            since = view.now() - DAY
-            health = view.statistics.health(ids, since=since, each=_SHOWN)
-        return rows, view.subscriptions.count(wanted), health
+        return rows, view.subscriptions.count(wanted)
 
-    rows, count, health = await backend.read(query)
+    rows, count = await backend.read(query)
     more = count > asked.page * PER_PAGE
     view = Subscriptions(
         rows=rows,
@@ -137,7 +121,6 @@ async def list_(
         sinks=backend.runtime.plugins.sinks.names(),
         newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
         older=asked.link(frame, {"page": asked.page + 1}) if more else None,
-        health=health,
         frame=frame,
     )
     return shown(frame, "subscriptions.html", view)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from tests.web.serving import Api
 
@@ -105,16 +103,3 @@ def test_what_people_wrote_is_text(api):
     assert "&lt;script&gt;alert(1)" in page
     page = api.visitor("view").get("/subscriptions", event_name=odd).text
     assert "<script>alert" not in page
-
-
-def test_the_latest_attempts_are_a_bar(api):
-    number = api.subscribe()
-    now = time.time_ns() // 1000
-    for state in (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.DELIVERED):
-        api.deliver(number, state=state, started_at=now)
-    api.subscribe()
-    page = api.visitor("view", "logs.list").get("/subscriptions").text
-    assert "2 of the latest 3 attempts delivered" in page
-    assert page.count("no attempts lately") == 2
-    assert page.count('<rect class="permanent"') == 1
-    assert "Latest attempts" not in api.visitor("view").get("/subscriptions").text
