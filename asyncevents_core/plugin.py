@@ -56,5 +56,6 @@ from asyncevents_core.ports.sink import BatchLimits as BatchLimits
 from asyncevents_core.ports.sink import BlockingSink as BlockingSink
 from asyncevents_core.ports.sink import DeliveryRequest as DeliveryRequest
 from asyncevents_core.ports.sink import NoOptions as NoOptions
+from asyncevents_core.ports.sink import SentRequest as SentRequest
 from asyncevents_core.ports.sink import Sink as Sink
 from asyncevents_core.ports.sink import SinkType as SinkType

@@ -1,18 +1,18 @@
 """The log as CSV: its columns, and its rows as lines.
 
-The columns are the fields of `asyncevents_core.forms.LogRowForm`, in its order.
+The columns are the fields of `asyncevents_core.forms.LogRowForm`, in its order. What was sent is a
+further column, where it is asked for.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Final
 
+from asyncevents_core.domain.csv_lines import csv_lines, harmless
 from asyncevents_core.domain.instant import iso, to_datetime
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.trace import LogRow
+from asyncevents_core.domain.trace import LogBatch, LogRow
 
 COLUMNS: Final = (
     "log_id", "uuid", "event_id", "event_name", "tenant", "subscription_id", "sink", "target",
@@ -20,18 +20,22 @@ COLUMNS: Final = (
     "response", "delivery_state",
 )  # fmt: skip
 
-_BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-"""What begins a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
+PAYLOAD: Final = "payload"
+"""The column of the CloudEvent that was sent, as JSON text."""
 
 
-def header() -> bytes:
-    """Return the line of names."""
-    return _lines([COLUMNS])
+def header(*, payload: bool) -> bytes:
+    """Return the line of names, with that of the payload if `payload`."""
+    return csv_lines([(*COLUMNS, PAYLOAD) if payload else COLUMNS])
 
 
-def lines(rows: Sequence[LogRow]) -> bytes:
-    """Return rows as UTF-8, a line each."""
-    return _lines([_row(one) for one in rows])
+def lines(batch: LogBatch) -> bytes:
+    """Return rows as UTF-8, a line each; empty for a payload that is not kept any more."""
+    payloads = batch.payloads
+    if payloads is None:
+        return csv_lines([_row(one) for one in batch.rows])
+    texts = {event_id: body.decode("utf-8", "replace") for event_id, body in payloads.items()}
+    return csv_lines([(*_row(one), texts.get(one.event_id)) for one in batch.rows])
 
 
 def _row(one: LogRow) -> Sequence[object]:
@@ -41,29 +45,18 @@ def _row(one: LogRow) -> Sequence[object]:
         attempt.delivery_id,
         one.event_id,
         one.event_name,
-        None if one.tenant is None else _harmless(one.tenant),
+        None if one.tenant is None else harmless(one.tenant),
         one.subscription_id,
         one.sink,
-        _harmless(attempt.target),
+        harmless(attempt.target),
         attempt.claim_no,
         iso(to_datetime(attempt.started_at)),
         f"{attempt.duration:.6f}",
         attempt.outcome.value,
         int(attempt.outcome is OutcomeKind.DELIVERED),
         one.fate.value,
-        _harmless(attempt.detail),
+        harmless(attempt.detail),
         attempt.http_status,
-        _harmless(attempt.response),
+        harmless(attempt.response),
         one.delivery_state.value,
     )
-
-
-def _harmless(text: str) -> str:
-    """Keep spreadsheets from taking what a recipient answered for a formula."""
-    return f"'{text}" if text.startswith(_BEGINNINGS) else text
-
-
-def _lines(rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode("utf-8", "replace")

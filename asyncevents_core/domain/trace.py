@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -100,6 +101,18 @@ class LogRow:
     def position(self) -> LogPosition:
         """Where it stands in the log."""
         return LogPosition(started_at=self.attempt.started_at, log_id=self.log_id)
+
+
+@frozen(kw_only=True)
+class LogBatch:
+    """Rows that are exported together.
+
+    `payloads` are the CloudEvents that were sent, as JSON text by the id of the event; without
+    those that are not kept any more. None where they were not asked for.
+    """
+
+    rows: Sequence[LogRow]
+    payloads: Mapping[UUID, bytes] | None = None
 
 
 @frozen(kw_only=True)

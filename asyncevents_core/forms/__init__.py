@@ -10,6 +10,7 @@ it. `http_status` is the recipient's, `status` a subscription's. Times are UTC.
 from asyncevents_core.forms.log import AttemptForm as AttemptForm
 from asyncevents_core.forms.log import DeadLetterForm as DeadLetterForm
 from asyncevents_core.forms.log import LogRowForm as LogRowForm
+from asyncevents_core.forms.log import PayloadRowForm as PayloadRowForm
 from asyncevents_core.forms.log import TraceForm as TraceForm
 from asyncevents_core.forms.objects import EventDefinitionForm as EventDefinitionForm
 from asyncevents_core.forms.objects import PublishedForm as PublishedForm

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from asyncevents_core.domain.delivery import Attempt, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import to_datetime
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.domain.trace import DeadLetter, Fate, LogRow, Trace
+from asyncevents_core.domain.trace import DeadLetter, Fate, LogBatch, LogRow, Trace
 from asyncevents_core.forms.values import ReadJson, optional_time
 
 
@@ -103,6 +103,19 @@ class LogRowForm:
             response=attempt.response,
             delivery_state=one.delivery_state,
         )
+
+
+@frozen(kw_only=True)
+class PayloadRowForm(LogRowForm):
+    """A row of the log with `payload`, the CloudEvent that was sent; null if it is not kept."""
+
+    payload: dict[str, Any] | None = None
+
+    @classmethod
+    def of_batch(cls, batch: LogBatch, read_json: ReadJson) -> list[Self]:
+        """Return the forms of rows that were read with their payloads."""
+        payloads = {one: read_json(body) for one, body in (batch.payloads or {}).items()}
+        return [evolve(cls.of(one), payload=payloads.get(one.event_id)) for one in batch.rows]
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ The names below are public API, beside those of `asyncevents_core.plugin`.
 
 from asyncevents_core.domain.query import nodes, regex
 from asyncevents_core.domain.query.distance import within
-from asyncevents_core.domain.query.fields import matches
+from asyncevents_core.domain.query.fields import NUMBERS, matches
 from asyncevents_core.domain.query.nodes import MAX_SLOP, Pattern, Query, Wild
 from asyncevents_core.domain.query.phrases import arrangements
 from asyncevents_core.indexer_kit.automata import alternatives, of_pattern
@@ -38,6 +38,7 @@ __all__ = [
     "WORD",
     "US",
     "FORM",
+    "NUMBERS",
     "TermMaker",
     "Terms",
     "Translator",

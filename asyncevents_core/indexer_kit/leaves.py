@@ -26,7 +26,7 @@ WORD: Final = "word"
 PATH: Final = "path"
 """The field of the paths that hold a value, and of those above them."""
 
-FORM: Final = 2
+FORM: Final = 3
 """The form of terms. It changes with them: an index of terms of another form is built anew."""
 
 _IN_ITS_CASE: Final = frozenset({"event_name"})

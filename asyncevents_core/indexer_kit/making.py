@@ -43,7 +43,10 @@ class QueryMaker(Protocol[Q]):
         """Terms that are `start` and a word at most so many slips from `word`."""
 
     def between(self, field: str, lower: int | None, upper: int | None) -> Q:
-        """Documents whose integer lies between two, both included; `created` in microseconds."""
+        """Documents that have a number between two, both included; None is an open end.
+
+        `field` is one of `NUMBERS`, and the number what `AttemptDocument.number` returns.
+        """
 
     def texts(
         self,

@@ -10,7 +10,9 @@ from asyncevents_core.domain.query.dates import span
 from asyncevents_core.domain.query.fields import (
     DEFAULT_FIELDS,
     FIELDS,
+    NUMBERS,
     PAYLOAD,
+    PRESENT,
     FieldKind,
     matches,
 )
@@ -36,6 +38,7 @@ from asyncevents_core.domain.query.phrases import MAX_ARRANGEMENTS, arrangements
 from asyncevents_core.domain.query.readings import (
     date_bounds,
     number_bounds,
+    number_in,
     number_of,
 )
 from asyncevents_core.domain.query.words import MAX_WORD, fold, words_of_folded
@@ -56,10 +59,6 @@ from asyncevents_core.indexer_kit.leaves import LEAF, PATH, VALUE, WORD, WORD_AT
 from asyncevents_core.indexer_kit.making import Q, QueryMaker
 from asyncevents_core.indexer_kit.ranges import between, covering
 
-_PRESENT: Final = frozenset(name for name, kind in FIELDS.items() if kind is not FieldKind.TEXT) | {
-    "uuid",
-    "event_name",
-}
 _DEFAULT: Final = Pattern((f"{PAYLOAD}.", Wild.ANY))
 _SEPARATOR: Final = regex.Chars(((US, US),))
 
@@ -125,8 +124,9 @@ class Translator(Generic[Q]):
         return self._any(options)
 
     def _term(self, field: Field, text: str, slop: int) -> Q:
-        if isinstance(field, str) and FIELDS.get(field) is FieldKind.INTEGER:
-            return self._maker.between(field, int(text), int(text))
+        if isinstance(field, str) and field in NUMBERS:
+            wanted = number_in(field, text)
+            return self._maker.between(field, wanted, wanted)
         whole = fold(text)
         options = [
             self._key(field, text_key(whole)),
@@ -209,9 +209,8 @@ class Translator(Generic[Q]):
 
     def _range(self, query: RangeQuery) -> Q:
         field = query.field
-        kind = FIELDS.get(field, FieldKind.TEXT) if isinstance(field, str) else FieldKind.TEXT
-        if kind in {FieldKind.DATE, FieldKind.INTEGER}:
-            return self._integers(query, kind)
+        if isinstance(field, str) and field in NUMBERS:
+            return self._maker.between(field, *_number_span(query, field))
         numbers, dates = number_bounds(query), date_bounds(query)
         above = query.lower is not None and not query.lower.inclusive
         below = query.upper is not None and not query.upper.inclusive
@@ -243,29 +242,32 @@ class Translator(Generic[Q]):
         node = between(lower, upper, above=above, below=below)
         return None if node is None else self._whole(query.field, node)
 
-    def _integers(self, query: RangeQuery, kind: FieldKind) -> Q:
-        lower: int | None
-        upper: int | None
-        if kind is FieldKind.DATE:
-            lower, upper = date_bounds(query) or (None, None)
-            upper = None if upper is None else upper - 1
-        else:
-            lower = None if query.lower is None else int(query.lower.text)
-            upper = None if query.upper is None else int(query.upper.text)
-            if lower is not None and query.lower is not None and not query.lower.inclusive:
-                lower += 1
-            if upper is not None and query.upper is not None and not query.upper.inclusive:
-                upper -= 1
-        return self._maker.between(str(query.field), lower, upper)
-
     def _exists(self, field: str | Pattern) -> Q:
         if isinstance(field, Pattern):
-            if any(matches(field, name) for name in _PRESENT):
+            if any(matches(field, name) for name in PRESENT):
                 return self._maker.everything()
-            return self._maker.matching(PATH, of_pattern(_safe(field)))
-        if field in _PRESENT:
+            numbers = [self._has(name) for name in NUMBERS if matches(field, name)]
+            return self._any([self._maker.matching(PATH, of_pattern(_safe(field))), *numbers])
+        if field in PRESENT:
             return self._maker.everything()
-        return self._maker.term(PATH, safe_path(field))
+        return self._has(field) if field in NUMBERS else self._maker.term(PATH, safe_path(field))
+
+    def _has(self, number: str) -> Q:
+        return self._maker.between(number, None, None)
+
+
+def _number_span(query: RangeQuery, field: str) -> tuple[int | None, int | None]:
+    """Return the ends of a range of one of `NUMBERS`, both included; None for an open one."""
+    if FIELDS[field] is FieldKind.DATE:
+        start, end = date_bounds(query) or (None, None)
+        return start, None if end is None else end - 1
+    lower = None if query.lower is None else number_in(field, query.lower.text)
+    upper = None if query.upper is None else number_in(field, query.upper.text)
+    if lower is not None and query.lower is not None and not query.lower.inclusive:
+        lower += 1
+    if upper is not None and query.upper is not None and not query.upper.inclusive:
+        upper -= 1
+    return lower, upper
 
 
 def _at(path: str, found: Sequence[str]) -> list[str]:

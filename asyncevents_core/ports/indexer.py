@@ -20,6 +20,7 @@ from asyncevents_core.domain.histogram import Buckets
 from asyncevents_core.domain.query.fields import EVENT
 from asyncevents_core.domain.query.leaves import Leaf, leaves
 from asyncevents_core.domain.query.nodes import Query
+from asyncevents_core.domain.query.readings import microseconds
 
 COUNTED: Final = 10_000
 """Hits are counted exactly up to here."""
@@ -31,22 +32,27 @@ Config = TypeVar("Config")
 class AttemptDocument:
     """One attempt as a document.
 
-    `log_id` is its key, ascending with time. `uuid` is the delivery's id, `created` the time of
-    the attempt in microseconds since the epoch (UTC), `status` its outcome (delivered, retrying,
-    dead_lettered or abandoned), `attempt` counts from 1. `body` is the CloudEvent's JSON text.
+    Its fields are called as those of the log. `log_id` is its key, ascending with time. `uuid` is
+    the delivery's id, `started_at` in microseconds since the epoch (UTC), `duration` in seconds,
+    `fate` and `outcome` are among `CHOICES`, `attempt` counts from 1. `http_status` is None where
+    there was no answer, or none over HTTP. `body` is the CloudEvent's JSON text.
     """
 
     log_id: int
     uuid: str
     event_name: str
     success: bool
-    created: int
-    status: str
+    started_at: int
+    duration: float
+    fate: str
+    outcome: str
+    http_status: int | None
+    detail: str = field(repr=False)
     attempt: int
     subscription_id: int
     sink: str
     tenant: str | None
-    recipient_url: str
+    target: str
     response: str = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -60,13 +66,23 @@ class AttemptDocument:
         yield "uuid", self.uuid
         yield "event_name", self.event_name
         yield "success", self.success
-        yield "status", self.status
+        yield "fate", self.fate
+        yield "outcome", self.outcome
         yield "sink", self.sink
-        yield "recipient_url", self.recipient_url
+        yield "target", self.target
+        if self.detail:
+            yield "detail", self.detail
         if self.tenant is not None:
             yield "tenant", self.tenant
         if self.response:
             yield "response", self.response
+
+    def number(self, name: str) -> int | None:
+        """Return one of `NUMBERS` as an index keeps it; None where the attempt has none."""
+        if name == "duration":
+            return microseconds(self.duration)
+        found: int | None = getattr(self, name)
+        return found
 
 
 def event_leaves(body: bytes) -> Iterator[Leaf]:

@@ -23,6 +23,7 @@ __all__ = [
     "BlockingSink",
     "DeliveryRequest",
     "NoOptions",
+    "SentRequest",
     "Sink",
     "SinkType",
 ]
@@ -66,6 +67,21 @@ class DeliveryRequest:
     attempt: int
     secrets: tuple[str, ...] = field(default=(), repr=False)
     options: Mapping[str, object] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class SentRequest:
+    """A request of HTTP as an attempt sends it, for people who look at it or send it by hand.
+
+    `headers` are in their order. `signed` names, in lower case, those that only who may send
+    deliveries again gets to see.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+    signed: tuple[str, ...] = ()
 
 
 class Sink(ABC):
@@ -184,6 +200,16 @@ class SinkType(ABC, Generic[Config]):
         privilege as a whole. Called after the checks of target and options. No I/O.
         """
         return (WHOLE_SINK,)
+
+    def request_of(
+        self, request: DeliveryRequest, config: Config, *, at: float
+    ) -> SentRequest | None:
+        """Return what an attempt sends that begins at a time (seconds since the epoch).
+
+        None, unless a sink says otherwise: it is no single request of HTTP. No I/O. Raises what
+        `Sink.deliver` takes for a failure: `InvalidSecret`, or `InvalidTarget`.
+        """
+        return None
 
     @abstractmethod
     def open(self, config: Config) -> Sink | BlockingSink:

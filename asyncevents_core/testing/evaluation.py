@@ -11,7 +11,7 @@ from attrs import frozen
 from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.dates import span
 from asyncevents_core.domain.query.distance import within
-from asyncevents_core.domain.query.fields import FIELDS, FieldKind, matches, selects
+from asyncevents_core.domain.query.fields import FIELDS, NUMBERS, FieldKind, matches, selects
 from asyncevents_core.domain.query.folding import folded, folded_pattern, without_stars
 from asyncevents_core.domain.query.leaves import Scalar
 from asyncevents_core.domain.query.nodes import (
@@ -36,6 +36,7 @@ from asyncevents_core.domain.query.readings import (
     date_bounds,
     date_of,
     number_bounds,
+    number_in,
     number_of,
     text_of,
 )
@@ -43,8 +44,6 @@ from asyncevents_core.domain.query.words import fold, words, words_of_folded
 from asyncevents_core.ports.indexer import AttemptDocument
 
 _LONGEST: Final = 512
-_ORDERED: Final = (FieldKind.DATE, FieldKind.INTEGER)
-_ALWAYS: Final = ("log_id", "created", "attempt", "subscription_id")
 
 
 @frozen
@@ -94,10 +93,10 @@ class Searchable:
                 return self._boolean(query)
             case ExistsQuery():
                 return self._exists(query.field)
-            case RangeQuery(field=str() as field) if FIELDS.get(field) in _ORDERED:
+            case RangeQuery(field=str() as field) if field in NUMBERS:
                 return self._own_range(query, field)
-            case TermQuery(field=str() as field) if FIELDS.get(field) is FieldKind.INTEGER:
-                return bool(getattr(self.document, field) == int(query.text))
+            case TermQuery(field=str() as field) if field in NUMBERS:
+                return self.document.number(field) == number_in(field, query.text)
         return any(_holds(query, one) for one in self._in(_field_of(query)))
 
     def _boolean(self, query: BooleanQuery) -> bool:
@@ -108,7 +107,7 @@ class Searchable:
         return not query.should or any(self.is_hit(one) for one in query.should)
 
     def _exists(self, field: str | Pattern) -> bool:
-        names = {*_ALWAYS}
+        names = {name for name in NUMBERS if self.document.number(name) is not None}
         for value in self._values:
             parts = value.path.split(".")
             names.update(".".join(parts[:count]) for count in range(1, len(parts) + 1))
@@ -117,12 +116,14 @@ class Searchable:
         return any(matches(field, name) for name in names)
 
     def _own_range(self, query: RangeQuery, field: str) -> bool:
-        value = getattr(self.document, field)
+        value = self.document.number(field)
+        if value is None:
+            return False
         if FIELDS[field] is FieldKind.DATE:
             start, end = date_bounds(query) or (None, None)
             return (start is None or start <= value) and (end is None or value < end)
-        lower = None if query.lower is None else int(query.lower.text)
-        upper = None if query.upper is None else int(query.upper.text)
+        lower = None if query.lower is None else number_in(field, query.lower.text)
+        upper = None if query.upper is None else number_in(field, query.upper.text)
         return _between(value, lower, upper, query)
 
     def _in(self, field: Field) -> list[Value]:

@@ -95,8 +95,8 @@ class MemoryIndexer(Indexer):
         """See `Indexer`."""
         hits = self.search(query, limit=self.count(), timeout=timeout, count=False).log_ids
         documents = self._documents()
-        created = [documents[one].document.created for one in hits if one in documents]
-        return [sum(since <= one < until for one in created) for since, until in buckets.ranges()]
+        begun = [documents[one].document.started_at for one in hits if one in documents]
+        return [sum(since <= one < until for one in begun) for since, until in buckets.ranges()]
 
     def count(self) -> int:
         """See `Indexer`."""

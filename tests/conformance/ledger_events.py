@@ -54,6 +54,20 @@ class Events(LedgerFixtures):
         assert event.due_at is not None
         assert before + 10 * SECOND <= event.due_at <= now(ledger) + 10 * SECOND
 
+    def test_bodies_and_their_sizes_by_id(self, ledger: Ledger) -> None:
+        bodies = ['{"data": "🐎"}'.encode(), b"{}", b'{"data": "' + b"x" * 100_000 + b'"}']
+        new = [make_event(arguments=None, body=body) for body in bodies]
+        without = make_event(arguments=b"{}")
+        ids = publish(ledger, *new, without)
+        expected = dict(zip(ids, bodies, strict=False))
+        wanted = [*ids, UUID(int=7)]
+        assert ledger.read(lambda view: view.events.bodies(wanted)) == expected
+        sizes = ledger.read(lambda view: view.events.body_sizes(wanted))
+        assert sizes == {one: len(body) for one, body in expected.items()}
+        assert ledger.read(lambda view: view.events.bodies([])) == {}
+        many = ledger.read(lambda view: view.events.body_sizes([UUID(int=n) for n in range(MANY)]))
+        assert many == {}
+
     def test_an_event_may_come_with_its_body(self, ledger: Ledger) -> None:
         body = '{"specversion": "1.0", "data": "🐎"}'.encode()
         new = make_event(arguments=None, body=body)

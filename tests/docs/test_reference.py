@@ -31,7 +31,7 @@ from asyncevents_core.adapters.elasticsearch import ElasticsearchConfig
 from asyncevents_core.adapters.lucene import parse_query
 from asyncevents_core.adapters.tantivy import EmbeddedConfig
 from asyncevents_core.cli.app import cli
-from asyncevents_core.domain.query.fields import ATTRIBUTES, NAMES
+from asyncevents_core.domain.query.fields import ATTRIBUTES, FIELDS
 from asyncevents_core.plugin import EventDefinition, Failure, OutcomeKind
 from asyncevents_core.ports.broker import BrokerOptions
 from asyncevents_core.ports.ledger.options import LedgerOptions
@@ -237,7 +237,7 @@ def test_every_name_for_authors_of_indexers_is_there():
 
 def test_every_field_that_can_be_searched_is_there():
     text = (REFERENCE / "search.md").read_text()
-    assert [name for name in (*NAMES, "data.data.…") if f"| `{name}` |" not in text] == []
+    assert [name for name in (*FIELDS, "data.data.…") if f"| `{name}` |" not in text] == []
     attributes = text.partition("unless x is a CloudEvents attribute (")[2].partition(")")[0]
     assert set(re.findall(r"`(\w+)`", attributes)) == ATTRIBUTES
 

@@ -225,7 +225,7 @@ def indexer(request, events, open_engine):
             one.name,
             "2026-11-23T10:00:00",
             one.data,
-            status="delivered" if one.success else "retrying",
+            fate="delivered" if one.success else "retrying",
         )
         for one in events
     ]

@@ -12,7 +12,7 @@ from asyncevents_core.adapters.lucene import Lucene, parse_query
 from asyncevents_core.cli.app import cli
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.domain.query.explaining import explained
-from asyncevents_core.domain.query.fields import NAMES
+from asyncevents_core.domain.query.fields import FIELDS
 from asyncevents_core.engine.replaying.by_query import count_found, found_filter, replay_found
 from asyncevents_core.errors import InvalidQuery
 from tests.search.documents import attempt
@@ -155,7 +155,7 @@ def test_the_help_has_the_language_in_80_columns():
         "\\",
     ):
         assert construct in text
-    assert all(name in text for name in (*NAMES, "data."))
+    assert all(name in text for name in (*FIELDS, "data."))
 
 
 def test_what_the_help_shows_is_understood_without_doubt():

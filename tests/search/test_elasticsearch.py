@@ -123,14 +123,19 @@ def test_other_tools_read_plain_fields_and_no_payload(indexer, config, cluster):
         "uuid": "00000000-0000-0000-0000-000000000001",
         "event_name": "example.created",
         "success": False,
-        "created": "2026-09-21T14:13:21.000+00:00",
-        "created_us": 1790000001000000,
-        "status": "retrying",
+        "started_at": "2026-09-21T14:13:21.000+00:00",
+        "started_at_us": 1790000001000000,
+        "duration": 0.25,
+        "duration_us": 250000,
+        "fate": "retrying",
+        "outcome": "retryable",
+        "http_status": 200,
+        "detail": "HTTP 200",
         "attempt": 1,
         "subscription_id": 7,
         "sink": "http",
         "tenant": "north",
-        "recipient_url": "https://receiver.example/hook",
+        "target": "https://receiver.example/hook",
     }
 
 
@@ -138,7 +143,7 @@ def test_payloads_make_no_fields(indexer, config, cluster):
     indexer.upsert(documents(1))
     before = cluster(f"/{config.index}/_mapping")
     (about,) = before.values()
-    assert len(about["mappings"]["properties"]) == 19
+    assert len(about["mappings"]["properties"]) == 24
     wild = {f"key{number}": {"value": number} for number in range(2000)}
     assert list(indexer.upsert([document(2, data=wild), document(3, data={"key1": "text"})])) == []
     assert cluster(f"/{config.index}/_mapping") == before

@@ -47,14 +47,14 @@ def test_success(indexer, delivered):
     assert found(indexer, query) == meant(lambda one: one.success is delivered)
 
 
-@pytest.mark.parametrize("at", sorted({one.created for one in DOCUMENTS}))
+@pytest.mark.parametrize("at", sorted({one.started_at for one in DOCUMENTS}))
 def test_since_is_inclusive_and_until_is_not_to_the_microsecond(indexer, at):
     since = narrowed(ANYTHING, LogFilter(since=at), None)
     until = narrowed(ANYTHING, LogFilter(until=at), None)
     both = narrowed(ANYTHING, LogFilter(since=at, until=at + 1), None)
-    assert found(indexer, since) == meant(lambda one: one.created >= at)
-    assert found(indexer, until) == meant(lambda one: one.created < at)
-    assert found(indexer, both) == meant(lambda one: one.created == at)
+    assert found(indexer, since) == meant(lambda one: one.started_at >= at)
+    assert found(indexer, until) == meant(lambda one: one.started_at < at)
+    assert found(indexer, both) == meant(lambda one: one.started_at == at)
 
 
 def test_any_set_of_subscriptions(indexer):

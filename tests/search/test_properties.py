@@ -19,7 +19,17 @@ PIECES = st.sampled_from(
     [
         *'+-!():^[]{}"~*?\\/<>&|= .,;\t\n',
         *("AND", "OR", "NOT", "TO", "&&", "||", "a", "kettle", "42", "-1", "1.5", "é", "東", "👍"),
-        *("event_name:", "success:", "created:", "log_id:", "data.a:", "_exists_:", "*:*"),
+        *(
+            "event_name:",
+            "success:",
+            "started_at:",
+            "log_id:",
+            "duration:",
+            "http_status:",
+            "data.a:",
+            "_exists_:",
+            "*:*",
+        ),
         *("now-1d", "2026-11-23", "T10:00", "true", "[a TO b]", "{1 TO *}", "/a.b/", '"a b"', "~2"),
         *("\\u00e9", "\x00", "\x01", "\x1f", "\ud800", "data.*:", "data.data.\\*:"),
     ]

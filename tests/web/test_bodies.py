@@ -42,7 +42,7 @@ def wrapped(**fields):
 def test_half_of_a_surrogate_pair_is_refused(api, client, method, path, body):
     api.subscribe()
     refused = client.request(method, path, content=json.dumps(body))
-    assert "surrogate" in check(refused, 400)["errors"][0]["reason"]
+    assert "surrogate" in check(refused, 400)["errors"][0]["message"]
 
 
 def test_a_whole_surrogate_pair_is_a_character(api, client):
@@ -80,7 +80,7 @@ def test_numbers_that_are_too_large(client, path, body, field):
 )
 def test_what_is_said_twice_is_refused(client, text):
     refused = check(client.post("/async_event", content=text), 400)
-    assert "twice" in refused["errors"][0]["reason"]
+    assert "twice" in refused["errors"][0]["message"]
     assert client.get("/async_events").json()["total_count"] == 0
 
 
@@ -110,7 +110,7 @@ def test_what_is_said_twice_is_refused(client, text):
 def test_what_is_no_json(client, content, reason):
     (error,) = check(client.post("/async_event", content=content), 400)["errors"]
     assert error["field"] == "body"
-    assert reason in error["reason"]
+    assert reason in error["message"]
 
 
 def test_a_byte_order_mark_is_taken(client):

@@ -90,7 +90,7 @@ def test_patch_with_null_clears(api, client):
         refused = patch(client, number, **{field: None})
         assert refused.status_code == 400
         assert refused.json()["errors"] == [
-            {"field": f"subscription.{field}", "reason": "it cannot be null"}
+            {"field": f"subscription.{field}", "message": "it cannot be null"}
         ]
 
 

@@ -81,6 +81,20 @@ def test_rows_of_the_csv(client):
         }
 
 
+@pytest.mark.usefixtures("delivered", "dead")
+def test_rows_with_payloads(client, rows):
+    listed = client.get("/logs").json()["items"]
+    found = rows("logs", "--payload")
+    assert [one.pop("payload")["data"] for one in found] == [{"id": 42}] * 3
+    assert found == listed
+    text = Cli()("logs", "--csv", "-", "--payload").stdout
+    assert text == client.get("/logs/export", params={"payload": True}).text.replace("\r\n", "\n")
+    (exported, *_) = csv.DictReader(io.StringIO(text))
+    assert list(exported) == [*COLUMNS, "payload"]
+    for wrong in (["--payload"], ["--payload", "--json", "--follow"]):
+        assert "--payload goes with --csv or --json" in Cli()("logs", *wrong, code=2).output
+
+
 def test_traces(api, client, rows, delivered, dead):
     again = replay(api.ledger, dead, by=Actor.trusted("test"))
     for one in (delivered, dead, again):

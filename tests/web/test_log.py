@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from uuid import UUID
 
 import pytest
@@ -92,6 +93,32 @@ def test_an_export_has_no_limit(api, client, monkeypatch):
     ids = [str(api.deliver(number)) for _ in range(5)]
     rows = list(csv.DictReader(io.StringIO(client.get("/logs/export").text)))
     assert [one["uuid"] for one in rows] == ids[::-1]
+
+
+def test_an_export_with_what_was_sent(api, client, monkeypatch):
+    monkeypatch.setattr("asyncevents_core.engine.searching.export.BATCH_BYTES", 100)
+    number = api.subscribe()
+    for one in range(3):
+        api.deliver(number, data=one)
+    answer = client.get("/logs/export", params={"payload": True})
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [json.loads(one["payload"])["data"] for one in rows] == [{"id": 2}, {"id": 1}, {"id": 0}]
+    assert "payload" not in client.get("/logs/export", params={"payload": False}).text
+    api.index()
+    found = client.get("/logs/export", params={"payload": True, "search": "data.data.id:1"}).text
+    (row,) = csv.DictReader(io.StringIO(found, newline=""))
+    assert json.loads(row["payload"])["data"] == {"id": 1}
+
+
+def test_payloads_are_exported_for_those_who_may_trace(api):
+    api.deliver(api.subscribe())
+    lists = api.client("logs.list")
+    assert lists.get("/logs/export").status_code == 200
+    refused = lists.get("/logs/export", params={"payload": True})
+    assert refused.status_code == 403
+    assert "to export payloads you need the resource logs.trace" in refused.json()["detail"]
+    both = api.client("logs.list", "logs.trace")
+    assert both.get("/logs/export", params={"payload": True}).status_code == 200
 
 
 def test_dead_letters(api, client):

@@ -147,3 +147,11 @@ def test_the_page_loads_nothing_from_elsewhere(served: Api, path: str) -> None:
         found = httpx.get(address, timeout=60)
         assert found.status_code == 200
         assert link.endswith("json") or "http" not in found.text
+
+
+def test_what_is_wrong_with_a_field_has_a_word_of_its_own(document: dict[str, Any]) -> None:
+    """A `reason` is why something is a dead letter."""
+    assert set(document["components"]["schemas"]["FieldError"]["properties"]) == {
+        "field",
+        "message",
+    }

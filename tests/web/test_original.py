@@ -102,7 +102,7 @@ def test_put_needs_the_status(client):
     post(client)
     refused = client.put("/async_event/1", json={"asyncEvent": {"metadata": "http"}})
     assert refused.status_code == 400
-    assert refused.json()["errors"] == [{"field": "asyncEvent.status", "reason": "it is missing"}]
+    assert refused.json()["errors"] == [{"field": "asyncEvent.status", "message": "it is missing"}]
 
 
 def test_what_was_answered_can_be_put_back(client):
@@ -164,7 +164,7 @@ def test_what_is_wrong_is_named_with_its_field(client, fields, field, text):
     assert refused.status_code == 400, refused.text
     problem = refused.json()
     assert [one["field"] for one in problem["errors"]] == [f"asyncEvent.{field}"]
-    assert text in problem["errors"][0]["reason"]
+    assert text in problem["errors"][0]["message"]
     assert problem["message"] == problem["detail"]
     assert client.get("/async_events").json()["total_count"] == 0
 

@@ -107,7 +107,7 @@ def test_post_with_an_id_changes_that_subscription(client):
     assert changed == {**made, "status": False, "modified": changed["modified"]}
     assert found(client)["total_count"] == 1
     refused = post(client, code=400, subscription_id=1, status=None)
-    assert refused["errors"] == [{"field": "asyncEvent.status", "reason": "it is missing"}]
+    assert refused["errors"] == [{"field": "asyncEvent.status", "message": "it is missing"}]
     assert post(client, code=404, subscription_id=7, status=True)["message"]
 
 
@@ -191,7 +191,7 @@ def test_no_fields_are_all_fields(client, fields):
 def test_fields_that_cannot_be_read_are_refused_before_anything_is_done(client, fields, reason):
     refused = post(client, code=400, params={"fields": fields})
     assert refused["errors"][0]["field"] == "fields"
-    assert reason in refused["errors"][0]["reason"]
+    assert reason in refused["errors"][0]["message"]
     assert found(client)["total_count"] == 0
     assert found(client, code=400, fields=fields)["message"] == refused["message"]
 

@@ -92,7 +92,7 @@ def test_each_error_has_its_status_and_field(error, status, fields):
 def test_parameters_are_named(api, path, name, value):
     problem = check(api.client("manage").get(path, params={name: value}), 400)
     assert [one["field"] for one in problem["errors"]] == [name]
-    assert problem["errors"][0]["reason"]
+    assert problem["errors"][0]["message"]
 
 
 def test_a_bug_is_logged_and_not_shown(api, monkeypatch, caplog):

@@ -192,7 +192,7 @@ def test_what_is_wrong_is_refused_by_name(key, value):
     with pytest.raises(CriteriaError) as refused:
         parse([(key, value)])
     assert refused.value.field == key or refused.value.field.startswith("searchCriteria")
-    assert refused.value.reason
+    assert refused.value.message
 
 
 @pytest.mark.parametrize(

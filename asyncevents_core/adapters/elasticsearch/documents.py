@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from asyncevents_core.domain.instant import to_datetime
@@ -24,13 +25,15 @@ from asyncevents_core.indexer_kit.leaves import (
 )
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
 
 DELETED: Final = "deleted"
 """True in a document that stands for one taken out while the index is built anew."""
-CREATED: Final = "created_us"
-"""`created` to the microsecond, which Elasticsearch's dates do not have."""
+MICROSECONDS: Final[Mapping[str, str]] = MappingProxyType(
+    {"started_at": "started_at_us", "duration": "duration_us"}
+)
+"""Where these are whole microseconds, to be searched; their own fields are to be read."""
 FAR: Final = "word_far"
 """As `WORD_AT`, for tokens that are too long there."""
 
@@ -78,14 +81,18 @@ def mappings() -> dict[str, Any]:
             "uuid": shown,
             "event_name": shown,
             "success": {"type": "boolean"},
-            "created": {"type": "date", "format": "strict_date_optional_time"},
-            CREATED: {"type": "long", "doc_values": False},
-            "status": shown,
+            "started_at": {"type": "date", "format": "strict_date_optional_time"},
+            "duration": {"type": "double", "index": False},
+            **{name: {"type": "long", "doc_values": False} for name in MICROSECONDS.values()},
+            "fate": shown,
+            "outcome": shown,
+            "http_status": {"type": "long"},
+            "detail": shown,
             "attempt": {"type": "long"},
             "subscription_id": {"type": "long"},
             "sink": shown,
             "tenant": shown,
-            "recipient_url": shown,
+            "target": shown,
             DELETED: {"type": "boolean"},
             LEAF: exact,
             VALUE: exact,
@@ -167,14 +174,18 @@ def _plain(document: AttemptDocument) -> Mapping[str, object]:
         "uuid": whole_characters(document.uuid),
         "event_name": whole_characters(document.event_name),
         "success": document.success,
-        "created": to_datetime(document.created).isoformat(timespec="milliseconds"),
-        CREATED: document.created,
-        "status": document.status,
+        "started_at": to_datetime(document.started_at).isoformat(timespec="milliseconds"),
+        "duration": document.duration,
+        **{to: document.number(name) for name, to in MICROSECONDS.items()},
+        "fate": document.fate,
+        "outcome": document.outcome,
+        "http_status": document.http_status,
+        "detail": whole_characters(document.detail),
         "attempt": document.attempt,
         "subscription_id": document.subscription_id,
         "sink": whole_characters(document.sink),
         "tenant": None if document.tenant is None else whole_characters(document.tenant),
-        "recipient_url": whole_characters(document.recipient_url),
+        "target": whole_characters(document.target),
     }
 
 

@@ -10,7 +10,11 @@ from typing import Any, Final
 from asyncevents_core.adapters.elasticsearch.bulk import Action, Batch, Bulk, Kind
 from asyncevents_core.adapters.elasticsearch.calls import make_client, reaching
 from asyncevents_core.adapters.elasticsearch.config import ElasticsearchConfig
-from asyncevents_core.adapters.elasticsearch.documents import DELETED, DocumentMaker, tombstone
+from asyncevents_core.adapters.elasticsearch.documents import (
+    DELETED,
+    DocumentMaker,
+    tombstone,
+)
 from asyncevents_core.adapters.elasticsearch.indices import Indices
 from asyncevents_core.adapters.elasticsearch.making import Clause, ElasticMaker
 from asyncevents_core.adapters.elasticsearch.names import Generation
@@ -269,10 +273,10 @@ def _actions(
 
 
 def _by_time(buckets: Buckets) -> Mapping[str, Any]:
+    # The field in microseconds is there to be searched only.
     ranges = [{"from": since // 1000, "to": until // 1000} for since, until in buckets.ranges()]
-    return {
-        "by_time": {"date_range": {"field": "created", "format": "epoch_millis", "ranges": ranges}}
-    }
+    by_time = {"field": "started_at", "format": "epoch_millis", "ranges": ranges}
+    return {"by_time": {"date_range": by_time}}
 
 
 def _visible(clause: Clause) -> Clause:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from asyncevents_core.adapters.elasticsearch.documents import (
-    CREATED,
     FAR,
     MAX_EXPRESSION,
+    MICROSECONDS,
     fields_of_words,
 )
 from asyncevents_core.adapters.elasticsearch.expressions import rendered
@@ -103,7 +103,7 @@ class ElasticMaker(QueryMaker[Clause]):
         }
         if bounds["gte"] > bounds["lte"]:
             return self.nothing()
-        return {"range": {CREATED if field == "created" else field: bounds}}
+        return {"range": {MICROSECONDS.get(field, field): bounds}}
 
     def texts(
         self,

@@ -9,7 +9,6 @@ from typing import Final, NoReturn, Protocol
 from asyncevents_core.domain.query.fields import (
     EVENT,
     FIELDS,
-    NAMES,
     FieldKind,
     canonical,
     canonical_pattern,
@@ -22,10 +21,11 @@ from asyncevents_core.errors import suggestion
 _OTHERWISE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "created_at": "started_at",
-        "outcome": "fate",
-        "detail": "response",
+        "delivery_state": "fate",
+        "error": "detail",
         "metadata": "sink",
         "store_id": "tenant",
+        "url": "target",
     }
 )
 """What other forms and the original's routes call otherwise."""
@@ -72,14 +72,13 @@ def named_field(
 def _known(name: str) -> str:
     payload = f"{EVENT}.{EVENT}.{name}"
     lower = name.lower()
-    # “url” is closest to recipient_url, whatever the letters say.
-    names = list(dict.fromkeys((*NAMES, *FIELDS)))
-    parts = [field for field in names if lower in field.split("_")]
-    close = suggestion(lower, parts, cutoff=0.0) or suggestion(lower, names)
+    # “name” is closest to event_name, whatever the letters say.
+    parts = [field for field in FIELDS if lower in field.split("_")]
+    close = suggestion(lower, parts, cutoff=0.0) or suggestion(lower, FIELDS)
     if lower in _OTHERWISE:
         close = f" (did you mean {_OTHERWISE[lower]!r}?)"
     first = close or f" (did you mean {payload!r}, of the payload?)"
-    return f"a field{first}: {', '.join(NAMES)}, or {payload} for the payload"
+    return f"a field{first}: {', '.join(FIELDS)}, or {payload} for the payload"
 
 
 def _below(path: str) -> str:

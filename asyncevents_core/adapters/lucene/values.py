@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
@@ -11,7 +12,7 @@ from attrs import evolve
 
 from asyncevents_core.adapters.lucene.names import Wrong
 from asyncevents_core.domain.query.dates import Span, is_math, math, span, written
-from asyncevents_core.domain.query.fields import FIELDS, STATUSES, FieldKind
+from asyncevents_core.domain.query.fields import CHOICES, FIELDS, FieldKind
 from asyncevents_core.domain.query.nodes import (
     Bound,
     ExistsQuery,
@@ -46,6 +47,7 @@ _DATES: Final = "a date: 2026-11-23, 2026-11, “2026-11-23 10:00:00”, now-1d"
 _WRITTEN: Final[Mapping[FieldKind, str]] = MappingProxyType(
     {
         FieldKind.INTEGER: "a whole number of up to 18 digits",
+        FieldKind.SECONDS: "a number of seconds, such as 0.25",
         FieldKind.BOOLEAN: "true or false",
         FieldKind.DATE: "a date",
     }
@@ -108,9 +110,7 @@ class Values:
     def _typed(self, field: Field, text: str, position: int) -> Query | None:
         kind = _kind(field)
         if kind is FieldKind.TEXT:
-            if field == "status" and not any(set(words(text)) <= set(words(s)) for s in STATUSES):
-                # `logs` lists outcomes, of which some have other names.
-                self._wrong(position, " or ".join(STATUSES), f"“{text}”")
+            self._check_choice(field, text, position)
             return None
         if kind is FieldKind.DATE:
             return _within(field, self._span(text, position, of_the_attempt=True))
@@ -119,7 +119,15 @@ class Values:
             if truth is None:
                 self._wrong(position, _WRITTEN[FieldKind.BOOLEAN], f"“{text}”")
             return TermQuery(field=field, text="true" if truth else "false")
+        if kind is FieldKind.SECONDS:
+            return TermQuery(field=field, text=self._seconds(text, position))
         return TermQuery(field=field, text=self._integer(text, position))
+
+    def _check_choice(self, field: Field, text: str, position: int) -> None:
+        """Refuse what a text with few values never is: fates and outcomes have other words."""
+        choices = CHOICES.get(field, ()) if isinstance(field, str) else ()
+        if choices and not any(set(words(text)) <= set(words(one)) for one in choices):
+            self._wrong(position, " or ".join(choices), f"“{text}”")
 
     def _moment(self, field: Field, text: str) -> Query | None:
         """Return the query for date math; None for what is none, such as the word “now”."""
@@ -135,6 +143,17 @@ class Values:
             self._wrong(position, _WRITTEN[FieldKind.INTEGER], f"“{text}”")
         return str(int(text))
 
+    def _seconds(self, text: str, position: int) -> str:
+        number = number_of(text)
+        if number is None:
+            self._wrong(position, _WRITTEN[FieldKind.SECONDS], f"“{text}”")
+        self._check_digits(number, position)
+        return text
+
+    def _check_digits(self, number: Decimal, position: int) -> None:
+        if digits_of(number) > MAX_DIGITS:
+            self._wrong(position, f"a bound of up to {MAX_DIGITS} digits")
+
     def _bound(
         self, bound: Bound | None, kind: FieldKind, position: int, *, is_lower: bool
     ) -> Bound | None:
@@ -142,12 +161,14 @@ class Values:
             return None
         if kind is FieldKind.INTEGER:
             return evolve(bound, text=self._integer(bound.text, position))
+        if kind is FieldKind.SECONDS:
+            return evolve(bound, text=self._seconds(bound.text, position))
         if kind is FieldKind.DATE or is_math(bound.text):
             dates = self._span(bound.text, position, of_the_attempt=kind is FieldKind.DATE)
             return rounded(bound, dates, is_lower=is_lower)
         number = number_of(bound.text)
-        if number is not None and digits_of(number) > MAX_DIGITS:
-            self._wrong(position, f"a bound of up to {MAX_DIGITS} digits")
+        if number is not None:
+            self._check_digits(number, position)
         return bound
 
     def _span(self, text: str, position: int, *, of_the_attempt: bool) -> Span:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Row,
     Select,
     Update,
@@ -305,6 +306,22 @@ class SqlEventsView(Noun, EventsView):
     def get(self, event_id: UUID) -> Event | None:
         row = self._sql.execute(select(event).where(event.c.id == event_id)).one_or_none()
         return None if row is None else to_event(row)
+
+    def body_sizes(self, ids: Collection[UUID]) -> Mapping[UUID, int]:
+        found = self._of_bodies(ids, func.length(event.c.body))
+        return {row.id: int(row.found) for row in found}
+
+    def bodies(self, ids: Collection[UUID]) -> Mapping[UUID, bytes]:
+        return {row.id: bytes(row.found) for row in self._of_bodies(ids, event.c.body)}
+
+    def _of_bodies(self, ids: Collection[UUID], wanted: ColumnElement[Any]) -> Iterator[Row[Any]]:
+        statement = (
+            select(event.c.id, wanted.label("found"))
+            .where(self._sql.dialect.among(event.c.id, "ids"))
+            .where(event.c.body.is_not(None))
+        )
+        for some in chunked(sorted(ids)):
+            yield from self._sql.execute(statement, {"ids": some})
 
     def page(
         self,

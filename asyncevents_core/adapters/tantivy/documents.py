@@ -9,14 +9,17 @@ from typing import Final
 import tantivy
 from attrs import frozen
 
+from asyncevents_core.domain.query.fields import NUMBERS
 from asyncevents_core.domain.query.leaves import Leaf
 from asyncevents_core.domain.query.nodes import MAX_SLOP
 from asyncevents_core.indexer_kit.leaves import LEAF, PATH, VALUE, WORD, WORD_AT, TermMaker
 from asyncevents_core.ports.indexer import AttemptDocument, event_leaves
 
-LAYOUT: Final = 4
+LAYOUT: Final = 5
 """Changes with what is below, and with the terms: an index of another layout is built anew."""
 
+FAST_ONLY: Final = frozenset({"started_at", "duration"})
+"""Numbers that hardly two attempts share: no terms are kept of them, only a column."""
 DELETED: Final = "deleted"
 """1 in a document that stands for one taken out while the index is built anew."""
 
@@ -30,10 +33,8 @@ _EVENTS_KEPT: Final = 64
 def make_schema() -> tantivy.Schema:
     """Return the fields of the index."""
     builder = tantivy.SchemaBuilder()
-    builder.add_integer_field("log_id", indexed=True, fast=True)
-    builder.add_integer_field("created", fast=True)
-    builder.add_integer_field("attempt", indexed=True, fast=True)
-    builder.add_integer_field("subscription_id", indexed=True, fast=True)
+    for name in NUMBERS:
+        builder.add_integer_field(name, indexed=name not in FAST_ONLY, fast=True)
     builder.add_integer_field(DELETED, indexed=True)
     for name in (LEAF, VALUE, PATH):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
@@ -80,10 +81,10 @@ class DocumentMaker:
             word_at=[f"{own.word_at} {event.word_at}"],
             path=own.path + event.path,
         )
-        made.add_integer("log_id", document.log_id)
-        made.add_integer("created", document.created)
-        made.add_integer("attempt", document.attempt)
-        made.add_integer("subscription_id", document.subscription_id)
+        for name in NUMBERS:
+            number = document.number(name)
+            if number is not None:
+                made.add_integer(name, number)
         return made
 
     def _parts(self, leaves: Iterable[Leaf]) -> _Parts:

@@ -294,7 +294,7 @@ def _page(
 
 def _by_time(searcher: tantivy.Searcher, hits: tantivy.Query, buckets: Buckets) -> list[int]:
     ranges = [{"from": since, "to": until} for since, until in buckets.ranges()]
-    asked = {"by_time": {"range": {"field": "created", "ranges": ranges}}}
+    asked = {"by_time": {"range": {"field": "started_at", "ranges": ranges}}}
     found = searcher.aggregate(hits, asked)["by_time"]["buckets"]
     # tantivy adds one for what is before them all, and one for what is after.
     return [one["doc_count"] for one in found if "from" in one and "to" in one]

@@ -8,6 +8,7 @@ from typing import Final
 
 import tantivy
 
+from asyncevents_core.adapters.tantivy.documents import FAST_ONLY
 from asyncevents_core.adapters.tantivy.expressions import rendered
 from asyncevents_core.domain.query import regex
 from asyncevents_core.domain.query.distance import within
@@ -110,7 +111,7 @@ class TantivyMaker(QueryMaker[tantivy.Query]):
 
     def between(self, field: str, lower: int | None, upper: int | None) -> tantivy.Query:
         """See `QueryMaker`."""
-        if lower is not None and lower == upper and field != "created":
+        if lower is not None and lower == upper and field not in FAST_ONLY:
             return tantivy.Query.term_query(self._schema, field, lower)
         return tantivy.Query.range_query(
             self._schema,

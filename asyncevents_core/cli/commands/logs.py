@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -26,13 +27,14 @@ from asyncevents_core.cli.output import (
 from asyncevents_core.cli.parameters import instant, row_id
 from asyncevents_core.domain import log_csv
 from asyncevents_core.domain.counts import counted
-from asyncevents_core.domain.trace import LogFilter, LogRow
+from asyncevents_core.domain.trace import LogBatch, LogFilter, LogRow
+from asyncevents_core.engine.searching.export import batches_of_log
 from asyncevents_core.engine.searching.pages import pages_of_log
 from asyncevents_core.engine.searching.search import SearchPage
 from asyncevents_core.engine.searching.tail import LogFollower
 from asyncevents_core.engine.searching.telling import behind, told
 from asyncevents_core.errors import AsyncEventsError
-from asyncevents_core.forms import LogRowForm
+from asyncevents_core.forms import LogRowForm, PayloadRowForm
 from asyncevents_core.logging_setup import printable
 from asyncevents_core.ports.ledger import Ledger
 
@@ -63,6 +65,9 @@ from asyncevents_core.ports.ledger import Ledger
 @click.option(
     "--follow", "-f", is_flag=True, help="Print new attempts as they are written, until Ctrl-C."
 )
+@click.option(
+    "--payload", is_flag=True, help="With --csv or --json: what was sent, too (the CloudEvent)."
+)
 @click.option("--explain", is_flag=True, help="Say how QUERY is read, and search nothing.")
 @JSON_OPTION
 @pass_cli
@@ -78,6 +83,7 @@ def logs(
     before: int | None,
     csv_path: Path | None,
     follow: bool,
+    payload: bool,
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -85,8 +91,9 @@ def logs(
 
     Options narrow the list without an index. A QUERY in Lucene's syntax looks into the payload,
     too (data.data.x), and needs the index that workers keep (extra `search`). --csv and --json
-    stream all there is. With --follow what is written from now on is printed, one attempt a line,
-    within about a second. `asyncevents trace UUID` shows one delivery in full.
+    stream all there is, with --payload also what was sent. With --follow what is written from now
+    on is printed, one attempt a line, within about a second. `asyncevents trace UUID` shows one
+    delivery in full.
 
     \b
     Examples:
@@ -107,12 +114,15 @@ def logs(
       data.sku:/CK[0-9]{4}/       a regular expression
       data.total:[10 TO 20]       from, to; {10 TO 20} without the ends
       data.total:>10 attempt:<=2  one end
+      http_status:[500 TO 599]    what the recipient answered
+      duration:>0.5               seconds
       started_at:>now-1d          the last 24 hours; started_at:2026-11 is a month
       kettel~ kettel~1 "a b"~2    almost: other letters, words moved
       _exists_:data.note          there is a value
       "a:b" a\\:b                  a character that means something else above
-    Fields: log_id uuid event_name success started_at fate attempt
-      subscription_id sink tenant target response data.…
+    Fields: log_id uuid event_name success started_at duration fate outcome
+      http_status detail attempt subscription_id sink tenant target response
+      event_id data.…
     """
     if csv_path is not None and as_json:
         raise click.UsageError("--csv or --json, not both")
@@ -123,6 +133,8 @@ def logs(
         since=since,
         until=until,
     )
+    if payload and (follow or (csv_path is None and not as_json)):
+        raise click.UsageError("--payload goes with --csv or --json, and not with --follow")
     if explain and query is None:
         raise click.UsageError("--explain is about a QUERY: give one")
     if follow:
@@ -138,7 +150,8 @@ def logs(
         most = limit if streams else limit or SHOWN
         found = pages_of_log(context.ledger, wanted, limit=most, before=before)
         if streams:
-            _stream(found, csv_path, total=limit)
+            batches = batches_of_log(context.ledger, found, payload=payload)
+            _stream(batches, csv_path, total=limit, payload=payload)
             return
         rows = [one for some in found for one in some]
         _show(rows)
@@ -161,19 +174,25 @@ def logs(
         return
     page = search.page(query, wanted, limit=1, before=before)
     total = page.total if page.exact and before is None else None
+    found = search.pages(query, wanted, limit=limit, before=before)
     _stream(
-        search.pages(query, wanted, limit=limit, before=before),
+        batches_of_log(context.ledger, found, payload=payload),
         csv_path,
         total=limit if total is None else min(total, limit or total),
+        payload=payload,
     )
     errors().print(behind(page.behind, complete=page.complete), markup=False)
 
 
-def _stream(pages: Iterable[Sequence[LogRow]], path: Path | None, *, total: int | None) -> None:
-    if path is None:
-        json_lines(LogRowForm.of(one) for rows in pages for one in rows)
+def _stream(
+    batches: Iterable[LogBatch], path: Path | None, *, total: int | None, payload: bool
+) -> None:
+    if path is not None:
+        _export(batches, path, total=total, payload=payload)
+    elif payload:
+        json_lines(one for some in batches for one in PayloadRowForm.of_batch(some, json.loads))
     else:
-        _export(pages, path, total=total)
+        json_lines(LogRowForm.of(one) for some in batches for one in some.rows)
 
 
 def _show(rows: Iterable[LogRow]) -> None:
@@ -217,20 +236,20 @@ def _print_line(one: LogRow) -> None:
     click.echo(printable("  ".join(map(str, cells))))
 
 
-def _export(pages: Iterable[Sequence[LogRow]], path: Path, *, total: int | None) -> None:
+def _export(batches: Iterable[LogBatch], path: Path, *, total: int | None, payload: bool) -> None:
     written = 0
-    rest = iter(pages)
-    first = next(rest, ())  # what is wrong is told before a file is replaced
+    rest = iter(batches)
+    first = next(rest, LogBatch(rows=()))  # what is wrong is told before a file is replaced
     if not path.exists() and str(path) != "-":
         make_file(path)
     try:
         with click.open_file(str(path), "wb") as file, progress_bar() as progress:
             task = progress.add_task("writing", total=total)
-            file.write(log_csv.header())
-            for rows in chain([first], rest):
-                file.write(log_csv.lines(rows))
-                written += len(rows)
-                progress.advance(task, len(rows))
+            file.write(log_csv.header(payload=payload))
+            for batch in chain([first], rest):
+                file.write(log_csv.lines(batch))
+                written += len(batch.rows)
+                progress.advance(task, len(batch.rows))
     except BrokenPipeError:
         raise
     except OSError as error:

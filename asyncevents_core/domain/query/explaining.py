@@ -109,7 +109,7 @@ def _field(field: Field) -> str:
     if not isinstance(field, str):
         return _pattern(field)
     # As the log calls it.
-    return next((name for name, one in OTHER_NAMES.items() if one == field), field)
+    return "event_id" if field == OTHER_NAMES["event_id"] else field
 
 
 def _pattern(pattern: Pattern) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +15,7 @@ class FieldKind(enum.Enum):
 
     TEXT = "text"
     INTEGER = "integer"
+    SECONDS = "seconds"
     BOOLEAN = "boolean"
     DATE = "date"
 
@@ -25,33 +26,47 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
         "uuid": FieldKind.TEXT,
         "event_name": FieldKind.TEXT,
         "success": FieldKind.BOOLEAN,
-        "created": FieldKind.DATE,
-        "status": FieldKind.TEXT,
+        "started_at": FieldKind.DATE,
+        "duration": FieldKind.SECONDS,
+        "fate": FieldKind.TEXT,
+        "outcome": FieldKind.TEXT,
+        "http_status": FieldKind.INTEGER,
+        "detail": FieldKind.TEXT,
         "attempt": FieldKind.INTEGER,
         "subscription_id": FieldKind.INTEGER,
         "sink": FieldKind.TEXT,
         "tenant": FieldKind.TEXT,
-        "recipient_url": FieldKind.TEXT,
+        "target": FieldKind.TEXT,
         "response": FieldKind.TEXT,
     }
 )
 """The attempt's own fields. Everything else starts with ``data.``, the CloudEvent."""
 
-STATUSES: Final = ("delivered", "retrying", "dead_lettered", "abandoned")
-"""What `status` holds: one of these."""
+NUMBERS: Final = tuple(
+    name
+    for name, kind in FIELDS.items()
+    if kind in {FieldKind.INTEGER, FieldKind.SECONDS, FieldKind.DATE}
+)
+"""Those that are whole numbers in an index; dates and seconds are microseconds there."""
+PRESENT: Final = frozenset({*NUMBERS, "success", "uuid", "event_name"}) - {"http_status"}
+"""Those that every attempt has, whatever it was."""
+CHOICES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {
+        "fate": ("delivered", "retrying", "dead_lettered", "abandoned"),
+        "outcome": ("delivered", "retryable", "permanent", "gone", "abandoned"),
+    }
+)
+"""What these texts can be."""
 
 OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "started_at": "created",
-        "target": "recipient_url",
-        "fate": "status",
         "event_id": "data.id",
+        "created": "started_at",
+        "status": "fate",
+        "recipient_url": "target",
     }
 )
-"""What the log calls its columns, and the fields that these are in documents: queries take both."""
-_OF_THE_LOG: Final = {field: name for name, field in OTHER_NAMES.items()}
-NAMES: Final = tuple(_OF_THE_LOG.get(field, field) for field in FIELDS)
-"""The attempt's own fields as the log calls them: the names that people are told."""
+"""Names that queries may use, too: a column of the log, and older names."""
 
 EVENT: Final = "data"
 PAYLOAD: Final = "data.data"
@@ -81,8 +96,8 @@ def canonical(name: str) -> str:
 
     >>> canonical("data.sku"), canonical("data.type"), canonical("event_name")
     ('data.data.sku', 'data.type', 'event_name')
-    >>> canonical("started_at")
-    'created'
+    >>> canonical("created")
+    'started_at'
     """
     if name in OTHER_NAMES:
         return OTHER_NAMES[name]

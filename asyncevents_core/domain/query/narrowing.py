@@ -41,7 +41,7 @@ def _conditions(wanted: LogFilter) -> Iterator[Query]:
         yield TermQuery(field="success", text=str(wanted.delivered).lower())
     if wanted.since is not None or wanted.until is not None:
         yield RangeQuery(
-            field="created",
+            field="started_at",
             lower=_instant(wanted.since, inclusive=True),
             upper=_instant(wanted.until, inclusive=False),
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from asyncevents_core.domain.query.dates import span
+from asyncevents_core.domain.query.fields import FIELDS, FieldKind
 from asyncevents_core.domain.query.leaves import Scalar
 from asyncevents_core.domain.query.nodes import RangeQuery
 
@@ -20,6 +22,7 @@ _LONGEST_NUMBER: Final = 4300
 """Python reads no longer whole number."""
 _LONGEST_DATE: Final = 35
 _LARGEST_EXPONENT: Final = 4000
+_LONGEST_DURATION: Final = Decimal(10**12)
 
 
 def text_of(value: Scalar) -> str:
@@ -65,6 +68,31 @@ def digits_of(number: Decimal) -> int:
     (3, 1)
     """
     return len("".join(map(str, number.as_tuple().digits)).strip("0"))
+
+
+def microseconds(seconds: float | str) -> int:
+    """Return seconds, as a number or as one is written, as the nearest whole microseconds.
+
+    Durations and what they are compared with are rounded alike: what the log shows is found.
+    Durations that no attempt can have are all the same. Raises `ValueError` for what is no number.
+
+    >>> microseconds(0.25), microseconds("0.0000014"), microseconds("1e300")
+    (250000, 1, 1000000000000000000)
+    """
+    number = number_of(seconds)
+    if number is None:
+        raise ValueError(f"not a number: {seconds!r}")
+    nearest = max(-_LONGEST_DURATION, min(number, _LONGEST_DURATION))
+    return round(Fraction(nearest) * 1_000_000)
+
+
+def number_in(field: str, text: str) -> int:
+    """Return what a text means in one of `NUMBERS` that is no date, as an index keeps it.
+
+    >>> number_in("http_status", "503"), number_in("duration", "0.25")
+    (503, 250000)
+    """
+    return microseconds(text) if FIELDS[field] is FieldKind.SECONDS else int(text)
 
 
 def date_of(value: Scalar) -> int | None:

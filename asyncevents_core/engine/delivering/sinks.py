@@ -6,9 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Final
+from uuid import UUID
 
+from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.domain.event import Event
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.outcome import Failure, Outcome
+from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.errors import AsyncEventsError
@@ -93,16 +98,31 @@ LONGEST_RESPONSE: Final = 1_000_000
 
 def request_of(lease: Lease) -> DeliveryRequest:
     """Return the attempt to make for a lease."""
-    subscription, event = lease.subscription, lease.event
+    subscription, delivery = lease.subscription, lease.delivery
+    return _request(
+        delivery.id, lease.event, subscription, subscription.target, delivery.deaths + 1
+    )
+
+
+def request_of_attempt(
+    trace: Trace, attempt: Attempt, subscription: Subscription
+) -> DeliveryRequest:
+    """Return an attempt that was made, to be looked at; secret and options are those of now."""
+    return _request(trace.delivery.id, trace.event, subscription, attempt.target, attempt.claim_no)
+
+
+def _request(
+    delivery_id: UUID, event: Event, subscription: Subscription, target: str, attempt: int
+) -> DeliveryRequest:
     return DeliveryRequest(
-        delivery_id=lease.delivery.id,
+        delivery_id=delivery_id,
         event_id=event.id,
         event_name=event.name,
         tenant=event.tenant,
         subscription_id=subscription.id,
-        target=subscription.target,
+        target=target,
         body=event.body or b"",
-        attempt=lease.delivery.deaths + 1,
+        attempt=attempt,
         secrets=() if subscription.secret is None else (subscription.secret,),
         options=subscription.options,
     )

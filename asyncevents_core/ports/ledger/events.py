@@ -141,6 +141,14 @@ class EventsView(ABC):
         """Return an event."""
 
     @abstractmethod
+    def body_sizes(self, ids: Collection[UUID]) -> Mapping[UUID, int]:
+        """Return how many bytes the bodies of events have, without those that have none."""
+
+    @abstractmethod
+    def bodies(self, ids: Collection[UUID]) -> Mapping[UUID, bytes]:
+        """Return the bodies of events, without those that have none."""
+
+    @abstractmethod
     def page(
         self,
         *,

@@ -60,6 +60,9 @@ def document(
     data: object = None,
     body: bytes | None = None,
     event_name: str = "example.created",
+    duration: float = 0.25,
+    http_status: int | None = 200,
+    detail: str = "HTTP 200",
 ) -> AttemptDocument:
     """Make a document."""
     if body is None:
@@ -70,13 +73,17 @@ def document(
         uuid=str(UUID(int=log_id)),
         event_name=event_name,
         success=log_id % 2 == 0,
-        created=_BEGIN + log_id * SECOND,
-        status="delivered" if log_id % 2 == 0 else "retrying",
+        started_at=_BEGIN + log_id * SECOND,
+        duration=duration,
+        fate="delivered" if log_id % 2 == 0 else "retrying",
+        outcome="delivered" if log_id % 2 == 0 else "retryable",
+        http_status=http_status,
+        detail=detail,
         attempt=1,
         subscription_id=7,
         sink="http",
         tenant=None,
-        recipient_url="https://receiver.example/hook",
+        target="https://receiver.example/hook",
         response=response,
         body=body,
     )

@@ -59,7 +59,7 @@ class IndexerDocuments(IndexerBase):
         assert not indexer.is_rebuilding()
 
     def test_hits_are_counted_by_time_by_indexers_that_can(self, indexer: Indexer) -> None:
-        begin = document(0).created
+        begin = document(0).started_at
         buckets = Buckets(since=begin + 2 * SECOND, until=begin + 8 * SECOND, width=2 * SECOND)
 
         assert indexer.histogram(MatchAll(), buckets) in (None, [0, 0, 0])
@@ -291,17 +291,59 @@ class IndexerDocuments(IndexerBase):
             ),
             (
                 RangeQuery(
-                    field="created",
+                    field="started_at",
                     lower=None,
                     upper=Bound(text="2027-01-01", inclusive=False),
                 ),
                 True,
             ),
+            (TermQuery(field="outcome", text="retryable"), True),
+            (TermQuery(field="fate", text="retrying"), True),
+            (PhraseQuery(field="detail", text="connection refused"), True),
+            (WildcardQuery(field="detail", pattern=Pattern(("network", Wild.ANY))), True),
+            (TermQuery(field="detail", text="HTTP"), False),
+            (TermQuery(field=None, text="refused"), False),
+            (TermQuery(field="duration", text="0.0123456789"), True),
+            (TermQuery(field="duration", text="0.0123"), False),
             (BooleanQuery(must_not=(TermQuery(field=None, text="kettle"),)), False),
             (BooleanQuery(should=(MatchNone(), TermQuery(field=None, text="kettle"))), True),
         ],
         ids=str,
     )
     def test_queries_find_it(self, indexer: Indexer, query: Query, found: bool) -> None:
-        indexer.upsert([document(1, data=_SHOP)])
+        made = document(1, data=_SHOP, detail="network: Connection refused", duration=0.0123456789)
+        indexer.upsert([made])
         assert hits(indexer, query) == [1] * found
+
+    def test_numbers_of_an_attempt_that_not_all_have(self, indexer: Indexer) -> None:
+        answers = {1: None, 2: 200, 3: 499, 4: 500, 5: 599, 6: 600, 7: -1}
+        payload = {"http_status": 550, "duration": 7}
+        indexer.upsert(
+            [
+                document(one, http_status=status, duration=one / 4, data=payload)
+                for one, status in answers.items()
+            ]
+        )
+        for field, lower, upper, expected in (
+            ("http_status", "500", "599", [5, 4]),
+            ("http_status", "-5", None, [7, 6, 5, 4, 3, 2]),
+            ("http_status", None, "499", [7, 3, 2]),
+            ("duration", "0.5", "0.75", [3, 2]),
+            ("duration", None, "1e30", [7, 6, 5, 4, 3, 2, 1]),
+            ("duration", "-1e30", "0.25", [1]),
+            ("data.data.http_status", "500", "599", [7, 6, 5, 4, 3, 2, 1]),
+        ):
+            query = RangeQuery(
+                field=field,
+                lower=None if lower is None else Bound(text=lower, inclusive=True),
+                upper=None if upper is None else Bound(text=upper, inclusive=True),
+            )
+            assert hits(indexer, query) == expected, query
+        above = RangeQuery(field="duration", lower=Bound(text="1.5", inclusive=False), upper=None)
+        assert hits(indexer, above) == [7]
+        assert hits(indexer, TermQuery(field="http_status", text="550")) == []
+        has_one = ExistsQuery(field="http_status")
+        assert hits(indexer, has_one) == [7, 6, 5, 4, 3, 2]
+        assert hits(indexer, BooleanQuery(must_not=(has_one,))) == [1]
+        assert hits(indexer, ExistsQuery(field=Pattern(("http", Wild.ANY)))) == [7, 6, 5, 4, 3, 2]
+        assert hits(indexer, ExistsQuery(field="duration")) == [7, 6, 5, 4, 3, 2, 1]

@@ -81,8 +81,8 @@ def instant(field: str, text: str | None) -> int | None:
         aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
         return round(aware.astimezone(UTC).timestamp() * 1_000_000)
     except (ValueError, OverflowError):
-        reason = f"{text!r} is not an ISO 8601 time: 2026-11-25, or 2026-11-25T13:45:00Z"
-        raise invalid(FieldError(field=field, reason=reason)) from None
+        message = f"{text!r} is not an ISO 8601 time: 2026-11-25, or 2026-11-25T13:45:00Z"
+        raise invalid(FieldError(field=field, message=message)) from None
 
 
 def checked_name(field: str, text: str | None) -> str | None:

@@ -99,5 +99,5 @@ def keep(value: Any, wanted: Wanted) -> Any:
     return value
 
 
-def _wrong(reason: str) -> Problem:
-    return invalid(FieldError(field=_NAME, reason=reason))
+def _wrong(message: str) -> Problem:
+    return invalid(FieldError(field=_NAME, message=message))

@@ -34,10 +34,10 @@ _URN: Final = "urn:asyncevents:problem:"
 
 @frozen(kw_only=True)
 class FieldError:
-    """What is wrong with one field of the request, and why."""
+    """One field of the request, and what is wrong with it, in words."""
 
     field: str
-    reason: str
+    message: str
 
 
 @frozen(kw_only=True)
@@ -79,7 +79,7 @@ class ClientGone(Exception):
 
 def invalid(*fields: FieldError) -> Problem:
     """Return the problem of fields that are wrong."""
-    detail = "; ".join(f"{one.field}: {one.reason}" for one in fields)
+    detail = "; ".join(f"{one.field}: {one.message}" for one in fields)
     return Problem(HTTPStatus.BAD_REQUEST, detail, kind="invalid-field", fields=fields)
 
 
@@ -117,13 +117,13 @@ def problem_of(error: Exception, renamed: Mapping[str, str]) -> Problem | None:
     """
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
     if isinstance(error, errors.InvalidValue):
-        return invalid(FieldError(field=error.field, reason=str(error)))
+        return invalid(FieldError(field=error.field, message=str(error)))
     if isinstance(error, CriteriaError):
-        return invalid(FieldError(field=error.field, reason=error.reason))
+        return invalid(FieldError(field=error.field, message=error.message))
     for known, status, field in _STATUSES:
         if isinstance(error, known):
             name = None if field is None else renamed.get(field, field)
-            fields = () if name is None else (FieldError(field=name, reason=str(error)),)
+            fields = () if name is None else (FieldError(field=name, message=str(error)),)
             return Problem(status, str(error), kind=kind, fields=fields)
     for known, text in _OURS:
         if isinstance(error, known):
@@ -138,9 +138,9 @@ _NAMES: Final = {"data": "body", "idempotency_key": "Idempotency-Key"}
 
 def _field_error(one: Mapping[str, Any]) -> FieldError:
     """Return what Litestar complains about; of what is missing it says the name only."""
-    key, message = str(one.get("key", "")), str(one.get("message", ""))
-    reason = "it is missing" if message == repr(key) else message
-    return FieldError(field=_NAMES.get(key, key), reason=reason)
+    key, said = str(one.get("key", "")), str(one.get("message", ""))
+    message = "it is missing" if said == repr(key) else said
+    return FieldError(field=_NAMES.get(key, key), message=message)
 
 
 def _of_http(request: Request[Any, Any, Any], error: HTTPException) -> Problem:

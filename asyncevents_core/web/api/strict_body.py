@@ -78,7 +78,7 @@ class StrictBody(AbstractDTO[R]):
 def read_object(cls: type[T], value: object, path: str) -> T:
     """Read a JSON object as an attrs class. Raises a `Problem` that names all mistakes."""
     if not isinstance(value, dict):
-        raise invalid(FieldError(field=path, reason="it is not an object"))
+        raise invalid(FieldError(field=path, message="it is not an object"))
     problems: list[str] = []
     found = structure(cls, value, path, problems)
     if found is None:
@@ -89,7 +89,7 @@ def read_object(cls: type[T], value: object, path: str) -> T:
 def check_text(field: str, text: str | None, longest: int) -> None:
     """Raise a `Problem` where a text is empty, too long, or has what cannot be printed."""
     if text is not None and (mistake := text_mistake(text, longest)):
-        raise invalid(FieldError(field=field, reason=f"it {mistake}"))
+        raise invalid(FieldError(field=field, message=f"it {mistake}"))
 
 
 def _loaded(body: bytes) -> object:
@@ -119,8 +119,8 @@ def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
         raise _wrong(str(error)) from None
 
 
-def _wrong(reason: str) -> Problem:
-    return invalid(FieldError(field="body", reason=reason))
+def _wrong(message: str) -> Problem:
+    return invalid(FieldError(field="body", message=message))
 
 
 def _no_constant(name: str) -> object:
@@ -128,5 +128,5 @@ def _no_constant(name: str) -> object:
 
 
 def _field_error(text: str) -> FieldError:
-    field, _, reason = text.partition(": ")
-    return FieldError(field=field, reason=reason or text)
+    field, _, message = text.partition(": ")
+    return FieldError(field=field, message=message or text)

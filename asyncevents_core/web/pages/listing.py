@@ -91,6 +91,11 @@ def time_of(at: int) -> str:
     return to_datetime(at).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def time_value(at: int) -> str:
+    """Return a time, in microseconds, as a field of a form has it, and `Asked.time` reads it."""
+    return f"{to_datetime(at):%Y-%m-%dT%H:%M:%S.%f}".removesuffix(".000000")
+
+
 def inside(path: str, otherwise: str) -> str:
     """Return a path and query below the pages' own; `otherwise` for what could lead elsewhere."""
     safe = path.startswith("/") and not path.startswith("//") and "\\" not in path

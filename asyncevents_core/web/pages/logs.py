@@ -12,9 +12,11 @@ from litestar import Request, get
 from litestar.response import Stream, Template
 
 from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.histogram import Histogram
 from asyncevents_core.domain.query.doubts import Doubt
-from asyncevents_core.domain.query.fields import NAMES
+from asyncevents_core.domain.query.fields import FIELDS
 from asyncevents_core.domain.trace import LogFilter, LogRow
+from asyncevents_core.engine.searching.by_time import histogram_of_log
 from asyncevents_core.engine.searching.pages import page_of_log
 from asyncevents_core.engine.searching.telling import told
 from asyncevents_core.errors import (
@@ -24,12 +26,14 @@ from asyncevents_core.errors import (
     SearchOff,
     SearchTimeout,
 )
+from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.export import csv_of, pages
+from asyncevents_core.web.api.export import csv_of, exported
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend
 from asyncevents_core.web.backend import RequestBackend
+from asyncevents_core.web.pages.charts import Chart, of_histogram
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
-from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
+from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of, time_value
 
 logger = logging.getLogger("asyncevents.web")
 
@@ -99,7 +103,8 @@ class Logs:
     wrong: WrongQuery | None = None
     failed: str | None = None
     older: str | None = None
-    fields: Sequence[str] = NAMES
+    chart: Chart | None = None
+    fields: Sequence[str] = tuple(FIELDS)
     examples: Sequence[tuple[str, str]] = _EXAMPLES
     titles: Mapping[str, str] = COLUMNS
     _frame: Frame = field(alias="frame")
@@ -117,6 +122,11 @@ class Logs:
     def link(self, changed: Mapping[str, object]) -> str:
         """Return the link to this page with some of its query changed."""
         return self.asked.link(self._frame, changed)
+
+    def narrowed(self, since: int, until: int) -> str:
+        """Return the link to the part between two times, microseconds."""
+        times = {"since": time_value(since), "until": time_value(until)}
+        return self.link({**times, "before": None, "live": None})
 
     @property
     def csv(self) -> str:
@@ -153,9 +163,12 @@ async def export(
 ) -> Stream:
     """Send all that the address asks for, as CSV."""
     asked = asked_of(request, PATH)
-    rows = await pages(backend, asked.get("search") or None, _filter(asked, actor))
+    payload = asked.get("payload") == "yes"
+    batches = await exported(
+        backend, asked.get("search") or None, _filter(asked, actor), payload=payload
+    )
     return Stream(
-        csv_of(rows),
+        csv_of(batches, payload=payload),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="log.csv"'},
     )
@@ -204,12 +217,15 @@ def _filter(asked: Asked, actor: Actor) -> LogFilter:
 def _listed(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
     """Read a page from the ledger."""
     before = empty.asked.number("before")
-    rows = backend.ledger.read(
-        lambda view: page_of_log(view, wanted, limit=PER_PAGE + 1, before=before)
-    )
+
+    def query(view: LedgerView) -> tuple[Sequence[LogRow], Histogram | None]:
+        rows = page_of_log(view, wanted, limit=PER_PAGE + 1, before=before)
+        return rows, histogram_of_log(view, wanted) if before is None else None
+
+    rows, histogram = backend.ledger.read(query)
     kept = rows[:PER_PAGE]
     older = kept[-1].log_id if len(rows) > PER_PAGE else None
-    return evolve(empty, rows=kept, older=_older(empty, older))
+    return evolve(empty, rows=kept, older=_older(empty, older), chart=_chart(empty, histogram))
 
 
 def _searched(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
@@ -219,13 +235,29 @@ def _searched(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
         search = backend.search
         found = search.page(text, wanted, limit=PER_PAGE, before=before)
         doubts = search.reading(text).doubts if before is None else ()
+        histogram = search.histogram(text, wanted) if before is None else None
     except InvalidQuery as error:
         return evolve(empty, wrong=WrongQuery.of(error))
     except (SearchOff, SearchTimeout, IndexUnavailable, MissingExtra) as error:
         logger.warning("a search failed", extra={"error": str(error)})
         return evolve(empty, failed=str(error))
     older = _older(empty, found.next)
-    return evolve(empty, rows=found.rows, told=told(found), doubts=doubts, older=older)
+    return evolve(
+        empty,
+        rows=found.rows,
+        told=told(found),
+        doubts=doubts,
+        older=older,
+        chart=_chart(empty, histogram),
+    )
+
+
+def _chart(empty: Logs, histogram: Histogram | None) -> Chart | None:
+    """Return the attempts by time, each bar a link to its part; None where there is nothing."""
+    if histogram is None or not histogram.attempts:
+        return None
+    title = "Attempts" if empty.asked.get("since") else "Attempts of the last day"
+    return of_histogram(title, histogram, empty.narrowed)
 
 
 def _older(empty: Logs, before: int | None) -> str | None:

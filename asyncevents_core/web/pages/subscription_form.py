@@ -286,8 +286,8 @@ def _schedule(text: str) -> list[float] | None:
         raise _wrong("schedule", "it is seconds with commas in between: 1, 10, 60") from error
 
 
-def _wrong(name: str, reason: str) -> Problem:
-    return invalid(FieldError(field=f"{SUBSCRIPTION}.{name}", reason=reason))
+def _wrong(name: str, message: str) -> Problem:
+    return invalid(FieldError(field=f"{SUBSCRIPTION}.{name}", message=message))
 
 
 def _errors(error: Exception) -> Mapping[str, str]:
@@ -296,6 +296,6 @@ def _errors(error: Exception) -> Mapping[str, str]:
     if problem is None or problem.status >= _THEIR_OWN:
         raise error
     found = {
-        one.field.removeprefix(f"{SUBSCRIPTION}."): sentence(one.reason) for one in problem.fields
+        one.field.removeprefix(f"{SUBSCRIPTION}."): sentence(one.message) for one in problem.fields
     }
     return found or {"": sentence(problem.detail)}

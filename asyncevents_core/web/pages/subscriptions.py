@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
 from litestar import Request, get, post
-from litestar.response import Redirect, Template
+from litestar.response import Redirect, Stream, Template
 
 from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.counts import counted
+from asyncevents_core.domain.csv_lines import csv_lines, harmless
+from asyncevents_core.domain.instant import iso, to_datetime
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import (
     SubscriptionColumn,
     SubscriptionFilter,
@@ -22,6 +25,8 @@ from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, row_id
+from asyncevents_core.web.backend import RequestBackend
+from asyncevents_core.web.pages.charts import HealthBar
 from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
@@ -29,6 +34,14 @@ from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, i
 
 PATH: Final = "/subscriptions"
 
+Health = Mapping[int, Sequence[OutcomeKind]]
+
+COLUMNS: Final = (
+    *("subscription_id", "status", "event_name", "sink", "target", "tenant"),
+    *("subscribed_at", "modified_at"),
+)
+"""Of the CSV; see docs/reference/words.md."""
+_EXPORTED: Final = 1_000
 _STATUSES: Final = (SubscriptionStatus.ENABLED.value, SubscriptionStatus.DISABLED.value)
 
 
@@ -59,10 +72,14 @@ _SWITCHES: Final = {
 
 @frozen(kw_only=True)
 class Subscriptions:
-    """One page of the list. `count` is how many the filter matches in all."""
+    """One page of the list. `count` is how many the filter matches in all.
+
+    `health` has the latest outcomes of those that had any in the last day.
+    """
 
     rows: Sequence[SubscriptionSummary]
     count: int
+    health: Mapping[int, HealthBar]
     asked: Asked
     order: SubscriptionOrder
     sinks: Sequence[str]
@@ -106,16 +123,20 @@ async def list_(
     asked = asked_of(request, PATH)
     wanted, order = _filter(asked, actor), _order(asked)
 
-    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int]:
+    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int, Health]:
         offset = (asked.page - 1) * PER_PAGE
         rows = view.subscriptions.page(wanted, order, limit=PER_PAGE, offset=offset)
-        return rows, view.subscriptions.count(wanted)
+        ids = [one.id for one in rows]
+        health = view.statistics.health(ids, since=view.now() - DAY) if sees_log else {}
+        return rows, view.subscriptions.count(wanted), health
 
-    rows, count = await backend.read(query)
+    sees_log = actor.may(Resource.LOGS_LIST)
+    rows, count, health = await backend.read(query)
     more = count > asked.page * PER_PAGE
     view = Subscriptions(
         rows=rows,
         count=count,
+        health={one: HealthBar(outcomes=outcomes) for one, outcomes in health.items()},
         asked=asked,
         order=order,
         sinks=backend.runtime.plugins.sinks.names(),
@@ -124,6 +145,20 @@ async def list_(
         frame=frame,
     )
     return shown(frame, "subscriptions.html", view)
+
+
+@get(f"{PATH}.csv", opt=needs(Resource.VIEW))
+async def export(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor
+) -> Stream:
+    """Send all that the address asks for, as CSV."""
+    asked = asked_of(request, PATH)
+    wanted, order = _filter(asked, actor), _order(asked)
+    return Stream(
+        _csv_of(backend, wanted, order),
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="subscriptions.csv"'},
+    )
 
 
 @post(f"{PATH}/status", opt=needs(Resource.SAVE))
@@ -167,7 +202,32 @@ async def switch(
     return done(frame, back, text)
 
 
-HANDLERS: Final = [list_, switch]
+HANDLERS: Final = [list_, export, switch]
+
+
+async def _csv_of(
+    backend: RequestBackend, wanted: SubscriptionFilter, order: SubscriptionOrder
+) -> AsyncIterator[bytes]:
+    """Yield subscriptions as lines, a page at a time."""
+    yield csv_lines([COLUMNS])
+    offset = 0
+    while rows := await backend.anew().read(_part(wanted, order, offset)):
+        yield csv_lines([_row(one) for one in rows])
+        offset += len(rows)
+
+
+def _part(
+    wanted: SubscriptionFilter, order: SubscriptionOrder, offset: int
+) -> Callable[[LedgerView], Sequence[SubscriptionSummary]]:
+    """Return what reads the next few of an export."""
+    return lambda view: view.subscriptions.page(wanted, order, limit=_EXPORTED, offset=offset)
+
+
+def _row(one: SubscriptionSummary) -> Sequence[object]:
+    changed = None if one.modified_at is None else iso(to_datetime(one.modified_at))
+    texts = (one.event_name, one.sink, one.target, one.tenant or "")
+    times = (iso(to_datetime(one.subscribed_at)), changed)
+    return (one.id, one.status.value, *map(harmless, texts), *times)
 
 
 def _filter(asked: Asked, actor: Actor) -> SubscriptionFilter:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import field, frozen
@@ -12,6 +13,7 @@ from litestar.response import Redirect, Template
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.replaying.replay import replay_visible
 from asyncevents_core.errors import NotFound
@@ -20,6 +22,7 @@ from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, Uuid
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
 from asyncevents_core.web.pages.json_tree import Node, tree_of
+from asyncevents_core.web.pages.requests import ShownRequest, requests_of
 from asyncevents_core.web.pages.timeline import Timeline, timeline_of
 
 PATH: Final = "/traces"
@@ -35,6 +38,7 @@ class TracePage:
     trace: Trace
     payload: Node | None
     timeline: Timeline | None
+    requests: Mapping[int, ShownRequest]
     others: Sequence[Trace]
     more_others: bool
     _frame: Frame = field(alias="frame")
@@ -67,27 +71,52 @@ class TracePage:
         return self.trace.event.body is not None and state is not DeliveryState.LEASED
 
 
+@frozen(kw_only=True)
+class _Read:
+    """What the ledger has for the page."""
+
+    trace: Trace
+    subscription: Subscription | None
+    others: Sequence[Trace]
+
+
 @get(_ONE, opt=needs(Resource.LOGS_TRACE))
-async def read(
+async def show(
     delivery_id: Uuid, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
 ) -> Template:
     """Show a delivery."""
 
-    def query(view: LedgerView) -> tuple[Trace | None, Sequence[Trace]]:
+    def query(view: LedgerView) -> _Read | None:
         found = view.traces.of_delivery(delivery_id, tenant=actor.tenant)
         if found is None:
-            return None, ()
+            return None
         siblings = view.traces.of_event(found.event.id, limit=_OTHERS + 2, tenant=actor.tenant)
-        return found, [one for one in siblings if one.delivery.id != delivery_id]
+        return _Read(
+            trace=found,
+            subscription=view.subscriptions.get(found.delivery.subscription_id),
+            others=[one for one in siblings if one.delivery.id != delivery_id],
+        )
 
-    found, others = await backend.read(query)
-    if found is None:
+    read = await backend.read(query)
+    if read is None:
         raise NotFound(f"there is no delivery {delivery_id}; it may have been cleaned up")
+    found, others = read.trace, read.others
     body = found.event.body
     view = TracePage(
         trace=found,
         payload=None if body is None else await backend.run(tree_of, body),
         timeline=timeline_of(found),
+        requests={}
+        if read.subscription is None
+        else await backend.run(
+            partial(
+                requests_of,
+                backend.runtime,
+                found,
+                read.subscription,
+                signed=actor.may(Resource.LOGS_REPLAY),
+            )
+        ),
         others=others[:_OTHERS],
         more_others=len(others) > _OTHERS,
         frame=frame,
@@ -119,4 +148,4 @@ async def replay(
     return done(frame, f"{PATH}/{made}", "Sent again: this is the new delivery.")
 
 
-HANDLERS: Final = [read, payload, replay]
+HANDLERS: Final = [show, payload, replay]

@@ -7,9 +7,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from asyncevents_core.errors import InvalidTarget
-from asyncevents_core.plugin import Sink, SinkType
+from asyncevents_core.plugin import DeliveryRequest, SentRequest, Sink, SinkType
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, HostMalformed
+from asyncevents_http.headers import (
+    MAGENTO_SIGNATURE,
+    SIGNATURE,
+    common_headers,
+    own_headers,
+)
+from asyncevents_http.signing import signers
 
 LONGEST_TARGET: Final = 2048
 
@@ -55,6 +62,21 @@ class HttpSinkType(SinkType[HttpConfig]):
     ) -> Sequence[str]:
         """See `SinkType`: none; requests are signed with the subscription's own secret."""
         return ()
+
+    def request_of(
+        self, request: DeliveryRequest, config: HttpConfig, *, at: float
+    ) -> SentRequest | None:
+        """See `SinkType`."""
+        own = own_headers(request, signers(request.secrets), config, timestamp=int(at))
+        return SentRequest(
+            method="POST",
+            url=request.target,
+            headers=tuple(
+                (name.decode(), value.decode()) for name, value in (*common_headers(config), *own)
+            ),
+            body=request.body,
+            signed=(SIGNATURE.decode(), MAGENTO_SIGNATURE.decode()),
+        )
 
     def open(self, config: HttpConfig) -> Sink:
         """See `SinkType`."""

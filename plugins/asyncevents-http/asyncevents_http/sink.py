@@ -18,10 +18,10 @@ from asyncevents_http import outcomes
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.connecting import new_session
 from asyncevents_http.guard import AddressRefused, HostMalformed
+from asyncevents_http.headers import common_headers, own_headers
 from asyncevents_http.resolving import GuardedResolver
-from asyncevents_http.signing import Signer, magento_signature, signers
+from asyncevents_http.signing import Signer, signers
 
-CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _CUT: Final = " … (cut)"
 _RECIPIENTS_KEPT: Final = 4096
 
@@ -51,12 +51,7 @@ class HttpSink(Sink):
             self._trust(config.ca_certs)
         self._recipient = functools.lru_cache(_RECIPIENTS_KEPT)(self._new_recipient)
         self._extensions = {"timeout": {"connect": config.connect_timeout}}
-        self._headers = (
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"user-agent", config.user_agent.encode()),
-            # The response is kept as it comes.
-            (b"accept-encoding", b"identity"),
-        )
+        self._headers = common_headers(config)
 
     async def deliver(self, request: DeliveryRequest, deadline: float) -> Outcome:
         """See `Sink`."""
@@ -104,25 +99,11 @@ class HttpSink(Sink):
         return new_session(self._resolver, self._transport.ssl_context)
 
     def _request(self, request: DeliveryRequest, recipient: _Recipient) -> httpx.Request:
-        message_id, timestamp = str(request.event_id), int(time.time())
-        headers = [
-            *self._headers,
-            (b"webhook-id", message_id.encode()),
-            (b"webhook-timestamp", str(timestamp).encode()),
-            (b"asyncevents-delivery", str(request.delivery_id).encode()),
-        ]
-        if recipient.signers:
-            signatures = [
-                signer.sign(message_id, timestamp, request.body) for signer in recipient.signers
-            ]
-            headers.append((b"webhook-signature", " ".join(signatures).encode()))
-        if self._config.magento_signature and request.secrets:
-            signature = magento_signature(request.secrets[0], request.body)
-            headers.append((b"x-magento-signature", signature.encode()))
+        own = own_headers(request, recipient.signers, self._config, timestamp=int(time.time()))
         made = httpx.Request(
             "POST",
             recipient.url,
-            headers=headers,
+            headers=[*self._headers, *own],
             # Not as content: aiohttp adds the headers that httpx would then work out.
             stream=httpx.ByteStream(request.body),
             extensions=self._extensions,

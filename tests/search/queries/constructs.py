@@ -110,7 +110,7 @@ FIELDS: Final[Mapping[str, set[int]]] = {
     "_exists_:data.items.*": {5, 6, 7, 9},
     "_exists_:log_id": ALL,
     "_exists_:created": ALL,
-    "_exists_:cre*": ALL,
+    "_exists_:star*": ALL,
     "_exists_:success": ALL,
     "_exists_:tenant": {4, 5, 26},
     "NOT _exists_:tenant": ALL - {4, 5, 26},

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from asyncevents_core.domain.query.readings import text_of
 from tests.search.documents import DOCUMENTS, attempt
 
 VALUES: Final[Sequence[Any]] = (
@@ -50,12 +51,18 @@ VALUES: Final[Sequence[Any]] = (
     "Z" * 300,
     "long " * 110 + "End",
 )
+STATUSES: Final = (None, 0, 200, 299, 404, 500, 503, 599, -1, 2**31 - 1)
+DURATIONS: Final = (0.0, 0.25, 1e-7, 5e-7, 0.0123456789, 15.0, 1e6, 99.5, 3.0, 0.1 + 0.2)
+"""What the attempts of the grid had, in turns."""
 ODD: Final = tuple(
     attempt(
         100 + number,
         f"Grid.Made.{number}",
         "2027-03-11T12:00:00",
-        {"k": value, "Deep": {"k": [value, "other"]}},
+        {"k": value, "Deep": {"k": [value, "other"]}, "http_status": 500, "duration": 0.25},
+        http_status=STATUSES[number % len(STATUSES)],
+        duration=DURATIONS[number % len(DURATIONS)],
+        detail=text_of(value),
     )
     for number, value in enumerate(VALUES)
 )
@@ -64,7 +71,7 @@ GRID_DOCUMENTS: Final = (*DOCUMENTS, *ODD)
 TEXTS: Final = tuple(
     dict.fromkeys(str(one) if not isinstance(one, bool) else "true" for one in VALUES)
 )
-FIELDS: Final = ("", "data.k:", "data.*:")
+FIELDS: Final = ("", "data.k:", "data.*:", "detail:")
 
 _SPECIAL: Final = re.compile(r'[\s+\-!():^\[\]"{}~*?\\/<>&|=]')
 
@@ -113,8 +120,24 @@ SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
     "among": lambda text: f"({escaped(text)} OR -3.25)",
     "moved": lambda text: f"{quoted(text)}~2",
 }
+RANGES: Final[Mapping[str, Callable[[str], str]]] = {
+    "value": lambda text: f"({text} OR 1234567)",
+    "quoted": quoted,
+    "from": lambda text: f">={text}",
+    "above": lambda text: f">{text}",
+    "to": lambda text: f"<={text}",
+    "below": lambda text: f"<{text}",
+    "just": lambda text: f"[{text} TO {text}]",
+    "nothing": lambda text: f"{{{text} TO {text}}}",
+    "around": lambda text: f"{{-1 TO {text}]",
+    "further": lambda text: f"[{text} TO 1000000}}",
+}
 WORDS: Final = ("kettel", "veronika", "Costelo", "shippde", "fx", "größse", "東", "1", "x" * 20)
 MORE: Final = (
+    "_exists_:http_status",
+    "_exists_:detail",
+    "_exists_:*_status",
+    "http_status:[500 TO 599] AND started_at:>now-1d",
     "data.k:(-3.25 OR 12)",
     "data.k:(12 OR -3.25 OR nothing)",
     "data.k:(+-3.25)",
@@ -153,4 +176,10 @@ def grid() -> Iterator[str]:
             # Long ones take the reference long.
             if len(text) < 200 or not name.startswith("expression"):
                 yield from (f"{field}{spelling(text)}" for field in FIELDS)
+    for field, numbers in (("http_status", STATUSES), ("duration", DURATIONS)):
+        for number in numbers:
+            for spelling in RANGES.values():
+                if number is not None:
+                    yield f"{field}:{spelling(repr(number))}"
+                    yield f"data.{field}:{spelling(repr(number))}"
     yield from MORE

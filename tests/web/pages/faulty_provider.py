@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import time
@@ -81,7 +80,8 @@ class FaultyProvider:
     async def _answer(self, request: Request, body: dict[str, Any]) -> Response:
         self.asked.append(request)
         if self.hangs:
-            await asyncio.sleep(5)
+            while (await request.receive())["type"] != "http.disconnect":
+                continue
         return self.answers.get(request.url.path) or JSONResponse(body)
 
     def id_token(self) -> str:

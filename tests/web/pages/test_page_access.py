@@ -34,6 +34,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("POST", "/password"): (EVERYBODY, {"new": "x"}, 422, 422),
     ("POST", "/sign-out"): (EVERYBODY, {}, 303, 303),
     ("GET", "/subscriptions"): (VIEW, {}, 200, 200),
+    ("GET", "/subscriptions.csv"): (VIEW, {}, 200, 200),
     ("POST", "/subscriptions/status"): (
         SAVE,
         {"subscription_id": "1", "action": "disable", "confirmed": "yes"},
@@ -82,6 +83,8 @@ PUBLIC = {
     ("GET", "/sign-in/openid"),
     ("GET", "/sign-in/openid/back"),
 }
+SIGNED_IN = {("GET", "/")}
+"""For everybody who is signed in: `test_dashboard_page` says what each of them sees."""
 RESOURCES = sorted(EVERYBODY)
 
 

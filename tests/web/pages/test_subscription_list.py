@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import time
 
 import pytest
 from attrs import evolve
 
+from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from tests.web.serving import Api
 
@@ -103,3 +106,27 @@ def test_what_people_wrote_is_text(api):
     assert "&lt;script&gt;alert(1)" in page
     page = api.visitor("view").get("/subscriptions", event_name=odd).text
     assert "<script>alert" not in page
+
+
+def test_the_csv_has_all_that_the_filters_match(api):
+    api.subscribe(tenant="=cmd()")
+    wanted = [api.subscribe("order.secret") for _ in range(60)]
+    visitor = api.visitor("view")
+    answer = visitor.get("/subscriptions.csv", event_name="secret", sort="id")
+    rows = list(csv.DictReader(answer.text.splitlines()))
+    assert [int(one["subscription_id"]) for one in rows] == wanted
+    everything = list(csv.DictReader(visitor.get("/subscriptions.csv").text.splitlines()))
+    assert everything[-1]["tenant"] == "'=cmd()"
+    assert len(visitor.get("/subscriptions.csv", status="disabled").text.splitlines()) == 1
+
+
+def test_health_is_shown_to_those_who_may_see_the_log(api):
+    now = time.time_ns() // 1_000
+    number = api.subscribe()
+    api.subscribe()
+    api.deliver(number, started_at=now, state=DeliveryState.DEAD)
+    api.deliver(number, started_at=now)
+    page = api.visitor("view", "logs").get("/subscriptions").text
+    assert page.count("1 of the latest 2 attempts delivered") == 2  # the label and the title
+    assert "nothing</span>" in page
+    assert "attempts delivered" not in api.visitor("view").get("/subscriptions").text

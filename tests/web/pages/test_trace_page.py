@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import html
 import json
+import re
+import shlex
 from uuid import UUID
 
 import pytest
 
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.secret import symmetric_key
+from asyncevents_core.domain.subscription import NewSubscription
 from asyncevents_core.web.pages.json_tree import LONGEST_TEXT, MOST_NODES, tree_of
 from tests.web.pages.test_log_page import text_of
 from tests.web.serving import Api, Visitor
@@ -113,3 +120,37 @@ def test_trees():
     assert tree_of(b"[" * 100_000) is None
     number = tree_of(b"9" * 5_000).text
     assert number == "9" * LONGEST_TEXT + " … (5,000 characters)"
+
+
+def test_requests_are_shown_as_they_were_sent(api):
+    begun = 1_700_000_000_500_000
+    number = api.subscribe()
+    delivery = api.deliver(number, data="it's", started_at=begun)
+    secret = api.ledger.read(lambda view: view.subscriptions.get(number)).secret
+    page = html.unescape(api.visitor("logs").get(f"/traces/{delivery}").text)
+    command = shlex.split(re.findall(r'<pre id="curl-1"[^>]*>(.*?)</pre>', page, re.DOTALL)[0])
+    assert command[:3] == ["curl", "-X", "POST"]
+    headers = dict(one.split(": ", 1) for one in command if ": " in one and "{" not in one)
+    body = command[command.index("--data-raw") + 1]
+    assert headers["webhook-timestamp"] == "1700000000"
+    assert headers["asyncevents-delivery"] == str(delivery)
+    # What the page says is what a recipient accepts.
+    signed = f"{headers['webhook-id']}.1700000000.{body}".encode()
+    mac = hmac.digest(symmetric_key(secret), signed, "sha256")
+    assert headers["webhook-signature"] == f"v1,{base64.b64encode(mac).decode()}"
+    # Who may not send it again gets no signature to do so.
+    masked = api.visitor("logs.trace").get(f"/traces/{delivery}").text
+    assert "webhook-signature" in masked
+    assert headers["webhook-signature"] not in html.unescape(masked)
+
+
+def test_requests_that_cannot_be_told(api, support):
+    new = NewSubscription(event_name="order.created", sink="shelf", target="shelf:1")
+    delivery = api.deliver(api.events.subscribe(new).id)
+    assert "curl" not in support.get(f"/traces/{delivery}").text
+    number = api.subscribe()
+    delivery = api.deliver(number, data="x" * 10_000)
+    assert f"--data-binary @{delivery}.json" in support.get(f"/traces/{delivery}").text
+    api.switch(number, "disable")
+    api.visitor("create").post(f"/subscriptions/{number}/delete", confirmed="yes")
+    assert support.get(f"/traces/{delivery}").status_code == 200

@@ -28,12 +28,12 @@ _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 
 
 class CriteriaError(ValueError):
-    """A criterion is wrong: `field` is its key in the query, `reason` says why."""
+    """A criterion is wrong: `field` is its key in the query, `message` what is wrong."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
         self.field = field
-        self.reason = reason
+        self.message = message
 
 
 @frozen

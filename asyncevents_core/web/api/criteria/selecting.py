@@ -102,8 +102,8 @@ def _condition(one: Filter, column: Column[T], collation: Collation) -> Callable
     kind, text, show = one.condition_type, one.value, column.show
     if kind in {"like", "nlike"}:
         if len(text) > LONGEST_PATTERN:
-            reason = f"a pattern has at most {LONGEST_PATTERN} characters"
-            raise CriteriaError(f"{one.key}[value]", reason)
+            message = f"a pattern has at most {LONGEST_PATTERN} characters"
+            raise CriteriaError(f"{one.key}[value]", message)
         pattern, wanted = Like(letters(text)), kind == "like"
         return lambda value: pattern.matches(letters(show(value))) == wanted
     if kind in {"finset", "nfinset"}:

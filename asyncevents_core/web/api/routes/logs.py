@@ -19,7 +19,7 @@ from asyncevents_core.errors import NotFound
 from asyncevents_core.forms import DeadLetterForm, LogRowForm, TraceForm
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
-from asyncevents_core.web.api.export import csv_of, pages
+from asyncevents_core.web.api.export import csv_of, exported
 from asyncevents_core.web.api.keyset import page
 from asyncevents_core.web.api.log_filters import Search
 from asyncevents_core.web.api.parameters import (
@@ -88,11 +88,21 @@ async def list_(
     summary="Export attempts as CSV",
 )
 async def export(
-    backend: GivenBackend, log_filter: GivenLogFilter, search: Search = None
+    backend: GivenBackend,
+    actor: GivenActor,
+    log_filter: GivenLogFilter,
+    search: Search = None,
+    payload: Flag = False,
 ) -> Stream:
-    """Export attempts as CSV, newest first, without a limit; streamed."""
+    """Export attempts as CSV, newest first, without a limit; streamed.
+
+    With `payload`, for which you need `logs.trace` too, a last column has the CloudEvent that was
+    sent, as JSON text.
+    """
+    if payload:
+        actor.require([Resource.LOGS_TRACE], to="export payloads")
     return Stream(
-        csv_of(await pages(backend, search, log_filter)),
+        csv_of(await exported(backend, search, log_filter, payload=payload), payload=payload),
         media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="log.csv"'},
     )

@@ -163,7 +163,7 @@ class AsyncEventBody:
         if missing:
             raise invalid(
                 *(
-                    FieldError(field=f"{ASYNC_EVENT}.{one}", reason="it is missing")
+                    FieldError(field=f"{ASYNC_EVENT}.{one}", message="it is missing")
                     for one in missing
                 )
             )
@@ -174,7 +174,7 @@ class AsyncEventBody:
             raise invalid(
                 FieldError(
                     field=f"{ASYNC_EVENT}.store_id",
-                    reason=f"it stands for tenant {of_store!r}, but tenant is {tenant!r}",
+                    message=f"it stands for tenant {of_store!r}, but tenant is {tenant!r}",
                 )
             )
         return of_store
@@ -184,14 +184,16 @@ def _unwrapped(value: object) -> dict[str, object]:
     """Return what stands in the wrapper. Raises a `Problem`."""
     names = {ASYNC_EVENT, "async_event"}
     if not isinstance(value, dict) or not names & set(value):
-        raise invalid(FieldError(field=ASYNC_EVENT, reason="it is missing"))
+        raise invalid(FieldError(field=ASYNC_EVENT, message="it is missing"))
     if unknown := sorted(set(value) - names):
-        raise invalid(*(FieldError(field=one, reason="no such field") for one in unknown))
+        raise invalid(*(FieldError(field=one, message="no such field") for one in unknown))
     if len(value) > 1:
-        raise invalid(FieldError(field=ASYNC_EVENT, reason="it is there twice, as async_event too"))
+        raise invalid(
+            FieldError(field=ASYNC_EVENT, message="it is there twice, as async_event too")
+        )
     (inner,) = value.values()
     if not isinstance(inner, dict):
-        raise invalid(FieldError(field=ASYNC_EVENT, reason="it is not an object"))
+        raise invalid(FieldError(field=ASYNC_EVENT, message="it is not an object"))
     return inner
 
 
@@ -200,8 +202,8 @@ def _named(fields: Mapping[str, object]) -> dict[str, object]:
     named: dict[str, object] = {}
     for name, value in fields.items():
         if snake(name) in named:
-            reason = "it is there twice, in two spellings"
-            raise invalid(FieldError(field=f"{ASYNC_EVENT}.{snake(name)}", reason=reason))
+            message = "it is there twice, in two spellings"
+            raise invalid(FieldError(field=f"{ASYNC_EVENT}.{snake(name)}", message=message))
         named[snake(name)] = value
     return named
 
@@ -215,7 +217,7 @@ def _check(sent: AsyncEventInput) -> None:
     if wrong:
         raise invalid(
             *(
-                FieldError(field=f"{ASYNC_EVENT}.{name}", reason=f"it {text}")
+                FieldError(field=f"{ASYNC_EVENT}.{name}", message=f"it {text}")
                 for name, text in wrong.items()
             )
         )

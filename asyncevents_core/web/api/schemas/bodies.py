@@ -32,8 +32,8 @@ class StatusChange:
         found = read_object(cls, value, "body")
         ids = found.subscription_ids
         if not 0 < len(ids) <= _MOST_IDS or not all(0 < one <= LARGEST_ID for one in ids):
-            reason = f"it has 1 to {_MOST_IDS} ids of subscriptions"
-            raise invalid(FieldError(field="body.subscription_ids", reason=reason))
+            message = f"it has 1 to {_MOST_IDS} ids of subscriptions"
+            raise invalid(FieldError(field="body.subscription_ids", message=message))
         return found
 
 
@@ -82,7 +82,7 @@ class ConfigurationBody:
     def read(cls, value: object) -> Self:
         """See `Readable`."""
         if not isinstance(value, dict):
-            raise invalid(FieldError(field="body", reason="it is not an object"))
+            raise invalid(FieldError(field="body", message="it is not an object"))
         mistakes = [one for one in (_mistake(*pair) for pair in value.items()) if one is not None]
         if mistakes:
             raise invalid(*mistakes)
@@ -95,5 +95,5 @@ def _mistake(name: str, value: object) -> FieldError | None:
     try:
         check_value(name, value)
     except InvalidValue as error:
-        return FieldError(field=error.field, reason=str(error))
+        return FieldError(field=error.field, message=str(error))
     return None

@@ -66,12 +66,12 @@ class ReplayBody:
         sent = read_object(ReplayRequestInput, value, "replay")
         if not 0 < sent.rate <= HIGHEST_RATE:
             raise invalid(
-                FieldError(field="replay.rate", reason=f"it is above 0, up to {HIGHEST_RATE:.0f}")
+                FieldError(field="replay.rate", message=f"it is above 0, up to {HIGHEST_RATE:.0f}")
             )
         check_text("replay.event_name", sent.event_name, LONGEST_NAME)
         check_text("replay.tenant", sent.tenant, LONGEST_NAME)
         if sent.subscription_id is not None and not 0 < sent.subscription_id <= LARGEST_ID:
-            raise invalid(FieldError(field="replay.subscription_id", reason="it is not an id"))
+            raise invalid(FieldError(field="replay.subscription_id", message="it is not an id"))
         wanted = DeadFilter(
             event_name=sent.event_name,
             subscription_id=sent.subscription_id,
@@ -83,8 +83,8 @@ class ReplayBody:
             delivered=sent.delivered,
         )
         if sent.search is not None and wanted != DeadFilter(tenant=sent.tenant):
-            reason = "it goes with `tenant` and `rate` only: say the rest in the query"
-            raise invalid(FieldError(field="replay.search", reason=reason))
+            message = "it goes with `tenant` and `rate` only: say the rest in the query"
+            raise invalid(FieldError(field="replay.search", message=message))
         return cls(wanted, sent.search, sent.rate)
 
 
@@ -157,5 +157,5 @@ def _reason(text: str | None) -> DeadReason | None:
     except ValueError:
         known = ", ".join(DeadReason)
         raise invalid(
-            FieldError(field="replay.reason", reason=f"{text!r} is none of {known}")
+            FieldError(field="replay.reason", message=f"{text!r} is none of {known}")
         ) from None

@@ -83,13 +83,13 @@ class SubscriptionBody:
         # `read_object` has refused what is no object.
         given = frozenset(cast("Mapping[str, object]", value)) - _READ_ONLY
         wrong = [
-            FieldError(field=f"{SUBSCRIPTION}.{name}", reason="it cannot be null")
+            FieldError(field=f"{SUBSCRIPTION}.{name}", message="it cannot be null")
             for name in _NEVER_NULL
             if name in given and getattr(sent, name) is None
         ]
         found = mistakes({name: getattr(sent, name) for name in given})
         wrong += [
-            FieldError(field=f"{SUBSCRIPTION}.{name}", reason=f"it {text}")
+            FieldError(field=f"{SUBSCRIPTION}.{name}", message=f"it {text}")
             for name, text in found.items()
         ]
         if wrong:
@@ -126,8 +126,8 @@ def other_id(named: int | None, wanted: int, path: str) -> FieldError | None:
     """Return what is wrong with the id that a body names, where the path says another one."""
     if named is None or named == wanted:
         return None
-    reason = f"it is {shown(named)}, but the path is that of subscription {wanted}"
-    return FieldError(field=f"{path}.subscription_id", reason=reason)
+    message = f"it is {shown(named)}, but the path is that of subscription {wanted}"
+    return FieldError(field=f"{path}.subscription_id", message=message)
 
 
 def mistakes(values: Mapping[str, object]) -> dict[str, str]:

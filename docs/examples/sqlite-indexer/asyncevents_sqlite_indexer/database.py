@@ -13,21 +13,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from asyncevents_core.errors import IndexUnavailable, SearchTimeout
-from asyncevents_core.indexer_kit import FORM
+from asyncevents_core.indexer_kit import FORM, NUMBERS
 
-LAYOUT = 100 * 1 + FORM
+LAYOUT = 100 * 2 + FORM
 """Changes with the tables, and with the form of the terms that are written into them."""
 
 SCHEMA = (
     "CREATE TABLE state (serving INTEGER NOT NULL, next INTEGER, cursor INTEGER)",
     "INSERT INTO state (serving) VALUES (1)",
-    """CREATE TABLE documents (
+    f"""CREATE TABLE documents (
         id INTEGER PRIMARY KEY,
         generation INTEGER NOT NULL,
-        log_id INTEGER NOT NULL,
-        created INTEGER NOT NULL,
-        attempt INTEGER NOT NULL,
-        subscription_id INTEGER NOT NULL,
+        {", ".join(f"{name} INTEGER" for name in NUMBERS)},
         UNIQUE (log_id, generation)
     )""",
     """CREATE TABLE terms (

@@ -100,8 +100,8 @@ class SqliteIndexer(Indexer):
                 maker = SqlMaker(connection)
                 hits = f"{SERVING} AND id IN {Translator(maker).translate(query)}"
                 found = maker.run(
-                    "SELECT created - (created - ?) % ? AS start, count(*) FROM documents "
-                    f"WHERE {hits} AND created >= ? AND created < ? GROUP BY start",
+                    "SELECT started_at - (started_at - ?) % ? AS start, count(*) FROM documents "
+                    f"WHERE {hits} AND started_at >= ? AND started_at < ? GROUP BY start",
                     *(buckets.since, buckets.width, buckets.since, ranges[-1][1]),
                 )
                 counts.update((start, number) for start, number in found)

@@ -85,7 +85,7 @@ class SqlMaker(QueryMaker[str]):
         )
 
     def between(self, field: str, lower: int | None, upper: int | None) -> str:
-        """See `QueryMaker`. The field is the name of a column."""
+        """See `QueryMaker`. The field is the name of a column; NULL is never in between."""
         least = -LARGEST if lower is None else max(-LARGEST, min(lower, LARGEST))
         most = LARGEST if upper is None else max(-LARGEST, min(upper, LARGEST))
         return self._table(f"SELECT id FROM documents WHERE {field} BETWEEN ? AND ?", least, most)

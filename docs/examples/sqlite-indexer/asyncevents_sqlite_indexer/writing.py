@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 from attrs import frozen
 
-from asyncevents_core.indexer_kit import LEAF, MAX_SLOP, PATH, VALUE, WORD, WORD_AT, TermMaker
+from asyncevents_core.indexer_kit import (
+    LEAF,
+    MAX_SLOP,
+    NUMBERS,
+    PATH,
+    VALUE,
+    WORD,
+    WORD_AT,
+    TermMaker,
+)
 from asyncevents_core.plugin import AttemptDocument, Rejected
 
 Posting = tuple[str, str, int]
@@ -65,16 +74,10 @@ def add(connection: sqlite3.Connection, generation: int, documents: Sequence[Mad
 
 
 def _add(connection: sqlite3.Connection, generation: int, document: AttemptDocument) -> int:
-    columns = "generation, log_id, created, attempt, subscription_id"
     inserted = connection.execute(
-        f"INSERT INTO documents ({columns}) VALUES (?, ?, ?, ?, ?) RETURNING id",
-        (
-            generation,
-            document.log_id,
-            document.created,
-            document.attempt,
-            document.subscription_id,
-        ),
+        f"INSERT INTO documents (generation, {', '.join(NUMBERS)}) "
+        f"VALUES (?{', ?' * len(NUMBERS)}) RETURNING id",
+        (generation, *map(document.number, NUMBERS)),
     )
     return int(inserted.fetchone()[0])
 
