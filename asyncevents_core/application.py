@@ -36,12 +36,15 @@ from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import shown
 from asyncevents_core.under_test import within_test
 from asyncevents_core.worker.assembly import WorkerOptions
+from asyncevents_core.worker.beside import worker_beside
 from asyncevents_core.worker.process import Worker
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session, scoped_session
+
+    from asyncevents_core.web.beside import LocalPages
 
 _PUBLISH_THREADS = 4
 _ITSELF = Actor.trusted("application")
@@ -254,24 +257,20 @@ class AsyncEvents:
         options = WorkerOptions(
             handle_signals=False, settings_module=settings_module_name(self._source)
         )
-        worker = Worker(self.runtime, options)
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                worker.run()
-            except BaseException as error:
-                failures.append(error)
-
-        thread = threading.Thread(target=run, name="worker")
-        thread.start()
-        try:
+        with worker_beside(self.runtime, options) as worker:
             yield worker
-        finally:
-            worker.stop()
-            thread.join()
-        if failures:
-            raise failures[0]
+
+    @contextmanager
+    def pages(self, *, port: int = 0) -> Iterator[LocalPages]:
+        """Serve the admin pages on 127.0.0.1 while the block runs: for demos and development.
+
+        Yields their `address`, and a `link` that signs in once as the user `developer`, who may do
+        everything. Port 0: a free one. Raises `MissingExtra`, and OSError where it cannot listen.
+        """
+        from asyncevents_core.web.beside import pages_beside
+
+        with pages_beside(self.runtime, port) as served:
+            yield served
 
     # -- life -------------------------------------------------------------------------------
 

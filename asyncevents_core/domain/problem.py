@@ -23,6 +23,7 @@ class ProblemKind(enum.StrEnum):
     INDEX_BEHIND = "index_behind"
     UNDELIVERED = "undelivered"
     UNSEEN = "unseen"
+    NEIGHBOUR = "neighbour"
 
 
 @frozen(kw_only=True)

@@ -153,8 +153,9 @@ class StatusForm:
 
     Of `workers_alive` processes, `trigger_consumers` take new events, `retry_consumers` make
     deliveries that are due again, and `index_consumers` feed the search index.
-    `index_waiting` attempts (counted up to 100,000) are not in the search index yet, and
-    `index_set_aside` were refused by it. `problems` say what is wrong, and what to do.
+    `index_waiting` attempts are not in the search index yet, counted up to 100,000: there are more
+    where that is not `index_exact`. `index_set_aside` were refused by it. `problems` say what is
+    wrong, and what to do.
     """
 
     events_open: int
@@ -173,6 +174,7 @@ class StatusForm:
     retry_consumers: int
     index_consumers: int
     index_waiting: int
+    index_exact: bool
     index_set_aside: int
     workers: list[WorkerForm]
     problems: list[Problem]
@@ -197,6 +199,7 @@ class StatusForm:
             retry_consumers=found.consumers(Role.RETRY),
             index_consumers=found.consumers(Role.INDEX),
             index_waiting=found.index_waiting,
+            index_exact=found.index_exact,
             index_set_aside=found.index_set_aside,
             workers=[WorkerForm.of(one) for one in found.workers],
             problems=list(found.problems),

@@ -82,6 +82,20 @@ def test_the_services_exception_is_raised_and_recorded(events, kind):
     assert not kind.recorder.requests
 
 
+def test_where_the_service_failed_is_kept_as_workers_keep_it(events):
+    with pytest.raises(LookupError, match="no order 0"):
+        events.publish("order.loaded", {"id": 0})
+    (event,) = events.runtime.ledger.read(
+        lambda view: view.events.page(name=None, limit=10, before=None)
+    )
+    found = events.runtime.ledger.read(lambda view: view.events.get(event.id))
+    first, *frames = found.traceback.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert "eager_shop.py" in frames[0]
+    assert 'raise LookupError("no order 0")' in found.traceback
+    assert found.traceback.endswith("LookupError: no order 0")
+
+
 def test_arguments_that_do_not_fit_are_raised(events):
     with pytest.raises(ServiceArguments, match="id"):
         events.publish("order.loaded", {"id": "seven"})

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from uuid import UUID
 
 import pytest
 from attrs import evolve
 
 from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.shared.deadline import answer_within, each_within
 from asyncevents_core.engine.upkeep import problems as words
 from asyncevents_core.engine.upkeep.diagnosis import diagnose
-from asyncevents_core.engine.upkeep.problems import of_locks, of_room, of_unseen, problems_of
+from asyncevents_core.engine.upkeep.problems import (
+    of_locks,
+    of_neighbours,
+    of_room,
+    of_unseen,
+    problems_of,
+)
 from asyncevents_core.engine.upkeep.status import Status
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.ledger.server import Holder, Locks
@@ -177,6 +185,43 @@ def test_what_cannot_be_seen_and_what_is_full():
     assert list(of_room(words.LITTLE_ROOM)) == []
     (found,) = of_room(12_000_000)
     assert found.words == "the ledger's disk has 12 MB left"
+
+
+def neighbour(**changed):
+    made = Neighbour(
+        queue="event.trigger", ledger_id=UUID(int=7), source="/erp", seen_at=NOW - 120_000_000
+    )
+    return evolve(made, **changed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "whose"),
+    [
+        ({}, f"hand-offs of another ledger ({UUID(int=7)}; this is {UUID(int=1)})"),
+        ({"ledger_id": None}, "messages that are no hand-offs"),
+    ],
+)
+def test_who_else_uses_the_queues(changes, whose):
+    (found,) = of_neighbours([neighbour(**changes)], own=UUID(int=1), now=NOW)
+    assert found.kind == "neighbour"
+    assert found.words == (
+        f"{whose} arrived in the queue event.trigger, the last 2 minutes ago, from /erp"
+    )
+    assert found.advice.startswith("give each application a BROKER_PREFIX")
+
+
+def test_of_many_neighbours_the_last_are_named():
+    found = list(of_neighbours([neighbour()] * 8, own=None, now=NOW))
+    assert len(found) == 6
+    assert found[-1].words == "3 more of this kind"
+
+
+def test_neighbours_are_a_problem_for_a_day(harness):
+    harness.ledger.run(lambda tx: tx.neighbours.note([neighbour()]))
+    (found,) = diagnose(harness.ledger, MemoryBroker(), indexing=True).problems
+    assert (found.kind, "from /erp" in found.words) == ("neighbour", True)
+    harness.clock.advance(2 * 86_400)
+    assert diagnose(harness.ledger, MemoryBroker(), indexing=True).problems == ()
 
 
 def test_a_healthy_installation_has_no_problems(harness):

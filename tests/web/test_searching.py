@@ -40,6 +40,7 @@ def test_the_payload_is_searched(api, client):
         "total": 1,
         "exact": True,
         "waiting": 0,
+        "waiting_exact": True,
         "waiting_since": None,
         "set_aside": 0,
         "indexing": True,

@@ -32,7 +32,7 @@ from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.searching.search import holds_first
 from asyncevents_core.engine.searching.telling import INCOMPLETE
 from asyncevents_core.engine.shared.deadline import each_within
-from asyncevents_core.engine.upkeep.diagnosis import PROBE
+from asyncevents_core.engine.upkeep.diagnosis import PROBE, neighbours_met
 from asyncevents_core.engine.upkeep.trial import refused_tables, try_claiming, try_publishing
 from asyncevents_core.errors import AsyncEventsError, LedgerError, suggestion
 from asyncevents_core.health import sink_health
@@ -40,7 +40,6 @@ from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.configs import ledger_options, openid_options, why_off
 from asyncevents_core.settings.run_time import configured
 
-_MET_SINCE: Final = 86_400 * 1_000_000
 _SHOWN: Final = 5
 """Findings of one kind."""
 
@@ -301,24 +300,11 @@ def _broker(runtime: Runtime) -> Iterator[Finding]:
 def _neighbours(runtime: Runtime) -> Iterator[Finding]:
     """Name those whose messages workers met in queues of this application's."""
     try:
-        own = runtime.ledger.read(lambda view: view.neighbours.ledger_id())
-        now = runtime.ledger.read(lambda view: view.now())
-        met = runtime.ledger.read(lambda view: view.neighbours.seen(since=now - _MET_SINCE))
+        met = neighbours_met(runtime.ledger)
     except LedgerError:
         return  # said above
-    for one in met[:_SHOWN]:
-        whose = "messages that are no hand-offs"
-        if one.ledger_id is not None:
-            whose = f"hand-offs of another ledger ({one.ledger_id}; this is {own})"
-        detail = (
-            f"{whose} arrived in the queue {one.queue}, the last {(now - one.seen_at) / 60e6:.0f} "
-            f"minutes ago, from {one.source}: give each application a BROKER_PREFIX, or a virtual "
-            "host or database of its own at the broker"
-        )
-        yield Finding(what="neighbours", state="warning", detail=detail)
-    if len(met) > _SHOWN:
-        detail = f"and {len(met) - _SHOWN:,} more of this kind"
-        yield Finding(what="neighbours", state="warning", detail=detail)
+    for one in met:
+        yield Finding(what="neighbours", state="warning", detail=f"{one.words}: {one.advice}")
 
 
 def _services(runtime: Runtime) -> Iterator[Finding]:

@@ -25,7 +25,6 @@ from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.engine.shared.carrier import IdCarrier
-from asyncevents_core.engine.shared.exceptions import reason_of
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger
@@ -88,7 +87,7 @@ class EagerDelivery(IdCarrier):
                 resolved.append(self._call(one))
             except Exception as error:
                 failure = failure or error
-                resolved.append(Resolved(resolving=one, error=reason_of(error), final=True))
+                resolved.append(evolve(Resolved.failed(one, error), final=True))
         leases = self._claim(claimant, Round(room=NO_LIMIT, resolved=resolved)).leases
         if failure is not None:
             raise failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Self
 from uuid import UUID
 
 from attrs import field, frozen
@@ -11,6 +12,8 @@ from asyncevents_core.domain.event import Event, EventDefinition
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
+from asyncevents_core.engine.shared.exceptions import reason_of, traceback_of
+from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceFailed
 from asyncevents_core.ports.resolver import Definitions
 
 
@@ -71,6 +74,16 @@ class Resolved:
     traceback: str | None = field(default=None, repr=False)
     final: bool = False
     unstarted: bool = False
+
+    @classmethod
+    def failed(cls, resolving: Resolving, error: BaseException) -> Self:
+        """Return what is kept of an exception: `final` where the arguments are to blame."""
+        if isinstance(error, ServiceArguments | InvalidPayload):
+            return cls(resolving=resolving, error=reason_of(error), final=True)
+        if isinstance(error, ServiceFailed) and error.traceback is not None:
+            # What it was in its own process.
+            return cls(resolving=resolving, error=str(error), traceback=error.traceback)
+        return cls(resolving=resolving, error=reason_of(error), traceback=traceback_of(error))
 
 
 @frozen(kw_only=True)

@@ -15,12 +15,9 @@ from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Resolved, Resolving
-from asyncevents_core.engine.shared.exceptions import reason_of, traceback_of
+from asyncevents_core.engine.shared.exceptions import reason_of
 from asyncevents_core.engine.shared.progress import LoopProgress, stack_of
 from asyncevents_core.errors import (
-    InvalidPayload,
-    ServiceArguments,
-    ServiceFailed,
     ServiceTimeout,
 )
 from asyncevents_core.ports.clock import Clock
@@ -363,22 +360,18 @@ def _outcome(call: _Call, future: Future[object]) -> Resolved:
 
 
 def _failure(call: _Call, error: BaseException) -> Resolved:
-    if isinstance(error, ServiceArguments | InvalidPayload):
-        return Resolved(resolving=call.resolving, error=reason_of(error), final=True)
-    if isinstance(error, ServiceFailed) and error.traceback is not None:
-        # What it was in its own process.
-        reason, traceback = str(error), error.traceback
-    else:
-        reason, traceback = reason_of(error), traceback_of(error)
+    failed = Resolved.failed(call.resolving, error)
+    if failed.final:
+        return failed
     told = {
         "event": str(call.resolving.event.id),
         "service": call.definition.service,
-        "error": reason,
+        "error": failed.error,
     }
     if logger.isEnabledFor(logging.DEBUG):
-        told["stack"] = traceback
+        told["stack"] = failed.traceback
     logger.warning("a service failed", extra=told)
-    return Resolved(resolving=call.resolving, error=reason, traceback=traceback)
+    return failed
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

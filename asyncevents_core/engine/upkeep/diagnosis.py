@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -13,6 +13,7 @@ from asyncevents_core.engine.upkeep.problems import (
     IDLE_WITH_LOCKS,
     of_broker,
     of_locks,
+    of_neighbours,
     of_read_only,
     of_refusal,
     of_room,
@@ -22,9 +23,10 @@ from asyncevents_core.engine.upkeep.problems import (
 from asyncevents_core.engine.upkeep.status import Status, read_status
 from asyncevents_core.errors import AsyncEventsError, LedgerError
 from asyncevents_core.ports.broker import Broker
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 from asyncevents_core.ports.ledger.trial import Touch
 
+_MET_SINCE: Final = 86_400 * 1_000_000
 PROBE: Final = 10.0
 """Seconds for each question. Locks are waited for less long, so that they are named."""
 
@@ -41,7 +43,21 @@ def diagnose(ledger: Ledger, broker: Broker, *, indexing: bool) -> Status:
 
 def problems_around(ledger: Ledger, broker: Broker) -> tuple[Problem, ...]:
     """Return what is wrong with the ledger's database and the broker. Blocks as `diagnose`."""
-    return (*_of_ledger(ledger), *_of_broker(broker))
+    return (*_of_ledger(ledger), *_of_broker(broker), *neighbours_met(ledger))
+
+
+def neighbours_met(ledger: Ledger) -> Sequence[Problem]:
+    """Return what is wrong with the queues of the broker: who else used them in the last day.
+
+    Raises `LedgerError`.
+    """
+
+    def read(view: LedgerView) -> Sequence[Problem]:
+        now = view.now()
+        met = view.neighbours.seen(since=now - _MET_SINCE)
+        return list(of_neighbours(met, own=view.neighbours.ledger_id(), now=now))
+
+    return ledger.read(read)
 
 
 def _of_ledger(ledger: Ledger) -> Iterator[Problem]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+from uuid import UUID
 
 from asyncevents_core.domain.counts import shown_count
+from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.domain.problem import Problem, ProblemKind
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.upkeep.status import Status
@@ -19,6 +21,9 @@ LITTLE_ROOM: Final = 100_000_000
 """Bytes on the ledger's disk."""
 IDLE_WITH_LOCKS: Final = 10.0
 """Seconds that a transaction may be idle with locks."""
+_APART: Final = (
+    "give each application a BROKER_PREFIX, or a virtual host or database of its own at the broker"
+)
 _MOST_NAMED: Final = 5
 """Of a kind; the others are counted."""
 
@@ -162,6 +167,28 @@ def of_broker(error: Exception) -> Problem:
         words=f"the broker cannot be used: {error}",
         advice="deliveries go on from the ledger, some seconds later; mend the broker",
     )
+
+
+def of_neighbours(met: Sequence[Neighbour], *, own: UUID | None, now: int) -> Iterator[Problem]:
+    """Name those whose messages workers met in queues of this application's, the last first.
+
+    `own` is the id of this ledger, `now` microseconds of its clock.
+    """
+    for one in met[:_MOST_NAMED]:
+        whose = "messages that are no hand-offs"
+        if one.ledger_id is not None:
+            whose = f"hand-offs of another ledger ({one.ledger_id}; this is {own})"
+        minutes = (now - one.seen_at) / 60e6
+        yield Problem(
+            kind=ProblemKind.NEIGHBOUR,
+            words=f"{whose} arrived in the queue {one.queue}, the last {minutes:.0f} minutes ago, "
+            f"from {one.source}",
+            advice=_APART,
+        )
+    if more := len(met[_MOST_NAMED:]):
+        yield Problem(
+            kind=ProblemKind.NEIGHBOUR, words=f"{more:,} more of this kind", advice=_APART
+        )
 
 
 def _name(one: WorkerRow) -> str:

@@ -87,15 +87,13 @@ class Tick:
 class Chart:
     """Stacked bars, one for each column, oldest first. `kinds` are from below to above.
 
-    `linked`: bars are links; the rows of the table behind the chart are in any case. `note` is a
-    sentence below it.
+    `linked`: bars are links; the rows of the table behind the chart are in any case.
     """
 
     title: str
     kinds: Sequence[str]
     columns: Sequence[Column]
     linked: bool = False
-    note: str = ""
 
     @property
     def width(self) -> float:
@@ -216,11 +214,7 @@ def of_histogram(title: str, histogram: Histogram, link: Link) -> Chart:
         )
         for one in histogram.bars
     ]
-    note = ""
-    if not histogram.complete:
-        counted = number(histogram.attempts)
-        note = f"Only the newest {counted} are counted, since {_clock(histogram.counted_since)}."
-    return Chart(title=title, kinds=DELIVERED_OR_NOT, columns=columns, linked=True, note=note)
+    return Chart(title=title, kinds=DELIVERED_OR_NOT, columns=columns, linked=True)
 
 
 @frozen(kw_only=True)

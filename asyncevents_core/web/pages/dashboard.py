@@ -24,7 +24,7 @@ from asyncevents_core.web.pages import charts
 from asyncevents_core.web.pages.charts import Chart
 from asyncevents_core.web.pages.filters import duration, number, percent
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
-from asyncevents_core.web.pages.listing import time_value
+from asyncevents_core.web.pages.listing import time_of
 
 PATH: Final = "/"
 AROUND: Final = "/problems"
@@ -161,11 +161,11 @@ class View:
         return self._frame.url(_LOGS, query)
 
     def _between(self, since: int, until: int) -> str:
-        return self._logs({"since": time_value(since), "until": time_value(until)})
+        return self._logs({"since": time_of(since), "until": time_of(until)})
 
     def _since_hour(self, *, success: str) -> str:
         since = self.found.minutes[0].at if self.found.minutes else self.found.now - MINUTE
-        return self._logs({"since": time_value(since), "success": success})
+        return self._logs({"since": time_of(since), "success": success})
 
     def _retrying(self) -> str:
         wanted = {"search": "fate:retrying"} if self.searchable else {"success": "false"}

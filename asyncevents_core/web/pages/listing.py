@@ -83,9 +83,12 @@ def asked_of(request: Request[Any, Any, Any], path: str) -> Asked:
     return Asked(path=path, given=given)
 
 
-def time_value(at: int) -> str:
-    """Return a time, in microseconds, as a field of a form has it, and `Asked.time` reads it."""
-    return f"{to_datetime(at):%Y-%m-%dT%H:%M:%S.%f}".removesuffix(".000000")
+def time_of(at: int) -> str:
+    """Return microseconds since the epoch as the field of a time in a list's address, UTC.
+
+    To the second: that is what such a field shows.
+    """
+    return to_datetime(at).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def inside(path: str, otherwise: str) -> str:

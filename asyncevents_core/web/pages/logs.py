@@ -12,11 +12,9 @@ from litestar import Request, get
 from litestar.response import Stream, Template
 
 from asyncevents_core.domain.access import Actor, Resource
-from asyncevents_core.domain.histogram import Histogram
 from asyncevents_core.domain.query.doubts import Doubt
 from asyncevents_core.domain.query.fields import FIELDS
 from asyncevents_core.domain.trace import LogFilter, LogRow
-from asyncevents_core.engine.searching.by_time import histogram_of_log
 from asyncevents_core.engine.searching.pages import page_of_log
 from asyncevents_core.engine.searching.telling import told
 from asyncevents_core.errors import (
@@ -26,14 +24,12 @@ from asyncevents_core.errors import (
     SearchOff,
     SearchTimeout,
 )
-from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.export import csv_of, exported
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend
 from asyncevents_core.web.backend import RequestBackend
-from asyncevents_core.web.pages.charts import Chart, of_histogram
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
-from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of, time_value
+from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 
 logger = logging.getLogger("asyncevents.web")
 
@@ -103,7 +99,6 @@ class Logs:
     wrong: WrongQuery | None = None
     failed: str | None = None
     older: str | None = None
-    chart: Chart | None = None
     fields: Sequence[str] = tuple(FIELDS)
     examples: Sequence[tuple[str, str]] = _EXAMPLES
     titles: Mapping[str, str] = COLUMNS
@@ -123,15 +118,15 @@ class Logs:
         """Return the link to this page with some of its query changed."""
         return self.asked.link(self._frame, changed)
 
-    def narrowed(self, since: int, until: int) -> str:
-        """Return the link to the part between two times, microseconds."""
-        times = {"since": time_value(since), "until": time_value(until)}
-        return self.link({**times, "before": None, "live": None})
-
     @property
     def csv(self) -> str:
         """The link to all of them as CSV."""
         return self._frame.url(f"{PATH}.csv", self.asked.given)
+
+    @property
+    def by_time(self) -> str:
+        """The link to all of them by time."""
+        return self._frame.url(f"{PATH}/by-time", self.asked.given)
 
     @property
     def query(self) -> str:
@@ -153,7 +148,7 @@ async def list_(
         frame=frame,
     )
     read = _searched if asked.get("search") else _listed
-    view = await backend.run(read, backend, empty, _filter(asked, actor))
+    view = await backend.run(read, backend, empty, filter_of(asked, actor))
     return shown(frame, "logs.html", view)
 
 
@@ -165,7 +160,7 @@ async def export(
     asked = asked_of(request, PATH)
     payload = asked.get("payload") == "yes"
     batches = await exported(
-        backend, asked.get("search") or None, _filter(asked, actor), payload=payload
+        backend, asked.get("search") or None, filter_of(asked, actor), payload=payload
     )
     return Stream(
         csv_of(batches, payload=payload),
@@ -203,7 +198,8 @@ def _columns(asked: Asked) -> Sequence[str]:
     return asked.get("columns").split(",") if asked.get("columns") else _FIRST_COLUMNS
 
 
-def _filter(asked: Asked, actor: Actor) -> LogFilter:
+def filter_of(asked: Asked, actor: Actor) -> LogFilter:
+    """Return what a log's address asks for, of what is the actor's to see."""
     return LogFilter(
         subscription_id=asked.number("subscription_id"),
         event_name=asked.get("event_name") or None,
@@ -217,15 +213,12 @@ def _filter(asked: Asked, actor: Actor) -> LogFilter:
 def _listed(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
     """Read a page from the ledger."""
     before = empty.asked.number("before")
-
-    def query(view: LedgerView) -> tuple[Sequence[LogRow], Histogram | None]:
-        rows = page_of_log(view, wanted, limit=PER_PAGE + 1, before=before)
-        return rows, histogram_of_log(view, wanted) if before is None else None
-
-    rows, histogram = backend.ledger.read(query)
+    rows = backend.ledger.read(
+        lambda view: page_of_log(view, wanted, limit=PER_PAGE + 1, before=before)
+    )
     kept = rows[:PER_PAGE]
     older = kept[-1].log_id if len(rows) > PER_PAGE else None
-    return evolve(empty, rows=kept, older=_older(empty, older), chart=_chart(empty, histogram))
+    return evolve(empty, rows=kept, older=_older(empty, older))
 
 
 def _searched(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
@@ -235,29 +228,13 @@ def _searched(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
         search = backend.search
         found = search.page(text, wanted, limit=PER_PAGE, before=before)
         doubts = search.reading(text).doubts if before is None else ()
-        histogram = search.histogram(text, wanted) if before is None else None
     except InvalidQuery as error:
         return evolve(empty, wrong=WrongQuery.of(error))
     except (SearchOff, SearchTimeout, IndexUnavailable, MissingExtra) as error:
         logger.warning("a search failed", extra={"error": str(error)})
         return evolve(empty, failed=str(error))
     older = _older(empty, found.next)
-    return evolve(
-        empty,
-        rows=found.rows,
-        told=told(found),
-        doubts=doubts,
-        older=older,
-        chart=_chart(empty, histogram),
-    )
-
-
-def _chart(empty: Logs, histogram: Histogram | None) -> Chart | None:
-    """Return the attempts by time, each bar a link to its part; None where there is nothing."""
-    if histogram is None or not histogram.attempts:
-        return None
-    title = "Attempts" if empty.asked.get("since") else "Attempts of the last day"
-    return of_histogram(title, histogram, empty.narrowed)
+    return evolve(empty, rows=found.rows, told=told(found), doubts=doubts, older=older)
 
 
 def _older(empty: Logs, before: int | None) -> str | None:

@@ -18,6 +18,7 @@ from litestar.types import ControllerRouterHandler
 from asyncevents_core.web.access import PUBLIC, RESOURCE
 from asyncevents_core.web.pages import (
     audit,
+    by_time,
     configuration,
     dashboard,
     dead_letters,
@@ -61,6 +62,7 @@ def routes() -> Sequence[ControllerRouterHandler]:
                 *subscriptions.HANDLERS,
                 *subscription.HANDLERS,
                 *subscription_form.HANDLERS,
+                *by_time.HANDLERS,
                 *logs.HANDLERS,
                 *traces.HANDLERS,
                 *events.HANDLERS,

@@ -42,6 +42,8 @@ COLUMNS: Final = (
 )
 """Of the CSV; see docs/reference/words.md."""
 _EXPORTED: Final = 1_000
+_OUTCOMES: Final = 50
+"""Attempts in the bar of each subscription."""
 _STATUSES: Final = (SubscriptionStatus.ENABLED.value, SubscriptionStatus.DISABLED.value)
 
 
@@ -127,7 +129,9 @@ async def list_(
         offset = (asked.page - 1) * PER_PAGE
         rows = view.subscriptions.page(wanted, order, limit=PER_PAGE, offset=offset)
         ids = [one.id for one in rows]
-        health = view.statistics.health(ids, since=view.now() - DAY) if sees_log else {}
+        health = (
+            view.statistics.health(ids, since=view.now() - DAY, each=_OUTCOMES) if sees_log else {}
+        )
         return rows, view.subscriptions.count(wanted), health
 
     sees_log = actor.may(Resource.LOGS_LIST)
@@ -136,7 +140,9 @@ async def list_(
     view = Subscriptions(
         rows=rows,
         count=count,
-        health={one: HealthBar(outcomes=outcomes) for one, outcomes in health.items()},
+        health={
+            one: HealthBar(outcomes=outcomes, room=_OUTCOMES) for one, outcomes in health.items()
+        },
         asked=asked,
         order=order,
         sinks=backend.runtime.plugins.sinks.names(),

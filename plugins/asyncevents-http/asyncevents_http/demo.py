@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncevents_core import AsyncEvents, DeliveryState, NewSubscription
-from asyncevents_http.background import running
+from asyncevents_http.background import pages_of, running
 from asyncevents_http.receiver import Arrival, Behaviour, Receiver
 from asyncevents_http.shop.customers import customer
 from asyncevents_http.shop.models import open_database
@@ -86,6 +86,7 @@ def demo(count: int, rate: float, ends: bool, as_json: bool) -> None:
                 _subscribe(events, receiver, name, path)
         # What is for people does not mix with the objects.
         console = Console(stderr=as_json)
+        stack.enter_context(pages_of(events, console, port=0))
         published: list[UUID] = []
         stopped = False
         try:

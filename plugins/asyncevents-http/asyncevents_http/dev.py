@@ -1,4 +1,4 @@
-"""`asyncevents dev`: a worker and a receiver in one process, started anew when code changes."""
+"""`asyncevents dev`: worker, receiver and pages in one process, started anew with new code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from watchfiles import PythonFilter, watch
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.plugin import EventDefinition
-from asyncevents_http.background import running
+from asyncevents_http.background import pages_of, running
 from asyncevents_http.listen import Printer
 from asyncevents_http.receiver import Receiver
 
@@ -28,6 +28,9 @@ _GRACE: Final = 5.0
 
 @click.command()
 @click.option("--port", default=8080, show_default=True, help="Port of the receiver.")
+@click.option(
+    "--pages", default=8000, show_default=True, help="Port of the admin pages; 0: a free one."
+)
 @click.option(
     "--subscribe/--no-subscribe",
     default=True,
@@ -41,12 +44,12 @@ _GRACE: Final = 5.0
     help="Start anew when a .py file here changes.",
 )
 @click.option("--lifeline", type=int, hidden=True, help="Of the process that starts this anew.")
-def dev(port: int, subscribe: bool, reload: bool, lifeline: int | None) -> None:
-    """Run a worker and a receiver while you develop.
+def dev(port: int, pages: int, subscribe: bool, reload: bool, lifeline: int | None) -> None:
+    """Run a worker, a receiver and the admin pages while you develop.
 
-    Shows each delivery that arrives. Makes or upgrades the ledger first, and subscribes the
-    receiver to every event that is defined. The settings must allow recipients on this machine:
-    `asyncevents init --dev`.
+    Shows each delivery that arrives, and a link that signs in to the pages (extra `web`). Makes
+    or upgrades the ledger first, and subscribes the receiver to every event that is defined. The
+    settings must allow recipients on this machine: `asyncevents init --dev`.
 
     \b
     Example:
@@ -58,10 +61,10 @@ def dev(port: int, subscribe: bool, reload: bool, lifeline: int | None) -> None:
     if lifeline is not None:
         threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     if not reload:
-        sys.exit(serve(settings, port, subscribe))
+        sys.exit(serve(settings, port, pages, subscribe))
     command = [sys.executable, "-m", "asyncevents_core"]
     command += [] if settings is None else ["--settings", settings]
-    command += ["dev", "--no-reload", "--port", str(port)]
+    command += ["dev", "--no-reload", "--port", str(port), "--pages", str(pages)]
     sys.exit(_run_anew([*command, "--subscribe" if subscribe else "--no-subscribe"]))
 
 
@@ -123,7 +126,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def serve(settings: str | None, port: int, subscribe: bool) -> int:
+def serve(settings: str | None, port: int, pages: int, subscribe: bool) -> int:
     """Run worker and receiver until a signal comes; return the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s  %(message)s")
     out = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -139,7 +142,8 @@ def serve(settings: str | None, port: int, subscribe: bool) -> int:
                 if subscribe:
                     for line in _subscribe_all(events, definitions, receiver):
                         out.print(line)
-                return events.run_worker()
+                with pages_of(events, out, port=pages):
+                    return events.run_worker()
     except AsyncEventsError as error:
         out.print(f"[red]{error}[/]")
         return 1

@@ -84,9 +84,7 @@ def test_drawn_without_style_and_with_words(linked):
     rows = figure.findall(".//tbody/tr")
     assert len(rows) == 2
     assert rows[-1].find(".//a").attrib["href"].startswith(f"/logs?a={START}&b=")
-    assert "at least" in "".join(rows[-1].itertext())
-    counted = "Only the newest 5 are counted, since 01-01 00:00."
-    assert (counted in "".join(figure.itertext())) is linked
+    assert ("at least" in "".join(rows[-1].itertext())) is True
 
 
 def test_health_is_a_bar_of_runs():

@@ -137,24 +137,7 @@ def test_responses_are_text_and_cut(api, support):
 
 def test_live_pages_refresh_themselves(api, support):
     api.deliver(api.subscribe())
-    assert "hx-trigger" not in support.get("/logs").text
+    assert "every 2s" not in support.get("/logs").text
     page = support.get("/logs", live="1", event_name="order.created").text
     assert 'hx-get="/admin/logs?' in page
     assert "event_name=order.created" in page
-
-
-def test_bars_narrow_the_time(api, support):
-    number = api.subscribe()
-    begin = 1_700_000_000_000_000
-    for hour in range(5):
-        api.deliver(number, started_at=begin + hour * 3_600_000_000)
-    api.index()
-    span = {"since": "2023-11-14T22:00", "until": "2023-11-15T10:00"}
-    for search in ({}, {"search": "success:true"}):
-        page = support.get("/logs", **span, **search).text
-        bars = [html.unescape(one) for one in re.findall(r'<a href="([^"]+)" tabindex', page)]
-        assert len(bars) == 5
-        assert [shown(support.browser.get(f"{api.address}{one}")) for one in bars] == [
-            *([1], [2], [3], [4], [5])
-        ]
-    assert "<svg" not in support.get("/logs", since="2030-01-01T00:00").text

@@ -51,6 +51,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, SURE, 303, 404),
     ("GET", "/logs"): (LIST, {}, 200, 200),
     ("GET", "/logs.csv"): (LIST, {}, 200, 200),
+    ("GET", "/logs/by-time"): (LIST, {}, 200, 200),
     ("GET", "/traces/{delivery_id:uuid}"): (TRACE, {}, 200, 404),
     ("GET", "/traces/{delivery_id:uuid}/payload.json"): (TRACE, {}, 200, 404),
     ("POST", "/traces/{delivery_id:uuid}/replay"): (REPLAY, {}, 303, 404),

@@ -16,15 +16,17 @@ from asyncevents_core.forms import DeadLetterForm, LogRowForm, TraceForm
 class Found:
     """All that a search finds, and what the index does not hold yet.
 
-    `total` is exact up to 10,000; else there are more. `waiting` attempts (counted up to 100,000)
-    are not indexed yet, the oldest is of `waiting_since`; `set_aside` were refused by the index.
-    While `indexing` is false it is switched off, and what waits goes on waiting. If it is not
-    `complete`, older attempts are missing until the index is built anew.
+    `total` is exact up to 10,000; else there are more. `waiting` attempts are not indexed yet,
+    counted up to 100,000: there are more where that is not `waiting_exact`. The oldest is of
+    `waiting_since`; `set_aside` were refused by the index. While `indexing` is false it is switched
+    off, and what waits goes on waiting. If it is not `complete`, older attempts are missing until
+    the index is built anew.
     """
 
     total: int
     exact: bool
     waiting: int
+    waiting_exact: bool
     waiting_since: datetime | None
     set_aside: int
     indexing: bool
@@ -69,6 +71,7 @@ def found_page(page: SearchPage) -> LogPage:
             total=page.total,
             exact=page.exact,
             waiting=behind.waiting,
+            waiting_exact=behind.exact,
             waiting_since=None if behind.oldest is None else to_datetime(behind.oldest),
             set_aside=behind.set_aside,
             indexing=page.indexing,

@@ -51,6 +51,16 @@
     }
   });
 
+  // Names of fields are offered for the word that is being typed in a search.
+  document.addEventListener("input", (event) => {
+    const box = event.target;
+    const list = box.dataset?.fields && document.getElementById(box.getAttribute("list"));
+    if (!list) return;
+    const [, before, word] = box.value.match(/^(.*?)([A-Za-z_][A-Za-z_.]*)?$/s);
+    const fits = word ? box.dataset.fields.split(" ").filter((one) => one.startsWith(word)) : [];
+    list.replaceChildren(...fits.map((one) => new Option("", `${before}${one}:`)));
+  });
+
   // A box that checks all boxes of its name.
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.checkAll;
