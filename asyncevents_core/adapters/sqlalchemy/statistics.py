@@ -50,6 +50,7 @@ from asyncevents_core.domain.statistics import (
 from asyncevents_core.domain.trace import Fate, LogFilter, fate_of
 from asyncevents_core.ports.ledger.statistics import (
     COUNTED_BY_MINUTE,
+    COUNTED_FOR_HEALTH,
     COUNTED_IN_LOG,
     COUNTED_LATELY,
     StatisticsView,
@@ -142,7 +143,7 @@ class SqlStatisticsView(Noun, StatisticsView):
         *,
         since: int,
         each: int = 100,
-        most: int = COUNTED_LATELY,
+        most: int = COUNTED_FOR_HEALTH,
     ) -> Mapping[int, Sequence[OutcomeKind]]:
         newest = _Newest.of(self._sql.dialect, most, attempt.c.started_at >= since)
         number = newest.delivery.c.subscription_id

@@ -18,6 +18,7 @@ from asyncevents_core.domain.trace import LogFilter
 COUNTED_BY_MINUTE: Final = 100_000
 COUNTED_LATELY: Final = 20_000
 COUNTED_IN_LOG: Final = 50_000
+COUNTED_FOR_HEALTH: Final = 10_000
 """Attempts that are read at most, the newest ones; of other tenants, too."""
 
 
@@ -53,7 +54,7 @@ class StatisticsView(ABC):
         *,
         since: int,
         each: int = 100,
-        most: int = COUNTED_LATELY,
+        most: int = COUNTED_FOR_HEALTH,
     ) -> Mapping[int, Sequence[OutcomeKind]]:
         """Return the outcomes of the newest attempts of subscriptions, oldest first.
 
