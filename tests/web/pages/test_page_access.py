@@ -23,7 +23,6 @@ MANAGE = {"manage", ALL}
 LIST, TRACE, REPLAY = LOGS | {"logs.list"}, LOGS | {"logs.trace"}, LOGS | {"logs.replay"}
 
 FRESH = {"event_name": "order.created", "sink": "http", "target": TARGET}
-SURE = {"confirmed": "yes"}
 EVERYBODY = {*map(str, Resource), ALL, "sales"}
 
 # method, path: who may, the fields of the form, the status then, and that of the same request by
@@ -35,9 +34,10 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("POST", "/sign-out"): (EVERYBODY, {}, 303, 303),
     ("GET", "/subscriptions"): (VIEW, {}, 200, 200),
     ("GET", "/subscriptions.csv"): (VIEW, {}, 200, 200),
+    ("GET", "/subscriptions/status"): (SAVE, {}, 303, 303),
     ("POST", "/subscriptions/status"): (
         SAVE,
-        {"subscription_id": "1", "action": "disable", "confirmed": "yes"},
+        {"subscription_id": "1", "action": "disable"},
         303,
         404,
     ),
@@ -47,8 +47,10 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/subscriptions/{subscription_id:int}/edit"): (CREATE, {}, 200, 404),
     ("POST", "/subscriptions/{subscription_id:int}/edit"): (CREATE, FRESH, 303, 404),
     ("POST", "/subscriptions/{subscription_id:int}/test"): (SAVE, {"data": "{}"}, 303, 404),
-    ("POST", "/subscriptions/{subscription_id:int}/secret"): (CREATE, SURE, 200, 404),
-    ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, SURE, 303, 404),
+    ("GET", "/subscriptions/{subscription_id:int}/secret"): (CREATE, {}, 200, 404),
+    ("GET", "/subscriptions/{subscription_id:int}/delete"): (CREATE, {}, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/secret"): (CREATE, {}, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, {}, 303, 404),
     ("GET", "/logs"): (LIST, {}, 200, 200),
     ("GET", "/logs.csv"): (LIST, {}, 200, 200),
     ("GET", "/logs/by-time"): (LIST, {}, 200, 200),
@@ -64,14 +66,17 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/plugins"): (MANAGE, {}, 200, 403),
     ("GET", "/tokens"): (MANAGE, {}, 200, 403),
     ("POST", "/tokens"): (MANAGE, {"name": "one", "resource": "view"}, 200, 403),
-    ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, SURE, 303, 403),
+    ("GET", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 200, 403),
+    ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 303, 403),
     ("GET", "/audit"): (MANAGE, {}, 200, 200),
     ("GET", "/dead-letters"): (LIST, {}, 200, 200),
     ("GET", "/replays"): (REPLAY, {}, 200, 200),
     ("GET", "/replays/{job_id:uuid}"): (REPLAY, {}, 200, 404),
     ("POST", "/replays/{job_id:uuid}/cancel"): (REPLAY, {}, 303, 404),
-    ("POST", "/replays/found"): (REPLAY, {"query": "success:true", "confirmed": "yes"}, 303, 303),
-    ("POST", "/replays/dead"): (REPLAY, {"confirmed": "yes"}, 303, 303),
+    ("GET", "/replays/found"): (REPLAY, {"query": "success:true"}, 200, 200),
+    ("POST", "/replays/found"): (REPLAY, {"query": "success:true"}, 303, 303),
+    ("GET", "/replays/dead"): (REPLAY, {}, 200, 200),
+    ("POST", "/replays/dead"): (REPLAY, {}, 303, 303),
 }
 FIRST = {("GET", "/")}
 """For everybody who is signed in: `test_dashboard_page` says what each of them sees."""
@@ -139,7 +144,7 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
         )
         places["token_id:uuid"] = token[0].id
         where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]), path)
-        answer = visitor.get(where) if method == "GET" else visitor.post(where, **fields)
+        answer = visitor.get(where, **fields) if method == "GET" else visitor.post(where, **fields)
         return answer.status_code
 
     return ask
@@ -164,7 +169,7 @@ def test_others_and_nobody(api, world, method, path):
 def test_forms_of_other_sites_are_refused(api, world):
     number = api.subscribe()
     visitor = api.visitor(ALL)
-    fields = {"subscription_id": str(number), "action": "disable", "confirmed": "yes"}
+    fields = {"subscription_id": str(number), "action": "disable"}
     send = visitor.browser.post
     where = "/subscriptions/status"
     assert send(where, data=fields).status_code == 403
