@@ -51,6 +51,12 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+EMPTY: Final = tuple(name for name, path in PAGES.items() if "{" not in path)
+"""The pages that are there before anything has happened."""
+SCHEMES: Final = ("light", "dark")
+WIDTHS: Final = (400, 1600)
+"""Of a phone and of a desk, in pixels."""
+
 _BAD_GATEWAY: Final = (
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"
     "</center><hr><center>nginx</center></body></html>"
@@ -77,7 +83,7 @@ def filled(world: World, deliveries: int = 200) -> Mapping[str, object]:
     operator = Actor.trusted("user ann")
     job = start_job(api.ledger, wanted, total=total, rate=100.0, by=operator)
     api.token("view", "logs")
-    api.index()
+    world.wait_for_index()
     return {**last, "failed": failed, "subscription": numbers[1], "replay": job.id}
 
 

@@ -8,12 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.pages import PAGES, filled
-from tests.browser.world import Visit, World, visits, worlds
+from tests.browser.pages import EMPTY, PAGES, SCHEMES, WIDTHS, filled
+from tests.browser.world import World, visits, worlds
 
 SERIOUS = {"serious", "critical"}
-WIDTHS = (400, 1600)
-SCHEMES = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def look(browser: Browser, world: World, path: str) -> None:
         for width in WIDTHS:
             options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
             with visits(browser, world.api.address, **options) as one:
-                sign_in(one, world)
+                one.sign_in(world, "all")
                 one.go(path)
                 one.page.wait_for_load_state("networkidle")
                 wider = one.page.evaluate(
@@ -51,18 +49,12 @@ def look(browser: Browser, world: World, path: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def sign_in(one: Visit, world: World) -> None:
-    text, _ = world.api.session("all")
-    cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
-    one.context.add_cookies([cookie])
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_filled(browser, world, places, name):
     look(browser, world, PAGES[name].format_map(places))
 
 
-@pytest.mark.parametrize("name", [one for one, path in PAGES.items() if "{" not in path])
+@pytest.mark.parametrize("name", EMPTY)
 def test_empty(browser, empty, name):
     look(browser, empty, PAGES[name])
 
