@@ -77,7 +77,8 @@ def filled(world: World, deliveries: int = 200) -> Mapping[str, object]:
     operator = Actor.trusted("user ann")
     job = start_job(api.ledger, wanted, total=total, rate=100.0, by=operator)
     api.token("view", "logs")
-    api.index()
+    # The world's worker indexes them.
+    world.wait(lambda: api.ledger.read(lambda view: view.index.backlog().waiting == 0))
     return {**last, "failed": failed, "subscription": numbers[1], "replay": job.id}
 
 
