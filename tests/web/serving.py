@@ -210,7 +210,7 @@ class Api:
 
     def switch(self, subscription_id: int, action: str) -> None:
         """Enable or disable a subscription as somebody does who looks at the list."""
-        fields = {"subscription_id": subscription_id, "action": action, "confirmed": "yes"}
+        fields = {"subscription_id": subscription_id, "action": action}
         answer = self.visitor("save").post("/subscriptions/status", **fields)
         assert answer.status_code == 303, answer.text
 

@@ -1,4 +1,7 @@
-"""The question before something is done that is not easily undone; it needs no JavaScript."""
+"""The question before something is done that is not easily undone; it needs no JavaScript.
+
+It is a page of its own, so that going back works; its button sends what does it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,12 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from asyncevents_core.web.pages.form import Form
-
 
 @frozen(kw_only=True)
 class Confirmation:
-    """A question, as `confirm.html` shows it: the same form, sent again, answers it.
+    """A question, as `confirm.html` shows it.
 
-    `sentences` say what will be done. `fields` are those of the form that was sent.
+    `sentences` say what will be done. `fields` are sent to `action` by the button.
     """
 
     title: str
@@ -22,9 +23,4 @@ class Confirmation:
     button: str
     back: str
     danger: bool
-    fields: Sequence[tuple[str, str]]
-
-
-def is_confirmed(form: Form) -> bool:
-    """Tell whether a form is the answer to the question."""
-    return form.get("confirmed") == "yes"
+    fields: Sequence[tuple[str, str]] = ()

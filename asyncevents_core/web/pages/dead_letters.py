@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -34,9 +34,9 @@ class DeadLetters:
     _frame: Frame = field(alias="frame")
 
     @property
-    def fields(self) -> Sequence[tuple[str, str]]:
-        """The filter, for the form that replays all of these."""
-        return [(name, self.asked.get(name)) for name in FIELDS if self.asked.get(name)]
+    def fields(self) -> Mapping[str, str]:
+        """The filter, for the link that replays all of these."""
+        return {name: self.asked.get(name) for name in FIELDS}
 
     def link(self, one: DeadLetter) -> str:
         """Return the link to what became of one: its trace, or the event that failed."""

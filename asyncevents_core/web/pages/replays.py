@@ -24,14 +24,16 @@ from asyncevents_core.errors import NotFound
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import BeforeUuid, GivenActor, GivenBackend, Uuid
 from asyncevents_core.web.backend import RequestBackend
-from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.dead_letters import FIELDS, dead_filter
 from asyncevents_core.web.pages.form import form_of
-from asyncevents_core.web.pages.frame import GivenFrame, done, shown
-from asyncevents_core.web.pages.listing import PER_PAGE, Asked
+from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
+from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 
 PATH: Final = "/replays"
 _ONE: Final = f"{PATH}/{{job_id:uuid}}"
+_FOUND: Final = f"{PATH}/found"
+_DEAD: Final = f"{PATH}/dead"
 
 _AGAIN: Final = (
     "Each is sent again once, with the payload that it had, as a new delivery: recipients get it "
@@ -96,68 +98,93 @@ async def cancel(
     return done(frame, f"{PATH}/{job_id}", "The replay is cancelled. What was sent stays sent.")
 
 
-@post(f"{PATH}/found", opt=needs(Resource.LOGS_REPLAY))
+@get(_FOUND, opt=needs(Resource.LOGS_REPLAY))
+async def ask_for_found(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Ask whether to send again what a query finds: how it is read, and how many that are."""
+    query = asked_of(request, _FOUND).get("query")
+    reading, count = await backend.run(_look, backend, query, actor)
+    number = counted(count.deliveries, "delivery", plural="deliveries", exact=count.exact)
+    asking = Confirmation(
+        title=f"Replay {number}?",
+        sentences=[
+            "They are found by this query, which is read as:",
+            *reading.lines,
+            *(f"Doubtful: {one}" for one in reading.doubts),
+            _AGAIN,
+        ],
+        action=frame.url(_FOUND),
+        button="Replay",
+        back=frame.url("/logs", {"search": query}),
+        danger=True,
+        fields=[("query", query)],
+    )
+    return shown(frame, "confirm.html", asking)
+
+
+@post(_FOUND, opt=needs(Resource.LOGS_REPLAY))
 async def replay_found(
     request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
-) -> Template | Redirect:
-    """Send again what a query finds, after saying how it is read and how many that are."""
-    form = await form_of(request)
-    query = form.text("query")
-    back = frame.url("/logs", {"search": query})
-    if not is_confirmed(form):
-        reading, count = await backend.run(_look, backend, query, actor)
-        number = counted(count.deliveries, "delivery", plural="deliveries", exact=count.exact)
-        asking = Confirmation(
-            title=f"Replay {number}?",
-            sentences=[
-                "They are found by this query, which is read as:",
-                *reading.lines,
-                *(f"Doubtful: {one}" for one in reading.doubts),
-                _AGAIN,
-            ],
-            action=frame.url(f"{PATH}/found"),
-            button="Replay",
-            back=back,
-            danger=True,
-            fields=[("query", query)],
-        )
-        return shown(frame, "confirm.html", asking)
+) -> Redirect:
+    """Send again what a query finds."""
+    query = (await form_of(request)).text("query")
     job = await backend.run(_start_found, backend, query, actor)
-    backend.wake_jobs()
-    return done(frame, f"{PATH}/{job.id}", "The replay has begun.")
+    return _begun(backend, frame, job)
 
 
-@post(f"{PATH}/dead", opt=needs(Resource.LOGS_REPLAY))
+@get(_DEAD, opt=needs(Resource.LOGS_REPLAY))
+async def ask_for_dead(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Ask whether to send again the dead letters that a filter matches: how many that are."""
+    asked = asked_of(request, _DEAD)
+    wanted = dead_filter(asked, actor)
+    count = await backend.read(lambda view: view.dead_letters.count(wanted))
+    fields = {name: asked.get(name) for name in FIELDS if asked.get(name)}
+    asking = Confirmation(
+        title=f"Replay {counted(count, 'dead letter')}?",
+        sentences=[f"They are {wanted}.", _AGAIN],
+        action=frame.url(_DEAD),
+        button="Replay",
+        back=frame.url("/dead-letters", fields),
+        danger=True,
+        fields=list(fields.items()),
+    )
+    return shown(frame, "confirm.html", asking)
+
+
+@post(_DEAD, opt=needs(Resource.LOGS_REPLAY))
 async def replay_dead(
     request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
-) -> Template | Redirect:
-    """Send the dead letters again that a filter matches, after saying how many that are."""
+) -> Redirect:
+    """Send again the dead letters that a filter matches."""
     form = await form_of(request)
     fields = {name: form.text(name) for name in FIELDS if form.text(name)}
-    wanted = dead_filter(Asked(path="/dead-letters", given=fields), actor)
-    if not is_confirmed(form):
-        count = await backend.read(lambda view: view.dead_letters.count(wanted))
-        asking = Confirmation(
-            title=f"Replay {counted(count, 'dead letter')}?",
-            sentences=[f"They are {wanted}.", _AGAIN],
-            action=frame.url(f"{PATH}/dead"),
-            button="Replay",
-            back=frame.url("/dead-letters", fields),
-            danger=True,
-            fields=list(fields.items()),
-        )
-        return shown(frame, "confirm.html", asking)
+    wanted = dead_filter(Asked(path=_DEAD, given=fields), actor)
 
     def start() -> ReplayJob:
         bounded, total = count_job(backend.ledger, wanted)
         return start_job(backend.ledger, bounded, total=total, rate=DEFAULT_RATE, by=actor)
 
-    job = await backend.run(start)
+    return _begun(backend, frame, await backend.run(start))
+
+
+HANDLERS: Final = [
+    list_,
+    read,
+    cancel,
+    ask_for_found,
+    replay_found,
+    ask_for_dead,
+    replay_dead,
+]
+
+
+def _begun(backend: RequestBackend, frame: Frame, job: ReplayJob) -> Redirect:
+    """Let a job run, and lead to the page that follows it."""
     backend.wake_jobs()
     return done(frame, f"{PATH}/{job.id}", "The replay has begun.")
-
-
-HANDLERS: Final = [list_, read, cancel, replay_found, replay_dead]
 
 
 def _look(backend: RequestBackend, query: str, actor: Actor) -> tuple[Reading, FoundCount]:

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
-from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.secret import generate_secret, receiver_secret
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.domain.trace import LogFilter, LogRow
@@ -19,7 +19,8 @@ from asyncevents_core.engine.managing.subscriptions import change, set_status, v
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, RowId, row_id
-from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.backend import RequestBackend
+from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import GivenFrame, done, shown
 from asyncevents_core.web.pages.subscription_form import MadeSubscription
@@ -91,34 +92,33 @@ async def send_test(
     return done(frame, f"/traces/{delivery}", "A test event is on its way.")
 
 
+@get(f"{_ONE}/secret", opt=needs(Resource.CREATE))
+async def ask_for_secret(
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Ask whether to give a subscription a new secret."""
+    one = await _visible(backend, subscription_id, actor)
+    asking = Confirmation(
+        title=f"Replace the secret of subscription {one.id}?",
+        sentences=[
+            f"Everything to {one.target} is signed with the new secret from then on, also "
+            "retries. The recipient has to know it: until then it refuses what arrives. The "
+            "new secret is shown once.",
+        ],
+        action=frame.url(f"{PATH}/{one.id}/secret"),
+        button="Replace the secret",
+        back=frame.url(f"{PATH}/{one.id}"),
+        danger=True,
+    )
+    return shown(frame, "confirm.html", asking)
+
+
 @post(f"{_ONE}/secret", opt=needs(Resource.CREATE))
 async def replace_secret(
-    subscription_id: RowId,
-    request: Request[Any, Any, Any],
-    backend: GivenBackend,
-    actor: GivenActor,
-    frame: GivenFrame,
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
 ) -> Template:
-    """Give a subscription a new secret, after asking; show it this once."""
+    """Give a subscription a new secret, and show it this once."""
     number = row_id(subscription_id)
-    form = await form_of(request)
-    if not is_confirmed(form):
-        found = await backend.read(lambda view: view.subscriptions.get(number))
-        one = visible(found, number, actor)
-        asking = Confirmation(
-            title=f"Replace the secret of subscription {number}?",
-            sentences=[
-                f"Everything to {one.target} is signed with the new secret from then on, also "
-                "retries. The recipient has to know it: until then it refuses what arrives. The "
-                "new secret is shown once.",
-            ],
-            action=frame.url(f"{PATH}/{number}/secret"),
-            button="Replace the secret",
-            back=frame.url(f"{PATH}/{number}"),
-            danger=True,
-            fields=[],
-        )
-        return shown(frame, "confirm.html", asking)
     runtime = backend.runtime
     secret = generate_secret()
     changed = await backend.run(
@@ -138,34 +138,33 @@ async def replace_secret(
     return shown(frame, "subscription_made.html", view)
 
 
+@get(f"{_ONE}/delete", opt=needs(Resource.CREATE))
+async def ask_to_delete(
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
+    """Ask whether to delete a subscription, and say what that means."""
+    one = await _visible(backend, subscription_id, actor)
+    asking = Confirmation(
+        title=f"Delete subscription {one.id}?",
+        sentences=[
+            f"{one.event_name} is not delivered to {one.target} any more. What is still open "
+            "is cancelled and never sent. The log keeps what was delivered. This cannot be "
+            "undone.",
+        ],
+        action=frame.url(f"{PATH}/{one.id}/delete"),
+        button="Delete",
+        back=frame.url(f"{PATH}/{one.id}"),
+        danger=True,
+    )
+    return shown(frame, "confirm.html", asking)
+
+
 @post(f"{_ONE}/delete", opt=needs(Resource.CREATE))
 async def delete(
-    subscription_id: RowId,
-    request: Request[Any, Any, Any],
-    backend: GivenBackend,
-    actor: GivenActor,
-    frame: GivenFrame,
-) -> Template | Redirect:
-    """Delete a subscription, after saying what that means."""
+    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Redirect:
+    """Delete a subscription."""
     number = row_id(subscription_id)
-    form = await form_of(request)
-    if not is_confirmed(form):
-        found = await backend.read(lambda view: view.subscriptions.get(number))
-        one = visible(found, number, actor)
-        asking = Confirmation(
-            title=f"Delete subscription {number}?",
-            sentences=[
-                f"{one.event_name} is not delivered to {one.target} any more. What is still open "
-                "is cancelled and never sent. The log keeps what was delivered. This cannot be "
-                "undone.",
-            ],
-            action=frame.url(f"{PATH}/{number}/delete"),
-            button="Delete",
-            back=frame.url(f"{PATH}/{number}"),
-            danger=True,
-            fields=[],
-        )
-        return shown(frame, "confirm.html", asking)
     await backend.run(
         set_status,
         backend.ledger,
@@ -178,4 +177,11 @@ async def delete(
     return done(frame, PATH, f"Subscription {number} is deleted; what was open is cancelled.")
 
 
-HANDLERS: Final = [read, send_test, replace_secret, delete]
+HANDLERS: Final = [read, send_test, ask_for_secret, replace_secret, ask_to_delete, delete]
+
+
+async def _visible(backend: RequestBackend, subscription_id: int, actor: Actor) -> Subscription:
+    """Return a subscription that whoever asks may see. Raises `NotFound`."""
+    number = row_id(subscription_id)
+    found = await backend.read(lambda view: view.subscriptions.get(number))
+    return visible(found, number, actor)

@@ -27,7 +27,7 @@ from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, row_id
 from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.charts import HealthBar
-from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
 from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, inside
@@ -167,32 +167,39 @@ async def export(
     )
 
 
+@get(f"{PATH}/status", opt=needs(Resource.SAVE))
+async def ask_to_switch(request: Request[Any, Any, Any], frame: GivenFrame) -> Template | Redirect:
+    """Ask whether to enable or disable the chosen subscriptions."""
+    asked = asked_of(request, f"{PATH}/status")
+    chosen = _SWITCHES.get(asked.get("action"), _DISABLE)
+    ids = _chosen(asked.get("subscription_id").split(","))
+    back = inside(asked.get("back"), PATH)
+    if not ids:
+        return done(frame, back, "Nothing was chosen, so nothing changed.", kind="failed")
+    asking = Confirmation(
+        title=f"{chosen.verb} {counted(len(ids), 'subscription')}?",
+        sentences=[chosen.consequence],
+        action=frame.url(f"{PATH}/status"),
+        button=chosen.verb,
+        back=frame.link(back),
+        danger=chosen is _DISABLE,
+        fields=[
+            ("action", asked.get("action")),
+            ("back", back),
+            *(("subscription_id", str(one)) for one in ids),
+        ],
+    )
+    return shown(frame, "confirm.html", asking)
+
+
 @post(f"{PATH}/status", opt=needs(Resource.SAVE))
 async def switch(
     request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
-) -> Template | Redirect:
-    """Enable or disable the chosen subscriptions, after asking."""
+) -> Redirect:
+    """Enable or disable the chosen subscriptions, and say how many of them were not so before."""
     form = await form_of(request)
     chosen = _SWITCHES.get(form.get("action"), _DISABLE)
-    ids = sorted({row_id(int(one)) for one in form.all("subscription_id") if one.isdigit()})
-    back = inside(form.get("back"), PATH)
-    if not ids:
-        return done(frame, back, "Nothing was chosen, so nothing changed.", kind="failed")
-    if not is_confirmed(form):
-        asking = Confirmation(
-            title=f"{chosen.verb} {counted(len(ids), 'subscription')}?",
-            sentences=[chosen.consequence],
-            action=frame.url(f"{PATH}/status"),
-            button=chosen.verb,
-            back=frame.link(back),
-            danger=chosen is _DISABLE,
-            fields=[
-                ("action", form.get("action")),
-                ("back", back),
-                *(("subscription_id", str(one)) for one in ids),
-            ],
-        )
-        return shown(frame, "confirm.html", asking)
+    ids = _chosen(form.all("subscription_id"))
     changed = await backend.run(
         set_status,
         backend.ledger,
@@ -205,10 +212,14 @@ async def switch(
     text = f"{counted(len(changed), 'subscription')} {chosen.status}."
     if already := len(ids) - len(changed):
         text += f" {counted(already, 'subscription')} already {'was' if already == 1 else 'were'}."
-    return done(frame, back, text)
+    return done(frame, inside(form.get("back"), PATH), text)
 
 
-HANDLERS: Final = [list_, export, switch]
+HANDLERS: Final = [list_, export, ask_to_switch, switch]
+
+
+def _chosen(texts: Sequence[str]) -> Sequence[int]:
+    return sorted({row_id(int(one)) for one in texts if one.isdigit()})
 
 
 async def _csv_of(

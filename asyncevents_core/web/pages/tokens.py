@@ -13,12 +13,12 @@ from asyncevents_core.domain.access import ALL, Resource
 from asyncevents_core.domain.limits import LONGEST_DAYS
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.tokens import create_token, revoke_token
-from asyncevents_core.errors import InvalidValue
+from asyncevents_core.errors import InvalidValue, NotFound
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, Uuid
 from asyncevents_core.web.backend import RequestBackend
-from asyncevents_core.web.pages.confirming import Confirmation, is_confirmed
+from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.filters import sentence
 from asyncevents_core.web.pages.form import Form, form_of
 from asyncevents_core.web.pages.frame import GivenFrame, done, shown
@@ -75,33 +75,33 @@ async def create(
     return shown(frame, "token_made.html", MadeToken(token=made, text=text))
 
 
+@get(f"{PATH}/{{token_id:uuid}}/revoke", opt=needs(Resource.MANAGE, unbound=True))
+async def ask_to_revoke(token_id: Uuid, backend: GivenBackend, frame: GivenFrame) -> Template:
+    """Ask whether to revoke a token."""
+    found = await backend.read(lambda view: view.access.token(token_id))
+    if found is None:
+        raise NotFound(f"there is no token {token_id}")
+    asking = Confirmation(
+        title=f"Revoke the token {found.name}?",
+        sentences=["Whoever uses it is refused from now on. This cannot be undone."],
+        action=frame.url(f"{PATH}/{token_id}/revoke"),
+        button="Revoke",
+        back=frame.url(PATH),
+        danger=True,
+    )
+    return shown(frame, "confirm.html", asking)
+
+
 @post(f"{PATH}/{{token_id:uuid}}/revoke", opt=needs(Resource.MANAGE, unbound=True))
 async def revoke(
-    token_id: Uuid,
-    request: Request[Any, Any, Any],
-    backend: GivenBackend,
-    actor: GivenActor,
-    frame: GivenFrame,
-) -> Template | Redirect:
-    """Revoke a token, after asking."""
-    if not is_confirmed(await form_of(request)):
-        found = await backend.read(lambda view: view.access.token(token_id))
-        name = f"the token {found.name}" if found else f"token {token_id}"
-        asking = Confirmation(
-            title=f"Revoke {name}?",
-            sentences=["Whoever uses it is refused from now on. This cannot be undone."],
-            action=frame.url(f"{PATH}/{token_id}/revoke"),
-            button="Revoke",
-            back=frame.url(PATH),
-            danger=True,
-            fields=[],
-        )
-        return shown(frame, "confirm.html", asking)
+    token_id: Uuid, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Redirect:
+    """Revoke a token."""
     await backend.run(revoke_token, backend.ledger, token_id, by=actor)
     return done(frame, PATH, "The token is revoked.")
 
 
-HANDLERS: Final = [list_, create, revoke]
+HANDLERS: Final = [list_, create, ask_to_revoke, revoke]
 
 
 def event_resources(backend: RequestBackend) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -104,11 +105,12 @@ def test_all_that_is_found_is_sent_again_after_a_question(api, support):
         api.deliver(number, data=order, state=DeliveryState.DEAD)
     api.index()
     page = support.get("/logs", search="data.data.id:(CK1 OR CK2)", success="false").text
-    query = html.unescape(re.findall(r'name="query" value="([^"]+)"', page)[0])
+    link = html.unescape(re.findall(r'href="([^"]*/replays/found[^"]*)"', page)[0])
+    query = dict(parse_qsl(urlsplit(link).query))["query"]
     assert query == "(data.data.id:(CK1 OR CK2)) AND success:false"
-    question = support.post("/replays/found", query=query)
+    question = support.browser.get(f"{api.address}{link}")
     assert "Replay 2 deliveries?" in question.text
-    answer = support.post("/replays/found", query=query, confirmed="yes")
+    answer = support.post("/replays/found", query=query)
     assert support.notice(answer) == "The replay has begun."
     where = answer.headers["location"].removeprefix("/admin")
     page = text_of(support.get(where))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from litestar.routes import HTTPRoute
@@ -12,7 +12,7 @@ from asyncevents_core.domain.access import ALL, Actor, Resource
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
-from tests.web.serving import TARGET, Api, Visitor
+from tests.web.serving import TARGET, Api, Visitor, serving
 
 VIEW = {"view", "manage", ALL}
 CREATE = {"create", "manage", ALL}
@@ -23,7 +23,6 @@ MANAGE = {"manage", ALL}
 LIST, TRACE, REPLAY = LOGS | {"logs.list"}, LOGS | {"logs.trace"}, LOGS | {"logs.replay"}
 
 FRESH = {"event_name": "order.created", "sink": "http", "target": TARGET}
-SURE = {"confirmed": "yes"}
 EVERYBODY = {*map(str, Resource), ALL, "sales"}
 
 # method, path: who may, the fields of the form, the status then, and that of the same request by
@@ -35,9 +34,10 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("POST", "/sign-out"): (EVERYBODY, {}, 303, 303),
     ("GET", "/subscriptions"): (VIEW, {}, 200, 200),
     ("GET", "/subscriptions.csv"): (VIEW, {}, 200, 200),
+    ("GET", "/subscriptions/status"): (SAVE, {}, 303, 303),
     ("POST", "/subscriptions/status"): (
         SAVE,
-        {"subscription_id": "1", "action": "disable", "confirmed": "yes"},
+        {"subscription_id": "1", "action": "disable"},
         303,
         404,
     ),
@@ -47,8 +47,10 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/subscriptions/{subscription_id:int}/edit"): (CREATE, {}, 200, 404),
     ("POST", "/subscriptions/{subscription_id:int}/edit"): (CREATE, FRESH, 303, 404),
     ("POST", "/subscriptions/{subscription_id:int}/test"): (SAVE, {"data": "{}"}, 303, 404),
-    ("POST", "/subscriptions/{subscription_id:int}/secret"): (CREATE, SURE, 200, 404),
-    ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, SURE, 303, 404),
+    ("GET", "/subscriptions/{subscription_id:int}/secret"): (CREATE, {}, 200, 404),
+    ("GET", "/subscriptions/{subscription_id:int}/delete"): (CREATE, {}, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/secret"): (CREATE, {}, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, {}, 303, 404),
     ("GET", "/logs"): (LIST, {}, 200, 200),
     ("GET", "/logs.csv"): (LIST, {}, 200, 200),
     ("GET", "/logs/by-time"): (LIST, {}, 200, 200),
@@ -64,14 +66,17 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/plugins"): (MANAGE, {}, 200, 403),
     ("GET", "/tokens"): (MANAGE, {}, 200, 403),
     ("POST", "/tokens"): (MANAGE, {"name": "one", "resource": "view"}, 200, 403),
-    ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, SURE, 303, 403),
+    ("GET", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 200, 403),
+    ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 303, 403),
     ("GET", "/audit"): (MANAGE, {}, 200, 200),
     ("GET", "/dead-letters"): (LIST, {}, 200, 200),
     ("GET", "/replays"): (REPLAY, {}, 200, 200),
     ("GET", "/replays/{job_id:uuid}"): (REPLAY, {}, 200, 404),
     ("POST", "/replays/{job_id:uuid}/cancel"): (REPLAY, {}, 303, 404),
-    ("POST", "/replays/found"): (REPLAY, {"query": "success:true", "confirmed": "yes"}, 303, 303),
-    ("POST", "/replays/dead"): (REPLAY, {"confirmed": "yes"}, 303, 303),
+    ("GET", "/replays/found"): (REPLAY, {"query": "success:true"}, 200, 200),
+    ("POST", "/replays/found"): (REPLAY, {"query": "success:true"}, 303, 303),
+    ("GET", "/replays/dead"): (REPLAY, {}, 200, 200),
+    ("POST", "/replays/dead"): (REPLAY, {}, 303, 303),
 }
 FIRST = {("GET", "/")}
 """For everybody who is signed in: `test_dashboard_page` says what each of them sees."""
@@ -111,24 +116,31 @@ def test_every_page_is_in_the_table(api):
     assert pages(api) == table | public | FIRST
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One server for the table: what it is asked for is new each time."""
+    with serving(tmp_path_factory.mktemp("pages")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def visitors(api: Api) -> Mapping[str, Visitor]:
+    """Somebody for each resource, who has it alone."""
+    return {one: api.visitor(one) for one in RESOURCES}
+
+
+@pytest.fixture(scope="module")
 def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
-    number = api.subscribe()
-    delivery = api.deliver(number)
     operator = Actor.trusted("test")
     wanted, total = count_job(api.ledger, DeadFilter())
     job = start_job(api.ledger, wanted, total=total, rate=1.0, by=operator)
+    first = api.subscribe()
+    assert first == 1  # the one that the table disables
+    delivery = api.deliver(api.subscribe())
     api.index()
-    places: dict[str, object] = {
-        "delivery_id:uuid": delivery,
-        "job_id:uuid": job.id,
-    }
 
-    def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
-        # One of its own for each: some are deleted.
-        places["subscription_id:int"] = api.subscribe()
-        places["event_id:uuid"] = api.fail()
-        token = create_token(
+    def token() -> object:
+        made, _ = create_token(
             api.ledger,
             name="one",
             resources=["view"],
@@ -137,19 +149,32 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
             known=(),
             by=operator,
         )
-        places["token_id:uuid"] = token[0].id
-        where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]), path)
-        answer = visitor.get(where) if method == "GET" else visitor.post(where, **fields)
+        return made.id
+
+    # Where the path names one, it is new for each: some are deleted.
+    places: Mapping[str, Callable[[], object]] = {
+        "subscription_id:int": api.subscribe,
+        "event_id:uuid": api.fail,
+        "token_id:uuid": token,
+        "delivery_id:uuid": lambda: delivery,
+        "job_id:uuid": lambda: job.id,
+    }
+
+    def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
+        where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]()), path)
+        answer = visitor.get(where, **fields) if method == "GET" else visitor.post(where, **fields)
         return answer.status_code
 
     return ask
 
 
 @pytest.mark.parametrize(("method", "path"), TABLE)
-def test_who_may(api, world, method, path):
+def test_who_may(api, visitors, world, method, path):
     who, fields, status, _ = TABLE[method, path]
     for resource in RESOURCES:
-        found = world(api.visitor(resource), method, path, fields)
+        # Who signs out is signed in again.
+        visitor = api.visitor(resource) if path == "/sign-out" else visitors[resource]
+        found = world(visitor, method, path, fields)
         assert found == (status if resource in who else 403), resource
 
 
@@ -164,7 +189,7 @@ def test_others_and_nobody(api, world, method, path):
 def test_forms_of_other_sites_are_refused(api, world):
     number = api.subscribe()
     visitor = api.visitor(ALL)
-    fields = {"subscription_id": str(number), "action": "disable", "confirmed": "yes"}
+    fields = {"subscription_id": str(number), "action": "disable"}
     send = visitor.browser.post
     where = "/subscriptions/status"
     assert send(where, data=fields).status_code == 403

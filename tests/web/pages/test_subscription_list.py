@@ -79,11 +79,11 @@ def test_many_are_switched_after_a_question(api):
     visitor = api.visitor("view", "save")
     chosen = {"subscription_id": [str(one) for one in numbers], "action": "disable",
               "back": "/subscriptions?sort=id"}  # fmt: skip
-    question = visitor.post("/subscriptions/status", **chosen)
+    question = visitor.get("/subscriptions/status", **chosen)
     assert question.status_code == 200
     assert "Disable 3 subscriptions?" in question.text
     assert switched(api, numbers[1]) is SubscriptionStatus.ENABLED
-    answer = visitor.post("/subscriptions/status", confirmed="yes", **chosen)
+    answer = visitor.post("/subscriptions/status", **chosen)
     assert answer.headers["location"] == "/admin/subscriptions?sort=id"
     assert visitor.notice(answer) == "2 subscriptions disabled. 1 subscription already was."
     assert {switched(api, one) for one in numbers} == {SubscriptionStatus.DISABLED}
@@ -93,7 +93,7 @@ def test_many_are_switched_after_a_question(api):
 
 def test_nothing_chosen_and_ways_out(api):
     visitor = api.visitor("view", "save")
-    answer = visitor.post("/subscriptions/status", action="disable", back="//evil.example")
+    answer = visitor.get("/subscriptions/status", action="disable", back="//evil.example")
     assert answer.headers["location"] == "/admin/subscriptions"
     assert "nothing changed" in visitor.notice(answer)
 

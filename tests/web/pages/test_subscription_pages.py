@@ -144,10 +144,10 @@ def test_a_test_event(api, operator):
 def test_another_secret(api, operator):
     number = api.subscribe()
     before = kept(api, number).secret
-    question = operator.post(f"/subscriptions/{number}/secret")
+    question = operator.get(f"/subscriptions/{number}/secret")
     assert "until then it refuses" in question.text
     assert kept(api, number).secret == before
-    answer = operator.post(f"/subscriptions/{number}/secret", confirmed="yes")
+    answer = operator.post(f"/subscriptions/{number}/secret")
     after = kept(api, number).secret
     assert after != before
     assert receiver_secret(after) in answer.text
@@ -155,9 +155,9 @@ def test_another_secret(api, operator):
 
 def test_the_end_of_one(api, operator):
     number = api.subscribe()
-    assert "cannot be undone" in operator.post(f"/subscriptions/{number}/delete").text
+    assert "cannot be undone" in operator.get(f"/subscriptions/{number}/delete").text
     assert kept(api, number).status is SubscriptionStatus.ENABLED
-    answer = operator.post(f"/subscriptions/{number}/delete", confirmed="yes")
+    answer = operator.post(f"/subscriptions/{number}/delete")
     assert f"Subscription {number} is deleted" in operator.notice(answer)
     assert kept(api, number).status is SubscriptionStatus.DELETED
     assert operator.get(f"/subscriptions/{number}").status_code == 404

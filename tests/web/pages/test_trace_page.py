@@ -152,5 +152,5 @@ def test_requests_that_cannot_be_told(api, support):
     delivery = api.deliver(number, data="x" * 10_000)
     assert f"--data-binary @{delivery}.json" in support.get(f"/traces/{delivery}").text
     api.switch(number, "disable")
-    api.visitor("create").post(f"/subscriptions/{number}/delete", confirmed="yes")
+    api.visitor("create").post(f"/subscriptions/{number}/delete")
     assert support.get(f"/traces/{delivery}").status_code == 200
