@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.pages import PAGES, filled
 from tests.browser.world import Visit, World, visits, worlds
@@ -16,55 +17,71 @@ WIDTHS = (400, 1600)
 SCHEMES = ("light", "dark")
 
 
-@pytest.fixture(scope="module")
-def places(world: World) -> Mapping[str, object]:
-    return filled(world)
+Eyes = Mapping[str, Visit]
+"""Browsers in which somebody is signed in, by how they look at pages."""
+
+
+@contextmanager
+def opened(browser: Browser, world: World) -> Iterator[Eyes]:
+    """Open a browser for each way to look at pages."""
+    text, _ = world.api.session("all")
+    cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
+    with ExitStack() as stack:
+        eyes = {}
+        for scheme in SCHEMES:
+            for width in WIDTHS:
+                options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+                one = stack.enter_context(visits(browser, world.api.address, **options))
+                one.context.add_cookies([cookie])
+                eyes[f"{scheme} {width}"] = one
+        yield eyes
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with worlds(tmp_path_factory.mktemp("empty")) as made:
-        yield made
+def full(browser: Browser, world: World) -> Iterator[tuple[Eyes, Mapping[str, object]]]:
+    places = filled(world)
+    with opened(browser, world) as eyes:
+        yield eyes, places
 
 
-def look(browser: Browser, world: World, path: str) -> None:
+@pytest.fixture(scope="module")
+def empty(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eyes]:
+    with worlds(tmp_path_factory.mktemp("empty")) as made, opened(browser, made) as eyes:
+        yield eyes
+
+
+def look(eyes: Eyes, path: str) -> None:
     """Look at a page in every way; complain about all that is wrong with it."""
     wrong = []
-    for scheme in SCHEMES:
-        for width in WIDTHS:
-            options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-            with visits(browser, world.api.address, **options) as one:
-                sign_in(one, world)
-                one.go(path)
-                one.page.wait_for_load_state("networkidle")
-                wider = one.page.evaluate(
-                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-                if wider > 0:
-                    wrong.append(f"{scheme} {width}: it is {wider} px too wide")
-                wrong += [
-                    f"{scheme} {width}: {found['id']}: {node['html'][:200]}"
-                    for found in Axe().run(one.page).response["violations"]
-                    if found["impact"] in SERIOUS
-                    for node in found["nodes"]
-                ]
+    for how, one in eyes.items():
+        one.go(path)
+        # Parts that the page loads later.
+        expect(one.page.locator(".htmx-request")).to_have_count(0)
+        wider = one.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if wider > 0:
+            wrong.append(f"{how}: it is {wider} px too wide")
+        wrong += [
+            f"{how}: {found['id']}: {node['html'][:200]}"
+            for found in Axe().run(one.page).response["violations"]
+            if found["impact"] in SERIOUS
+            for node in found["nodes"]
+        ]
+        wrong += [f"{how}: {problem}" for problem in one.problems]
+        one.problems.clear()
     assert not wrong, "\n".join(wrong)
 
 
-def sign_in(one: Visit, world: World) -> None:
-    text, _ = world.api.session("all")
-    cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
-    one.context.add_cookies([cookie])
-
-
 @pytest.mark.parametrize("name", PAGES)
-def test_filled(browser, world, places, name):
-    look(browser, world, PAGES[name].format_map(places))
+def test_filled(full, name):
+    eyes, places = full
+    look(eyes, PAGES[name].format_map(places))
 
 
 @pytest.mark.parametrize("name", [one for one, path in PAGES.items() if "{" not in path])
-def test_empty(browser, empty, name):
-    look(browser, empty, PAGES[name])
+def test_empty(empty, name):
+    look(empty, PAGES[name])
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/nothing"])

@@ -105,6 +105,6 @@ def visits(browser: Browser, own: str, **options: Any) -> Iterator[Visit]:
     page.on("request", asked)
     try:
         yield visit
-        assert visit.problems == []
+        assert not visit.problems, visit.problems
     finally:
         context.close()
