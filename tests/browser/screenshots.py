@@ -6,14 +6,11 @@ import argparse
 import tempfile
 from collections.abc import Mapping
 from html import escape
-from itertools import product
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Browser
-
-from tests.browser.pages import EMPTY, PAGES, SCHEMES, WIDTHS, filled
-from tests.browser.world import Visit, World, browsers, visits, worlds
+from tests.browser.pages import EMPTY, PAGES, Eyes, filled, opened
+from tests.browser.world import Visit, browsers, worlds
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _BUILD: Final = _ROOT / "build" / "screenshots"
@@ -36,35 +33,23 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder, worlds(Path(folder)) as world:
                 places = filled(world) if state == "filled" else {}
                 names = [name for name in (PAGES if places else EMPTY) if wanted.only in name]
-                _take(browser, world, state, {name: PAGES[name] for name in names}, places)
+                with opened(browser, world) as eyes:
+                    _take(eyes, state, {name: PAGES[name].format_map(places) for name in names})
     (_BUILD / "index.html").write_text(_index())
     print(f"\n{_BUILD.relative_to(_ROOT)}/index.html")
 
 
-def _take(
-    browser: Browser,
-    world: World,
-    state: str,
-    pages: Mapping[str, str],
-    places: Mapping[str, object],
-) -> None:
-    looks = list(product(SCHEMES, WIDTHS))
-    total, taken = len(pages) * len(looks), 0
-    for scheme, width in looks:
-        viewport = {"width": width, "height": _HEIGHT}
-        with visits(browser, world.api.address, color_scheme=scheme, viewport=viewport) as one:
-            one.sign_in(world, "all")
-            for name, path in pages.items():
-                shoot(one, path.format_map(places), _BUILD / f"{name}-{state}-{scheme}-{width}.png")
-                taken += 1
-                print(f"\r{state}: {taken} of {total}  {name:20}", end="", flush=True)
+def _take(eyes: Eyes, state: str, paths: Mapping[str, str]) -> None:
+    for number, (name, path) in enumerate(paths.items(), 1):
+        print(f"\r{state}: {number} of {len(paths)}  {name:20}", end="", flush=True)
+        for how, one in eyes.items():
+            shoot(one, path, _BUILD / f"{name}-{state}-{how}.png")
     print()
 
 
 def shoot(one: Visit, path: str, file: Path) -> None:
     """Write a picture of a whole page, when all of it is there."""
-    one.go(path)
-    one.page.wait_for_load_state("networkidle")
+    one.go_and_wait(path)
     one.page.screenshot(path=file, full_page=True)
 
 
@@ -74,8 +59,8 @@ def _index() -> str:
         pictures = "".join(
             f'<figure><a href="{one.name}"><img src="{one.name}" loading="lazy" alt=""></a>'
             f"<figcaption>{escape(one.stem)}</figcaption></figure>"
-            for state, scheme, width in product(("filled", "empty"), SCHEMES, reversed(WIDTHS))
-            if (one := _BUILD / f"{name}-{state}-{scheme}-{width}.png").exists()
+            for state in ("filled", "empty")
+            for one in sorted(_BUILD.glob(f"{name}-{state}-*.png"), reverse=True)
         )
         sections.append(f"<section><h2>{escape(name)}</h2><div>{pictures}</div></section>")
     return (

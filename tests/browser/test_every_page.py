@@ -8,55 +8,55 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.pages import EMPTY, PAGES, SCHEMES, WIDTHS, filled
+from tests.browser.pages import EMPTY, PAGES, Eyes, filled, opened
 from tests.browser.world import World, visits, worlds
 
 SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture(scope="module")
-def places(world: World) -> Mapping[str, object]:
-    return filled(world)
+def full(browser: Browser, world: World) -> Iterator[tuple[Eyes, Mapping[str, object]]]:
+    places = filled(world)
+    with opened(browser, world) as eyes:
+        yield eyes, places
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with worlds(tmp_path_factory.mktemp("empty")) as made:
-        yield made
+def empty(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eyes]:
+    with worlds(tmp_path_factory.mktemp("empty")) as made, opened(browser, made) as eyes:
+        yield eyes
 
 
-def look(browser: Browser, world: World, path: str) -> None:
+def look(eyes: Eyes, path: str) -> None:
     """Look at a page in every way; complain about all that is wrong with it."""
     wrong = []
-    for scheme in SCHEMES:
-        for width in WIDTHS:
-            options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-            with visits(browser, world.api.address, **options) as one:
-                one.sign_in(world, "all")
-                one.go(path)
-                one.page.wait_for_load_state("networkidle")
-                wider = one.page.evaluate(
-                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-                if wider > 0:
-                    wrong.append(f"{scheme} {width}: it is {wider} px too wide")
-                wrong += [
-                    f"{scheme} {width}: {found['id']}: {node['html'][:200]}"
-                    for found in Axe().run(one.page).response["violations"]
-                    if found["impact"] in SERIOUS
-                    for node in found["nodes"]
-                ]
+    for how, one in eyes.items():
+        one.go_and_wait(path)
+        wider = one.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if wider > 0:
+            wrong.append(f"{how}: it is {wider} px too wide")
+        wrong += [
+            f"{how}: {found['id']}: {node['html'][:200]}"
+            for found in Axe().run(one.page).response["violations"]
+            if found["impact"] in SERIOUS
+            for node in found["nodes"]
+        ]
+        wrong += [f"{how}: {problem}" for problem in one.problems]
+        one.problems.clear()
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_filled(browser, world, places, name):
-    look(browser, world, PAGES[name].format_map(places))
+def test_filled(full, name):
+    eyes, places = full
+    look(eyes, PAGES[name].format_map(places))
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_empty(browser, empty, name):
-    look(browser, empty, PAGES[name])
+def test_empty(empty, name):
+    look(empty, PAGES[name])
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/nothing"])

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.beside import worker_beside
@@ -52,7 +52,7 @@ class World:
 
     def wait_for_index(self) -> None:
         """Wait until the worker, which holds the index, has everything in it."""
-        self.wait(lambda: not self.api.ledger.read(lambda view: view.index.queued(after=0, limit=1)))
+        self.wait(lambda: not self.api.ledger.read(lambda view: view.index.backlog().waiting))
 
 
 @contextlib.contextmanager
@@ -92,6 +92,11 @@ class Visit:
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.own}/admin{path}")
+
+    def go_and_wait(self, path: str) -> None:
+        """Go to a page, and wait for the parts that it loads later."""
+        self.go(path)
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
 
 
 @contextlib.contextmanager
