@@ -11,9 +11,6 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from django.conf import settings as django_settings
-from django.urls import clear_url_caches
-from django.utils.functional import empty
 
 from asyncevents_core.domain.access import Actor
 from asyncevents_core.engine.managing.tokens import create_token
@@ -26,29 +23,28 @@ EXAMPLES = Path(__file__).parents[2] / "docs/examples/mounting"
 # Outside of a mount there is no lifespan; the first request starts what is needed.
 
 
-@pytest.fixture(params=sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def example(request, tmp_path, monkeypatch):
-    values = settings(tmp_path)
-    lines = [f"{name} = {value!r}" for name, value in values.items()]
-    (tmp_path / "mounted_settings.py").write_text("\n".join(lines))
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "mounted_settings")
-    monkeypatch.setenv("ASYNCEVENTS_LEDGER_IN_TESTS", "true")
-    # Django is configured once in a process; here it is once for each test.
-    monkeypatch.setattr(django_settings, "_wrapped", empty)
-    clear_url_caches()
-    spec = importlib.util.spec_from_file_location(request.param.stem, request.param)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[request.param.stem] = module
-    spec.loader.exec_module(module)
-    yield module
-    module.events.close()
-    del sys.modules[request.param.stem], sys.modules["mounted_settings"]
+# Each once: Django can be configured once in a process.
+@pytest.fixture(scope="module", params=sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def example(request, tmp_path_factory):
+    folder, name = tmp_path_factory.mktemp("mounted"), request.param.stem
+    lines = [f"{name} = {value!r}" for name, value in settings(folder).items()]
+    (folder / "mounted_settings.py").write_text("\n".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "mounted_settings")
+        patch.setenv("ASYNCEVENTS_LEDGER_IN_TESTS", "true")
+        spec = importlib.util.spec_from_file_location(name, request.param)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        module.events.upgrade()
+        yield module
+        module.events.close()
+        del sys.modules[name], sys.modules["mounted_settings"]
 
 
 def test_an_example(example):
     events = example.events
-    events.upgrade()
     _, token = create_token(
         events.runtime.ledger,
         name="t",
@@ -82,7 +78,6 @@ def test_an_example(example):
 
 def test_pages_of_an_example(example):
     events = example.events
-    events.upgrade()
     create_user(
         events.runtime.ledger,
         events.runtime.password_hasher,
