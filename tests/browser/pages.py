@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Iterator, Mapping
-from itertools import cycle, islice
+from contextlib import ExitStack, contextmanager
+from itertools import cycle, islice, product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+from playwright.sync_api import Browser
+
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
-from asyncevents_core.domain.instant import uuid7
-from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
-from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
-from tests.browser.world import World
+from tests.browser.history import Way, histories
+from tests.browser.world import Visit, World, visits
 
 CORPUS: Final = Path(__file__).resolve().parents[3] / "shared" / "data" / "github-events.jsonl"
 """Payloads of real webhooks, where somebody has put them beside the checkout."""
@@ -51,91 +50,76 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_BAD_GATEWAY: Final = (
-    "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"
-    "</center><hr><center>nginx</center></body></html>"
-)
-_HOUR: Final = 3_600_000_000
-_SECOND: Final = 1_000_000
+EMPTY: Final = tuple(name for name, path in PAGES.items() if "{" not in path)
+"""The pages that are there before anything has happened."""
+LOOKS: Final = tuple(product(("light", "dark"), (400, 1600)))
+"""How one looks at pages: the scheme of colours, and the width of a phone or a desk in pixels."""
+
+Eyes = Mapping[str, Visit]
+"""Browsers in which somebody is signed in, by how they look at pages: "light-400"."""
+
+_HOUR: Final = 3_600
 
 
-def filled(world: World, deliveries: int = 200) -> Mapping[str, object]:
+@contextmanager
+def opened(browser: Browser, world: World) -> Iterator[Eyes]:
+    """Open a browser for each way to look at pages."""
+    with ExitStack() as stack:
+        eyes = {}
+        for scheme, width in LOOKS:
+            options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+            one = stack.enter_context(visits(browser, world.api.address, **options))
+            one.sign_in(world, "all")
+            eyes[f"{scheme}-{width}"] = one
+        yield eyes
+
+
+def filled(world: World, events: int = 200) -> Mapping[str, object]:
     """Fill a world as a shop has been running for an hour; return what pages are about."""
-    api = world.api
-    chance = random.Random(7)
-    numbers = [api.subscribe(tenant="acme" if n % 3 == 0 else None) for n in range(12)]
-    numbers += [api.subscribe("order.secret") for _ in range(3)]
+    api, target = world.api, world.target
+    numbers = [api.subscribe(target=target, tenant=None if n % 3 else "acme") for n in range(12)]
+    numbers += [api.subscribe("order.secret", target=target) for _ in range(3)]
     api.switch(numbers[0], "disable")
-    now = time.time_ns() // 1000
-    payloads = cycle(_payloads())
-    last: dict[str, object] = {}
-    for data in islice(payloads, deliveries):
-        event, trace = _deliver(world, chance, chance.choice(numbers), data, now)
-        last = {"event": event, "trace": trace}
-    failed = api.fail(error="LookupError: there is no order 4711")
-    wanted, total = count_job(api.ledger, DeadFilter())
-    operator = Actor.trusted("user ann")
-    job = start_job(api.ledger, wanted, total=total, rate=100.0, by=operator)
-    api.token("view", "logs")
-    # The world's worker indexes them.
-    world.wait(lambda: api.ledger.read(lambda view: view.index.backlog().waiting == 0))
-    return {**last, "failed": failed, "subscription": numbers[1], "replay": job.id}
-
-
-def _deliver(
-    world: World, chance: random.Random, number: int, data: Any, now: int
-) -> tuple[UUID, UUID]:
-    """Write an event that was delivered or not, with its attempts; return both ids."""
-    state = chance.choice([DeliveryState.DELIVERED] * 7 + [DeliveryState.DEAD])
-    arrived = state is DeliveryState.DELIVERED
-    attempts = 1 if arrived and chance.random() < 0.7 else chance.randint(2, 6)
-    at = now - chance.randrange(_HOUR)
-    body = {
-        "specversion": "1.0",
-        "id": str(uuid7()),
-        "type": "order.created",
-        "source": "/shop",
-        "data": data,
-    }
-    event = make_event(name="order.created", arguments=None, body=json.dumps(body).encode())
-    delivery = make_delivery(
-        id=uuid7(),
-        event_id=event.id,
-        subscription_id=number,
-        state=state,
-        due_at=None,
-        reason=None if arrived else DeadReason.EXHAUSTED,
-        deaths=attempts - arrived,
-        claims=attempts,
-    )
-    made = []
-    for claim in range(1, attempts + 1):
-        good = arrived and claim == attempts
-        made.append(
-            make_attempt(
-                delivery_id=delivery.id,
-                claim_no=claim,
-                outcome=OutcomeKind.DELIVERED if good else OutcomeKind.RETRYABLE,
-                response="thank you" if good else _BAD_GATEWAY,
-                http_status=200 if good else 502,
-                detail="HTTP 200" if good else "HTTP 502 Bad Gateway",
-                target="https://example.com/orders",
-                started_at=at,
-                duration=chance.random() * 0.4,
+    last: list[object] = []
+    with histories(world) as history:
+        chance = history.chance
+        for data in islice(cycle(_payloads()), events):
+            arrives = chance.random() < 0.9
+            failures = chance.choice([0, 0, 0, 0, 1, 3]) if arrives else 6
+            way = Way(
+                subscription_id=chance.choice(numbers),
+                target=target,
+                failures=failures,
+                arrives=arrives,
             )
-        )
-        at += claim * claim * _SECOND
+            last = history.write("order.created", data, chance.randrange(60, _HOUR), [way])
+    failed = api.fail(error="LookupError: there is no order 4711")
+    api.token("view", "logs")
+    replay = _replayed(world)
+    world.wait_for_index()
+    event, trace = last
+    return {
+        "event": event,
+        "trace": trace,
+        "failed": failed,
+        "subscription": numbers[1],
+        "replay": replay,
+    }
 
-    def write(tx: Any) -> None:
-        tx.events.insert([event], due_in=0.0)
-        tx.events.lock([event.id])
-        tx.events.mark_fanned_out([event.id])
-        tx.deliveries.insert([delivery])
-        tx.outcomes.record(made)
-        tx.index.queue([Claim(id=delivery.id, claim_no=one.claim_no) for one in made])
 
-    world.api.ledger.run(write)
-    return event.id, delivery.id
+def _replayed(world: World) -> UUID:
+    """Let somebody replay all dead letters; return the id of the replay when it is over."""
+    ledger = world.api.ledger
+    wanted, total = count_job(ledger, DeadFilter(reason=DeadReason.EXHAUSTED))
+    operator = Actor.trusted("user ann")
+    job = start_job(ledger, wanted, total=total, rate=100.0, by=operator)
+
+    def is_over() -> bool:
+        found = ledger.read(lambda view: view.replays.job(job.id))
+        return found is not None and found.is_over
+
+    world.wait(is_over)
+    return job.id
 
 
 def _payloads() -> Iterator[Any]:

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
-from tests.browser.pages import PAGES, filled
-from tests.browser.world import Visit, World, visits, worlds
+from tests.browser.pages import EMPTY, PAGES, Eyes, filled, opened
+from tests.browser.world import World, visits, worlds
 
 SERIOUS = {"serious", "critical"}
-WIDTHS = (400, 1600)
-SCHEMES = ("light", "dark")
-
-
-Eyes = Mapping[str, Visit]
-"""Browsers in which somebody is signed in, by how they look at pages."""
-
-
-@contextmanager
-def opened(browser: Browser, world: World) -> Iterator[Eyes]:
-    """Open a browser for each way to look at pages."""
-    text, _ = world.api.session("all")
-    cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
-    with ExitStack() as stack:
-        eyes = {}
-        for scheme in SCHEMES:
-            for width in WIDTHS:
-                options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-                one = stack.enter_context(visits(browser, world.api.address, **options))
-                one.context.add_cookies([cookie])
-                eyes[f"{scheme} {width}"] = one
-        yield eyes
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +31,7 @@ def look(eyes: Eyes, path: str) -> None:
     """Look at a page in every way; complain about all that is wrong with it."""
     wrong = []
     for how, one in eyes.items():
-        one.go(path)
-        # Parts that the page loads later.
-        expect(one.page.locator(".htmx-request")).to_have_count(0)
+        one.go_and_wait(path)
         wider = one.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
@@ -79,7 +54,7 @@ def test_filled(full, name):
     look(eyes, PAGES[name].format_map(places))
 
 
-@pytest.mark.parametrize("name", [one for one, path in PAGES.items() if "{" not in path])
+@pytest.mark.parametrize("name", EMPTY)
 def test_empty(empty, name):
     look(empty, PAGES[name])
 

@@ -205,8 +205,10 @@ class Api:
         self.ledger.run(write)
         return text.text, csrf
 
-    def subscribe(self, event_name: str = "order.created", **more: Any) -> int:
-        new = NewSubscription(event_name=event_name, sink="http", target=TARGET, **more)
+    def subscribe(
+        self, event_name: str = "order.created", *, target: str = TARGET, **more: Any
+    ) -> int:
+        new = NewSubscription(event_name=event_name, sink="http", target=target, **more)
         return self.events.subscribe(new).id
 
     def switch(self, subscription_id: int, action: str) -> None:

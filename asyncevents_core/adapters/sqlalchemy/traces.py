@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Column, Row, Select, Table, select
 
 from asyncevents_core.adapters.sqlalchemy.deliveries import to_delivery
-from asyncevents_core.adapters.sqlalchemy.events import to_event
+from asyncevents_core.adapters.sqlalchemy.event_rows import to_event
 from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
 from asyncevents_core.adapters.sqlalchemy.replays import to_replay
 from asyncevents_core.adapters.sqlalchemy.schema import (

@@ -37,7 +37,7 @@ def problems_of(found: Status, *, indexing: bool) -> Iterator[Problem]:
     if found.dead_letters or found.events_failed:
         yield Problem(
             kind=ProblemKind.UNDELIVERED,
-            words="what could not be delivered",
+            words="there are dead letters",
             advice="asyncevents dead-letters, asyncevents replay --dead",
         )
 
