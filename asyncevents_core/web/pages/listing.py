@@ -34,8 +34,7 @@ class Asked:
 
     def number(self, name: str) -> int | None:
         """Return a whole number that was given; None for nothing and for what is none."""
-        text = self.get(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        return number_of(self.get(name))
 
     def day(self, name: str) -> int | None:
         """Return the begin of a day that was given, UTC, in microseconds; None as `number`."""
@@ -49,7 +48,8 @@ class Asked:
         """Return a time that was given, UTC unless it says otherwise, in microseconds."""
         try:
             at = datetime.fromisoformat(self.get(name))
-            return micros((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+            aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+            return micros(aware.astimezone(UTC).timestamp())
         except (ValueError, OverflowError):
             return None
 
@@ -81,6 +81,15 @@ def asked_of(request: Request[Any, Any, Any], path: str) -> Asked:
         if text:
             given[name] = f"{given[name]},{text}" if name in given else text
     return Asked(path=path, given=given)
+
+
+def number_of(text: str) -> int | None:
+    """Return the whole number that a text is, such as the id of a row; None for another text.
+
+    >>> number_of("42"), number_of("-1"), number_of("²"), number_of("9" * 5_000)
+    (42, None, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def time_of(at: int) -> str:
