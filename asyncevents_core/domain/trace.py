@@ -23,6 +23,7 @@ EVENT_FAILED: Final = "Its service failed: not delivered to anybody"
 class Trace:
     """Everything that happened to one delivery. `event.body` is the payload that was sent.
 
+    `attempts` are all, but for `left_out` in the middle where only so many were asked for.
     `replays` are the ids of the deliveries that replayed this one; `request` says who had
     this one made, where it is a replay itself. `sink`, `target` and `subscription_status` are those
     of its subscription now; `subscribed_at` is when that was made.
@@ -33,6 +34,7 @@ class Trace:
     sink: str
     target: str
     attempts: tuple[Attempt, ...]
+    left_out: int = 0
     replays: tuple[UUID, ...]
     request: ReplayRequest | None = None
     subscription_status: SubscriptionStatus

@@ -13,8 +13,13 @@ class TracesView(ABC):
     """Reads of traces. With `tenant` only of deliveries for that tenant's subscriptions."""
 
     @abstractmethod
-    def of_delivery(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
-        """Return the trace of a delivery, its attempts in order of their claims."""
+    def of_delivery(
+        self, delivery_id: UUID, *, tenant: str | None = None, most: int | None = None
+    ) -> Trace | None:
+        """Return the trace of a delivery, its attempts in order of their claims.
+
+        With `most` it has so many attempts: the oldest half and the newest half of them.
+        """
 
     @abstractmethod
     def of_event(
