@@ -151,6 +151,21 @@ class DeadLetter:
 
 
 @frozen(kw_only=True)
+class OpenDelivery:
+    """A delivery that is not over, in a list. `claims` are the attempts that began."""
+
+    id: UUID
+    event_name: str
+    subscription_id: int
+    target: str
+    state: DeliveryState
+    parked: bool
+    due_at: int | None
+    claims: int
+    created_at: int
+
+
+@frozen(kw_only=True)
 class Backlog:
     """How much is open. Rows that are due and nobody took are what a drain waits for.
 

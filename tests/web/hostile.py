@@ -31,7 +31,7 @@ PAYLOADS: Final = (
     "<script>window.hacked=1</script>",
     "<img src=x onerror=window.hacked=1>",
     "<svg onload=window.hacked=1>",
-    "\"><script>window.hacked=1</script>",
+    '"><script>window.hacked=1</script>',
     "' onmouseover='window.hacked=1' autofocus onfocus='window.hacked=1",
     '" onmouseover="window.hacked=1" style="color:red',
     "` onload=window.hacked=1 `",
@@ -64,6 +64,7 @@ PARAMETERS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         ),
         "/logs.csv": ("search", "event_name", "subscription_id", "since", "until", "payload"),
         "/logs/by-time": ("search", "event_name", "subscription_id", "since", "until"),
+        "/deliveries": ("state", "subscription_id"),
         "/events": ("event_name", "state", "before"),
         "/events/{event}": ("after",),
         "/dead-letters": (
@@ -144,7 +145,9 @@ def _written(api: Api, text: str, number: int) -> Mapping[str, object]:
     )
     # Those who subscribe are refused what cannot be printed.
     target = "".join(one for one in text if one.isprintable())
-    new = make_subscription(event_name=target[:100], sink="http", target=target, tenant=target[:100])
+    new = make_subscription(
+        event_name=target[:100], sink="http", target=target, tenant=target[:100]
+    )
     made: dict[str, object] = {}
 
     def write(tx: Any) -> None:
@@ -160,6 +163,10 @@ def _written(api: Api, text: str, number: int) -> Mapping[str, object]:
             deaths=2,
         )
         made["trace"] = delivery.id
+        others = [
+            make_delivery(event_id=event.id, subscription_id=subscription, replay_request=uuid7())
+            for _ in range(2)
+        ]
         attempts = [
             make_attempt(
                 delivery_id=delivery.id,
@@ -176,7 +183,7 @@ def _written(api: Api, text: str, number: int) -> Mapping[str, object]:
         tx.events.lock([event.id, failed.id])
         tx.events.mark_fanned_out([event.id])
         tx.events.fail(failed.id, deaths=1, error=text, traceback=f"{text}\n{text}")
-        tx.deliveries.insert([delivery])
+        tx.deliveries.insert([delivery, *others])
         tx.outcomes.record(attempts)
         tx.index.queue([Claim(id=delivery.id, claim_no=one.claim_no) for one in attempts])
         tx.access.insert_token(token)

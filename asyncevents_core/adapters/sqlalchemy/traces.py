@@ -22,12 +22,12 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
 )
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements
-from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.adapters.sqlalchemy.subscriptions import SqlSubscriptionsView
+from asyncevents_core.domain.delivery import Attempt, DeliveryState
 from asyncevents_core.domain.instant import NIL
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace import OpenDelivery, Trace
 from asyncevents_core.ports.ledger.traces import TracesView
-
 
 _AttemptsOf = Callable[[Statements, Sequence[Row[Any]]], Mapping[UUID, list[Attempt]]]
 
@@ -55,6 +55,53 @@ class SqlTracesView(Noun, TracesView):
             statement = statement.where(delivery.c.id > after)
         return _traces(self._sql, statement.order_by(delivery.c.id).limit(limit), _all_attempts)
 
+    def open_deliveries(
+        self,
+        state: DeliveryState,
+        *,
+        limit: int,
+        subscription_id: int | None = None,
+        tenant: str | None = None,
+    ) -> Sequence[OpenDelivery]:
+        wanted = select(delivery).where(delivery.c.state == state.value)
+        if subscription_id is not None:
+            wanted = wanted.where(delivery.c.subscription_id == subscription_id)
+        if tenant is not None:
+            own = SqlSubscriptionsView(self._sql).ids_of(tenant)
+            wanted = wanted.where(delivery.c.subscription_id.in_(own))
+        # One by one: the index of due times has those that are parked apart.
+        found = [row for parked in (False, True) for row in self._first(wanted, parked, limit)]
+        found.sort(key=lambda row: (row.due_at or 0, row.id))
+        return [_to_open(row) for row in found[:limit]]
+
+    def _first(self, wanted: Select[Any], parked: bool, limit: int) -> Sequence[Row[Any]]:
+        first = (
+            wanted.where(delivery.c.parked.is_(parked))
+            .order_by(delivery.c.due_at, delivery.c.id)
+            .limit(limit)
+            .subquery("first")
+        )
+        statement = (
+            select(first, event.c.name, subscription.c.target)
+            .join(event, event.c.id == first.c.event_id)
+            .join(subscription, subscription.c.id == first.c.subscription_id)
+        )
+        return self._sql.execute(statement).all()
+
+
+def _to_open(row: Row[Any]) -> OpenDelivery:
+    return OpenDelivery(
+        id=row.id,
+        event_name=row.name,
+        subscription_id=row.subscription_id,
+        target=row.target,
+        state=DeliveryState(row.state),
+        parked=row.parked,
+        due_at=row.due_at,
+        claims=row.claims,
+        created_at=row.created_at,
+    )
+
 
 def _deliveries(tenant: str | None) -> Select[Any]:
     statement = select(
@@ -67,9 +114,7 @@ def _deliveries(tenant: str | None) -> Select[Any]:
     return statement if tenant is None else statement.where(subscription.c.tenant == tenant)
 
 
-def _traces(
-    sql: Statements, statement: Select[Any], attempts_of: _AttemptsOf
-) -> Sequence[Trace]:
+def _traces(sql: Statements, statement: Select[Any], attempts_of: _AttemptsOf) -> Sequence[Trace]:
     found = list(sql.execute(statement))
     events = {row.id: to_event(row) for row in _by_id(sql, event, {r.event_id for r in found})}
     requests = {

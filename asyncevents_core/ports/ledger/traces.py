@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.trace import OpenDelivery, Trace
 
 
 class TracesView(ABC):
@@ -28,4 +29,18 @@ class TracesView(ABC):
         """Return the traces of an event's deliveries, oldest first.
 
         Page on with `after` = the id of the last delivery.
+        """
+
+    @abstractmethod
+    def open_deliveries(
+        self,
+        state: DeliveryState,
+        *,
+        limit: int,
+        subscription_id: int | None = None,
+        tenant: str | None = None,
+    ) -> Sequence[OpenDelivery]:
+        """Return deliveries in this state, which is none that ends them, by their due times.
+
+        With `subscription_id` only of that subscription.
         """

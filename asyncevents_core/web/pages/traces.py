@@ -22,8 +22,8 @@ from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, Uuid
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
-from asyncevents_core.web.pages.listing import time_of
 from asyncevents_core.web.pages.json_tree import Node, tree_of
+from asyncevents_core.web.pages.listing import time_of
 from asyncevents_core.web.pages.requests import ShownRequest, requests_of
 from asyncevents_core.web.pages.timeline import Timeline, timeline_of
 

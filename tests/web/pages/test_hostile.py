@@ -207,7 +207,9 @@ def complaints(page: httpx.Response, known: set[tuple[str, frozenset[str]]]) -> 
     """Return what of a page its template has not."""
     found = Shapes.of(page)
     wrong = [f"an element {one}" for one in found.shapes - known]
-    wrong += [f"a link {one}" for one in found.links if not one.startswith(("/admin", "#", "/rest/docs"))]
+    wrong += [
+        f"a link {one}" for one in found.links if not one.startswith(("/admin", "#", "/rest/docs"))
+    ]
     wrong += [f"a comment {one}" for one in found.comments]
     wrong += [f"raw: {one}" for one in PAYLOADS if "<" in one and one in page.text]
     shown = set("".join(found.texts)) & set(INVISIBLE) - set("ltr[31m")
@@ -280,7 +282,9 @@ def test_no_path_makes_a_page_fail(api, visitor, path):
     assert visitor.post(path).status_code in ALLOWED | {405}
 
 
-@pytest.mark.parametrize("name", ["asyncevents_notice", "asyncevents_session", "asyncevents_openid"])
+@pytest.mark.parametrize(
+    "name", ["asyncevents_notice", "asyncevents_session", "asyncevents_openid"]
+)
 def test_no_cookie_makes_a_page_fail(api, visitor, name):
     csrf_of = {"Cookie": f"asyncevents_session={visitor.browser.cookies['asyncevents_session']}"}
     deep = hostile.base64.urlsafe_b64encode(b"[" * 20_000).decode()
