@@ -56,6 +56,7 @@ ENTRIES: Final[Sequence[Entry]] = (
     Entry(path="/configuration", title="Configuration", resource=Resource.MANAGE, unbound=True),
     Entry(path="/plugins", title="Plugins", resource=Resource.MANAGE, unbound=True),
     Entry(path="/tokens", title="Tokens", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/users", title="People", resource=Resource.MANAGE, unbound=True),
     Entry(path="/audit", title="Audit log", resource=Resource.MANAGE),
 )
 """The navigation, in its order."""
@@ -135,6 +136,11 @@ def provide_frame(request: Request[Any, Any, Any]) -> Frame:
         notice=_notice(request.cookies.get(_NOTICE)),
         now=time.time_ns() // 1_000,
     )
+
+
+def absolute(request: Request[Any, Any, Any], frame: Frame, path: str) -> str:
+    """Return the address of a page, with scheme and host as the browser has asked for them."""
+    return f"{request.url.scheme}://{request.url.netloc}{frame.url(path)}"
 
 
 def shown(frame: Frame, template: str, view: object, *, status: int = 200) -> Template:

@@ -37,6 +37,7 @@ from asyncevents_core.web.pages import (
     subscriptions,
     tokens,
     traces,
+    users,
 )
 from asyncevents_core.web.pages.frame import BASE, POLICY, provide_frame
 from asyncevents_core.web.pages.people import guard
@@ -74,6 +75,7 @@ def routes() -> Sequence[ControllerRouterHandler]:
                 *configuration.HANDLERS,
                 *plugins.HANDLERS,
                 *tokens.HANDLERS,
+                *users.HANDLERS,
                 *audit.HANDLERS,
                 *sign_in.HANDLERS,
                 *openid.HANDLERS,
