@@ -27,6 +27,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "dashboard": "/",
         "events": "/events",
+        "deliveries": "/deliveries",
         "event": "/events/{event}",
         "failed-event": "/events/{failed}",
         "subscriptions": "/subscriptions",

@@ -56,6 +56,7 @@ ENTRIES: Final[Sequence[Entry]] = (
     Entry(path="/configuration", title="Configuration", resource=Resource.MANAGE, unbound=True),
     Entry(path="/plugins", title="Plugins", resource=Resource.MANAGE, unbound=True),
     Entry(path="/tokens", title="Tokens", resource=Resource.MANAGE, unbound=True),
+    Entry(path="/users", title="People", resource=Resource.MANAGE, unbound=True),
     Entry(path="/audit", title="Audit log", resource=Resource.MANAGE),
 )
 """The navigation, in its order."""
@@ -137,6 +138,11 @@ def provide_frame(request: Request[Any, Any, Any]) -> Frame:
     )
 
 
+def absolute(request: Request[Any, Any, Any], frame: Frame, path: str) -> str:
+    """Return the address of a page, with scheme and host as the browser has asked for them."""
+    return f"{request.url.scheme}://{request.url.netloc}{frame.url(path)}"
+
+
 def shown(frame: Frame, template: str, view: object, *, status: int = 200) -> Template:
     """Return a page: `template` in the frame, which sees `view` and `frame`."""
     cookies = [] if frame.notice is None else [_cookie(frame.root, "", max_age=0)]
@@ -187,6 +193,6 @@ def _notice(sent: str | None) -> Notice | None:
     try:
         found = json.loads(base64.urlsafe_b64decode(sent))
         text, kind = str(found["text"]), str(found["kind"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return Notice(text=text[:_LONGEST_NOTICE], kind="failed" if kind == "failed" else "done")

@@ -15,7 +15,7 @@ from litestar.response import Redirect
 from asyncevents_core.adapters.openid import Flow, OpenIdProvider
 from asyncevents_core.domain.user import Source
 from asyncevents_core.errors import SignInRefused
-from asyncevents_core.web.pages.frame import BASE, Frame, GivenFrame
+from asyncevents_core.web.pages.frame import BASE, Frame, GivenFrame, absolute
 from asyncevents_core.web.pages.listing import inside
 from asyncevents_core.web.pages.proxy import VouchedFor
 from asyncevents_core.web.pages.sign_in import (
@@ -79,7 +79,7 @@ def _provider(request: Request[Any, Any, Any]) -> OpenIdProvider:
 
 def _back(request: Request[Any, Any, Any], frame: Frame) -> str:
     """Return the address to which the provider sends the browser back."""
-    return f"{request.url.scheme}://{request.url.netloc}{frame.url(_BACK)}"
+    return absolute(request, frame, _BACK)
 
 
 def _cookie(request: Request[Any, Any, Any], frame: Frame, value: str, max_age: int) -> Cookie:
@@ -102,5 +102,5 @@ def _kept(request: Request[Any, Any, Any]) -> tuple[Flow | None, str]:
             state=str(found["state"]), nonce=str(found["nonce"]), verifier=str(found["verifier"])
         )
         return flow, inside(str(found["next"]), "/")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None, "/"

@@ -23,6 +23,7 @@ from asyncevents_core.web.pages import (
     dashboard,
     dead_letters,
     definitions,
+    deliveries,
     events,
     failures,
     logs,
@@ -36,6 +37,7 @@ from asyncevents_core.web.pages import (
     subscriptions,
     tokens,
     traces,
+    users,
 )
 from asyncevents_core.web.pages.frame import BASE, POLICY, provide_frame
 from asyncevents_core.web.pages.people import guard
@@ -66,12 +68,14 @@ def routes() -> Sequence[ControllerRouterHandler]:
                 *logs.HANDLERS,
                 *traces.HANDLERS,
                 *events.HANDLERS,
+                *deliveries.HANDLERS,
                 *dead_letters.HANDLERS,
                 *replays.HANDLERS,
                 *definitions.HANDLERS,
                 *configuration.HANDLERS,
                 *plugins.HANDLERS,
                 *tokens.HANDLERS,
+                *users.HANDLERS,
                 *audit.HANDLERS,
                 *sign_in.HANDLERS,
                 *openid.HANDLERS,

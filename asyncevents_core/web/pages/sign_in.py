@@ -30,6 +30,7 @@ from asyncevents_core.web.pages.proxy import VouchedFor, vouched_for
 from asyncevents_core.web.patience import Patience
 
 PATH: Final = "/sign-in"
+LINK_PATH: Final = f"{PATH}/link"
 FOR_ALL: Final[dict[str, object]] = {RESOURCE: PUBLIC}
 _SEE_OTHER: Final = 303
 _FORBIDDEN: Final = 403
@@ -95,13 +96,13 @@ async def enter(request: Request[Any, Any, Any], frame: GivenFrame) -> Response[
     return await _entered(request, frame, text, wanted)
 
 
-@get(f"{PATH}/link/{{code:str}}", opt=FOR_ALL, sync_to_thread=False)
+@get(f"{LINK_PATH}/{{code:str}}", opt=FOR_ALL, sync_to_thread=False)
 def ask_by_link(frame: GivenFrame, code: FromPath[str]) -> Template:
     """Show a button: what looks at links before people do would use one up."""
     return shown(frame, "sign-in-link.html", ByLink(code=code))
 
 
-@post(f"{PATH}/link/{{code:str}}", opt=FOR_ALL, status_code=_SEE_OTHER)
+@post(f"{LINK_PATH}/{{code:str}}", opt=FOR_ALL, status_code=_SEE_OTHER)
 async def enter_by_link(
     request: Request[Any, Any, Any], frame: GivenFrame, code: FromPath[str]
 ) -> Response[Any]:

@@ -9,9 +9,11 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
+from tests.hashing import PASSWORD
 from tests.web.serving import TARGET, Api, Visitor, serving
 
 VIEW = {"view", "manage", ALL}
@@ -23,6 +25,9 @@ MANAGE = {"manage", ALL}
 LIST, TRACE, REPLAY = LOGS | {"logs.list"}, LOGS | {"logs.trace"}, LOGS | {"logs.replay"}
 
 FRESH = {"event_name": "order.created", "sink": "http", "target": TARGET}
+NEW_PASSWORD = {"password": PASSWORD, "again": PASSWORD}
+# A name is somebody's alone, so it is another one each time.
+SOMEBODY = {"name": lambda: uuid7().hex, "resource": "view", **NEW_PASSWORD}
 EVERYBODY = {*map(str, Resource), ALL, "sales"}
 
 # method, path: who may, the fields of the form, the status then, and that of the same request by
@@ -58,6 +63,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/traces/{delivery_id:uuid}/payload.json"): (TRACE, {}, 200, 404),
     ("POST", "/traces/{delivery_id:uuid}/replay"): (REPLAY, {}, 303, 404),
     ("GET", "/events"): (LIST, {}, 200, 200),
+    ("GET", "/deliveries"): (LIST, {}, 200, 200),
     ("GET", "/events/{event_id:uuid}"): (TRACE, {}, 200, 404),
     ("POST", "/events/{event_id:uuid}/open"): (REPLAY, {}, 303, 404),
     ("GET", "/event-definitions"): (VIEW, {}, 200, 200),
@@ -68,6 +74,18 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("POST", "/tokens"): (MANAGE, {"name": "one", "resource": "view"}, 200, 403),
     ("GET", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 200, 403),
     ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 303, 403),
+    ("GET", "/users"): (MANAGE, {}, 200, 403),
+    ("POST", "/users"): (MANAGE, SOMEBODY, 303, 403),
+    ("GET", "/users/{user_id:uuid}/password"): (MANAGE, {}, 200, 403),
+    ("POST", "/users/{user_id:uuid}/password"): (MANAGE, NEW_PASSWORD, 303, 403),
+    ("GET", "/users/{user_id:uuid}/disable"): (MANAGE, {}, 200, 403),
+    ("POST", "/users/{user_id:uuid}/disable"): (MANAGE, {}, 303, 403),
+    ("GET", "/users/{user_id:uuid}/enable"): (MANAGE, {}, 200, 403),
+    ("POST", "/users/{user_id:uuid}/enable"): (MANAGE, {}, 303, 403),
+    ("GET", "/users/{user_id:uuid}/delete"): (MANAGE, {}, 200, 403),
+    ("POST", "/users/{user_id:uuid}/delete"): (MANAGE, {}, 303, 403),
+    ("GET", "/users/{user_id:uuid}/link"): (MANAGE, {}, 200, 403),
+    ("POST", "/users/{user_id:uuid}/link"): (MANAGE, {}, 200, 403),
     ("GET", "/audit"): (MANAGE, {}, 200, 200),
     ("GET", "/dead-letters"): (LIST, {}, 200, 200),
     ("GET", "/replays"): (REPLAY, {}, 200, 200),
@@ -151,18 +169,24 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
         )
         return made.id
 
+    def user() -> object:
+        name = api.user("view")
+        return api.ledger.read(lambda view: view.users.named(name).id)
+
     # Where the path names one, it is new for each: some are deleted.
     places: Mapping[str, Callable[[], object]] = {
         "subscription_id:int": api.subscribe,
         "event_id:uuid": api.fail,
         "token_id:uuid": token,
+        "user_id:uuid": user,
         "delivery_id:uuid": lambda: delivery,
         "job_id:uuid": lambda: job.id,
     }
 
     def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:
         where = re.sub(r"{([^}]+)}", lambda found: str(places[found[1]]()), path)
-        answer = visitor.get(where, **fields) if method == "GET" else visitor.post(where, **fields)
+        sent = {name: one() if callable(one) else one for name, one in fields.items()}
+        answer = visitor.get(where, **sent) if method == "GET" else visitor.post(where, **sent)
         return answer.status_code
 
     return ask
