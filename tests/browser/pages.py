@@ -45,6 +45,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "configuration": "/configuration",
         "plugins": "/plugins",
         "tokens": "/tokens",
+        "users": "/users",
         "password": "/password",
         "problems": "/problems",
         "audit": "/audit",
@@ -96,6 +97,7 @@ def filled(world: World, events: int = 200) -> Mapping[str, object]:
             last = history.write("order.created", data, chance.randrange(60, _HOUR), [way])
     failed = api.fail(error="LookupError: there is no order 4711")
     api.token("view", "logs")
+    api.user("logs", "view", name="ben", tenant="acme")
     replay = _replayed(world)
     world.wait_for_index()
     event, trace = last

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from asyncevents_core.web.pages.frame import ENTRIES
 from tests.browser.pages import EMPTY, PAGES, Eyes, filled, opened
 from tests.browser.world import World, visits, worlds
 
@@ -46,6 +47,10 @@ def look(eyes: Eyes, path: str) -> None:
         wrong += [f"{how}: {problem}" for problem in one.problems]
         one.problems.clear()
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_whole_navigation_is_looked_at():
+    assert {one.path for one in ENTRIES} <= set(PAGES.values())
 
 
 @pytest.mark.parametrize("name", PAGES)
