@@ -1,4 +1,4 @@
-"""A browser for all tests, and a world for each module of them."""
+"""A browser and a world for each module of tests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from tests.conftest import skip_unless_present
 from tests.services.needs import CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium for a module: Playwright's event loop, in this thread, would be in others' way."""
     skip_unless_present(CHROMIUM)
     with browsers() as made:
         yield made
