@@ -19,7 +19,7 @@ SIDE_BY_SIDE := $(FIRST) \
 	$(wildcard plugins/*/tests docs/examples/*/tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo serve test test-crash stalls model bench bench-smoke lint format clean
+.PHONY: help install constraints demo serve screenshots test test-crash stalls model bench bench-smoke lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,10 @@ demo: install  ## Watch a shop publish and a receiver listen (ARGS="--events 200
 
 serve: install  ## Serve the REST API of your settings module (ARGS="--port 8080")
 	@$(BIN)/asyncevents serve $(ARGS)
+
+screenshots: install  ## Take pictures of all pages: build/screenshots (ARGS=--docs: those of docs/)
+	@$(BIN)/python -m tests.services
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 test: install  ## Run all tests, with every real service that this machine can have
 	@$(BIN)/python -m tests.services

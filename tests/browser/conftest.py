@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 from tests.browser.world import Visit, World, browsers, visits, worlds
 from tests.conftest import skip_unless_present
 from tests.services.needs import CHROMIUM
-from tests.web.serving import PASSWORD
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +39,3 @@ def visit(browser: Browser, world: World) -> Iterator[Callable[..., Visit]]:
             return one
 
         yield make
-
-
-@pytest.fixture
-def sign_in(world: World) -> Callable[[Visit, str], None]:
-    """A function that signs somebody in as people do: by name and password."""
-
-    def do(one: Visit, name: str) -> None:
-        one.page.get_by_label("Name").fill(name)
-        one.page.get_by_label("Password").fill(PASSWORD)
-        one.page.get_by_role("button", name="Sign in", exact=True).click()
-
-    return do

@@ -36,6 +36,8 @@ class Way:
     target: str
     failures: int = 0
     arrives: bool = True
+    refusal: str = _BAD_GATEWAY
+    """What the recipient answers when it fails."""
 
 
 @define
@@ -97,7 +99,7 @@ class History:
                     delivery_id=delivery.id,
                     claim_no=claim,
                     outcome=OutcomeKind.RETRYABLE if failed else OutcomeKind.DELIVERED,
-                    response=_BAD_GATEWAY if failed else "thank you",
+                    response=way.refusal if failed else "thank you",
                     http_status=502 if failed else 200,
                     detail="unavailable: HTTP 502" if failed else "HTTP 200",
                     target=way.target,

@@ -40,12 +40,12 @@ def subscribe(one: Visit, target: str) -> int:
 
 
 @pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
-def test_from_signing_in_to_a_replay(world: World, visit, sign_in, device):
+def test_from_signing_in_to_a_replay(world: World, visit, device):
     one: Visit = visit(**device)
     page = one.page
     one.go("/logs?success=true")
     # Signing in leads to what was asked for.
-    sign_in(one, world.api.user("all"))
+    one.enter(world.api.user("all"))
     expect(page.get_by_role("heading", name="Log", exact=True)).to_be_visible()
     assert page.url.endswith("/admin/logs?success=true")
 

@@ -17,7 +17,7 @@ from asyncevents_core.worker.beside import worker_beside
 from asyncevents_http.background import running
 from asyncevents_http.receiver import Arrival, Behaviour, Receiver
 from tests.services.needs import CHROMIUM, find_program
-from tests.web.serving import Api, serving
+from tests.web.serving import PASSWORD, Api, serving
 
 PATIENCE = 30.0
 
@@ -89,6 +89,12 @@ class Visit:
         text, _ = world.api.session(*resources, tenant=tenant)
         cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
         self.context.add_cookies([cookie])
+
+    def enter(self, name: str, password: str = PASSWORD) -> None:
+        """Sign in with a name and a password, on the page for it."""
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.own}/admin{path}")

@@ -163,9 +163,9 @@ class Api:
         made.cookies.set("asyncevents_session", text)
         return Visitor(made, csrf=csrf)
 
-    def user(self, *resources: str, tenant: str | None = None) -> str:
+    def user(self, *resources: str, tenant: str | None = None, name: str = "") -> str:
         """Make a user who has these resources, and the password `PASSWORD`; return the name."""
-        name = f"{'-'.join(resources)} {uuid7().hex[-12:]}"
+        name = name or f"{'-'.join(resources)} {uuid7().hex[-12:]}"
         create_user(
             self.ledger,
             PlainHasher(),

@@ -1,4 +1,4 @@
-"""The REST API beside a Django application: ``uvicorn django_app:app``.
+"""The REST API and the pages beside a Django application: ``uvicorn django_app:app``.
 
 A project of its own would have the settings and the views elsewhere, and this in its asgi.py.
 """

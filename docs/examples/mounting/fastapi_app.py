@@ -1,4 +1,4 @@
-"""The REST API inside a FastAPI application: ``uvicorn fastapi_app:app``."""
+"""The REST API and the pages inside a FastAPI application: ``uvicorn fastapi_app:app``."""
 
 from fastapi import FastAPI
 

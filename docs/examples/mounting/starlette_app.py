@@ -1,4 +1,4 @@
-"""The REST API inside a Starlette application: ``uvicorn starlette_app:app``."""
+"""The REST API and the pages inside a Starlette application: ``uvicorn starlette_app:app``."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
