@@ -16,8 +16,10 @@ DOWNLOADS = {path for path in PARAMETERS if path.endswith(".csv")}
 EXPECTED = (
     "Failed to load resource: the server responded with a status of 4",
     "does not conform to the required format",
+    "Password forms should have",
 )
-"""What the console says where a page refuses what was asked for, and of a date that is none."""
+"""What the console says of pages that refuse what was asked for, of a date that is none, and of a
+field for a secret that signs nobody in."""
 
 
 @pytest.fixture(scope="module")
