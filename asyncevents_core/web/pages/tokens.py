@@ -21,16 +21,19 @@ from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.filters import sentence
 from asyncevents_core.web.pages.form import Form, form_of
-from asyncevents_core.web.pages.frame import GivenFrame, done, shown
+from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
+from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 
 PATH: Final = "/tokens"
 
 
 @frozen(kw_only=True)
 class Tokens:
-    """All tokens, the form for another one, and what is wrong with it by field."""
+    """A page of the tokens, newest first, the form for one, and what is wrong with it by field."""
 
     rows: Sequence[ApiToken]
+    newer: str | None
+    older: str | None
     now: int
     resources: Sequence[str]
     form: Form
@@ -46,9 +49,12 @@ class MadeToken:
 
 
 @get(PATH, opt=needs(Resource.MANAGE, unbound=True))
-async def list_(backend: GivenBackend, frame: GivenFrame) -> Template:
+async def list_(
+    request: Request[Any, Any, Any], backend: GivenBackend, frame: GivenFrame
+) -> Template:
     """List the tokens, revoked and expired ones too."""
-    return shown(frame, "tokens.html", await _tokens(backend, Form(), {}))
+    asked = asked_of(request, PATH)
+    return shown(frame, "tokens.html", await _tokens(backend, frame, asked, Form(), {}))
 
 
 @post(PATH, opt=needs(Resource.MANAGE, unbound=True))
@@ -70,7 +76,9 @@ async def create(
             )
         )
     except InvalidValue as error:
-        view = await _tokens(backend, form, {error.field: sentence(str(error))})
+        asked = asked_of(request, PATH)
+        errors = {error.field: sentence(str(error))}
+        view = await _tokens(backend, frame, asked, form, errors)
         return shown(frame, "tokens.html", view, status=400)
     return shown(frame, "token_made.html", MadeToken(token=made, text=text))
 
@@ -114,13 +122,22 @@ def all_resources(backend: RequestBackend) -> Sequence[str]:
     return [*(one.value for one in Resource), *event_resources(backend), ALL]
 
 
-async def _tokens(backend: RequestBackend, form: Form, errors: Mapping[str, str]) -> Tokens:
+async def _tokens(
+    backend: RequestBackend, frame: Frame, asked: Asked, form: Form, errors: Mapping[str, str]
+) -> Tokens:
     def query(view: LedgerView) -> tuple[Sequence[ApiToken], int]:
         return view.access.tokens(), view.now()
 
-    rows, now = await backend.read(query)
+    every, now = await backend.read(query)
+    first, last = (asked.page - 1) * PER_PAGE, asked.page * PER_PAGE
     return Tokens(
-        rows=rows[::-1], now=now, resources=all_resources(backend), form=form, errors=errors
+        rows=every[::-1][first:last],
+        newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
+        older=asked.link(frame, {"page": asked.page + 1}) if len(every) > last else None,
+        now=now,
+        resources=all_resources(backend),
+        form=form,
+        errors=errors,
     )
 
 
