@@ -32,6 +32,11 @@ class EventCatalog:
         """Return all names, sorted."""
         return sorted(self._definitions)
 
+    @property
+    def resources(self) -> frozenset[str]:
+        """All resources that events require of those who subscribe to them."""
+        return frozenset(one for known in self for one in known.resources)
+
     def get(self, name: str) -> EventDefinition:
         """Return the definition; raises `UnknownEvent` with close matches."""
         try:

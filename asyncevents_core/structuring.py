@@ -115,7 +115,7 @@ def _strict_converter() -> Converter:
 def _mapping_hook(inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def structure(value: Any, wanted: Any) -> Any:
         if isinstance(value, EnvironmentText):
-            value = json.loads(value)
+            value = _json(value)
         if not isinstance(value, Mapping):
             raise TypeError(f"expected a mapping, got {type(value).__name__}")
         return inner(value, wanted)
@@ -221,15 +221,22 @@ def read_text(kind: Any, text: str) -> object:
     if wanted.startswith(("tuple", "Sequence")):
         return _listed(text)
     if wanted.startswith("Mapping"):
-        return json.loads(text)
+        return _json(text)
     return str(text)
 
 
 def _listed(text: str) -> object:
     """Read a list: as JSON, or with commas; each part is read as what the list holds."""
     if text.lstrip().startswith("["):
-        return json.loads(text)
+        return _json(text)
     return [EnvironmentText(part) for part in text.split(",") if part]
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
 
 
 def _written(kind: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from functools import cached_property
 from typing import Final
 
 from asyncevents_core.domain.user import normalized_password
@@ -31,10 +30,8 @@ class Argon2Hasher(PasswordHasher):
             time_cost=_PASSES, memory_cost=_MEMORY, parallelism=_LANES
         )
         self._places = threading.Semaphore(_AT_ONCE)
-
-    @cached_property
-    def _nobodys(self) -> str:
-        return self.hash(secrets.token_urlsafe())
+        # Made now: the first unknown name would take twice as long.
+        self._nobodys = self.hash(secrets.token_urlsafe())
 
     def hash(self, password: str) -> str:
         with self._places:

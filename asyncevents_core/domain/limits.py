@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ LONGEST_TOKEN_NAME: Final = 200
 LONGEST_SINK: Final = 64
 LONGEST_TARGET: Final = 2048
 LONGEST_SECRET: Final = 4096
+LONGEST_OPTIONS: Final = 32_768
+"""Characters of a subscription's options as JSON: encrypted, every database has room for them."""
 LONGEST_DAYS: Final = 36_500
 """A hundred years: of a lifetime, and of one delay."""
 LONGEST_DELAY: Final = LONGEST_DAYS * 86_400.0
@@ -56,6 +59,20 @@ def target_mistake(value: object) -> str | None:
 def secret_mistake(value: object) -> str | None:
     """Check a secret, but for what stands in it."""
     return text_mistake(value, LONGEST_SECRET)
+
+
+def options_mistake(value: object) -> str | None:
+    """Check the size of a subscription's options; their sink checks what is in them.
+
+    What is returned does not show them: they may be secret.
+    """
+    try:
+        size = len(json.dumps(value, default=str))
+    except (ValueError, TypeError, RecursionError) as error:
+        return f"must be plain JSON: {error}"
+    if size > LONGEST_OPTIONS:
+        return f"must have {LONGEST_OPTIONS:,} characters as JSON at most, not {size:,}"
+    return None
 
 
 def deaths_mistake(value: object) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class ProblemKind(enum.StrEnum):
@@ -27,9 +28,34 @@ class ProblemKind(enum.StrEnum):
 
 
 @frozen(kw_only=True)
+class AdvicePart:
+    """A part of an advice: words, or a command as it is typed."""
+
+    text: str
+    is_command: bool
+
+
+@frozen(kw_only=True)
 class Problem:
-    """One thing that is wrong: a sentence that says what, and one that says what to do."""
+    """One thing that is wrong: a sentence that says what, and one that says what to do.
+
+    Commands in `advice` are given in backquotes.
+    """
 
     kind: ProblemKind
     words: str
-    advice: str
+    _advice: str = field(alias="advice")
+
+    @property
+    def advice(self) -> str:
+        """What to do, as plain text."""
+        return "".join(one.text for one in self.advice_parts)
+
+    @property
+    def advice_parts(self) -> Sequence[AdvicePart]:
+        """What to do, with commands apart."""
+        return [
+            AdvicePart(text=text, is_command=number % 2 == 1)
+            for number, text in enumerate(self._advice.split("`"))
+            if text
+        ]

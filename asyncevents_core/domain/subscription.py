@@ -11,6 +11,7 @@ from attrs import Attribute, field, frozen
 from asyncevents_core.domain.limits import (
     deaths_mistake,
     jitter_mistake,
+    options_mistake,
     rate_mistake,
     schedule_mistake,
     secret_mistake,
@@ -73,7 +74,9 @@ class NewSubscription:
     tenant: str | None = field(default=None, validator=_checked(tenant_mistake))
     retry: RetryPolicy = RetryPolicy()
     rate_limit: float | None = field(default=None, validator=_checked(rate_mistake))
-    options: Mapping[str, object] = field(factory=dict, repr=False)
+    options: Mapping[str, object] = field(
+        factory=dict, repr=False, validator=_checked(options_mistake)
+    )
     status: SubscriptionStatus = SubscriptionStatus.ENABLED
 
 

@@ -23,6 +23,7 @@ EVENT_FAILED: Final = "Its service failed: not delivered to anybody"
 class Trace:
     """Everything that happened to one delivery. `event.body` is the payload that was sent.
 
+    `attempts` are all, but for `left_out` in the middle where only so many were asked for.
     `replays` are the ids of the deliveries that replayed this one; `request` says who had
     this one made, where it is a replay itself. `sink`, `target` and `subscription_status` are those
     of its subscription now; `subscribed_at` is when that was made.
@@ -33,6 +34,7 @@ class Trace:
     sink: str
     target: str
     attempts: tuple[Attempt, ...]
+    left_out: int = 0
     replays: tuple[UUID, ...]
     request: ReplayRequest | None = None
     subscription_status: SubscriptionStatus
@@ -146,6 +148,21 @@ class DeadLetter:
     summary: str
     created_at: int
     replayed: bool
+
+
+@frozen(kw_only=True)
+class OpenDelivery:
+    """A delivery that is not over, in a list. `claims` are the attempts that began."""
+
+    id: UUID
+    event_name: str
+    subscription_id: int
+    target: str
+    state: DeliveryState
+    parked: bool
+    due_at: int | None
+    claims: int
+    created_at: int
 
 
 @frozen(kw_only=True)

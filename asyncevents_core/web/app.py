@@ -18,9 +18,7 @@ from litestar.stores.memory import MemoryStore
 from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
-from asyncevents_core.adapters.openid import OpenIdProvider
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.configs import openid_options
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.web.access import PUBLIC, RESOURCE, actor_of, guard
 from asyncevents_core.web.api import documentation
@@ -41,6 +39,7 @@ from asyncevents_core.web.api.slow_bodies import BodyDeadline
 from asyncevents_core.web.api.store_codes import StoreCodes
 from asyncevents_core.web.backend import Backend
 from asyncevents_core.web.pages import filters, router
+from asyncevents_core.web.vouching import provider_of
 
 BASE: Final = "/rest/V1"
 
@@ -62,7 +61,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
 
     Mount it in another application, or serve it by itself (`asyncevents serve`). It uses the
     runtime and leaves it open. There are no pages where `pages` or WEB_PAGES is False. Raises
-    `SettingsError` where the event definitions or WEB_OPENID are wrong.
+    `SettingsError` where the event definitions, WEB_GROUPS or WEB_OPENID are wrong.
     """
     settings = runtime.settings
     runtime.catalog  # noqa: B018 - it imports EVENT_MODULES: now, not with the first request
@@ -101,7 +100,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(filters.environment())
         ),
-        state=State({"backend": backend, "openid": _provider(settings)}),
+        state=State({"backend": backend, "openid": provider_of(runtime)}),
         dependencies={
             "backend": Provide(provide_backend, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
@@ -161,12 +160,6 @@ async def _forget_old_addresses(app: Litestar) -> None:
         await asyncio.sleep(_MINUTE)
         if isinstance(store, MemoryStore):
             await store.delete_expired()
-
-
-def _provider(settings: Settings) -> OpenIdProvider | None:
-    """Return the OpenID provider by which people sign in. Raises `SettingsError`."""
-    options = openid_options(settings)
-    return None if options is None else OpenIdProvider(options)
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

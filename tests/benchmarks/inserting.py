@@ -11,7 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from asyncevents_core import AsyncEvents
-from asyncevents_core.adapters.sqlalchemy.events import event_values
+from asyncevents_core.adapters.sqlalchemy.event_rows import event_values
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.instant import uuid7

@@ -7,24 +7,19 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.world import Visit, World, visits, worlds
+from tests.browser.world import Visit, World, browsers, visits, worlds
 from tests.conftest import skip_unless_present
-from tests.services.needs import CHROMIUM, find_program
+from tests.services.needs import CHROMIUM
 from tests.web.serving import PASSWORD
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     skip_unless_present(CHROMIUM)
-    with sync_playwright() as playwright:
-        # Tests run as root in containers, where its sandbox is not to be had.
-        made = playwright.chromium.launch(
-            executable_path=find_program("chromium"), args=["--no-sandbox"]
-        )
+    with browsers() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +36,7 @@ def visit(browser: Browser, world: World) -> Iterator[Callable[..., Visit]]:
         def make(*resources: str, tenant: str | None = None, **options: Any) -> Visit:
             one = stack.enter_context(visits(browser, world.api.address, **options))
             if resources:
-                text, _ = world.api.session(*resources, tenant=tenant)
-                cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
-                one.context.add_cookies([cookie])
+                one.sign_in(world, *resources, tenant=tenant)
             return one
 
         yield make

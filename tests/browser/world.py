@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.beside import worker_beside
 from asyncevents_http.background import running
 from asyncevents_http.receiver import Arrival, Behaviour, Receiver
+from tests.services.needs import CHROMIUM, find_program
 from tests.web.serving import Api, serving
 
 PATIENCE = 30.0
@@ -49,6 +50,10 @@ class World:
             time.sleep(0.05)
         return found
 
+    def wait_for_index(self) -> None:
+        """Wait until the worker, which holds the index, has everything in it."""
+        self.wait(lambda: not self.api.ledger.read(lambda view: view.index.backlog().waiting))
+
 
 @contextlib.contextmanager
 def worlds(folder: Path, **settings: Any) -> Iterator[World]:
@@ -79,8 +84,31 @@ class Visit:
     own: str
     problems: list[str] = field(factory=list)
 
+    def sign_in(self, world: World, *resources: str, tenant: str | None = None) -> None:
+        """Sign in somebody who has these resources, without the page for it."""
+        text, _ = world.api.session(*resources, tenant=tenant)
+        cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
+        self.context.add_cookies([cookie])
+
     def go(self, path: str) -> None:
         self.page.goto(f"{self.own}/admin{path}")
+
+    def go_and_wait(self, path: str) -> None:
+        """Go to a page, and wait for the parts that it loads later."""
+        self.go(path)
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
+
+
+@contextlib.contextmanager
+def browsers() -> Iterator[Browser]:
+    """Start Chromium; end it after the block."""
+    with sync_playwright() as playwright:
+        # Tests run as root in containers, where its sandbox is not to be had.
+        made = playwright.chromium.launch(
+            executable_path=find_program(CHROMIUM.programs[0]), args=["--no-sandbox"]
+        )
+        yield made
+        made.close()
 
 
 @contextlib.contextmanager
@@ -105,6 +133,6 @@ def visits(browser: Browser, own: str, **options: Any) -> Iterator[Visit]:
     page.on("request", asked)
     try:
         yield visit
-        assert not visit.problems
+        assert not visit.problems, "\n".join(visit.problems)
     finally:
         context.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from attrs import evolve
 
-from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.domain.delivery import Attempt, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import ReplayRequest
 from asyncevents_core.domain.trace import Trace
@@ -111,3 +112,53 @@ class Traces(LedgerFixtures):
 
 def _record(ledger: Ledger, attempt: Attempt) -> None:
     ledger.run(lambda tx: tx.outcomes.record([attempt]))
+
+    def test_a_long_trace_has_its_ends(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        one = evolve(waiting(subscription_id=number), event_id=event_id)
+        insert(ledger, one)
+        attempts = [make_attempt(delivery_id=one.id, claim_no=claim) for claim in range(1, 8)]
+        ledger.run(lambda tx: tx.outcomes.record(attempts))
+
+        def claims(most: int | None) -> tuple[list[int], int]:
+            found = ledger.read(lambda view: view.traces.of_delivery(one.id, most=most))
+            assert found is not None
+            return [each.claim_no for each in found.attempts], found.left_out
+
+        assert claims(5) == ([1, 2, 3, 6, 7], 2)
+        assert claims(1) == ([1], 6)
+        assert claims(6) == ([1, 2, 3, 5, 6, 7], 1)
+        assert claims(7) == claims(100) == claims(None) == ([1, 2, 3, 4, 5, 6, 7], 0)
+
+    def test_open_deliveries_by_due_time(self, ledger: Ledger) -> None:
+        mine = subscribe(ledger, make_subscription(tenant="mine"))
+        other = subscribe(ledger, make_subscription(tenant="other"))
+        (event_id,) = publish(ledger)
+
+        def made(due: float, number: int, *, parked: bool = False) -> UUID:
+            row = waiting(due, subscription_id=number, parked=parked)
+            insert(ledger, evolve(row, event_id=event_id, replay_request=uuid7()))
+            return row.id
+
+        later, first, parked = made(5.0, mine), made(-5.0, other), made(-2.0, mine, parked=True)
+
+        def found(**wanted: Any) -> list[UUID]:
+            rows = ledger.read(
+                lambda view: view.traces.open_deliveries(
+                    DeliveryState.WAITING, **{"limit": 9, **wanted}
+                )
+            )
+            return [one.id for one in rows]
+
+        assert found() == [first, parked, later]
+        assert found(limit=2) == [first, parked]
+        assert found(tenant="mine") == found(subscription_id=mine) == [parked, later]
+        assert found(tenant="nobody") == found(subscription_id=mine, tenant="other") == []
+        (row, *_) = ledger.read(
+            lambda view: view.traces.open_deliveries(DeliveryState.WAITING, limit=1)
+        )
+        assert (row.subscription_id, row.parked, row.claims) == (other, False, 0)
+        assert row.event_name == event_of(ledger, event_id).name
+        held = ledger.read(lambda view: view.traces.open_deliveries(DeliveryState.HELD, limit=1))
+        assert held == []

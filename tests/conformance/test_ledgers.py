@@ -12,18 +12,20 @@ import sqlalchemy as sa
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
-from asyncevents_core.adapters.sqlalchemy.schema import metadata
+from asyncevents_core.adapters.sqlalchemy.schema import ATTEMPTS_BY_START, metadata
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.delivering.recovery import SILENT_AFTER, reap_workers, release_held
-from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
+from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 from asyncevents_core.ports.ledger.subscriptions import KeyAge
-from asyncevents_core.testing.builders import make_delivery, make_subscription
+from asyncevents_core.testing.builders import make_attempt, make_delivery, make_subscription
 from tests.clock import ManualClock
 from tests.conformance.ledger import LedgerConformance
-from tests.conformance.ledger_base import insert, leased, set_status, subscribe
+from tests.conformance.ledger_base import insert, leased, publish, set_status, subscribe
 from tests.conformance.ledger_secrets import NEW, OLD, ages
 
 if TYPE_CHECKING:
@@ -34,13 +36,20 @@ def sent(
     ledger: SqlLedger, work: Callable[[LedgerTransaction], object]
 ) -> list[tuple[str, tuple[object, ...]]]:
     """Run a transaction and return the statements that it sent, each with its parameters."""
+    return statements_of(ledger, lambda: ledger.run(work))
+
+
+def statements_of(
+    ledger: SqlLedger, call: Callable[[], object]
+) -> list[tuple[str, tuple[object, ...]]]:
+    """Return the statements that a call sends, each with its parameters."""
     seen: list[tuple[str, tuple[object, ...]]] = []
 
     def see(*arguments: Any) -> None:
         seen.append((arguments[2], arguments[3]))
 
     sa.event.listen(ledger._engine, "before_cursor_execute", see)
-    ledger.run(work)
+    call()
     sa.event.remove(ledger._engine, "before_cursor_execute", see)
     return seen
 
@@ -164,6 +173,42 @@ class TestMariaDbLedger(ServerLedgerConformance):
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("MariaDb"))
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            lambda view: view.log.page(LogFilter(), limit=2, before=None),
+            lambda view: view.log.page(LogFilter(delivered=False), limit=2, before=None),
+            lambda view: view.statistics.subscriptions_lately(most=2),
+            lambda view: view.statistics.minutes(since=0, until=1_000_000_000, most=2),
+        ],
+        ids=["the log", "what failed", "subscriptions", "minutes"],
+    )
+    def test_attempts_are_read_by_their_start_first_of_all(
+        self, ledger: SqlLedger, engine: sa.Engine, read: Callable[[LedgerView], object]
+    ) -> None:
+        """It would rather begin with a small table, or sort all of a large one."""
+        number = subscribe(ledger)
+        (event_id,) = publish(ledger)
+        rows = [
+            make_delivery(event_id=event_id, subscription_id=number, replay_request=uuid7())
+            for _ in range(20)
+        ]
+        attempts = [
+            make_attempt(delivery_id=one.id, started_at=place, outcome=OutcomeKind.RETRYABLE)
+            for place, one in enumerate(rows)
+        ]
+        ledger.run(lambda tx: tx.deliveries.insert(rows))
+        ledger.run(lambda tx: tx.outcomes.record(attempts))
+
+        seen = statements_of(ledger, lambda: ledger.read(read))
+
+        ((statement, parameters),) = [one for one in seen if "asyncevents_attempt" in one[0]]
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings().all()
+        first = plan[-1]
+        assert (first["select_type"], first["table"]) == ("DERIVED", "asyncevents_attempt")
+        assert first["key"] == ATTEMPTS_BY_START
 
     def test_what_is_due_and_what_is_parked_is_found_in_an_index(
         self, ledger: SqlLedger, engine: sa.Engine

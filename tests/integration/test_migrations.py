@@ -18,7 +18,7 @@ from asyncevents_core import AsyncEvents
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, migrating
 from asyncevents_core.adapters.sqlalchemy.deliveries import delivery_values
-from asyncevents_core.adapters.sqlalchemy.events import event_values
+from asyncevents_core.adapters.sqlalchemy.event_rows import event_values
 from asyncevents_core.adapters.sqlalchemy.schema import PREFIX, delivery, event, metadata
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.errors import LedgerUnavailable

@@ -138,7 +138,7 @@ def told(found):
         (
             {"dead_letters": 1},
             [
-                "undelivered: what could not be delivered: asyncevents dead-letters, asyncevents "
+                "undelivered: there are dead letters: asyncevents dead-letters, asyncevents "
                 "replay --dead"
             ],
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import json
+import logging
 import re
 import socket
 import threading
@@ -204,8 +205,10 @@ class Api:
         self.ledger.run(write)
         return text.text, csrf
 
-    def subscribe(self, event_name: str = "order.created", **more: Any) -> int:
-        new = NewSubscription(event_name=event_name, sink="http", target=TARGET, **more)
+    def subscribe(
+        self, event_name: str = "order.created", *, target: str = TARGET, **more: Any
+    ) -> int:
+        new = NewSubscription(event_name=event_name, sink="http", target=target, **more)
         return self.events.subscribe(new).id
 
     def switch(self, subscription_id: int, action: str) -> None:
@@ -339,3 +342,13 @@ def serving(folder: Path, **more: Any) -> Iterator[Api]:
             api = Api(events=events, address=address, app=app)
             yield api
             api.close()
+
+
+def requests_logged(caplog: Any, count: int) -> list[logging.LogRecord]:
+    """Wait for so many requests: each is logged after its answer was sent."""
+    until = time.monotonic() + 30
+    while True:
+        found = [one for one in caplog.records if one.getMessage() == "request"]
+        if len(found) >= count or time.monotonic() > until:
+            return found
+        time.sleep(0.01)

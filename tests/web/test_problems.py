@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import httpx
 import pytest
@@ -22,7 +21,7 @@ from asyncevents_core.errors import (
 from asyncevents_core.web.api.problems import problem_of
 from asyncevents_core.web.api.request_ids import RequestIdFilter
 from asyncevents_core.web.backend import RequestBackend
-from tests.web.serving import TARGET
+from tests.web.serving import TARGET, requests_logged
 
 KEYS = {"type", "title", "status", "detail", "message", "request_id", "errors"}
 
@@ -159,16 +158,6 @@ def test_request_ids(api):
     other = client.get("/logs").headers["x-request-id"]
     assert len({made, other}) == 2
     assert len(made) == len(other) == 36
-
-
-def requests_logged(caplog, count: int) -> list[logging.LogRecord]:
-    """Wait for so many requests: each is logged after its answer was sent."""
-    until = time.monotonic() + 30
-    while True:
-        found = [one for one in caplog.records if one.getMessage() == "request"]
-        if len(found) >= count or time.monotonic() > until:
-            return found
-        time.sleep(0.01)
 
 
 def test_request_ids_are_in_the_log(api, caplog):

@@ -12,7 +12,7 @@ from asyncevents_core.adapters.sqlalchemy.dialects import (
     SqlDialect,
     family,
 )
-from asyncevents_core.adapters.sqlalchemy.events import event_values
+from asyncevents_core.adapters.sqlalchemy.event_rows import event_values
 from asyncevents_core.adapters.sqlalchemy.failures import is_missing_table
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent

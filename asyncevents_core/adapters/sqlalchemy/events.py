@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,26 +14,19 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    case,
     func,
-    null,
     or_,
     select,
     update,
 )
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
+from asyncevents_core.adapters.sqlalchemy.event_rows import LISTED, event_values, to_event
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.adapters.sqlalchemy.statements import Insertion, Noun, chunked, insertion
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import Event, EventState, NewEvent
 from asyncevents_core.ports.ledger.events import Events, EventsView, EventWriter
-
-_LISTED: Final = [
-    *(column for column in event.c if column.name not in {"body", "traceback"}),
-    null().label("traceback"),
-    case((event.c.arguments.is_(None), event.c.body)).label("body"),
-]
 
 
 class SqlEventWriter(Noun, EventWriter):
@@ -332,7 +325,7 @@ class SqlEventsView(Noun, EventsView):
         tenant: str | None = None,
         states: Collection[EventState] | None = None,
     ) -> Sequence[Event]:
-        statement = select(*_LISTED).order_by(event.c.id.desc()).limit(limit)
+        statement = select(*LISTED).order_by(event.c.id.desc()).limit(limit)
         if name is not None:
             statement = statement.where(event.c.name == name)
         if before is not None:
@@ -356,49 +349,3 @@ def marking_fanned_out(dialect: SqlDialect) -> Update:
         "traceback": None,
     }
     return update(event).where(dialect.among(event.c.id, "ids")).values(values)
-
-
-def event_values(event: NewEvent) -> dict[str, Any]:
-    """Return the columns of a new event, without its times."""
-    return {
-        "id": event.id,
-        "external_id": event.external_id,
-        "digest": event.digest,
-        "name": event.name,
-        "tenant": event.tenant,
-        "arguments": event.arguments,
-        "body": event.body,
-        "state": EventState.OPEN.value,
-        "claims": 0,
-        "deaths": 0,
-        "abandonments": 0,
-        "occurred_at": event.occurred_at,
-    }
-
-
-def to_event(row: Row[Any]) -> Event:
-    """Read an event."""
-    values = row._mapping
-    return Event(
-        id=values["id"],
-        external_id=values["external_id"],
-        name=values["name"],
-        tenant=values["tenant"],
-        arguments=_bytes(values["arguments"]),
-        body=_bytes(values["body"]),
-        state=EventState(values["state"]),
-        error=values["error"],
-        traceback=values["traceback"],
-        due_at=values["due_at"],
-        claims=values["claims"],
-        deaths=values["deaths"],
-        abandonments=values["abandonments"],
-        parked=values["parked"],
-        owner=values["owner"],
-        occurred_at=values["occurred_at"],
-        created_at=values["created_at"],
-    )
-
-
-def _bytes(value: Any) -> bytes | None:
-    return None if value is None else bytes(value)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from asyncevents_core.adapters.sqlalchemy.events import to_event
+from asyncevents_core.adapters.sqlalchemy.event_rows import to_event
 from asyncevents_core.adapters.sqlalchemy.log import to_log_row
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,

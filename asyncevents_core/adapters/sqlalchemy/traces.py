@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Row, Select, Table, select
+from attrs import evolve
+from sqlalchemy import Column, Row, Select, Table, func, select
 
 from asyncevents_core.adapters.sqlalchemy.deliveries import to_delivery
-from asyncevents_core.adapters.sqlalchemy.events import to_event
+from asyncevents_core.adapters.sqlalchemy.event_rows import to_event
 from asyncevents_core.adapters.sqlalchemy.outcomes import to_attempt
 from asyncevents_core.adapters.sqlalchemy.replays import to_replay
 from asyncevents_core.adapters.sqlalchemy.schema import (
@@ -21,19 +22,30 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
 )
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements
-from asyncevents_core.domain.delivery import Attempt
+from asyncevents_core.adapters.sqlalchemy.subscriptions import SqlSubscriptionsView
+from asyncevents_core.domain.delivery import Attempt, DeliveryState
 from asyncevents_core.domain.instant import NIL
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace import OpenDelivery, Trace
 from asyncevents_core.ports.ledger.traces import TracesView
+
+_AttemptsOf = Callable[[Statements, Sequence[Row[Any]]], Mapping[UUID, list[Attempt]]]
 
 
 class SqlTracesView(Noun, TracesView):
     """See `TracesView`."""
 
-    def of_delivery(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
+    def of_delivery(
+        self, delivery_id: UUID, *, tenant: str | None = None, most: int | None = None
+    ) -> Trace | None:
         statement = _deliveries(tenant).where(delivery.c.id == delivery_id)
-        return next(iter(_traces(self._sql, statement)), None)
+        if most is None:
+            return next(iter(_traces(self._sql, statement, _all_attempts)), None)
+        found = next(iter(_traces(self._sql, statement, lambda *_: {delivery_id: []})), None)
+        if found is None:
+            return None
+        attempts, count = _some_attempts(self._sql, delivery_id, most)
+        return evolve(found, attempts=attempts, left_out=count - len(attempts))
 
     def of_event(
         self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
@@ -41,7 +53,54 @@ class SqlTracesView(Noun, TracesView):
         statement = _deliveries(tenant).where(delivery.c.event_id == event_id)
         if after is not None:
             statement = statement.where(delivery.c.id > after)
-        return _traces(self._sql, statement.order_by(delivery.c.id).limit(limit))
+        return _traces(self._sql, statement.order_by(delivery.c.id).limit(limit), _all_attempts)
+
+    def open_deliveries(
+        self,
+        state: DeliveryState,
+        *,
+        limit: int,
+        subscription_id: int | None = None,
+        tenant: str | None = None,
+    ) -> Sequence[OpenDelivery]:
+        wanted = select(delivery).where(delivery.c.state == state.value)
+        if subscription_id is not None:
+            wanted = wanted.where(delivery.c.subscription_id == subscription_id)
+        if tenant is not None:
+            own = SqlSubscriptionsView(self._sql).ids_of(tenant)
+            wanted = wanted.where(delivery.c.subscription_id.in_(own))
+        # One by one: the index of due times has those that are parked apart.
+        found = [row for parked in (False, True) for row in self._first(wanted, parked, limit)]
+        found.sort(key=lambda row: (row.due_at or 0, row.id))
+        return [_to_open(row) for row in found[:limit]]
+
+    def _first(self, wanted: Select[Any], parked: bool, limit: int) -> Sequence[Row[Any]]:
+        first = (
+            wanted.where(delivery.c.parked.is_(parked))
+            .order_by(delivery.c.due_at, delivery.c.id)
+            .limit(limit)
+            .subquery("first")
+        )
+        statement = (
+            select(first, event.c.name, subscription.c.target)
+            .join(event, event.c.id == first.c.event_id)
+            .join(subscription, subscription.c.id == first.c.subscription_id)
+        )
+        return self._sql.execute(statement).all()
+
+
+def _to_open(row: Row[Any]) -> OpenDelivery:
+    return OpenDelivery(
+        id=row.id,
+        event_name=row.name,
+        subscription_id=row.subscription_id,
+        target=row.target,
+        state=DeliveryState(row.state),
+        parked=row.parked,
+        due_at=row.due_at,
+        claims=row.claims,
+        created_at=row.created_at,
+    )
 
 
 def _deliveries(tenant: str | None) -> Select[Any]:
@@ -55,14 +114,14 @@ def _deliveries(tenant: str | None) -> Select[Any]:
     return statement if tenant is None else statement.where(subscription.c.tenant == tenant)
 
 
-def _traces(sql: Statements, statement: Select[Any]) -> Sequence[Trace]:
+def _traces(sql: Statements, statement: Select[Any], attempts_of: _AttemptsOf) -> Sequence[Trace]:
     found = list(sql.execute(statement))
     events = {row.id: to_event(row) for row in _by_id(sql, event, {r.event_id for r in found})}
     requests = {
         row.id: to_replay(row)
         for row in _by_id(sql, replay, {row.replay_request for row in found} - {NIL})
     }
-    attempts, replays = _attempts(sql, found), _replays(sql, found)
+    attempts, replays = attempts_of(sql, found), _replays(sql, found)
     return [
         Trace(
             delivery=to_delivery(row),
@@ -84,7 +143,20 @@ def _by_id(sql: Statements, table: Table, ids: set[UUID]) -> Sequence[Row[Any]]:
     return _among(sql, select(table), table.c.id, ids)
 
 
-def _attempts(sql: Statements, found: Sequence[Row[Any]]) -> Mapping[UUID, list[Attempt]]:
+def _some_attempts(
+    sql: Statements, delivery_id: UUID, most: int
+) -> tuple[tuple[Attempt, ...], int]:
+    """Return the oldest and the newest attempts of a delivery, and how many it has."""
+    its = select(attempt).where(attempt.c.delivery_id == delivery_id)
+    by_claim = attempt.c.claim_no
+    oldest = sql.execute(its.order_by(by_claim).limit(most - most // 2))
+    newest = sql.execute(its.order_by(by_claim.desc()).limit(most // 2))
+    found = {row.claim_no: to_attempt(row) for rows in (oldest, newest) for row in rows}
+    counted = select(func.count()).select_from(its.with_only_columns(by_claim).subquery())
+    return tuple(found[one] for one in sorted(found)), sql.execute(counted).scalar_one()
+
+
+def _all_attempts(sql: Statements, found: Sequence[Row[Any]]) -> Mapping[UUID, list[Attempt]]:
     of: defaultdict[UUID, list[Attempt]] = defaultdict(list)
     statement = select(attempt).order_by(attempt.c.claim_no)
     for row in _among(sql, statement, attempt.c.delivery_id, {one.id for one in found}):

@@ -48,9 +48,9 @@ def serve(
     log_format: Format,
     log_level: str,
 ) -> None:
-    """Serve the REST API and the admin pages until SIGTERM or Ctrl-C. Needs the extra `web`.
+    """Serve the REST API and the admin pages. Needs the extra `web`.
 
-    The pages are at /admin. The API describes itself at /rest/docs; `asyncevents token create`
+    Runs until SIGTERM or Ctrl-C. The pages are at /admin. The API describes itself at /rest/docs; `asyncevents token create`
     makes tokens for it.
 
     \b

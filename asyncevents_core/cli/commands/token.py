@@ -79,7 +79,6 @@ def create(
       asyncevents token create shop --resource manage --days 90
       asyncevents token create acme --resource create --tenant acme --sink http
     """
-    catalog = context.runtime.catalog
     made, text = create_token(
         context.ledger,
         name=name,
@@ -87,7 +86,7 @@ def create(
         tenant=tenant,
         days=days,
         sinks=bounds(sinks, targets, privileges, known=context.runtime.plugins.sinks.names()),
-        known={one for definition in catalog for one in definition.resources},
+        known=context.runtime.catalog.resources,
         by=local_actor(context.settings),
     )
     if as_json:

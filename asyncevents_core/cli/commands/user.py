@@ -75,7 +75,7 @@ def create(
         password=_password(from_stdin),
         resources=resources,
         tenant=tenant,
-        known={one for definition in context.runtime.catalog for one in definition.resources},
+        known=context.runtime.catalog.resources,
         by=local_actor(context.settings),
     )
     if as_json:

@@ -37,8 +37,8 @@ def problems_of(found: Status, *, indexing: bool) -> Iterator[Problem]:
     if found.dead_letters or found.events_failed:
         yield Problem(
             kind=ProblemKind.UNDELIVERED,
-            words="what could not be delivered",
-            advice="asyncevents dead-letters, asyncevents replay --dead",
+            words="there are dead letters",
+            advice="`asyncevents dead-letters`, `asyncevents replay --dead`",
         )
 
 
@@ -49,13 +49,13 @@ def _of_workers(found: Status) -> Iterator[Problem]:
         yield Problem(
             kind=nobody,
             words="nobody takes the open events",
-            advice="asyncevents worker",
+            advice="`asyncevents worker`",
         )
     if waiting and not found.consumers(Role.RETRY):
         yield Problem(
             kind=nobody,
             words="nobody makes the deliveries that wait",
-            advice="asyncevents worker",
+            advice="`asyncevents worker`",
         )
     for one in found.workers:
         if one.trouble is not None:
@@ -84,7 +84,7 @@ def _of_backlog(found: Status) -> Iterator[Problem]:
         yield Problem(
             kind=ProblemKind.OVERDUE,
             words=f"the oldest has been due for {late:.0f} s, though workers are alive",
-            advice="where nothing else is named here, there are too few: --processes",
+            advice="where nothing else is named here, there are too few: `--processes`",
         )
 
 
@@ -96,7 +96,7 @@ def _of_index(found: Status) -> Iterator[Problem]:
         yield Problem(
             kind=ProblemKind.INDEX_BEHIND,
             words=f"{waiting}, and nobody feeds it",
-            advice="asyncevents worker --consumers index",
+            advice="`asyncevents worker --consumers index`",
         )
     elif found.index_waiting >= BEHIND:
         yield Problem(
@@ -120,7 +120,7 @@ def of_refusal(error: Exception) -> Problem:
     return Problem(
         kind=ProblemKind.NOT_WRITABLE,
         words=f"the ledger cannot be written: {error}",
-        advice="workers go on by themselves once it can; asyncevents check tries more",
+        advice="workers go on by themselves once it can; `asyncevents check` tries more",
     )
 
 
@@ -130,7 +130,7 @@ def of_locks(locks: Locks) -> Iterator[Problem]:
         yield Problem(
             kind=ProblemKind.BLOCKED,
             words=f"session {one.number} ({one.who}), {_held(one)}",
-            advice=f"if it does not end by itself: {one.ended_by}",
+            advice=f"if it does not end by itself: `{one.ended_by}`",
         )
     if more := len(locks.holders[_MOST_NAMED:]):
         yield Problem(
@@ -156,7 +156,7 @@ def of_room(free: int) -> Iterator[Problem]:
         yield Problem(
             kind=ProblemKind.DISK,
             words=f"the ledger's disk has {free / 1e6:.0f} MB left",
-            advice="make room: asyncevents cleanup, or a larger disk",
+            advice="make room: `asyncevents cleanup`, or a larger disk",
         )
 
 

@@ -6,15 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from uuid import UUID
 
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.trace import OpenDelivery, Trace
 
 
 class TracesView(ABC):
     """Reads of traces. With `tenant` only of deliveries for that tenant's subscriptions."""
 
     @abstractmethod
-    def of_delivery(self, delivery_id: UUID, *, tenant: str | None = None) -> Trace | None:
-        """Return the trace of a delivery, its attempts in order of their claims."""
+    def of_delivery(
+        self, delivery_id: UUID, *, tenant: str | None = None, most: int | None = None
+    ) -> Trace | None:
+        """Return the trace of a delivery, its attempts in order of their claims.
+
+        With `most` it has so many attempts: the oldest half and the newest half of them.
+        """
 
     @abstractmethod
     def of_event(
@@ -23,4 +29,18 @@ class TracesView(ABC):
         """Return the traces of an event's deliveries, oldest first.
 
         Page on with `after` = the id of the last delivery.
+        """
+
+    @abstractmethod
+    def open_deliveries(
+        self,
+        state: DeliveryState,
+        *,
+        limit: int,
+        subscription_id: int | None = None,
+        tenant: str | None = None,
+    ) -> Sequence[OpenDelivery]:
+        """Return deliveries in this state, which is none that ends them, by their due times.
+
+        With `subscription_id` only of that subscription.
         """

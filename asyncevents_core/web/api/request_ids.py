@@ -12,6 +12,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from asyncevents_core.domain.credential import without_credentials
 from asyncevents_core.domain.instant import uuid7
 
 logger = logging.getLogger("asyncevents.web.requests")
@@ -70,7 +71,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
         "request",
         extra={
             "method": scope.get("method"),
-            "path": scope["path"],
+            "path": without_credentials(scope["path"]),
             "status": status,
             "seconds": round(seconds, 4),
             "who": None if actor is None else actor.who,

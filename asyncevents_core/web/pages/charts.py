@@ -21,10 +21,7 @@ from asyncevents_core.web.pages.filters import number, phrase
 
 WIDTH: Final = 720.0
 HEIGHT: Final = 160.0
-"""Of the bars alone; the axes are left of it and below."""
-LEFT: Final = 48.0
-BELOW: Final = 20.0
-ABOVE: Final = 8.0
+"""Of the bars, which are stretched to the width of the page; numbers and times are beside them."""
 _GAP: Final = 0.15
 _LEAST: Final = 1.0
 """What is there is seen: the lowest part of a bar."""
@@ -76,10 +73,10 @@ class DrawnBar:
 
 
 @frozen(kw_only=True)
-class Tick:
-    """A number at an axis."""
+class Level:
+    """A number at the axis, and where its line is."""
 
-    at: float
+    y: float
     text: str
 
 
@@ -97,23 +94,13 @@ class Chart:
 
     @property
     def width(self) -> float:
-        """Of the whole."""
-        return LEFT + WIDTH
+        """Of all bars."""
+        return WIDTH
 
     @property
     def height(self) -> float:
-        """Of the whole."""
-        return ABOVE + HEIGHT + BELOW
-
-    @property
-    def left(self) -> float:
-        """Where the bars begin."""
-        return LEFT
-
-    @property
-    def base(self) -> float:
-        """Where the bars stand."""
-        return ABOVE + HEIGHT
+        """Of the highest bar that has room."""
+        return HEIGHT
 
     @property
     def label(self) -> str:
@@ -130,22 +117,21 @@ class Chart:
         return [one for one in reversed(self.columns) if one.total]
 
     @property
-    def levels(self) -> Sequence[Tick]:
-        """The numbers at the left."""
+    def levels(self) -> Sequence[Level]:
+        """The numbers at the left, from above, each as far from the next."""
         top = self._top
         return [
-            Tick(at=self.base - HEIGHT * part, text=number(int(top * part)))
-            for part in ((0.0, 0.5, 1.0) if top % 2 == 0 else (0.0, 1.0))
+            Level(y=HEIGHT * (1 - part), text=number(int(top * part)))
+            for part in ((1.0, 0.5, 0.0) if top % 2 == 0 else (1.0, 0.0))
         ]
 
     @property
-    def times(self) -> Sequence[Tick]:
-        """When columns begin: the first one, and the one in the middle."""
-        places = sorted({0, len(self.columns) // 2}) if self.columns else ()
-        return [
-            Tick(at=LEFT + place * self._step, text=_clock(self.columns[place].since))
-            for place in places
-        ]
+    def times(self) -> Sequence[str]:
+        """When the first column begins, and what is in the middle between that and the end."""
+        if not self.columns:
+            return []
+        begin, end = self.columns[0].since, self.columns[-1].until
+        return [_clock(begin), _clock((begin + end) // 2)]
 
     @property
     def bars(self) -> Iterator[DrawnBar]:
@@ -154,7 +140,7 @@ class Chart:
         for place, one in enumerate(self.columns):
             if one.total:
                 yield DrawnBar(
-                    x=round(LEFT + (place + _GAP / 2) * self._step, 2),
+                    x=round((place + _GAP / 2) * self._step, 2),
                     width=round(self._step * (1 - _GAP), 2),
                     title=self._title_of(one),
                     href=one.href,
@@ -170,7 +156,7 @@ class Chart:
         return round_up(max((one.total for one in self.columns), default=1))
 
     def _parts(self, column: Column, scale: float) -> Iterator[Part]:
-        y = self.base
+        y = HEIGHT
         for kind, count in zip(self.kinds, column.counts, strict=True):
             if count:
                 height = max(_LEAST, count * scale)

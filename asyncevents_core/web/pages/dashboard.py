@@ -11,6 +11,7 @@ from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.counts import shown_count
+from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.problem import Problem
 from asyncevents_core.domain.statistics import MINUTE
 from asyncevents_core.domain.trace import Fate
@@ -110,13 +111,13 @@ class View:
             Figure(
                 name="Events to fan out",
                 value=number(backlog.events_open + backlog.events_resolving),
-                href=self._logs({}),
+                href=self._frame.url("/events", {"state": "open"}),
                 more=f"{number(backlog.events_due)} due",
             ),
             Figure(
                 name="Deliveries due",
                 value=number(due),
-                href=self._logs({}),
+                href=self._deliveries(DeliveryState.WAITING),
                 more=f"the oldest for {duration(oldest)}" if oldest else "nothing is late",
             ),
             Figure(
@@ -128,7 +129,7 @@ class View:
             Figure(
                 name="Held",
                 value=number(backlog.held),
-                href=self._frame.url("/subscriptions", {"status": "disabled"}),
+                href=self._deliveries(DeliveryState.HELD),
                 more="for disabled subscriptions",
             ),
             Figure(
@@ -156,6 +157,9 @@ class View:
             href=self._logs({}),
             more=f"{number(aside)} refused by it" if aside else "attempts",
         )
+
+    def _deliveries(self, state: DeliveryState) -> str:
+        return self._frame.url("/deliveries", {"state": state})
 
     def _logs(self, query: Mapping[str, object]) -> str:
         return self._frame.url(_LOGS, query)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from asyncevents_core.domain.instant import to_datetime
 
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""What is not seen, and may change how the text around it looks: controls, bidi, surrogates."""
+
 
 def environment() -> Environment:
-    """Return what templates are made with. Everything is escaped; what is missing is an error."""
+    """Return what templates are made with. Everything is escaped; what is missing is an error.
+
+    What nobody would see is written as `visible` does.
+    """
     made = Environment(
         loader=PackageLoader("asyncevents_core.web.pages"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -26,8 +39,28 @@ def environment() -> Environment:
         utc=utc,
         phrase=phrase,
         sentence=sentence,
+        kept=kept,
     )
     return made
+
+
+def visible(value: object) -> str:
+    r"""Return a value as text, with controls and bidi marks as JSON escapes them.
+
+    So a target cannot look like another one, and JSON stays the same JSON.
+
+    >>> visible("https://a.example/\u202egnp")
+    'https://a.example/\\u202egnp'
+    """
+    # What is marked up was made of values that went through here.
+    if isinstance(value, Markup):
+        return value
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", str(value))
+
+
+def kept(value: object) -> Markup:
+    """Return the value of a form's field, which is sent back as it was: only escaped."""
+    return escape(value)
 
 
 def number(value: float) -> str:

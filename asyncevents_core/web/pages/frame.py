@@ -181,6 +181,6 @@ def _notice(sent: str | None) -> Notice | None:
     try:
         found = json.loads(base64.urlsafe_b64decode(sent))
         text, kind = str(found["text"]), str(found["kind"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return Notice(text=text[:_LONGEST_NOTICE], kind="failed" if kind == "failed" else "done")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -12,6 +12,7 @@ from litestar import Request
 
 from asyncevents_core.domain.instant import iso, micros, to_datetime
 from asyncevents_core.domain.limits import storable
+from asyncevents_core.web.pages.form import Form
 from asyncevents_core.web.pages.frame import Frame
 
 PER_PAGE: Final = 50
@@ -34,8 +35,7 @@ class Asked:
 
     def number(self, name: str) -> int | None:
         """Return a whole number that was given; None for nothing and for what is none."""
-        text = self.get(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        return number_of(self.get(name))
 
     def day(self, name: str) -> int | None:
         """Return the begin of a day that was given, UTC, in microseconds; None as `number`."""
@@ -49,7 +49,8 @@ class Asked:
         """Return a time that was given, UTC unless it says otherwise, in microseconds."""
         try:
             at = datetime.fromisoformat(self.get(name))
-            return micros((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+            aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+            return micros(aware.astimezone(UTC).timestamp())
         except (ValueError, OverflowError):
             return None
 
@@ -77,10 +78,29 @@ def asked_of(request: Request[Any, Any, Any], path: str) -> Asked:
     pairs = parse_qsl(query, errors="replace")
     given: dict[str, str] = {}
     for name, value in pairs:
-        text = storable(value.strip(), _LONGEST)
+        text = _text_of(value)
         if text:
             given[name] = f"{given[name]},{text}" if name in given else text
     return Asked(path=path, given=given)
+
+
+def asked_by(form: Form, path: str, names: Sequence[str]) -> Asked:
+    """Return what a form asks of the list at `path` in the fields of these names, as `asked_of`."""
+    texts = {name: _text_of(form.get(name)) for name in names}
+    return Asked(path=path, given={name: text for name, text in texts.items() if text})
+
+
+def _text_of(value: str) -> str:
+    return storable(value.strip(), _LONGEST)
+
+
+def number_of(text: str) -> int | None:
+    """Return the whole number that a text is, such as the id of a row; None for another text.
+
+    >>> number_of("42"), number_of("-1"), number_of("²"), number_of("9" * 5_000)
+    (42, None, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def time_of(at: int) -> str:

@@ -102,5 +102,5 @@ def _kept(request: Request[Any, Any, Any]) -> tuple[Flow | None, str]:
             state=str(found["state"]), nonce=str(found["nonce"]), verifier=str(found["verifier"])
         )
         return flow, inside(str(found["next"]), "/")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None, "/"

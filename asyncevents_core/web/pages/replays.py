@@ -28,7 +28,7 @@ from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.dead_letters import FIELDS, dead_filter
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
-from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
+from asyncevents_core.web.pages.listing import PER_PAGE, asked_by, asked_of
 
 PATH: Final = "/replays"
 _ONE: Final = f"{PATH}/{{job_id:uuid}}"
@@ -159,9 +159,7 @@ async def replay_dead(
     request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
 ) -> Redirect:
     """Send again the dead letters that a filter matches."""
-    form = await form_of(request)
-    fields = {name: form.text(name) for name in FIELDS if form.text(name)}
-    wanted = dead_filter(Asked(path=_DEAD, given=fields), actor)
+    wanted = dead_filter(asked_by(await form_of(request), _DEAD, FIELDS), actor)
 
     def start() -> ReplayJob:
         bounded, total = count_job(backend.ledger, wanted)

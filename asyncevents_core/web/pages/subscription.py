@@ -76,7 +76,7 @@ async def send_test(
     text = (await form_of(request)).text("data") or "{}"
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return done(frame, f"{PATH}/{number}", f"The data is no JSON: {error}", kind="failed")
     delivery = await backend.run(
         send_recorded_test,

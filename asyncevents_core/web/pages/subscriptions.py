@@ -30,7 +30,7 @@ from asyncevents_core.web.pages.charts import HealthBar
 from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
-from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, inside
+from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, inside, number_of
 
 PATH: Final = "/subscriptions"
 
@@ -219,7 +219,8 @@ HANDLERS: Final = [list_, export, ask_to_switch, switch]
 
 
 def _chosen(texts: Sequence[str]) -> Sequence[int]:
-    return sorted({row_id(int(one)) for one in texts if one.isdigit()})
+    numbers = (number_of(one) for one in texts)
+    return sorted({row_id(one) for one in numbers if one is not None})
 
 
 async def _csv_of(

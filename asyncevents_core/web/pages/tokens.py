@@ -141,7 +141,7 @@ HANDLERS: Final = [list_, create, ask_for_an_hour, make_for_an_hour, ask_to_revo
 
 def event_resources(backend: RequestBackend) -> Sequence[str]:
     """Return the resources of the event definitions."""
-    return sorted({one for known in backend.runtime.catalog for one in known.resources})
+    return sorted(backend.runtime.catalog.resources)
 
 
 def all_resources(backend: RequestBackend) -> Sequence[str]:

@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.delivery import DeliveryState
+from asyncevents_core.domain.instant import micros
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.replaying.replay import replay_visible
@@ -22,12 +23,14 @@ from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, Uuid
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
 from asyncevents_core.web.pages.json_tree import Node, tree_of
+from asyncevents_core.web.pages.listing import time_of
 from asyncevents_core.web.pages.requests import ShownRequest, requests_of
 from asyncevents_core.web.pages.timeline import Timeline, timeline_of
 
 PATH: Final = "/traces"
 _ONE: Final = f"{PATH}/{{delivery_id:uuid}}"
 _OTHERS: Final = 20
+_MOST_ATTEMPTS: Final = 50
 _LONGEST_RAW: Final = 100_000
 
 
@@ -41,7 +44,27 @@ class TracePage:
     requests: Mapping[int, ShownRequest]
     others: Sequence[Trace]
     more_others: bool
+    searchable: bool
     _frame: Frame = field(alias="frame")
+
+    @property
+    def first_newest(self) -> int | None:
+        """The number of the attempt before which some are left out; None where none are."""
+        attempts = self.trace.attempts
+        return attempts[(len(attempts) + 1) // 2].claim_no if self.trace.left_out else None
+
+    @property
+    def log(self) -> str:
+        """The link to all attempts: without a search, those of its subscription in that time."""
+        trace = self.trace
+        if self.searchable:
+            return self._frame.url("/logs", {"search": f"uuid:{trace.delivery.id}"})
+        wanted = {
+            "subscription_id": trace.delivery.subscription_id,
+            "since": time_of(trace.attempts[0].started_at),
+            "until": time_of(trace.attempts[-1].started_at + micros(1)),
+        }
+        return self._frame.url("/logs", wanted)
 
     @property
     def raw(self) -> str:
@@ -53,7 +76,7 @@ class TracePage:
     def status(self) -> str:
         """How it stands, in words: "Retrying", where the summary does not say more."""
         if self.trace.delivery.state is DeliveryState.WAITING and self.trace.attempts:
-            retries = counted(len(self.trace.attempts), "attempt")
+            retries = counted(len(self.trace.attempts) + self.trace.left_out, "attempt")
             return f"Retrying after {retries}"
         return self.trace.summary
 
@@ -87,7 +110,7 @@ async def show(
     """Show a delivery."""
 
     def query(view: LedgerView) -> _Read | None:
-        found = view.traces.of_delivery(delivery_id, tenant=actor.tenant)
+        found = view.traces.of_delivery(delivery_id, tenant=actor.tenant, most=_MOST_ATTEMPTS)
         if found is None:
             return None
         siblings = view.traces.of_event(found.event.id, limit=_OTHERS + 2, tenant=actor.tenant)
@@ -119,6 +142,7 @@ async def show(
         ),
         others=others[:_OTHERS],
         more_others=len(others) > _OTHERS,
+        searchable=backend.runtime.indexer is not None,
         frame=frame,
     )
     return shown(frame, "trace.html", view)
@@ -128,7 +152,7 @@ async def show(
 async def payload(delivery_id: Uuid, backend: GivenBackend, actor: GivenActor) -> Response[bytes]:
     """Send the payload as it was sent to the recipient."""
     found = await backend.read(
-        lambda view: view.traces.of_delivery(delivery_id, tenant=actor.tenant)
+        lambda view: view.traces.of_delivery(delivery_id, tenant=actor.tenant, most=1)
     )
     if found is None or found.event.body is None:
         raise NotFound(f"the payload of delivery {delivery_id} is not there any more")

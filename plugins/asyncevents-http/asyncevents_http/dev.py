@@ -45,7 +45,7 @@ _GRACE: Final = 5.0
 )
 @click.option("--lifeline", type=int, hidden=True, help="Of the process that starts this anew.")
 def dev(port: int, pages: int, subscribe: bool, reload: bool, lifeline: int | None) -> None:
-    """Run a worker, a receiver and the admin pages while you develop.
+    """Run a worker, a receiver and the pages while you develop.
 
     Shows each delivery that arrives, and a link that signs in to the pages (extra `web`). Makes
     or upgrades the ledger first, and subscribes the receiver to every event that is defined. The

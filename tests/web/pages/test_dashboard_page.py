@@ -68,6 +68,7 @@ def test_numbers_lead_to_their_rows(api):
     assert (found["Events to fan out"], found["Dead letters"]) == ("1", "1")
     assert f"/admin/logs?subscription_id={number}&amp;success=false" in page
     links = {html.unescape(one) for one in re.findall(r'href="/admin(/[^"]+)"', page)}
+    assert {"/events?state=open", "/deliveries?state=waiting", "/deliveries?state=held"} <= links
     for one in links:
         assert visitor.browser.get(one).status_code in {200, 403}, one
     failed = next(one for one in links if "since=" in one and "success=false" in one)

@@ -63,6 +63,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/traces/{delivery_id:uuid}/payload.json"): (TRACE, {}, 200, 404),
     ("POST", "/traces/{delivery_id:uuid}/replay"): (REPLAY, {}, 303, 404),
     ("GET", "/events"): (LIST, {}, 200, 200),
+    ("GET", "/deliveries"): (LIST, {}, 200, 200),
     ("GET", "/events/{event_id:uuid}"): (TRACE, {}, 200, 404),
     ("POST", "/events/{event_id:uuid}/open"): (REPLAY, {}, 303, 404),
     ("GET", "/event-definitions"): (VIEW, {}, 200, 200),

@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from asyncevents_core.errors import SettingsError
 from asyncevents_core.web.app import create_app
 from asyncevents_core.web.server import _Forwarded
 from tests.web.serving import running
@@ -129,3 +130,16 @@ def test_whom_the_proxy_speaks_for_does_not_take_its_place(serve, addresses, sta
 def test_a_password_does_as_well(behind):
     browser = behind({})
     assert 'name="password"' in browser.get("/sign-in").text
+
+
+def test_resources_of_groups_that_do_not_exist_are_found_at_start(serve):
+    groups = {
+        "staff": {"resources": ["veiw"]},
+        "sales": {"resources": ["sales", "view"]},
+        "others": {"resources": ["view", "sale"]},
+    }
+    with pytest.raises(SettingsError) as caught:
+        serve(WEB_GROUPS=groups)
+    staff, others = caught.value.problems
+    assert staff.startswith("WEB_GROUPS['staff'].resources: no resource 'veiw' (did you mean")
+    assert others.startswith("WEB_GROUPS['others'].resources: no resource 'sale' (did you mean")

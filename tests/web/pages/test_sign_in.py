@@ -14,7 +14,7 @@ from asyncevents_core.domain.user import Source
 from asyncevents_core.engine.managing import sessions
 from asyncevents_core.engine.managing.users import create_link, set_disabled, set_password
 from tests.hashing import PASSWORD, PlainHasher
-from tests.web.serving import OPERATOR, running
+from tests.web.serving import OPERATOR, requests_logged, running
 
 COOKIE = "asyncevents_session"
 
@@ -282,6 +282,17 @@ def test_a_link_is_used_by_its_button_only(api, browser):
     assert again.status_code == 422
     assert "was used" in again.text
     assert browser.post("/sign-in/link/nonsense").status_code == 422
+
+
+def test_the_log_does_not_show_links(api, browser, caplog):
+    code = create_link(api.ledger, api.user("view"), by=OPERATOR)
+    with caplog.at_level("INFO", logger="asyncevents.web"):
+        browser.get(f"/sign-in/link/{code}")
+        browser.post(f"/sign-in/link/{code}", headers={"Origin": "https://evil.example"})
+        logged = requests_logged(caplog, 2)
+    head, _, secret = code.partition("_")[2].partition("_")
+    assert {one.path for one in logged} == {f"/admin/sign-in/link/ael_{head}_•••"}
+    assert secret not in caplog.text
 
 
 # -- one's own password -----------------------------------------------------------------------
