@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from attrs import define
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -67,9 +68,7 @@ def open_docs(browser: Browser, world: World, root: str) -> Iterator[Callable[..
         def make(*resources: str, path: str = "/rest/docs", **options: Any) -> Docs:
             one: Visit = stack.enter_context(visits(browser, root, **options))
             if resources:
-                text, _ = world.api.session(*resources)
-                cookie = {"name": "asyncevents_session", "value": text, "url": f"{root}/admin"}
-                one.context.add_cookies([cookie])
+                one.sign_in(world, *resources)
             one.page.goto(root + path)
             expect(one.page.locator(".opblock").first).to_be_visible(timeout=PATIENCE * 1000)
             return Docs(page=one.page, root=root)
@@ -131,11 +130,15 @@ def test_bodies_begin_as_their_examples(open_docs):
 @pytest.mark.parametrize(
     ("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(21, 23, 29)")]
 )
-def test_it_is_light_or_dark_as_the_pages_are(open_docs, scheme, paper):
+def test_it_is_light_or_dark_as_the_pages_are_and_can_be_read(open_docs, scheme, paper):
     docs = open_docs(color_scheme=scheme)
     colour = "one => getComputedStyle(one).backgroundColor"
     assert docs.page.locator("body").evaluate(colour) == paper
     assert docs.page.locator("#api .swagger-ui").evaluate(colour) == paper
     assert docs.page.locator("html.dark-mode").count() == (scheme == "dark")
+    docs.operation("post", "/rest/V1/async_event")
+    violations = Axe().run(docs.page).response["violations"]
+    faint = [one for one in violations if one["id"] == "color-contrast"]
+    assert not faint, faint
     docs.page.emulate_media(color_scheme="dark" if scheme == "light" else "light")
     expect(docs.page.locator("html.dark-mode")).to_have_count(int(scheme == "light"))
