@@ -45,6 +45,8 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "configuration": "/configuration",
         "plugins": "/plugins",
         "tokens": "/tokens",
+        "token-for-an-hour": "/tokens/hour",
+        "people": "/users",
         "password": "/password",
         "problems": "/problems",
         "audit": "/audit",

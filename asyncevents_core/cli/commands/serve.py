@@ -50,8 +50,8 @@ def serve(
 ) -> None:
     """Serve the REST API and the admin pages. Needs the extra `web`.
 
-    Runs until SIGTERM or Ctrl-C. The pages are at /admin. The API describes itself at /rest/docs; `asyncevents token create`
-    makes tokens for it.
+    Runs until SIGTERM or Ctrl-C. The pages are at /admin. The API describes itself at /rest/docs;
+    `asyncevents token create` makes tokens for it.
 
     \b
     Example:

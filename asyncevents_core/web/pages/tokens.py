@@ -10,7 +10,7 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import ALL, Resource
-from asyncevents_core.domain.limits import LONGEST_DAYS
+from asyncevents_core.domain.limits import LONGEST_DAYS, LONGEST_TOKEN_NAME
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.tokens import create_token, revoke_token
 from asyncevents_core.errors import InvalidValue, NotFound
@@ -25,6 +25,8 @@ from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
 from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 
 PATH: Final = "/tokens"
+_HOUR: Final = f"{PATH}/hour"
+_HOUR_IN_DAYS: Final = 1 / 24
 
 
 @frozen(kw_only=True)
@@ -83,6 +85,39 @@ async def create(
     return shown(frame, "token_made.html", MadeToken(token=made, text=text))
 
 
+@get(_HOUR, opt=needs(Resource.MANAGE, unbound=True), sync_to_thread=False)
+def ask_for_an_hour(frame: GivenFrame) -> Template:
+    """Ask whether to make a token for trying out the REST API."""
+    asking = Confirmation(
+        title="Make a token for an hour?",
+        sentences=["It may what you may. The description of the REST API is used with it."],
+        action=frame.url(_HOUR),
+        button="Make the token",
+        back=frame.url(PATH),
+        danger=False,
+    )
+    return shown(frame, "confirm.html", asking)
+
+
+@post(_HOUR, opt=needs(Resource.MANAGE, unbound=True))
+async def make_for_an_hour(backend: GivenBackend, actor: GivenActor, frame: GivenFrame) -> Template:
+    """Make a token that may what whoever is signed in may, and show it once."""
+    name = f"an hour of {'' if frame.person is None else frame.person.name}"
+    made, text = await backend.run(
+        lambda: create_token(
+            backend.ledger,
+            name=name[:LONGEST_TOKEN_NAME],
+            # WEB_GROUPS may name resources of events that are not there any more.
+            resources=[one for one in all_resources(backend) if one in actor.resources],
+            tenant=None,
+            days=_HOUR_IN_DAYS,
+            known=event_resources(backend),
+            by=actor,
+        )
+    )
+    return shown(frame, "token_made.html", MadeToken(token=made, text=text))
+
+
 @get(f"{PATH}/{{token_id:uuid}}/revoke", opt=needs(Resource.MANAGE, unbound=True))
 async def ask_to_revoke(token_id: Uuid, backend: GivenBackend, frame: GivenFrame) -> Template:
     """Ask whether to revoke a token."""
@@ -109,7 +144,7 @@ async def revoke(
     return done(frame, PATH, "The token is revoked.")
 
 
-HANDLERS: Final = [list_, create, ask_to_revoke, revoke]
+HANDLERS: Final = [list_, create, ask_for_an_hour, make_for_an_hour, ask_to_revoke, revoke]
 
 
 def event_resources(backend: RequestBackend) -> Sequence[str]:
