@@ -86,7 +86,7 @@ PLAIN_PAGES: Final = (
     *("/", "/problems", "/password", "/subscriptions/{subscription}", "/traces/{trace}"),
     *("/subscriptions/{subscription}/secret", "/subscriptions/{subscription}/delete"),
     *("/events/{failed}", "/event-definitions", "/configuration", "/plugins"),
-    *("/tokens/{token}/revoke", "/replays/{replay}", "/nothing"),
+    *("/tokens/{token}/revoke", "/tokens/hour", "/users", "/replays/{replay}", "/nothing"),
 )
 """Those that read nothing of it."""
 

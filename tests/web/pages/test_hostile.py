@@ -11,6 +11,7 @@ from importlib.resources import files
 import httpx
 import pytest
 
+from tests.hashing import PASSWORD
 from tests.services.servers import Database
 from tests.web import hostile
 from tests.web.hostile import HARMLESS, INVISIBLE, PARAMETERS, PAYLOADS, PLAIN_PAGES
@@ -106,6 +107,14 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/events/{failed}/open": {},
     "/replays/{replay}/cancel": {},
     "/tokens/{token}/revoke": {},
+    "/tokens/hour": {},
+    "/users": {
+        "name": "one",
+        "password": PASSWORD,
+        "again": PASSWORD,
+        "resource": "view",
+        "tenant": "",
+    },
     "/subscriptions/{subscription}/delete": {},
 }
 """The forms, filled in well."""
