@@ -276,7 +276,9 @@ def test_each_answer_has_its_time():
 
 
 def test_commands_in_advice_stand_apart():
-    one = Problem(kind=ProblemKind.DISK, words="", advice="make room: `asyncevents cleanup`, soon")
+    one = Problem.advised(
+        kind=ProblemKind.DISK, words="", advice="make room: `asyncevents cleanup`, soon"
+    )
     assert one.advice == "make room: asyncevents cleanup, soon"
     assert [(part.text, part.is_command) for part in one.advice_parts] == [
         ("make room: ", False),
