@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from asyncevents_core.worker.assembly import WorkerOptions
 from asyncevents_core.worker.beside import worker_beside
@@ -118,25 +118,31 @@ def browsers() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def visits(browser: Browser, own: str, **options: Any) -> Iterator[Visit]:
+def visits(
+    browser: Browser, own: str, *, provider: str | None = None, **options: Any
+) -> Iterator[Visit]:
     """Open a browser for somebody; at the end nothing may have gone wrong in it.
 
-    That is: a message on the console, an error in a script, or a request to another server.
+    That is: a message on the console, an error in a script, or a request to another server than
+    the pages' own and the OpenID provider. Such a request goes nowhere.
     """
+    known = {urlsplit(one).netloc for one in (own, provider) if one is not None}
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     visit = Visit(page=page, context=context, own=own)
 
-    def asked(request: Request) -> None:
-        if urlsplit(request.url).netloc != urlsplit(own).netloc and not request.url.startswith(
-            "data:"
-        ):
-            visit.problems.append(f"a request to {request.url}")
+    def ask(route: Route) -> None:
+        url = route.request.url
+        if url.startswith("data:") or urlsplit(url).netloc in known:
+            route.continue_()
+        else:
+            visit.problems.append(f"a request to {url}")
+            route.abort()
 
     page.on("console", lambda message: visit.problems.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: visit.problems.append(f"script: {error}"))
-    page.on("request", asked)
+    context.route("**/*", ask)
     try:
         yield visit
         assert not visit.problems, "\n".join(visit.problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import frozen
 from litestar import Request, get
 from litestar.response import Template
 
@@ -15,7 +15,7 @@ from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import DeadLetter
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import BeforeUuid, GivenActor, GivenBackend
-from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
+from asyncevents_core.web.pages.frame import GivenFrame, shown
 from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 
 PATH: Final = "/dead-letters"
@@ -31,17 +31,16 @@ class DeadLetters:
     asked: Asked
     older: str | None
     reasons: Sequence[str] = tuple(DeadReason)
-    _frame: Frame = field(alias="frame")
 
     @property
     def fields(self) -> Mapping[str, str]:
         """The filter, for the link that replays all of these."""
         return {name: self.asked.get(name) for name in FIELDS}
 
-    def link(self, one: DeadLetter) -> str:
-        """Return the link to what became of one: its trace, or the event that failed."""
+    def path(self, one: DeadLetter) -> str:
+        """Return where it is shown what became of one: its trace, or the event that failed."""
         kind = "events" if one.subscription_id is None else "traces"
-        return self._frame.url(f"/{kind}/{one.id}")
+        return f"/{kind}/{one.id}"
 
 
 @get(PATH, opt=needs(Resource.LOGS_LIST))
@@ -60,7 +59,7 @@ async def list_(
     )
     kept = rows[:PER_PAGE]
     older = asked.link(frame, {"before": kept[-1].id}) if len(rows) > PER_PAGE else None
-    view = DeadLetters(rows=kept, asked=asked, older=older, frame=frame)
+    view = DeadLetters(rows=kept, asked=asked, older=older)
     return shown(frame, "dead_letters.html", view)
 
 
