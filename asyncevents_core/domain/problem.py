@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Self
 
-from attrs import field, frozen
+from attrs import frozen
 
 
 class ProblemKind(enum.StrEnum):
@@ -39,23 +40,27 @@ class AdvicePart:
 class Problem:
     """One thing that is wrong: a sentence that says what, and one that says what to do.
 
-    Commands in `advice` are given in backquotes.
+    `commands` are those within `advice`, in their order.
     """
 
     kind: ProblemKind
     words: str
-    _advice: str = field(alias="advice")
+    advice: str
+    commands: tuple[str, ...] = ()
 
-    @property
-    def advice(self) -> str:
-        """What to do, as plain text."""
-        return "".join(one.text for one in self.advice_parts)
+    @classmethod
+    def advised(cls, *, kind: ProblemKind, words: str, advice: str) -> Self:
+        """Return a problem whose advice has its commands in backquotes."""
+        commands = tuple(advice.split("`")[1::2])
+        return cls(kind=kind, words=words, advice=advice.replace("`", ""), commands=commands)
 
     @property
     def advice_parts(self) -> Sequence[AdvicePart]:
         """What to do, with commands apart."""
-        return [
-            AdvicePart(text=text, is_command=number % 2 == 1)
-            for number, text in enumerate(self._advice.split("`"))
-            if text
-        ]
+        parts: list[AdvicePart] = []
+        rest = self.advice
+        for command in self.commands:
+            before, _, rest = rest.partition(command)
+            parts += [AdvicePart(text=before, is_command=False)] if before else []
+            parts.append(AdvicePart(text=command, is_command=True))
+        return [*parts, AdvicePart(text=rest, is_command=False)] if rest else parts

@@ -66,6 +66,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
     settings = runtime.settings
     runtime.catalog  # noqa: B018 - it imports EVENT_MODULES: now, not with the first request
     backend = Backend(runtime, threads=settings.web_threads)
+    with_pages = pages and settings.web_pages
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -81,7 +82,6 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
         route_handlers=[
             health,
             health_head,
-            *documentation.HANDLERS,
             Router(
                 BASE,
                 route_handlers=[
@@ -95,7 +95,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
                 guards=[guard],
                 security=[{"token": []}],
             ),
-            *(router.routes() if pages and settings.web_pages else ()),
+            *(router.routes() if with_pages else ()),
         ],
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(filters.environment())
@@ -114,7 +114,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
         request_max_body_size=settings.web_max_body_bytes,
         before_send=[_before_send],
         lifespan=[lifespan],
-        openapi_config=documentation.openapi(),
+        openapi_config=documentation.openapi(pages=with_pages),
         logging_config=None,
         plugins=[documentation.DescribedSchemas()],
     )
@@ -185,8 +185,6 @@ async def _before_send(message: Message, scope: Scope) -> None:
     headers = MutableScopeHeaders.from_message(message)
     for name, value in _SECURITY_HEADERS.items():
         headers.setdefault(name, value)
-    if scope["path"].startswith(documentation.PATH):
-        headers["Content-Security-Policy"] = documentation.POLICY
     if scope.get("method") == "OPTIONS" and "allow" in headers:
         headers["Allow"] = ", ".join(_methods(scope))
     headers["X-Request-ID"] = id_of(scope)

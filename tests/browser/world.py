@@ -87,7 +87,7 @@ class Visit:
     def sign_in(self, world: World, *resources: str, tenant: str | None = None) -> None:
         """Sign in somebody who has these resources, without the page for it."""
         text, _ = world.api.session(*resources, tenant=tenant)
-        cookie = {"name": "asyncevents_session", "value": text, "url": world.admin}
+        cookie = {"name": "asyncevents_session", "value": text, "url": f"{self.own}/admin"}
         self.context.add_cookies([cookie])
 
     def enter(self, name: str, password: str = PASSWORD) -> None:

@@ -109,10 +109,6 @@ class Traces(LedgerFixtures):
         assert second.request.requested_by == "veronica"
         assert second.request.requested_at >= begun
 
-
-def _record(ledger: Ledger, attempt: Attempt) -> None:
-    ledger.run(lambda tx: tx.outcomes.record([attempt]))
-
     def test_a_long_trace_has_its_ends(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
         (event_id,) = publish(ledger)
@@ -162,3 +158,7 @@ def _record(ledger: Ledger, attempt: Attempt) -> None:
         assert row.event_name == event_of(ledger, event_id).name
         held = ledger.read(lambda view: view.traces.open_deliveries(DeliveryState.HELD, limit=1))
         assert held == []
+
+
+def _record(ledger: Ledger, attempt: Attempt) -> None:
+    ledger.run(lambda tx: tx.outcomes.record([attempt]))

@@ -12,11 +12,14 @@ from typing import Final
 import pytest
 
 from asyncevents_core.adapters.sqlalchemy import SqlLedger, dialects
+from asyncevents_core.engine.managing import sessions
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.ledger import make_ledger
 from tests.clock import ManualClock
+from tests.hashing import PASSWORD, PlainHasher
 from tests.unit.commandline import Cli
 from tests.unit.harness import Harness
+from tests.unit.signing_in import GROUPS, HOME, IDLE
 
 DAY: Final = 86_400 * 1_000_000
 
@@ -81,3 +84,24 @@ def ready(run: Cli, settings: Callable[..., str]) -> Cli:
     run("init", name)
     run("db", "upgrade")
     return run
+
+
+@pytest.fixture
+def hasher():
+    return PlainHasher()
+
+
+@pytest.fixture
+def sign_in(ledger, hasher):
+    def attempt(name="ann", password=PASSWORD, *, address=HOME):
+        return sessions.sign_in(ledger, hasher, name=name, password=password, address=address)
+
+    return attempt
+
+
+@pytest.fixture
+def session_of(ledger):
+    def find(text, *, idle=IDLE, groups=GROUPS, tenants=None):
+        return sessions.session_of(ledger, text, tenants=tenants or {}, groups=groups, idle=idle)
+
+    return find

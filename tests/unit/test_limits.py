@@ -53,6 +53,11 @@ def test_a_retry_policy_refuses(field, value, text):
         ("rate_limit", 0, f"{NUMBER} above 0, up to 1000000000, not 0"),
         ("rate_limit", math.inf, f"{NUMBER} above 0, up to 1000000000, not inf"),
         ("rate_limit", "5", f"{NUMBER} above 0, up to 1000000000, not '5'"),
+        (
+            "options",
+            {"labels": "x" * 32_768},
+            "must have 32,768 characters as JSON at most, not 32,782",
+        ),
         ("target", "", "must have 1 to 2048 characters, not 0"),
         ("target", "x" * 2049, "must have 1 to 2048 characters, not 2049"),
         ("target", None, "must be a text, not NoneType"),

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.neighbour import Neighbour
+from asyncevents_core.domain.problem import Problem, ProblemKind
 from asyncevents_core.domain.worker import Role, WorkerRow
 from asyncevents_core.engine.shared.deadline import answer_within, each_within
 from asyncevents_core.engine.upkeep import problems as words
@@ -272,3 +273,15 @@ def test_each_answer_has_its_time():
         next(found)
     go_on.set()
     assert list(each_within(WAIT, lambda: iter("ab"))) == ["a", "b"]
+
+
+def test_commands_in_advice_stand_apart():
+    one = Problem.advised(
+        kind=ProblemKind.DISK, words="", advice="make room: `asyncevents cleanup`, soon"
+    )
+    assert one.advice == "make room: asyncevents cleanup, soon"
+    assert [(part.text, part.is_command) for part in one.advice_parts] == [
+        ("make room: ", False),
+        ("asyncevents cleanup", True),
+        (", soon", False),
+    ]

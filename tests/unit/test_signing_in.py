@@ -1,4 +1,4 @@
-"""Passwords, sessions and links: who is signed in, and until when."""
+"""Passwords, sessions and groups: who is signed in, and until when."""
 
 from __future__ import annotations
 
@@ -17,60 +17,16 @@ from asyncevents_core.domain.user import (
 )
 from asyncevents_core.engine.managing import sessions
 from asyncevents_core.engine.managing.users import (
-    change_own_password,
     create_link,
     delete_user,
     set_disabled,
     set_password,
 )
-from asyncevents_core.engine.upkeep.sign_ins import (
-    forget_old_sign_ins,
-    forget_old_sign_ins_if_due,
-)
-from asyncevents_core.errors import AccessDenied, InvalidValue, NotFound, SignInRefused
-from asyncevents_core.worker.janitor import Janitor
-from tests.hashing import PASSWORD, PlainHasher
+from asyncevents_core.errors import SignInRefused
+from tests.hashing import PASSWORD
 from tests.unit.harness import OPERATOR
 from tests.unit.rerunning import RerunningLedger
-from tests.unit.signing_in import make_user
-
-HOUR = 3_600
-DAY = 24 * HOUR
-IDLE = 8.0 * HOUR
-HOME = "192.0.2.1"
-GROUPS = {
-    "staff": GroupRights(resources=("view", "logs")),
-    "acme": GroupRights(resources=("create",), tenant="acme"),
-    "other": GroupRights(resources=("create",), tenant="other"),
-}
-
-
-@pytest.fixture
-def hasher():
-    return PlainHasher()
-
-
-@pytest.fixture
-def sign_in(ledger, hasher):
-    def attempt(name="ann", password=PASSWORD, *, address=HOME):
-        return sessions.sign_in(ledger, hasher, name=name, password=password, address=address)
-
-    return attempt
-
-
-@pytest.fixture
-def session_of(ledger):
-    def find(text, *, idle=IDLE, groups=GROUPS, tenants=None):
-        return sessions.session_of(ledger, text, tenants=tenants or {}, groups=groups, idle=idle)
-
-    return find
-
-
-def wait_of(attempt, *arguments, **more):
-    with pytest.raises(SignInRefused) as caught:
-        attempt(*arguments, **more)
-    return caught.value.wait
-
+from tests.unit.signing_in import DAY, GROUPS, HOME, HOUR, IDLE, change, make_user, wait_of
 
 # -- passwords and names ----------------------------------------------------------------------
 
@@ -284,88 +240,6 @@ def test_transactions_that_run_again_change_nothing_more(ledger, hasher, session
     ]
 
 
-# -- changing one's own password --------------------------------------------------------------
-
-
-def change(ledger, hasher, found, *, current=PASSWORD, new="another password"):
-    change_own_password(ledger, hasher, found, current=current, new=new, address=HOME)
-
-
-def test_ones_own_password(ledger, hasher, clock, sign_in, session_of):
-    make_user(ledger, hasher)
-    mine, elsewhere = sign_in(), sign_in()
-    code = create_link(ledger, "ann", by=OPERATOR)
-    change(ledger, hasher, session_of(mine))
-    assert session_of(mine)
-    assert session_of(elsewhere) is None
-    with pytest.raises(SignInRefused):
-        sessions.sign_in_by_link(ledger, code, address=HOME)
-    assert wait_of(sign_in) == 0
-    clock.advance(1)
-    assert session_of(sign_in(password="another password"))
-
-
-def test_whoever_has_a_session_cannot_guess_the_password_either(
-    ledger, hasher, clock, sign_in, session_of
-):
-    make_user(ledger, hasher)
-    found = session_of(sign_in())
-    with pytest.raises(InvalidValue, match="12 characters at least"):
-        change(ledger, hasher, found, new="short")
-    with pytest.raises(SignInRefused, match="wrong"):
-        change(ledger, hasher, found, current="wrong")
-    with pytest.raises(SignInRefused, match=r"wait 1 second$"):
-        change(ledger, hasher, found)
-    clock.advance(1)
-    change(ledger, hasher, found)
-    delete_user(ledger, "ann", by=OPERATOR)
-    with pytest.raises(NotFound):
-        change(ledger, hasher, found)
-
-
-# -- links ------------------------------------------------------------------------------------
-
-
-def test_a_link_signs_in_once(ledger, hasher, session_of):
-    made = make_user(ledger, hasher)
-    code = create_link(ledger, "ANN", by=OPERATOR)
-    found = session_of(sessions.sign_in_by_link(ledger, code, address=HOME))
-    assert (found.user_id, found.source) == (made.id, Source.LINK)
-    with pytest.raises(SignInRefused, match="was used"):
-        sessions.sign_in_by_link(ledger, code, address=HOME)
-
-
-def test_who_has_come_by_a_link_need_not_know_the_password(
-    ledger, hasher, clock, sign_in, session_of
-):
-    make_user(ledger, hasher)
-    mine = sessions.sign_in_by_link(ledger, create_link(ledger, "ann", by=OPERATOR), address=HOME)
-    elsewhere = sign_in()
-    change(ledger, hasher, session_of(mine), current="")
-    assert session_of(mine)
-    assert session_of(elsewhere) is None
-    assert session_of(sign_in(password="another password"))
-    clock.advance(HOUR)
-    with pytest.raises(SignInRefused, match="wrong name"):
-        change(ledger, hasher, session_of(mine), current="")
-
-
-def test_links_that_do_not_sign_in(ledger, hasher, clock, session_of):
-    make_user(ledger, hasher)
-    code = create_link(ledger, "ann", by=OPERATOR)
-    head = code.rpartition("_")[0]
-    for wrong in ["", "x", f"{head}_{'A' * 43}", code.replace("ael_", "aes_")]:
-        with pytest.raises(SignInRefused):
-            sessions.sign_in_by_link(ledger, wrong, address=HOME)
-    late = create_link(ledger, "ann", by=OPERATOR)
-    clock.advance(600)
-    with pytest.raises(SignInRefused):
-        sessions.sign_in_by_link(ledger, late, address=HOME)
-    set_disabled(ledger, "ann", True, by=OPERATOR)
-    with pytest.raises(InvalidValue, match="user enable"):
-        create_link(ledger, "ann", by=OPERATOR)
-
-
 # -- proxies and OpenID: groups ---------------------------------------------------------------
 
 
@@ -406,94 +280,3 @@ def test_groups_that_give_nothing():
 def test_a_name_that_others_vouch_for_is_checked(ledger):
     with pytest.raises(SignInRefused, match="the proxy gives must have characters"):
         sessions.begin_session(ledger, name="a\nb", source=Source.PROXY, groups=["staff"])
-
-
-# -- users ------------------------------------------------------------------------------------
-
-
-def test_nobody_gives_or_takes_over_what_they_do_not_have(ledger, hasher):
-    make_user(ledger, hasher, "root", resources=["all"])
-    make_user(ledger, hasher, "acme", tenant="acme")
-    manager = Actor(who="m", resources=frozenset({"manage"}))
-    tenants = Actor(who="t", resources=frozenset({"all"}), tenant="acme")
-    for by, name, error in [(manager, "root", AccessDenied), (tenants, "root", NotFound)]:
-        with pytest.raises(error):
-            set_password(ledger, hasher, name=name, password=PASSWORD, by=by)
-        with pytest.raises(error):
-            create_link(ledger, name, by=by)
-        with pytest.raises(error):
-            set_disabled(ledger, name, True, by=by)
-        with pytest.raises(error):
-            delete_user(ledger, name, by=by)
-    with pytest.raises(AccessDenied, match="the resource sales"):
-        make_user(ledger, hasher, "x", resources=["view", "sales"], by=manager)
-    with pytest.raises(AccessDenied, match="bound to a tenant"):
-        make_user(ledger, hasher, "x", by=tenants)
-    make_user(ledger, hasher, "x", tenant="acme", by=tenants)
-    set_password(ledger, hasher, name="acme", password=PASSWORD, by=manager)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "field"),
-    [
-        ({"name": "Ann"}, "name"),
-        ({"name": " x"}, "name"),
-        ({"name": "x", "resources": []}, "resources"),
-        ({"name": "x", "resources": ["veiw"]}, "resources"),
-        ({"name": "x", "tenant": "a "}, "tenant"),
-        ({"name": PASSWORD}, "password"),
-    ],
-)
-def test_users_are_checked(ledger, hasher, wrong, field):
-    make_user(ledger, hasher)
-    with pytest.raises(InvalidValue) as caught:
-        make_user(ledger, hasher, **wrong)
-    assert caught.value.field == field
-
-
-def test_users_who_are_not_there(ledger, hasher):
-    with pytest.raises(NotFound, match="user list"):
-        set_password(ledger, hasher, name="nobody", password=PASSWORD, by=OPERATOR)
-
-
-# -- clean-up ---------------------------------------------------------------------------------
-
-
-def test_what_signing_in_leaves_is_deleted(ledger, hasher, clock, sign_in):
-    make_user(ledger, hasher)
-    sign_in()
-    create_link(ledger, "ann", by=OPERATOR)
-    wait_of(sign_in, password="wrong", address="192.0.2.9")
-    assert forget_old_sign_ins(ledger, idle=IDLE) == 0
-    clock.advance(HOUR + 1)
-    # The link, the guess from that address, and those for the name.
-    assert forget_old_sign_ins(ledger, idle=IDLE) == 3
-    clock.advance(IDLE)
-    assert forget_old_sign_ins(ledger, idle=IDLE) == 1
-    clock.advance(30 * DAY)
-    assert forget_old_sign_ins(ledger, idle=IDLE) == 1
-    assert forget_old_sign_ins(ledger, idle=IDLE) == 0
-
-
-def test_one_process_does_it_every_five_minutes(ledger, hasher, clock, sign_in):
-    make_user(ledger, hasher)
-    sign_in()
-    assert forget_old_sign_ins_if_due(ledger, idle=IDLE) == 0
-    clock.advance(299)
-    assert forget_old_sign_ins_if_due(ledger, idle=1) == 0
-    clock.advance(1)
-    assert forget_old_sign_ins_if_due(ledger, idle=1) == 1
-
-
-def test_the_janitor_does_it_whether_the_clean_up_is_enabled_or_not(
-    ledger, hasher, clock, sign_in, session_of
-):
-    make_user(ledger, hasher)
-    text = sign_in()
-    session_id = session_of(text).session_id
-    clock.advance(60)
-    janitor = Janitor(
-        ledger=ledger, enabled=False, days=30, indexed=False, idle=60, next_run=lambda now: now
-    )
-    assert janitor._look() is None
-    assert ledger.read(lambda view: view.users.session(session_id)) is None

@@ -76,6 +76,7 @@ PARAMETERS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "/replays/dead": (
             *("event_name", "subscription_id", "reason", "since", "until", "replayed"),
         ),
+        "/tokens": ("page",),
         "/audit": ("before",),
         "/sign-in": ("next",),
     }
@@ -84,8 +85,8 @@ PARAMETERS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
 PLAIN_PAGES: Final = (
     *("/", "/problems", "/password", "/subscriptions/{subscription}", "/traces/{trace}"),
     *("/subscriptions/{subscription}/secret", "/subscriptions/{subscription}/delete"),
-    *("/events/{failed}", "/event-definitions", "/configuration", "/plugins", "/tokens"),
-    *("/tokens/{token}/revoke", "/replays/{replay}", "/nothing"),
+    *("/events/{failed}", "/event-definitions", "/configuration", "/plugins"),
+    *("/tokens/{token}/revoke", "/tokens/hour", "/users", "/replays/{replay}", "/nothing"),
 )
 """Those that read nothing of it."""
 

@@ -35,7 +35,7 @@ def problems_of(found: Status, *, indexing: bool) -> Iterator[Problem]:
     if indexing:
         yield from _of_index(found)
     if found.dead_letters or found.events_failed:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.UNDELIVERED,
             words="there are dead letters",
             advice="`asyncevents dead-letters`, `asyncevents replay --dead`",
@@ -46,32 +46,32 @@ def _of_workers(found: Status) -> Iterator[Problem]:
     waiting = found.deliveries_due or found.retries_scheduled or found.parked
     nobody = ProblemKind.NO_CONSUMER if found.workers else ProblemKind.NO_WORKER
     if found.events_open and not found.consumers(Role.TRIGGER):
-        yield Problem(
+        yield Problem.advised(
             kind=nobody,
             words="nobody takes the open events",
             advice="`asyncevents worker`",
         )
     if waiting and not found.consumers(Role.RETRY):
-        yield Problem(
+        yield Problem.advised(
             kind=nobody,
             words="nobody makes the deliveries that wait",
             advice="`asyncevents worker`",
         )
     for one in found.workers:
         if one.trouble is not None:
-            yield Problem(
+            yield Problem.advised(
                 kind=ProblemKind.STUCK_WORKER,
                 words=f"{_name(one)}: {one.trouble}",
                 advice="its log has the stack; it exits with 3 where it cannot go on",
             )
     for one in found.silent[:_MOST_NAMED]:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.SILENT_WORKER,
             words=f"{_name(one)} gave no sign for {(found.now - one.beat_at) / 1e6:.0f} s",
             advice="it is frozen, cut off or dead; others take over what it had",
         )
     if more := len(found.silent[_MOST_NAMED:]):
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.SILENT_WORKER,
             words=f"{more:,} more workers gave no sign",
             advice="they are forgotten as soon as another worker lives",
@@ -81,7 +81,7 @@ def _of_workers(found: Status) -> Iterator[Problem]:
 def _of_backlog(found: Status) -> Iterator[Problem]:
     late = found.oldest_due_seconds or 0.0
     if found.workers and late > OVERDUE_AFTER:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.OVERDUE,
             words=f"the oldest has been due for {late:.0f} s, though workers are alive",
             advice="where nothing else is named here, there are too few: `--processes`",
@@ -93,13 +93,13 @@ def _of_index(found: Status) -> Iterator[Problem]:
     attempts = "attempt waits" if found.index_waiting == 1 else "attempts wait"
     waiting = f"{number} {attempts} for the search index"
     if found.index_waiting and not found.consumers(Role.INDEX):
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.INDEX_BEHIND,
             words=f"{waiting}, and nobody feeds it",
             advice="`asyncevents worker --consumers index`",
         )
     elif found.index_waiting >= BEHIND:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.INDEX_BEHIND,
             words=waiting,
             advice="searches find older attempts only; deliveries are not held up",
@@ -108,7 +108,7 @@ def _of_index(found: Status) -> Iterator[Problem]:
 
 def of_read_only(why: str) -> Problem:
     """Say that the database only reads."""
-    return Problem(
+    return Problem.advised(
         kind=ProblemKind.READ_ONLY,
         words=f"the ledger's database only reads: {why}",
         advice="let LEDGER_URL lead to the server that writes, or let this one write",
@@ -117,7 +117,7 @@ def of_read_only(why: str) -> Problem:
 
 def of_refusal(error: Exception) -> Problem:
     """Say that nothing can be written."""
-    return Problem(
+    return Problem.advised(
         kind=ProblemKind.NOT_WRITABLE,
         words=f"the ledger cannot be written: {error}",
         advice="workers go on by themselves once it can; `asyncevents check` tries more",
@@ -127,13 +127,13 @@ def of_refusal(error: Exception) -> Problem:
 def of_locks(locks: Locks) -> Iterator[Problem]:
     """Say who blocks whom."""
     for one in locks.holders[:_MOST_NAMED]:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.BLOCKED,
             words=f"session {one.number} ({one.who}), {_held(one)}",
             advice=f"if it does not end by itself: `{one.ended_by}`",
         )
     if more := len(locks.holders[_MOST_NAMED:]):
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.BLOCKED,
             words=f"{more:,} more sessions hold locks",
             advice="begin with the first",
@@ -143,7 +143,7 @@ def of_locks(locks: Locks) -> Iterator[Problem]:
 def of_unseen(locks: Locks) -> Iterator[Problem]:
     """Say what this user may not see."""
     if locks.unseen is not None:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.UNSEEN,
             words="who holds locks cannot be seen in full",
             advice=locks.unseen,
@@ -153,7 +153,7 @@ def of_unseen(locks: Locks) -> Iterator[Problem]:
 def of_room(free: int) -> Iterator[Problem]:
     """Say that the disk is nearly full."""
     if free < LITTLE_ROOM:
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.DISK,
             words=f"the ledger's disk has {free / 1e6:.0f} MB left",
             advice="make room: `asyncevents cleanup`, or a larger disk",
@@ -162,7 +162,7 @@ def of_room(free: int) -> Iterator[Problem]:
 
 def of_broker(error: Exception) -> Problem:
     """Say what is wrong with the broker, and that it is no disaster."""
-    return Problem(
+    return Problem.advised(
         kind=ProblemKind.BROKER,
         words=f"the broker cannot be used: {error}",
         advice="deliveries go on from the ledger, some seconds later; mend the broker",
@@ -179,14 +179,14 @@ def of_neighbours(met: Sequence[Neighbour], *, own: UUID | None, now: int) -> It
         if one.ledger_id is not None:
             whose = f"hand-offs of another ledger ({one.ledger_id}; this is {own})"
         minutes = (now - one.seen_at) / 60e6
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.NEIGHBOUR,
             words=f"{whose} arrived in the queue {one.queue}, the last {minutes:.0f} minutes ago, "
             f"from {one.source}",
             advice=_APART,
         )
     if more := len(met[_MOST_NAMED:]):
-        yield Problem(
+        yield Problem.advised(
             kind=ProblemKind.NEIGHBOUR, words=f"{more:,} more of this kind", advice=_APART
         )
 

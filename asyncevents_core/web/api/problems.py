@@ -108,6 +108,7 @@ _OURS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.SecretKeysError, "secrets cannot be read or kept: SECRET_KEYS lacks a key"),
 )
 """What the client cannot mend: 503. Their texts, which may tell too much, are logged."""
+_LATER: Final = {"Retry-After": "5"}
 
 
 def problem_of(error: Exception, renamed: Mapping[str, str]) -> Problem | None:
@@ -124,11 +125,12 @@ def problem_of(error: Exception, renamed: Mapping[str, str]) -> Problem | None:
         if isinstance(error, known):
             name = None if field is None else renamed.get(field, field)
             fields = () if name is None else (FieldError(field=name, message=str(error)),)
-            return Problem(status, str(error), kind=kind, fields=fields)
+            headers = _LATER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+            return Problem(status, str(error), kind=kind, fields=fields, headers=headers)
     for known, text in _OURS:
         if isinstance(error, known):
             logger.error(text, extra={"error": str(error)})
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, text, kind=kind)
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, text, kind=kind, headers=_LATER)
     return None
 
 

@@ -12,24 +12,16 @@ from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.histogram import Histogram
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.engine.searching.by_time import histogram_of_log
-from asyncevents_core.errors import (
-    IndexUnavailable,
-    InvalidQuery,
-    MissingExtra,
-    SearchOff,
-    SearchTimeout,
-)
+from asyncevents_core.errors import InvalidQuery
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend
+from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages import charts
 from asyncevents_core.web.pages.charts import Chart
-from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
+from asyncevents_core.web.pages.frame import Frame, GivenFrame
 from asyncevents_core.web.pages.listing import Asked, asked_of, time_of
-from asyncevents_core.web.pages.logs import PATH, filter_of
-
-_UNANSWERED: Final = (InvalidQuery, SearchOff, SearchTimeout, IndexUnavailable, MissingExtra)
-"""Why a search is not answered: the page says so."""
+from asyncevents_core.web.pages.logs import PATH, UNANSWERED, failure_of, filter_of, shown_with
 
 
 @frozen(kw_only=True)
@@ -38,7 +30,7 @@ class ByTime:
 
     histogram: Histogram | None
     asked: Asked
-    failed: str | None = None
+    failed: Problem | None = None
     _frame: Frame = field(alias="frame")
 
     @property
@@ -69,10 +61,10 @@ async def by_time(
     try:
         wanted = filter_of(asked, actor)
         histogram = await backend.run(_histogram, backend, asked.get("search"), wanted)
-    except _UNANSWERED as error:
-        failed = str(error)
+    except (InvalidQuery, *UNANSWERED) as error:
+        failed = failure_of(error)
     view = ByTime(histogram=histogram, asked=asked, failed=failed, frame=frame)
-    return shown(frame, "by_time.html", view)
+    return shown_with(frame, "by_time.html", view, failed)
 
 
 HANDLERS: Final = [by_time]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -20,6 +17,7 @@ from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.engine.managing.sessions import SignedIn
+from asyncevents_core.web.files import PAGES, version_of
 from asyncevents_core.web.pages.people import signed_in_of
 
 BASE: Final = "/admin"
@@ -115,7 +113,7 @@ class Frame:
 
     def static(self, name: str) -> str:
         """Return the link to a file of `static`."""
-        return f"{self.root}{BASE}/static/{name}?v={_version()}"
+        return f"{self.root}{BASE}/static/{name}?v={version_of(PAGES)}"
 
 
 GivenFrame = NamedDependency[Frame]
@@ -163,16 +161,6 @@ def done(frame: Frame, path: str, text: str, *, kind: str = "done") -> Redirect:
         status_code=_SEE_OTHER,
         cookies=[_cookie(frame.root, value, max_age=60)],
     )
-
-
-@cache
-def _version() -> str:
-    """Return what changes with the files of `static`, so that browsers do not keep old ones."""
-    static = files("asyncevents_core.web.pages").joinpath("static")
-    together = hashlib.sha256()
-    for one in sorted(static.iterdir(), key=lambda one: one.name):
-        together.update(one.read_bytes())
-    return together.hexdigest()[:12]
 
 
 def _cookie(root: str, value: str, *, max_age: int) -> Cookie:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.searching.pages import page_of_log
 from asyncevents_core.engine.searching.telling import told
 from asyncevents_core.errors import (
+    AsyncEventsError,
     IndexUnavailable,
     InvalidQuery,
     MissingExtra,
@@ -27,11 +28,10 @@ from asyncevents_core.errors import (
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.export import csv_of, exported
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend
+from asyncevents_core.web.api.problems import Problem, problem_of
 from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, shown
 from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
-
-logger = logging.getLogger("asyncevents.web")
 
 PATH: Final = "/logs"
 
@@ -97,7 +97,7 @@ class Logs:
     told: str | None = None
     doubts: Sequence[Doubt] = ()
     wrong: WrongQuery | None = None
-    failed: str | None = None
+    failed: Problem | None = None
     older: str | None = None
     fields: Sequence[str] = tuple(FIELDS)
     examples: Sequence[tuple[str, str]] = _EXAMPLES
@@ -149,7 +149,7 @@ async def list_(
     )
     read = _searched if asked.get("search") else _listed
     view = await backend.run(read, backend, empty, filter_of(asked, actor))
-    return shown(frame, "logs.html", view)
+    return shown_with(frame, "logs.html", view, view.failed)
 
 
 @get(f"{PATH}.csv", opt=needs(Resource.LOGS_LIST))
@@ -170,6 +170,26 @@ async def export(
 
 
 HANDLERS: Final = [list_, export]
+
+UNANSWERED: Final = (SearchOff, SearchTimeout, IndexUnavailable, MissingExtra)
+"""Why a search is not answered, whatever it asks for: the page says so."""
+
+
+def failure_of(error: AsyncEventsError) -> Problem:
+    """Return what a page says of a search that failed; what only operators mend is logged."""
+    found = problem_of(error, {})
+    if found is None:
+        raise error
+    return found
+
+
+def shown_with(frame: Frame, template: str, view: object, failed: Problem | None) -> Template:
+    """Return a page on which something failed: its status says that it may be there later."""
+    if failed is None or failed.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return shown(frame, template, view)
+    page = shown(frame, template, view, status=failed.status)
+    page.headers.update(failed.headers or {})
+    return page
 
 
 def as_query(asked: Asked) -> str:
@@ -230,9 +250,8 @@ def _searched(backend: RequestBackend, empty: Logs, wanted: LogFilter) -> Logs:
         doubts = search.reading(text).doubts if before is None else ()
     except InvalidQuery as error:
         return evolve(empty, wrong=WrongQuery.of(error))
-    except (SearchOff, SearchTimeout, IndexUnavailable, MissingExtra) as error:
-        logger.warning("a search failed", extra={"error": str(error)})
-        return evolve(empty, failed=str(error))
+    except UNANSWERED as error:
+        return evolve(empty, failed=failure_of(error))
     older = _older(empty, found.next)
     return evolve(empty, rows=found.rows, told=told(found), doubts=doubts, older=older)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Final
 
 from litestar import Request, Router, get
-from litestar.datastructures import CacheControlHeader, ResponseHeader
+from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 from asyncevents_core.web.access import PUBLIC, RESOURCE
+from asyncevents_core.web.files import PAGES, static_files
 from asyncevents_core.web.pages import (
     audit,
     by_time,
@@ -43,20 +42,13 @@ from asyncevents_core.web.pages.frame import BASE, POLICY, provide_frame
 from asyncevents_core.web.pages.people import guard
 
 _PUBLIC: Final[dict[str, object]] = {RESOURCE: PUBLIC}
-_YEAR: Final = 31_536_000
 
 
 def routes() -> Sequence[ControllerRouterHandler]:
     """Return the pages, and the files that they load."""
     return [
         to_pages,
-        create_static_files_router(
-            path=f"{BASE}/static",
-            directories=[str(files("asyncevents_core.web.pages").joinpath("static"))],
-            opt=_PUBLIC,
-            include_in_schema=False,
-            cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True),
-        ),
+        static_files(f"{BASE}/static", PAGES),
         Router(
             BASE,
             route_handlers=[

@@ -10,7 +10,7 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import ALL, Resource
-from asyncevents_core.domain.limits import LONGEST_DAYS
+from asyncevents_core.domain.limits import LONGEST_DAYS, LONGEST_TOKEN_NAME
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.tokens import create_token, revoke_token
 from asyncevents_core.errors import InvalidValue, NotFound
@@ -21,16 +21,21 @@ from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.filters import sentence
 from asyncevents_core.web.pages.form import Form, form_of
-from asyncevents_core.web.pages.frame import GivenFrame, done, shown
+from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
+from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 
 PATH: Final = "/tokens"
+_HOUR: Final = f"{PATH}/hour"
+_HOUR_IN_DAYS: Final = 1 / 24
 
 
 @frozen(kw_only=True)
 class Tokens:
-    """All tokens, the form for another one, and what is wrong with it by field."""
+    """A page of the tokens, newest first, the form for one, and what is wrong with it by field."""
 
     rows: Sequence[ApiToken]
+    newer: str | None
+    older: str | None
     now: int
     resources: Sequence[str]
     form: Form
@@ -46,9 +51,12 @@ class MadeToken:
 
 
 @get(PATH, opt=needs(Resource.MANAGE, unbound=True))
-async def list_(backend: GivenBackend, frame: GivenFrame) -> Template:
+async def list_(
+    request: Request[Any, Any, Any], backend: GivenBackend, frame: GivenFrame
+) -> Template:
     """List the tokens, revoked and expired ones too."""
-    return shown(frame, "tokens.html", await _tokens(backend, Form(), {}))
+    asked = asked_of(request, PATH)
+    return shown(frame, "tokens.html", await _tokens(backend, frame, asked, Form(), {}))
 
 
 @post(PATH, opt=needs(Resource.MANAGE, unbound=True))
@@ -70,8 +78,43 @@ async def create(
             )
         )
     except InvalidValue as error:
-        view = await _tokens(backend, form, {error.field: sentence(str(error))})
+        asked = asked_of(request, PATH)
+        errors = {error.field: sentence(str(error))}
+        view = await _tokens(backend, frame, asked, form, errors)
         return shown(frame, "tokens.html", view, status=400)
+    return shown(frame, "token_made.html", MadeToken(token=made, text=text))
+
+
+@get(_HOUR, opt=needs(Resource.MANAGE, unbound=True), sync_to_thread=False)
+def ask_for_an_hour(frame: GivenFrame) -> Template:
+    """Ask whether to make a token for trying out the REST API."""
+    asking = Confirmation(
+        title="Make a token for an hour?",
+        sentences=["It may what you may. The description of the REST API is used with it."],
+        action=frame.url(_HOUR),
+        button="Make the token",
+        back=frame.url(PATH),
+        danger=False,
+    )
+    return shown(frame, "confirm.html", asking)
+
+
+@post(_HOUR, opt=needs(Resource.MANAGE, unbound=True))
+async def make_for_an_hour(backend: GivenBackend, actor: GivenActor, frame: GivenFrame) -> Template:
+    """Make a token that may what whoever is signed in may, and show it once."""
+    name = f"an hour of {'' if frame.person is None else frame.person.name}"
+    made, text = await backend.run(
+        lambda: create_token(
+            backend.ledger,
+            name=name[:LONGEST_TOKEN_NAME],
+            # WEB_GROUPS may name resources of events that are not there any more.
+            resources=[one for one in all_resources(backend) if one in actor.resources],
+            tenant=None,
+            days=_HOUR_IN_DAYS,
+            known=event_resources(backend),
+            by=actor,
+        )
+    )
     return shown(frame, "token_made.html", MadeToken(token=made, text=text))
 
 
@@ -101,7 +144,7 @@ async def revoke(
     return done(frame, PATH, "The token is revoked.")
 
 
-HANDLERS: Final = [list_, create, ask_to_revoke, revoke]
+HANDLERS: Final = [list_, create, ask_for_an_hour, make_for_an_hour, ask_to_revoke, revoke]
 
 
 def event_resources(backend: RequestBackend) -> Sequence[str]:
@@ -114,13 +157,22 @@ def all_resources(backend: RequestBackend) -> Sequence[str]:
     return [*(one.value for one in Resource), *event_resources(backend), ALL]
 
 
-async def _tokens(backend: RequestBackend, form: Form, errors: Mapping[str, str]) -> Tokens:
+async def _tokens(
+    backend: RequestBackend, frame: Frame, asked: Asked, form: Form, errors: Mapping[str, str]
+) -> Tokens:
     def query(view: LedgerView) -> tuple[Sequence[ApiToken], int]:
         return view.access.tokens(), view.now()
 
-    rows, now = await backend.read(query)
+    every, now = await backend.read(query)
+    first, last = (asked.page - 1) * PER_PAGE, asked.page * PER_PAGE
     return Tokens(
-        rows=rows[::-1], now=now, resources=all_resources(backend), form=form, errors=errors
+        rows=every[::-1][first:last],
+        newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
+        older=asked.link(frame, {"page": asked.page + 1}) if len(every) > last else None,
+        now=now,
+        resources=all_resources(backend),
+        form=form,
+        errors=errors,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import field, frozen, validators
 
-from asyncevents_core.plugin import SECRET
+from asyncevents_core.plugin import HELP, SECRET
 
 _SECRET: Final = {SECRET: True}
 
@@ -19,10 +19,21 @@ class Credentials:
     Raises ValueError where it is both, or half of a pair.
     """
 
-    profile: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = field(default=None, repr=False, metadata=_SECRET)
-    session_token: str | None = field(default=None, repr=False, metadata=_SECRET)
+    profile: str | None = field(
+        default=None,
+        metadata={HELP: "A profile in the SDK's files on the workers, instead of keys."},
+    )
+    access_key_id: str | None = field(
+        default=None, metadata={HELP: "A key of your own, together with its secret."}
+    )
+    secret_access_key: str | None = field(
+        default=None, repr=False, metadata={**_SECRET, HELP: "The secret of the access key."}
+    )
+    session_token: str | None = field(
+        default=None,
+        repr=False,
+        metadata={**_SECRET, HELP: "Only for temporary keys: the token that belongs to them."},
+    )
 
     def __attrs_post_init__(self) -> None:
         if (self.access_key_id is None) != (self.secret_access_key is None):

@@ -9,6 +9,7 @@ from attrs import Attribute, field, frozen, validators
 
 from asyncevents_aws.config import Credentials
 from asyncevents_aws.expressions import check_expression, check_path
+from asyncevents_core.plugin import HELP
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -45,8 +46,17 @@ def _up_to(most: int) -> Any:
 class AwsOptions(Credentials):
     """What all have: `credentials` names a set in the sink's configuration."""
 
-    region: str | None = field(default=None, validator=validators.optional(_region))
-    credentials: str | None = None
+    region: str | None = field(
+        default=None,
+        validator=validators.optional(_region),
+        metadata={HELP: "The region, such as eu-west-1, if the target names none."},
+    )
+    credentials: str | None = field(
+        default=None,
+        metadata={
+            HELP: "A named set of credentials in the settings, instead of a profile or keys."
+        },
+    )
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -67,22 +77,44 @@ class MessageOptions(AwsOptions):
     otherwise none); `attributes` are paths of the payload to be sent as attributes, too.
     """
 
-    group_id: str | None = field(default=None, validator=_expression)
-    attributes: tuple[str, ...] = field(default=(), converter=tuple, validator=_paths)
+    group_id: str | None = field(
+        default=None,
+        validator=_expression,
+        metadata={
+            HELP: "The message group, such as data.customer.id; empty in FIFO: the subscription."
+        },
+    )
+    attributes: tuple[str, ...] = field(
+        default=(),
+        converter=tuple,
+        validator=_paths,
+        metadata={
+            HELP: f"Up to {MOST_PATHS} paths of the payload, such as data.customer.id, that are "
+            "sent as attributes, too."
+        },
+    )
 
 
 @frozen(kw_only=True)
 class SqsOptions(MessageOptions):
     """Of the sink `sqs`. `max_bytes` is the queue's MaximumMessageSize."""
 
-    max_bytes: int = field(default=MIB, validator=_up_to(MIB))
+    max_bytes: int = field(
+        default=MIB,
+        validator=_up_to(MIB),
+        metadata={HELP: "The largest message in bytes: MaximumMessageSize of the queue."},
+    )
 
 
 @frozen(kw_only=True)
 class SnsOptions(MessageOptions):
     """Of the sink `sns`. `max_bytes` is the topic's MaximumMessageSize."""
 
-    max_bytes: int = field(default=256 * KIB, validator=_up_to(MIB))
+    max_bytes: int = field(
+        default=256 * KIB,
+        validator=_up_to(MIB),
+        metadata={HELP: "The largest message in bytes: MaximumMessageSize of the topic."},
+    )
 
 
 @frozen(kw_only=True)
@@ -92,5 +124,13 @@ class KinesisOptions(AwsOptions):
     `partition_key` is an expression; `max_bytes` the stream's MaxRecordSize.
     """
 
-    partition_key: str = field(default="event_id", validator=_expression)
-    max_bytes: int = field(default=MIB, validator=_up_to(10 * MIB))
+    partition_key: str = field(
+        default="event_id",
+        validator=_expression,
+        metadata={HELP: "What chooses the shard: event_id, or a path such as data.customer.id."},
+    )
+    max_bytes: int = field(
+        default=MIB,
+        validator=_up_to(10 * MIB),
+        metadata={HELP: "The largest record in bytes: MaxRecordSize of the stream."},
+    )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 from amazon import ACCOUNT, KEYS, TOKEN, client_of
 from asyncevents_aws import clients
@@ -23,7 +23,7 @@ from asyncevents_aws.kinds import (
 from asyncevents_aws.targets import read_queue
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.errors import InvalidOptions, SettingsError
-from asyncevents_core.plugin import OutcomeKind
+from asyncevents_core.plugin import HELP, OutcomeKind
 from asyncevents_core.testing import make_request
 
 URL = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/orders"
@@ -266,6 +266,11 @@ def test_options_that_fit_are_accepted():
                "attributes": ["data.id"], "max_bytes": 1000}  # fmt: skip
     with events_with({"sqs": {"credentials": {"a": {"profile": "p"}}}}) as events:
         events.runtime.check_subscription(subscription(options=options))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_forms_say_what_each_option_is_for(kind):
+    assert all(one.metadata[HELP].endswith(".") for one in fields(kind.options_class))
 
 
 def test_secrets_are_in_no_repr():

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field, fields, frozen, validators
 
-from asyncevents_core.plugin import SECRET
+from asyncevents_core.plugin import HELP, SECRET
 
 BY_SUBSCRIPTION: Final = "subscription"
 BY_EVENT: Final = "event"
@@ -83,10 +83,32 @@ class PubSubOptions:
     the configuration; `credentials_json` is the key of a service account.
     """
 
-    ordering_key: str | None = field(default=None, validator=_ordering_key)
-    content_mode: str = field(default=STRUCTURED, validator=validators.in_((STRUCTURED, BINARY)))
-    credentials: str | None = None
-    credentials_json: str | None = field(default=None, repr=False, metadata={SECRET: True})
+    ordering_key: str | None = field(
+        default=None,
+        validator=_ordering_key,
+        metadata={
+            HELP: "The ordering key: subscription, event (its name), or a path such as "
+            "data.customer.id."
+        },
+    )
+    content_mode: str = field(
+        default=STRUCTURED,
+        validator=validators.in_((STRUCTURED, BINARY)),
+        metadata={
+            HELP: "structured: the whole CloudEvent; binary: its data, the rest as attributes."
+        },
+    )
+    credentials: str | None = field(
+        default=None,
+        metadata={
+            HELP: "A named set of credentials in the settings, instead of a key of your own."
+        },
+    )
+    credentials_json: str | None = field(
+        default=None,
+        repr=False,
+        metadata={SECRET: True, HELP: "The key of a service account at Google, as JSON."},
+    )
 
 
 def options_of(values: Mapping[str, Any]) -> PubSubOptions:

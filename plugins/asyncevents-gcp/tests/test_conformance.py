@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from attrs import fields
 
+from asyncevents_core.plugin import HELP
 from asyncevents_core.testing import SinkConformance
 from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
@@ -53,3 +55,8 @@ class TestPubSubSink(SinkConformance):
     @pytest.fixture
     def unreachable(self):
         return "projects/shop/topics/no-such-topic"
+
+
+def test_forms_say_what_each_option_is_for():
+    options = fields(PubSubSinkType.options_class)
+    assert all(one.metadata[HELP].endswith(".") for one in options)

@@ -107,7 +107,7 @@ def test_those_who_may_not_manage_see_no_workers(api):
     assert "42 on web1" not in api.visitor("logs").get("/").text
     page = api.visitor("manage").get("/").text
     assert "42 on web1" in page
-    assert "Nobody takes the open events." in page
+    assert "Nobody takes the open events.</strong> Run <code>asyncevents worker</code>." in page
 
 
 def test_without_the_log_another_page_is_first(api):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from importlib.resources import files
 import httpx
 import pytest
 
+from tests.hashing import PASSWORD
 from tests.services.servers import Database
 from tests.web import hostile
 from tests.web.hostile import HARMLESS, INVISIBLE, PARAMETERS, PAYLOADS, PLAIN_PAGES
@@ -105,6 +107,14 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/events/{failed}/open": {},
     "/replays/{replay}/cancel": {},
     "/tokens/{token}/revoke": {},
+    "/tokens/hour": {},
+    "/users": {
+        "name": "one",
+        "password": PASSWORD,
+        "again": PASSWORD,
+        "resource": "view",
+        "tenant": "",
+    },
     "/subscriptions/{subscription}/delete": {},
 }
 """The forms, filled in well."""
@@ -287,7 +297,7 @@ def test_no_path_makes_a_page_fail(api, visitor, path):
 )
 def test_no_cookie_makes_a_page_fail(api, visitor, name):
     csrf_of = {"Cookie": f"asyncevents_session={visitor.browser.cookies['asyncevents_session']}"}
-    deep = hostile.base64.urlsafe_b64encode(b"[" * 20_000).decode()
+    deep = base64.urlsafe_b64encode(b"[" * 20_000).decode()
     for value in (hostile.notice("\ud800"), deep, "x", "=", "x" * 5_000, '"\\303\\050"'):
         headers = {"Cookie": f"{csrf_of['Cookie']}; {name}={value}"}
         with httpx.Client(base_url=f"{api.address}/admin") as browser:

@@ -72,6 +72,8 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/plugins"): (MANAGE, {}, 200, 403),
     ("GET", "/tokens"): (MANAGE, {}, 200, 403),
     ("POST", "/tokens"): (MANAGE, {"name": "one", "resource": "view"}, 200, 403),
+    ("GET", "/tokens/hour"): (MANAGE, {}, 200, 403),
+    ("POST", "/tokens/hour"): (MANAGE, {}, 200, 403),
     ("GET", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 200, 403),
     ("POST", "/tokens/{token_id:uuid}/revoke"): (MANAGE, {}, 303, 403),
     ("GET", "/users"): (MANAGE, {}, 200, 403),
