@@ -13,7 +13,7 @@ from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.engine.managing.tokens import authenticate
 from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
-from asyncevents_core.web.patience import Patience
+from asyncevents_core.web.patience import patience_of
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -93,7 +93,7 @@ async def _actor(connection: Connection) -> Actor:
     actor = await backend.call(
         lambda: authenticate(backend.ledger, text.strip(), settings.tenant_sinks),
         sent_by,
-        Patience(settings.web_request_timeout, receive=None),
+        patience_of(connection.scope, settings.web_request_timeout, receive=None),
     )
     if actor is None:
         raise Problem(

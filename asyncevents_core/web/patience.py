@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Self
 
-from litestar.types import Receive
+from litestar.types import Receive, Scope
 
 from asyncevents_core.web.api.problems import ClientGone, Problem
 
+_UNTIL: Final = "patience_until"
 _AT_ONCE: Final = 0.1
 """Seconds in which most calls are over, so that nobody asks whether their client is there."""
 
@@ -21,13 +22,15 @@ class Patience:
     """Of one request. `check` may be called from any thread, `waiting` on the request's loop.
 
     `receive` is the request's, once its body is read; None: whether the client is there is not
-    asked.
+    asked. It ends after `seconds`, or, where that is given, at `until` on the monotonic clock.
     """
 
-    def __init__(self, seconds: float, receive: Receive | None) -> None:
+    def __init__(
+        self, seconds: float, receive: Receive | None, *, until: float | None = None
+    ) -> None:
         self._seconds = seconds
         self._receive = receive
-        self._until = time.monotonic() + seconds
+        self._until = time.monotonic() + seconds if until is None else until
         self._over = threading.Event()
 
     def anew(self) -> Self:
@@ -74,6 +77,15 @@ class Patience:
         while (await self._receive())["type"] != "http.disconnect":
             continue
         task.cancel()
+
+
+def patience_of(scope: Scope, seconds: float, receive: Receive | None) -> Patience:
+    """Return the patience of a request: all parts of its work have the same end.
+
+    It begins with the first part that asks; `seconds` are WEB_REQUEST_TIMEOUT.
+    """
+    until: float = scope["state"].setdefault(_UNTIL, time.monotonic() + seconds)
+    return Patience(seconds, receive, until=until)
 
 
 def _too_long(seconds: float) -> Problem:

@@ -16,6 +16,8 @@ PHONE = {"viewport": {"width": 400, "height": 800}, "has_touch": True}
 
 def menu(one: Visit, title: str) -> None:
     """Open a page from the navigation, which is folded on a phone."""
+    # Before that its script has not folded it yet.
+    one.page.wait_for_load_state("load")
     link = one.page.get_by_role("link", name=title, exact=True)
     if not link.is_visible():
         one.page.get_by_text("Menu", exact=True).click()

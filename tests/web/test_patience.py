@@ -7,12 +7,14 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from asyncevents_core.domain.access import ALL
-from asyncevents_core.web import server
+from asyncevents_core.web import patience, server
+from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.api.routes import async_events
 from tests.integration.project import eventually
 from tests.web.serving import serving
@@ -173,3 +175,16 @@ def test_a_head_has_to_arrive(monkeypatch, sent):
         made.should_exit = True
         thread.join()
         listening.close()
+
+
+def test_all_parts_of_a_request_end_together(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: now))
+    scope = {"state": {}}
+    patience.patience_of(scope, 5.0, None)  # who asks is looked up
+    now = 4.0
+    later = patience.patience_of(scope, 5.0, None)
+    later.check()
+    now = 5.5
+    with pytest.raises(Problem, match="WEB_REQUEST_TIMEOUT"):
+        later.check()

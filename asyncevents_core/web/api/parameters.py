@@ -20,7 +20,7 @@ from asyncevents_core.web.access import actor_of
 from asyncevents_core.web.api.problems import FieldError, invalid
 from asyncevents_core.web.api.strict_body import check_text
 from asyncevents_core.web.backend import Backend, RequestBackend
-from asyncevents_core.web.patience import Patience
+from asyncevents_core.web.patience import patience_of
 
 LONGEST_PAGE: Final = 500
 
@@ -50,7 +50,8 @@ Key = Annotated[
 def provide_backend(request: Request[Any, Any, Any], state: State) -> RequestBackend:
     """Return the backend with the request's deadline, and its client's share of the threads."""
     backend: Backend = state.backend
-    patience = Patience(backend.runtime.settings.web_request_timeout, request.receive)
+    seconds = backend.runtime.settings.web_request_timeout
+    patience = patience_of(request.scope, seconds, request.receive)
     return backend.for_request(actor_of(request).who, patience)
 
 

@@ -18,7 +18,7 @@ from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.backend import Backend
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.proxy import vouched_for
-from asyncevents_core.web.patience import Patience
+from asyncevents_core.web.patience import patience_of
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -55,7 +55,7 @@ async def signed_in(connection: Connection) -> SignedIn | None:
             unattended=_UNATTENDED in connection.headers,
         ),
         address_of(connection),
-        Patience(settings.web_request_timeout, receive=None),
+        patience_of(connection.scope, settings.web_request_timeout, receive=None),
     )
     if found is None or not _is_vouched_for(connection, found, settings):
         return None

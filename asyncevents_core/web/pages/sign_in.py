@@ -27,7 +27,7 @@ from asyncevents_core.web.pages.people import (
     signed_in,
 )
 from asyncevents_core.web.pages.proxy import VouchedFor, vouched_for
-from asyncevents_core.web.patience import Patience
+from asyncevents_core.web.patience import patience_of
 
 PATH: Final = "/sign-in"
 LINK_PATH: Final = f"{PATH}/link"
@@ -179,7 +179,9 @@ def refused(
 def backend_of(request: Request[Any, Any, Any]) -> RequestBackend:
     """Return the backend of a request of somebody whom nobody knows yet."""
     backend: Backend = request.app.state.backend
-    patience = Patience(backend.runtime.settings.web_request_timeout, receive=None)
+    patience = patience_of(
+        request.scope, backend.runtime.settings.web_request_timeout, receive=None
+    )
     return backend.for_request(address_of(request), patience)
 
 
