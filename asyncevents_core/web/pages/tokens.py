@@ -170,7 +170,7 @@ async def _tokens(
         newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
         older=asked.link(frame, {"page": asked.page + 1}) if len(every) > last else None,
         now=now,
-        resources=all_resources(backend),
+        resources=[one for one in all_resources(backend) if frame.may(one)],
         form=form,
         errors=errors,
     )
