@@ -46,7 +46,14 @@ MOST: Mapping[str, int] = {
     "/configuration": 1,
     "/plugins": 0,
     "/tokens": 2,
+    "/tokens/hour": 0,
     "/tokens/{token_id:uuid}/revoke": 1,
+    "/users": 3,
+    "/users/{user_id:uuid}/password": 2,
+    "/users/{user_id:uuid}/disable": 2,
+    "/users/{user_id:uuid}/enable": 2,
+    "/users/{user_id:uuid}/delete": 2,
+    "/users/{user_id:uuid}/link": 2,
     "/audit": 1,
     "/dead-letters": 2,
     "/replays": 1,
@@ -115,12 +122,15 @@ def filled(api: Api, count: int) -> Mapping[str, object]:
     jobs = [
         start_job(api.ledger, DeadFilter(), total=1, rate=1.0, by=operator) for _ in range(count)
     ]
+    names = [api.user("view") for _ in range(count)]
+    user = api.ledger.read(lambda view: view.users.named(names[0]))
     (token, *_) = api.ledger.read(lambda view: view.access.tokens())
     api.index()
     return {
         "subscription_id:int": numbers[0],
         "event_id:uuid": event.id,
         "token_id:uuid": token.id,
+        "user_id:uuid": user.id,
         "delivery_id:uuid": long.id,
         "job_id:uuid": jobs[0].id,
     }
