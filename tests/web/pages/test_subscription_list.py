@@ -35,7 +35,7 @@ def test_nobody_has_subscribed(api):
 def test_filters_sorting_and_pages(api):
     mine = [api.subscribe(tenant="acme") for _ in range(3)]
     secret = api.subscribe("order.secret")
-    visitor = api.visitor("view")
+    visitor = api.visitor("view", "get")
     assert shown(visitor.get("/subscriptions").text) == [secret, *reversed(mine)]
     assert shown(visitor.get("/subscriptions", sort="id", direction="asc").text)[0] == mine[0]
     assert shown(visitor.get("/subscriptions", event_name="SECRET").text) == [secret]
@@ -67,7 +67,7 @@ def test_odd_addresses_show_the_list(api, query):
 def test_those_of_other_tenants_are_not_there(api):
     api.subscribe(tenant="acme")
     mine = api.subscribe(tenant="mine")
-    visitor = api.visitor("view", tenant="mine")
+    visitor = api.visitor("view", "get", tenant="mine")
     assert shown(visitor.get("/subscriptions").text) == [mine]
     assert shown(visitor.get("/subscriptions", tenant="acme").text) == [mine]
 
@@ -111,7 +111,7 @@ def test_what_people_wrote_is_text(api):
 def test_the_csv_has_all_that_the_filters_match(api):
     api.subscribe(tenant="=cmd()")
     wanted = [api.subscribe("order.secret") for _ in range(60)]
-    visitor = api.visitor("view")
+    visitor = api.visitor("view", "get")
     answer = visitor.get("/subscriptions.csv", event_name="secret", sort="id")
     rows = list(csv.DictReader(answer.text.splitlines()))
     assert [int(one["subscription_id"]) for one in rows] == wanted

@@ -23,7 +23,7 @@ from tests.web.serving import Api, Visitor
 
 @pytest.fixture
 def support(api: Api) -> Visitor:
-    return api.visitor("logs")
+    return api.visitor("logs", "get")
 
 
 def test_what_became_of_it(api, support):
