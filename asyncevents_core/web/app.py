@@ -108,7 +108,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
             "log_filter": Provide(provide_log_filter, sync_to_thread=False),
             "wanted": Provide(provide_wanted, sync_to_thread=False),
         },
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, **(router.MISSING if with_pages else {})},
         middleware=_middleware(settings),
         cors_config=_cors(settings),
         request_max_body_size=settings.web_max_body_bytes,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from litestar import Request, Router, get
+from litestar import Request, Response, Router, get
 from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from asyncevents_core.web.access import PUBLIC, RESOURCE
+from asyncevents_core.web.api import problems
 from asyncevents_core.web.files import PAGES, static_files
 from asyncevents_core.web.pages import (
     audit,
@@ -97,3 +98,14 @@ def to_pages(request: Request) -> Redirect:  # type: ignore[type-arg]
 def nothing(rest: FromPath[str]) -> None:
     """Say that there is no such page."""
     raise NotFoundException
+
+
+def _missing(request: Request[Any, Any, Any], error: NotFoundException) -> Response[Any]:
+    """Answer an address that no route has: with a page, where it is one of the pages'."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    path = request.scope["path"].removeprefix(root)
+    return (failures.handle if path.startswith(f"{BASE}/") else problems.handle)(request, error)
+
+
+MISSING: Final[ExceptionHandlersMap] = {NotFoundException: _missing}
+"""For the application as a whole: an id that is none ends before the pages are reached."""

@@ -73,7 +73,9 @@ def test_there_is_no_such_delivery(support):
     answer = support.get(f"/traces/{uuid7()}")
     assert answer.status_code == 404
     assert "There is no delivery" in answer.text
-    assert support.get("/traces/nonsense").status_code == 404
+    odd = support.get("/traces/nonsense")
+    assert odd.status_code == 404
+    assert "There is no such page" in odd.text
 
 
 def test_the_payload_is_as_it_was_sent(api, support):
