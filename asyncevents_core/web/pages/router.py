@@ -9,7 +9,6 @@ from litestar import Request, Response, Router, get
 from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
@@ -73,7 +72,6 @@ def routes() -> Sequence[ControllerRouterHandler]:
                 *sign_in.HANDLERS,
                 *openid.HANDLERS,
                 *password.HANDLERS,
-                nothing,
             ],
             guards=[guard],
             dependencies={"frame": Provide(provide_frame, sync_to_thread=False)},
@@ -89,15 +87,9 @@ def routes() -> Sequence[ControllerRouterHandler]:
 
 
 @get("/", opt=_PUBLIC, include_in_schema=False, sync_to_thread=False)
-def to_pages(request: Request) -> Redirect:  # type: ignore[type-arg]
+def to_pages(request: Request[Any, Any, Any]) -> Redirect:
     """Lead to the pages."""
     return Redirect(f"{request.scope.get('root_path', '').rstrip('/')}{BASE}")
-
-
-@get("/{rest:path}", opt=_PUBLIC, sync_to_thread=False)
-def nothing(rest: FromPath[str]) -> None:
-    """Say that there is no such page."""
-    raise NotFoundException
 
 
 def _missing(request: Request[Any, Any, Any], error: NotFoundException) -> Response[Any]:
@@ -108,4 +100,4 @@ def _missing(request: Request[Any, Any, Any], error: NotFoundException) -> Respo
 
 
 MISSING: Final[ExceptionHandlersMap] = {NotFoundException: _missing}
-"""For the application as a whole: an id that is none ends before the pages are reached."""
+"""For the application as a whole: what is no page is not found before the pages are reached."""
