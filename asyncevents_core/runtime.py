@@ -276,6 +276,14 @@ class Runtime:
         """The name of the indexer in use, None if search is off; see `resolved_indexer`."""
         return resolved_indexer(self.settings)
 
+    def check_indexer(self) -> None:
+        """Find mistakes in the settings of the indexer in use, before it is opened.
+
+        Raises `UnknownName`, `SettingsError`; nothing where search is off.
+        """
+        if self.indexer is not None:
+            indexer_config(self.settings, self.plugins.indexers.get(self.indexer))
+
     def open_indexer(self) -> Indexer:
         """Open the indexer in use. Raises `UnknownName`, `SettingsError`, `SearchOff`.
 

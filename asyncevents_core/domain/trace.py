@@ -51,6 +51,19 @@ class Trace:
         return fate_of(attempt.outcome, self.delivery.state, newest=newest)
 
 
+@frozen(kw_only=True)
+class EventDelivery:
+    """One of an event's deliveries in a list, with the target of its subscription now."""
+
+    delivery: Delivery
+    target: str
+
+    @property
+    def summary(self) -> str:
+        """As `Trace.summary`."""
+        return summary(self.delivery.state, self.delivery.deaths)
+
+
 class Fate(enum.StrEnum):
     """What became of an attempt: its outcome, and whether it was tried again."""
 

@@ -61,10 +61,12 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
 
     Mount it in another application, or serve it by itself (`asyncevents serve`). It uses the
     runtime and leaves it open. There are no pages where `pages` or WEB_PAGES is False. Raises
-    `SettingsError` where the event definitions, WEB_GROUPS or WEB_OPENID are wrong.
+    `SettingsError` where the event definitions, INDEXERS, WEB_GROUPS or WEB_OPENID are wrong, and
+    `UnknownName` for an INDEXER that is not installed.
     """
     settings = runtime.settings
     runtime.catalog  # noqa: B018 - it imports EVENT_MODULES: now, not with the first request
+    runtime.check_indexer()
     backend = Backend(runtime, threads=settings.web_threads)
     with_pages = pages and settings.web_pages
 

@@ -174,8 +174,8 @@ def preflight(runtime: Runtime, options: WorkerOptions) -> None:
     roles = options.roles
     if Role.TRIGGER in roles:
         runtime.broker.validate()
-    if Role.INDEX in roles and runtime.indexer is not None:
-        runtime.plugins.indexers.get(runtime.indexer)
+    if Role.INDEX in roles:
+        runtime.check_indexer()
 
 
 def patiently(step: Callable[[], object], *, unless: Callable[[], bool] = lambda: False) -> bool:

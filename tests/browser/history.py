@@ -36,6 +36,8 @@ class Way:
     target: str
     failures: int = 0
     arrives: bool = True
+    held: bool = False
+    """It waits for its subscription, which was disabled after the failures."""
     refusal: str = _BAD_GATEWAY
     """What the recipient answers when it fails."""
 
@@ -80,13 +82,18 @@ class History:
 
     def _went(self, event_id: UUID, way: Way, at: int) -> tuple[Delivery, list[Attempt]]:
         claims = way.failures + way.arrives
+        state, reason = DeliveryState.DELIVERED, None
+        if way.held:
+            state = DeliveryState.HELD
+        elif not way.arrives:
+            state, reason = DeliveryState.DEAD, DeadReason.EXHAUSTED
         delivery = make_delivery(
             id=self._id(at),
             event_id=event_id,
             subscription_id=way.subscription_id,
-            state=DeliveryState.DELIVERED if way.arrives else DeliveryState.DEAD,
+            state=state,
             due_at=None,
-            reason=None if way.arrives else DeadReason.EXHAUSTED,
+            reason=reason,
             deaths=way.failures,
             claims=claims,
             created_at=at,

@@ -27,7 +27,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "dashboard": "/",
         "events": "/events",
-        "deliveries": "/deliveries",
+        "deliveries": "/deliveries?state=held",
         "event": "/events/{event}",
         "failed-event": "/events/{failed}",
         "subscriptions": "/subscriptions",
@@ -96,6 +96,9 @@ def filled(world: World, events: int = 200) -> Mapping[str, object]:
                 arrives=arrives,
             )
             last = history.write("order.created", data, chance.randrange(60, _HOUR), [way])
+        held = Way(subscription_id=numbers[0], target=target, failures=1, arrives=False, held=True)
+        for data in islice(_payloads(), 5):
+            history.write("order.created", data, chance.randrange(60, _HOUR), [held])
     failed = api.fail(error="LookupError: there is no order 4711")
     api.token("view", "logs")
     api.user("logs", "view", name="ben", tenant="acme")

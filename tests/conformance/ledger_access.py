@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -101,6 +102,27 @@ class Access(LedgerFixtures):
         found = ledger.read(lambda view: view.access.audit(limit=9, before=None, tenant="t"))
 
         assert [one.id for one in found] == [mine.id]
+
+    def test_changes_of_a_subscription(self, ledger: Ledger) -> None:
+        def done(subject: str, action: str, tenant: str | None = None) -> AuditEntry:
+            entry = _entry(subject=subject, action=action, tenant=tenant)
+            ledger.run(lambda tx: tx.access.write_audit([entry]))
+            return entry
+
+        def found(**wanted: Any) -> list[UUID]:
+            rows = ledger.read(lambda view: view.access.changes_of(7, **{"limit": 9, **wanted}))
+            return [one.id for one in rows]
+
+        made = done("7", "subscription.create")
+        done("77", "subscription.change")
+        done("7", "token.create")
+        since = now(ledger)
+        changed = done("7", "subscription.change", "t")
+        disabled = done("7", "subscription.disable")
+
+        assert found() == [disabled.id, changed.id, made.id]
+        assert found(since=since) == found(limit=2) == [disabled.id, changed.id]
+        assert found(tenant="t") == [changed.id]
 
     # -- idempotency keys -------------------------------------------------------------------
 
@@ -206,11 +228,17 @@ def _token(
     )
 
 
-def _entry(*, id: UUID | None = None, subject: str = "1", tenant: str | None = None) -> AuditEntry:
+def _entry(
+    *,
+    id: UUID | None = None,
+    subject: str = "1",
+    action: str = "subscription.create",
+    tenant: str | None = None,
+) -> AuditEntry:
     return AuditEntry(
         id=id or uuid7(),
         who="ann",
-        action="subscription.create",
+        action=action,
         subject=subject,
         tenant=tenant,
         details={"target": ["https://zürich", None]},

@@ -10,7 +10,7 @@ from attrs import evolve
 from asyncevents_core.domain.delivery import Attempt, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.replay import ReplayRequest
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace import EventDelivery, Trace
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from tests.conformance.ledger_base import (
@@ -74,6 +74,13 @@ class Traces(LedgerFixtures):
                 lambda view: view.traces.of_event(mine, limit=3, after=after, tenant=tenant)
             )
             assert found == [trace(one.delivery.id) for one in found]
+            listed = ledger.read(
+                lambda view: view.traces.deliveries_of(mine, limit=3, after=after, tenant=tenant)
+            )
+            assert listed == [
+                EventDelivery(delivery=one.delivery, target=one.target) for one in found
+            ]
+            assert [one.summary for one in listed] == [one.summary for one in found]
             return [one.delivery.id for one in found]
 
         def trace(delivery_id: UUID, tenant: str | None = None) -> Trace | None:
@@ -151,6 +158,7 @@ class Traces(LedgerFixtures):
         assert found(limit=2) == [first, parked]
         assert found(tenant="mine") == found(subscription_id=mine) == [parked, later]
         assert found(tenant="nobody") == found(subscription_id=mine, tenant="other") == []
+        assert found(subscription_id=mine, tenant="mine", limit=1) == [parked]
         (row, *_) = ledger.read(
             lambda view: view.traces.open_deliveries(DeliveryState.WAITING, limit=1)
         )
@@ -158,6 +166,46 @@ class Traces(LedgerFixtures):
         assert row.event_name == event_of(ledger, event_id).name
         held = ledger.read(lambda view: view.traces.open_deliveries(DeliveryState.HELD, limit=1))
         assert held == []
+
+    def test_a_tenants_open_deliveries_are_the_first_of_all_its_subscriptions(
+        self, ledger: Ledger
+    ) -> None:
+        numbers = [subscribe(ledger, make_subscription(tenant="mine")) for _ in range(4)]
+        (event_id,) = publish(ledger)
+        # Of the first subscription most, and the last one's come before all of the third one's.
+        dues = [(0, -9.0), (0, -8.0), (0, -7.0), (1, -8.5), (2, 1.0), (2, 2.0), (3, -1.0)]
+        rows = [
+            evolve(
+                waiting(due, subscription_id=numbers[which]),
+                event_id=event_id,
+                replay_request=uuid7(),
+            )
+            for which, due in dues
+        ]
+        insert(ledger, *rows)
+        wanted = [one.id for one in sorted(rows, key=lambda row: row.due_at or 0)]
+
+        for limit in range(1, 9):
+            found = ledger.read(
+                lambda view, most=limit: view.traces.open_deliveries(
+                    DeliveryState.WAITING, limit=most, tenant="mine"
+                )
+            )
+            assert [one.id for one in found] == wanted[:limit]
+
+    def test_held_deliveries_have_no_due_time(self, ledger: Ledger) -> None:
+        mine = subscribe(ledger, make_subscription(tenant="mine"))
+        (event_id,) = publish(ledger)
+        row = evolve(waiting(subscription_id=mine), event_id=event_id)
+        insert(ledger, evolve(row, state=DeliveryState.HELD, due_at=None))
+
+        for wanted in ({}, {"tenant": "mine"}, {"subscription_id": mine}):
+            (found,) = ledger.read(
+                lambda view, which=wanted: view.traces.open_deliveries(
+                    DeliveryState.HELD, limit=9, **which
+                )
+            )
+            assert (found.id, found.due_at) == (row.id, None)
 
 
 def _record(ledger: Ledger, attempt: Attempt) -> None:

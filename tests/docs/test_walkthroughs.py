@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve, field, frozen
 
-from tests.installing.installing import Installed, build_wheel
+from tests.installing.installing import PIP, Installed, build_wheel
 from tests.services.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -216,6 +216,7 @@ def test_the_page_works_as_it_is_written(page, wheels, programs, tmp_path):
         "PATH": f"{installed.python.parent}:{programs}:/usr/bin:/bin",
         "PIP_FIND_LINKS": str(wheels),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        **PIP,
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
     }

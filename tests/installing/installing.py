@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+
+PIP: Mapping[str, str] = {"PIP_NO_COMPILE": "1"}
+"""Environment of pip: a program compiles what it imports, which is little of what is installed."""
 
 
 def run(*command, cwd, **extra: str) -> str:
@@ -33,6 +41,27 @@ def build_wheel(project: Path, into: Path) -> None:
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", into, cwd=project)
 
 
+@functools.cache
+def _pip() -> Path:
+    """Return an environment that has pip: making it anew each time takes longer than copying."""
+    folder = Path(tempfile.mkdtemp(prefix="pip-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    return folder
+
+
+def _put_pip_into(environment: Path) -> None:
+    source = _pip()
+    (packages,) = source.glob("lib/*/site-packages")
+    into = environment / packages.relative_to(source)
+    shutil.copytree(packages, into, dirs_exist_ok=True)
+    for script in (source / "bin").glob("pip*"):
+        text = script.read_text().replace(str(source), str(environment))
+        copy = environment / "bin" / script.name
+        copy.write_text(text)
+        copy.chmod(0o755)
+
+
 class Installed:
     """A virtual environment, and a folder to work in."""
 
@@ -41,11 +70,12 @@ class Installed:
         self._wheels = wheels
         self._bin = folder / ".venv" / "bin"
         self.python = self._bin / "python"
-        venv.create(folder / ".venv", with_pip=True)
+        venv.create(folder / ".venv", with_pip=False)
+        _put_pip_into(folder / ".venv")
 
     def install(self, *names: str) -> None:
         run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
-            "--find-links", self._wheels, *names, cwd=self.folder)  # fmt: skip
+            "--find-links", self._wheels, *names, cwd=self.folder, **PIP)  # fmt: skip
 
     def asyncevents(self, *arguments: str) -> str:
         return run(

@@ -208,7 +208,7 @@ def test_after_a_pause_only_the_gap_is_counted(ledger, clock, send):
 
 
 def test_a_busy_hour_comes_bit_by_bit(ledger, send):
-    kept = KeptMinutes(at_once=10, of_one=30)
+    kept = KeptMinutes(at_once=10, older=10, of_one=30)
     for ago, count in ((0, 2), (1, 2), (20, 8), (40, 9), (50, 25)):
         send(count, ago=ago)
 
@@ -225,7 +225,7 @@ def test_a_busy_hour_comes_bit_by_bit(ledger, send):
 
 
 def test_where_the_newest_minutes_are_too_many_one_is_counted_at_a_time(ledger, clock, send):
-    kept = KeptMinutes(at_once=10, of_one=30)
+    kept = KeptMinutes(at_once=10, older=10, of_one=30)
     send(12)
     send(25, ago=1)
     send(20, ago=2)

@@ -15,7 +15,7 @@ from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest
 from asyncevents_core.domain.token import ApiToken
-from asyncevents_core.ports.ledger.access import Access, AccessView, Override
+from asyncevents_core.ports.ledger.access import AUDIT_READ, Access, AccessView, Override
 
 _REPLACE: Final = Upsert(key=("name",), changes=("value", "changed_by", "changed_at"))
 
@@ -94,6 +94,20 @@ class SqlAccessView(Noun, AccessView):
     ) -> Sequence[AuditEntry]:
         found = self._sql.execute(page(audit, limit, before, tenant))
         return [_to_audit(row) for row in found]
+
+    def changes_of(
+        self, subscription_id: int, *, limit: int, since: int = 0, tenant: str | None = None
+    ) -> Sequence[AuditEntry]:
+        newest = page(audit, AUDIT_READ, None, tenant).subquery("newest")
+        statement = (
+            select(newest)
+            .where(newest.c.subject == str(subscription_id))
+            .where(newest.c.action.startswith("subscription."))
+            .where(newest.c.at >= since)
+            .order_by(newest.c.id.desc())
+            .limit(limit)
+        )
+        return [_to_audit(row) for row in self._sql.execute(statement)]
 
     def overrides(self) -> Sequence[Override]:
         found = self._sql.execute(select(override).order_by(override.c.name))

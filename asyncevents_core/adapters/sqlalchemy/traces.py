@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from attrs import evolve
-from sqlalchemy import Column, Row, Select, Table, func, select
+from sqlalchemy import Column, Row, Select, Table, func, select, union_all
 
 from asyncevents_core.adapters.sqlalchemy.deliveries import to_delivery
 from asyncevents_core.adapters.sqlalchemy.event_rows import to_event
@@ -22,11 +22,10 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
 )
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements
-from asyncevents_core.adapters.sqlalchemy.subscriptions import SqlSubscriptionsView
 from asyncevents_core.domain.delivery import Attempt, DeliveryState
 from asyncevents_core.domain.instant import NIL
 from asyncevents_core.domain.subscription import SubscriptionStatus
-from asyncevents_core.domain.trace import OpenDelivery, Trace
+from asyncevents_core.domain.trace import EventDelivery, OpenDelivery, Trace
 from asyncevents_core.ports.ledger.traces import TracesView
 
 _AttemptsOf = Callable[[Statements, Sequence[Row[Any]]], Mapping[UUID, list[Attempt]]]
@@ -50,10 +49,17 @@ class SqlTracesView(Noun, TracesView):
     def of_event(
         self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
     ) -> Sequence[Trace]:
-        statement = _deliveries(tenant).where(delivery.c.event_id == event_id)
-        if after is not None:
-            statement = statement.where(delivery.c.id > after)
-        return _traces(self._sql, statement.order_by(delivery.c.id).limit(limit), _all_attempts)
+        statement = _of_event(event_id, after, tenant).limit(limit)
+        return _traces(self._sql, statement, _all_attempts)
+
+    def deliveries_of(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[EventDelivery]:
+        statement = _of_event(event_id, after, tenant).limit(limit)
+        return [
+            EventDelivery(delivery=to_delivery(row), target=row.target)
+            for row in self._sql.execute(statement)
+        ]
 
     def open_deliveries(
         self,
@@ -64,29 +70,50 @@ class SqlTracesView(Noun, TracesView):
         tenant: str | None = None,
     ) -> Sequence[OpenDelivery]:
         wanted = select(delivery).where(delivery.c.state == state.value)
-        if subscription_id is not None:
-            wanted = wanted.where(delivery.c.subscription_id == subscription_id)
-        if tenant is not None:
-            own = SqlSubscriptionsView(self._sql).ids_of(tenant)
-            wanted = wanted.where(delivery.c.subscription_id.in_(own))
-        # One by one: the index of due times has those that are parked apart.
-        found = [row for parked in (False, True) for row in self._first(wanted, parked, limit)]
-        found.sort(key=lambda row: (row.due_at or 0, row.id))
-        return [_to_open(row) for row in found[:limit]]
-
-    def _first(self, wanted: Select[Any], parked: bool, limit: int) -> Sequence[Row[Any]]:
-        first = (
-            wanted.where(delivery.c.parked.is_(parked))
-            .order_by(delivery.c.due_at, delivery.c.id)
-            .limit(limit)
-            .subquery("first")
-        )
+        # Each part is a range of an index in the order of due times.
+        if subscription_id is None and tenant is None:
+            parts = [wanted.where(delivery.c.parked.is_(parked)) for parked in (False, True)]
+        else:
+            waited = self._longest_waiting(state, limit, subscription_id, tenant)
+            parts = [wanted.where(delivery.c.subscription_id == number) for number in waited]
+        if not parts:
+            return []
+        firsts = (part.order_by(delivery.c.due_at).limit(limit).subquery() for part in parts)
+        found = union_all(*(select(first) for first in firsts)).subquery("found")
+        first = select(found).order_by(found.c.due_at).limit(limit).subquery("first")
         statement = (
             select(first, event.c.name, subscription.c.target)
             .join(event, event.c.id == first.c.event_id)
             .join(subscription, subscription.c.id == first.c.subscription_id)
         )
-        return self._sql.execute(statement).all()
+        rows = self._sql.execute(statement).all()
+        return [_to_open(row) for row in sorted(rows, key=lambda row: (row.due_at or 0, row.id))]
+
+    def _longest_waiting(
+        self, state: DeliveryState, limit: int, subscription_id: int | None, tenant: str | None
+    ) -> Sequence[int]:
+        """Return the subscriptions whose first delivery in this state is due before others'.
+
+        The first `limit` deliveries of all are among those of so many subscriptions.
+        """
+        due = func.coalesce(delivery.c.due_at, 0)
+        its = (
+            select(due)
+            .where(delivery.c.subscription_id == subscription.c.id)
+            .where(delivery.c.state == state.value)
+            .order_by(delivery.c.due_at)
+            .limit(1)
+            .scalar_subquery()
+        )
+        mine = select(subscription.c.id, its.label("first_due"))
+        if subscription_id is not None:
+            mine = mine.where(subscription.c.id == subscription_id)
+        if tenant is not None:
+            mine = mine.where(subscription.c.tenant == tenant)
+        waited = mine.subquery("waited")
+        statement = select(waited.c.id).where(waited.c.first_due.is_not(None))
+        ordered = statement.order_by(waited.c.first_due).limit(limit)
+        return list(self._sql.execute(ordered).scalars())
 
 
 def _to_open(row: Row[Any]) -> OpenDelivery:
@@ -112,6 +139,13 @@ def _deliveries(tenant: str | None) -> Select[Any]:
         subscription.c.created_at.label("subscribed_at"),
     ).join(subscription, subscription.c.id == delivery.c.subscription_id)
     return statement if tenant is None else statement.where(subscription.c.tenant == tenant)
+
+
+def _of_event(event_id: UUID, after: UUID | None, tenant: str | None) -> Select[Any]:
+    statement = _deliveries(tenant).where(delivery.c.event_id == event_id)
+    if after is not None:
+        statement = statement.where(delivery.c.id > after)
+    return statement.order_by(delivery.c.id)
 
 
 def _traces(sql: Statements, statement: Select[Any], attempts_of: _AttemptsOf) -> Sequence[Trace]:

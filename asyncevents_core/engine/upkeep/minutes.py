@@ -18,7 +18,9 @@ SHOWN: Final = 60
 RECOUNTED: Final = 3
 """Of these the newest: an attempt is written when it ends, and counts where it began."""
 AT_ONCE: Final = 50_000
-"""Attempts that are counted in one query, unless a minute alone has more."""
+"""Attempts of the newest minutes that are counted in one query, unless a minute alone has more."""
+OLDER_AT_ONCE: Final = 10_000
+"""The same of those before: no look takes long, and a busy hour is there after some."""
 MOST_TENANTS: Final = 100
 """Whose minutes are kept."""
 
@@ -40,13 +42,21 @@ class KeptMinutes:
     """Keeps minutes in this process, of the tenants that asked last. Thread-safe.
 
     Each look at them is two queries at most. One counts the newest minutes anew, up to `at_once`
-    attempts; the other one counts as many of those before that are not known yet. So it takes
-    several looks after a busy hour until all are there, newest first; and where the newest
-    minutes do not fit into the first query, the second one counts one minute, up to `of_one`.
+    attempts; the other one counts up to `older` of those before that are not known yet. So it takes
+    several looks after a busy hour until all are there, newest first; and where the newest minutes
+    do not fit into the first query, or one of them into the second, that counts one minute, up to
+    `of_one`.
     """
 
-    def __init__(self, *, at_once: int = AT_ONCE, of_one: int = COUNTED_BY_MINUTE) -> None:
+    def __init__(
+        self,
+        *,
+        at_once: int = AT_ONCE,
+        older: int = OLDER_AT_ONCE,
+        of_one: int = COUNTED_BY_MINUTE,
+    ) -> None:
         self._at_once = at_once
+        self._older = older
         self._of_one = of_one
         self._lock = threading.Lock()
         self._tenants: OrderedDict[str | None, Mapping[int, _Kept]] = OrderedDict()
@@ -66,6 +76,7 @@ class KeptMinutes:
             since=recounted, until=last + MINUTE, tenant=tenant, most=self._at_once
         )
         busy = newest[0].at > recounted or not newest[-1].exact
+        busy = busy or any(one.attempts > self._older for one in newest)
         known.update((one.at, _Kept(minute=one, counted_at=now)) for one in newest)
         wanted = [
             at
@@ -75,7 +86,7 @@ class KeptMinutes:
         if wanted:
             until = wanted[-1] + MINUTE
             since = wanted[-1] if busy else _begin_of_run(wanted)
-            most = self._of_one if busy else self._at_once
+            most = self._of_one if busy else self._older
             older = view.statistics.minutes(since=since, until=until, tenant=tenant, most=most)
             known.update((one.at, _Kept(minute=one, counted_at=now)) for one in older)
         self._keep(tenant, known)

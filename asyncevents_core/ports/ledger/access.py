@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from attrs import frozen
@@ -11,6 +12,9 @@ from attrs import frozen
 from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.idempotency import EarlierResult, IdempotentRequest
 from asyncevents_core.domain.token import ApiToken
+
+AUDIT_READ: Final = 10_000
+"""Entries of the audit log that are looked through for those of one subscription."""
 
 
 @frozen(kw_only=True)
@@ -77,6 +81,15 @@ class AccessView(ABC):
         self, *, limit: int, before: UUID | None, tenant: str | None = None
     ) -> Sequence[AuditEntry]:
         """Return the audit log; page on with `before` = the last id."""
+
+    @abstractmethod
+    def changes_of(
+        self, subscription_id: int, *, limit: int, since: int = 0, tenant: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """Return what was done to a subscription since a time (microseconds), newest first.
+
+        Among the newest `AUDIT_READ` entries of the whole audit log.
+        """
 
     @abstractmethod
     def overrides(self) -> Sequence[Override]:

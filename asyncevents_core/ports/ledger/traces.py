@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from asyncevents_core.domain.delivery import DeliveryState
-from asyncevents_core.domain.trace import OpenDelivery, Trace
+from asyncevents_core.domain.trace import EventDelivery, OpenDelivery, Trace
 
 
 class TracesView(ABC):
@@ -32,6 +32,12 @@ class TracesView(ABC):
         """
 
     @abstractmethod
+    def deliveries_of(
+        self, event_id: UUID, *, limit: int, after: UUID | None = None, tenant: str | None = None
+    ) -> Sequence[EventDelivery]:
+        """Return the same deliveries as `of_event`, without what happened to them."""
+
+    @abstractmethod
     def open_deliveries(
         self,
         state: DeliveryState,
@@ -40,7 +46,8 @@ class TracesView(ABC):
         subscription_id: int | None = None,
         tenant: str | None = None,
     ) -> Sequence[OpenDelivery]:
-        """Return deliveries in this state, which is none that ends them, by their due times.
+        """Return the first deliveries in a state that is not the end of them, by due time.
 
-        With `subscription_id` only of that subscription.
+        With `subscription_id` only of that subscription. What it reads does not grow with the
+        deliveries of others, but with the number of a tenant's subscriptions.
         """

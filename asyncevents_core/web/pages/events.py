@@ -12,7 +12,7 @@ from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Resource
 from asyncevents_core.domain.event import Event, EventState
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace import EventDelivery
 from asyncevents_core.engine.replaying.replay import replay_visible
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.ledger import LedgerView
@@ -57,7 +57,7 @@ class EventPage:
 
     event: Event
     data: Node | None
-    deliveries: Sequence[Trace]
+    deliveries: Sequence[EventDelivery]
     more: str | None
     _frame: Frame = field(alias="frame")
 
@@ -101,18 +101,18 @@ async def read(
 ) -> Template:
     """Show an event, and the deliveries that whoever asks may see."""
 
-    def query(view: LedgerView) -> tuple[Event | None, Sequence[Trace]]:
-        traces = view.traces.of_event(
+    def query(view: LedgerView) -> tuple[Event | None, Sequence[EventDelivery]]:
+        found = view.traces.deliveries_of(
             event_id, limit=PER_PAGE + 1, after=after, tenant=actor.tenant
         )
-        return view.events.get(event_id), traces
+        return view.events.get(event_id), found
 
-    found, traces = await backend.read(query)
+    found, deliveries = await backend.read(query)
     if found is None or not actor.sees(found.tenant):
         raise NotFound(f"there is no event {event_id}; it may have been cleaned up")
-    kept = traces[:PER_PAGE]
+    kept = deliveries[:PER_PAGE]
     more = None
-    if len(traces) > PER_PAGE:
+    if len(deliveries) > PER_PAGE:
         more = frame.url(f"{PATH}/{event_id}", {"after": kept[-1].delivery.id})
     view = EventPage(
         event=found,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.instant import to_datetime
 
 _INVISIBLE: Final = re.compile(
@@ -16,6 +19,8 @@ _INVISIBLE: Final = re.compile(
     "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 """What is not seen, and may change how the text around it looks: controls, bidi, surrogates."""
+_CHANGED: Final = "subscription.change"
+_LONGEST: Final = 300
 
 
 def environment() -> Environment:
@@ -40,6 +45,7 @@ def environment() -> Environment:
         phrase=phrase,
         sentence=sentence,
         kept=kept,
+        change=change,
     )
     return made
 
@@ -113,6 +119,32 @@ def sentence(text: str) -> str:
     """Write a text that begins in lower case, such as an error, as a sentence."""
     ended = text if text.endswith((".", "!", "?")) else f"{text}."
     return ended[:1].upper() + ended[1:]
+
+
+def change(entry: AuditEntry) -> Sequence[str]:
+    """Write what was done to a subscription in lines, without the word "subscription".
+
+    >>> from uuid import UUID
+    >>> change(AuditEntry(id=UUID(int=0), who="me", action="subscription.change", subject="7",
+    ...                   details={"target": ["https://a", "https://b"], "options": "changed"}))
+    ['Target: https://a → https://b', 'Options: changed']
+    """
+    if entry.action != _CHANGED:
+        return [phrase(entry.action.partition(".")[2])]
+    return [f"{phrase(name)}: {_shown_change(value)}" for name, value in entry.details.items()]
+
+
+def _shown_change(value: object) -> str:
+    if isinstance(value, list) and len(value) == 2:
+        return " → ".join(_shown(one) for one in value)
+    return _shown(value)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _datetime(at: int | datetime) -> datetime:

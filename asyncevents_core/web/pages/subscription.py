@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
-from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.access import Actor, AuditEntry, Resource
 from asyncevents_core.domain.secret import generate_secret, receiver_secret
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
 from asyncevents_core.domain.trace import LogFilter, LogRow
@@ -28,16 +28,18 @@ from asyncevents_core.web.pages.subscription_form import MadeSubscription
 PATH: Final = "/subscriptions"
 _ONE: Final = f"{PATH}/{{subscription_id:int}}"
 _LATEST: Final = 10
+_CHANGES: Final = 20
 _TEST_DATA: Final = '{"test": true}'
 
 
 @frozen(kw_only=True)
 class SubscriptionPage:
-    """A subscription with its options, secrets masked, and its latest attempts."""
+    """A subscription with its options, secrets masked, its latest attempts and changes."""
 
     subscription: Subscription
     options: Mapping[str, object]
     latest: Sequence[LogRow]
+    changes: Sequence[AuditEntry]
     test_data: str = _TEST_DATA
 
 
@@ -45,20 +47,28 @@ class SubscriptionPage:
 async def read(
     subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
 ) -> Template:
-    """Show a subscription; its latest attempts to those who may see the log."""
+    """Show a subscription; its latest attempts, and changes, to those who may see these."""
     number = row_id(subscription_id)
     wanted = LogFilter(subscription_id=number, tenant=actor.tenant)
-    sees_log = actor.may(Resource.LOGS_LIST)
+    sees_log, sees_changes = actor.may(Resource.LOGS_LIST), actor.may(Resource.MANAGE)
 
-    def query(view: LedgerView) -> tuple[Subscription | None, Sequence[LogRow]]:
-        found = view.subscriptions.get(number)
+    def query(view: LedgerView) -> tuple[Subscription, Sequence[LogRow], Sequence[AuditEntry]]:
+        found = visible(view.subscriptions.get(number), number, actor)
         rows = view.log.page(wanted, limit=_LATEST, before=None) if sees_log else ()
-        return found, rows
+        if not sees_changes:
+            return found, rows, ()
+        return (
+            found,
+            rows,
+            view.access.changes_of(number, limit=_CHANGES, tenant=actor.tenant),
+        )
 
-    found, latest = await backend.read(query)
-    one = visible(found, number, actor)
+    one, latest, changes = await backend.read(query)
     view = SubscriptionPage(
-        subscription=one, options=backend.runtime.shown_options(one), latest=latest
+        subscription=one,
+        options=backend.runtime.shown_options(one),
+        latest=latest,
+        changes=changes,
     )
     return shown(frame, "subscription.html", view)
 

@@ -10,12 +10,12 @@ from attrs import field, frozen
 from litestar import Response, get, post
 from litestar.response import Redirect, Template
 
-from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.access import AuditEntry, Resource
 from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.instant import micros
 from asyncevents_core.domain.subscription import Subscription
-from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace import EventDelivery, Trace
 from asyncevents_core.engine.replaying.replay import replay_visible
 from asyncevents_core.errors import NotFound
 from asyncevents_core.ports.ledger import LedgerView
@@ -31,19 +31,24 @@ PATH: Final = "/traces"
 _ONE: Final = f"{PATH}/{{delivery_id:uuid}}"
 _OTHERS: Final = 20
 _MOST_ATTEMPTS: Final = 50
+_CHANGES: Final = 20
 _LONGEST_RAW: Final = 100_000
 
 
 @frozen(kw_only=True)
 class TracePage:
-    """A delivery as its page shows it. `others` are more deliveries of the same event."""
+    """A delivery as its page shows it. `others` are more deliveries of the same event.
+
+    `changes` are what was done to its subscription since it was made, newest first.
+    """
 
     trace: Trace
     payload: Node | None
     timeline: Timeline | None
     requests: Mapping[int, ShownRequest]
-    others: Sequence[Trace]
+    others: Sequence[EventDelivery]
     more_others: bool
+    changes: Sequence[AuditEntry]
     searchable: bool
     _frame: Frame = field(alias="frame")
 
@@ -100,7 +105,8 @@ class _Read:
 
     trace: Trace
     subscription: Subscription | None
-    others: Sequence[Trace]
+    others: Sequence[EventDelivery]
+    changes: Sequence[AuditEntry]
 
 
 @get(_ONE, opt=needs(Resource.LOGS_TRACE))
@@ -113,11 +119,19 @@ async def show(
         found = view.traces.of_delivery(delivery_id, tenant=actor.tenant, most=_MOST_ATTEMPTS)
         if found is None:
             return None
-        siblings = view.traces.of_event(found.event.id, limit=_OTHERS + 2, tenant=actor.tenant)
+        siblings = view.traces.deliveries_of(found.event.id, limit=_OTHERS + 2, tenant=actor.tenant)
         return _Read(
             trace=found,
             subscription=view.subscriptions.get(found.delivery.subscription_id),
             others=[one for one in siblings if one.delivery.id != delivery_id],
+            changes=view.access.changes_of(
+                found.delivery.subscription_id,
+                limit=_CHANGES,
+                since=found.delivery.created_at,
+                tenant=actor.tenant,
+            )
+            if actor.may(Resource.MANAGE)
+            else (),
         )
 
     read = await backend.read(query)
@@ -142,6 +156,7 @@ async def show(
         ),
         others=others[:_OTHERS],
         more_others=len(others) > _OTHERS,
+        changes=read.changes,
         searchable=backend.runtime.indexer is not None,
         frame=frame,
     )

@@ -33,6 +33,7 @@ from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.filters import sentence
 from asyncevents_core.web.pages.form import Form, form_of
 from asyncevents_core.web.pages.frame import Frame, GivenFrame, absolute, done, shown
+from asyncevents_core.web.pages.listing import PER_PAGE, Asked, asked_of
 from asyncevents_core.web.pages.sign_in import LINK_PATH
 from asyncevents_core.web.pages.tokens import all_resources, event_resources
 
@@ -58,12 +59,15 @@ class Person:
 
 @frozen(kw_only=True)
 class People:
-    """All users, the form for another one, and what is wrong with it by field.
+    """A page of the users, the form for another one, and what is wrong with it by field.
 
-    `vouched`: there are people who sign in elsewhere, and are not listed.
+    `newer` and `older` are links to the pages before and after. `vouched`: there are people who
+    sign in elsewhere, and are not listed.
     """
 
     rows: Sequence[Person]
+    newer: str | None
+    older: str | None
     resources: Sequence[str]
     vouched: bool
     form: Form
@@ -90,9 +94,12 @@ class MadeLink:
 
 
 @get(PATH, opt=_WHO)
-async def list_(backend: GivenBackend, actor: GivenActor, frame: GivenFrame) -> Template:
+async def list_(
+    request: Request[Any, Any, Any], backend: GivenBackend, actor: GivenActor, frame: GivenFrame
+) -> Template:
     """List the users, disabled ones too."""
-    return shown(frame, "users.html", await _people(backend, actor, frame, Form(), {}))
+    asked = asked_of(request, PATH)
+    return shown(frame, "users.html", await _people(backend, actor, frame, asked, Form(), {}))
 
 
 @post(PATH, opt=_WHO)
@@ -115,7 +122,8 @@ async def create(
             )
         )
     except InvalidValue as error:
-        view = await _people(backend, actor, frame, form, _errors(error))
+        first = Asked(path=PATH, given={})
+        view = await _people(backend, actor, frame, first, form, _errors(error))
         return shown(frame, "users.html", view, status=_WRONG)
     return done(frame, PATH, f"{made.name} can sign in now.")
 
@@ -303,13 +311,22 @@ def _is_own(frame: Frame, user: User) -> bool:
 
 
 async def _people(
-    backend: RequestBackend, actor: Actor, frame: Frame, form: Form, errors: Mapping[str, str]
+    backend: RequestBackend,
+    actor: Actor,
+    frame: Frame,
+    asked: Asked,
+    form: Form,
+    errors: Mapping[str, str],
 ) -> People:
     users = await backend.read(lambda view: view.users.all())
+    first = (asked.page - 1) * PER_PAGE
+    more = len(users) > first + PER_PAGE
     return People(
+        newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
+        older=asked.link(frame, {"page": asked.page + 1}) if more else None,
         rows=[
             Person(user=one, own=_is_own(frame, one), mine=all(map(actor.may, one.resources)))
-            for one in users
+            for one in users[first : first + PER_PAGE]
         ],
         # Nobody can give what they do not have.
         resources=[one for one in all_resources(backend) if actor.may(one)],

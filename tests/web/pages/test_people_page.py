@@ -209,3 +209,14 @@ def test_names_are_escaped(api, operator):
         assert page.status_code == 200
         assert "<b>" not in page.text
         assert html.escape(name, quote=True).replace("&quot;", "&#34;") in page.text
+
+
+def test_many_people_are_on_several_pages(api, operator):
+    names = sorted(api.user("view", name=f"person-{number:03}") for number in range(60))
+    first = operator.get("/users")
+    assert 'rel="prev"' not in first.text
+    assert 'href="/admin/users?page=2" rel="next"' in first.text
+    second = operator.get("/users", page=2)
+    listed = re.findall(r">(person-\d+)</strong>", first.text + second.text)
+    assert listed == names
+    assert 'rel="next"' not in second.text

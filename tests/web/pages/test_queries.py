@@ -30,7 +30,7 @@ MOST: Mapping[str, int] = {
     "/subscriptions.csv": 2,
     "/subscriptions/status": 0,
     "/subscriptions/new": 0,
-    "/subscriptions/{subscription_id:int}": 2,
+    "/subscriptions/{subscription_id:int}": 3,
     "/subscriptions/{subscription_id:int}/edit": 1,
     "/subscriptions/{subscription_id:int}/secret": 1,
     "/subscriptions/{subscription_id:int}/delete": 1,

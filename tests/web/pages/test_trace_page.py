@@ -11,6 +11,7 @@ import shlex
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.instant import uuid7
@@ -156,3 +157,31 @@ def test_requests_that_cannot_be_told(api, support):
     api.switch(number, "disable")
     api.visitor("create").post(f"/subscriptions/{number}/delete")
     assert support.get(f"/traces/{delivery}").status_code == 200
+
+
+def test_its_subscription_as_it_was(api):
+    number = api.subscribe(target="https://example.com/before")
+    operator = api.visitor("all")
+    delivery = api.deliver(number)
+    assert "→" not in text_of(operator.get(f"/traces/{delivery}"))
+
+    api.events.change_subscription(
+        number, lambda old: evolve(old, target="https://example.com/after")
+    )
+    api.switch(number, "disable")
+
+    text = text_of(operator.get(f"/traces/{delivery}"))
+    assert "Its subscription was changed since" in text
+    assert "Target: https://example.com/before → https://example.com/after" in text
+    assert "Disable" in text
+    shown = text_of(operator.get(f"/subscriptions/{number}"))
+    assert "Target: https://example.com/before → https://example.com/after" in shown
+    assert "Create" in shown
+
+
+def test_changes_are_for_those_who_may_see_the_audit_log(api, support):
+    number = api.subscribe()
+    delivery = api.deliver(number)
+    api.switch(number, "disable")
+    assert "was changed since" not in support.get(f"/traces/{delivery}").text
+    assert "<h2>Changes" not in support.get(f"/subscriptions/{number}").text
