@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from asyncevents_core.domain.subscription import SubscriptionStatus as SubscriptionStatus
     from asyncevents_core.domain.trace import Trace as Trace
     from asyncevents_core.engine.publishing.publish import PublishRequest as PublishRequest
+    from asyncevents_core.plugin_api import PLUGIN_API as PLUGIN_API
     from asyncevents_core.settings.schema import Settings as Settings
 
 _HOMES = {
+    "PLUGIN_API": "asyncevents_core.plugin_api",
     "Actor": "asyncevents_core.domain.access",
     "AsyncEvents": "asyncevents_core.application",
     "DeliveryState": "asyncevents_core.domain.delivery",

@@ -359,7 +359,7 @@ class AsyncEvents:
             policy=runtime.policy,
             clock=runtime.clock,
             services=self._services,
-            open_sink=runtime.open_sink,
+            sinks=runtime.sinks,
         )
 
     def _pool(self) -> ThreadPoolExecutor:

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable, Iterator
-from types import ModuleType
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.marked import MarkedService
-from asyncevents_core.errors import SettingsError, UnknownEvent
+from asyncevents_core.errors import DuplicateEvent, SettingsError, UnknownEvent
 from asyncevents_core.plugin_registry import PluginSet
 from asyncevents_core.settings.schema import Settings
 
+logger = logging.getLogger("asyncevents.catalog")
+
 
 class EventCatalog:
-    """The known events by name. Immutable, thread-safe."""
+    """The known events by name. Immutable, thread-safe.
 
-    def __init__(self, definitions: Iterable[EventDefinition]) -> None:
-        self._definitions = {one.name: one for one in definitions}
+    `duplicates` are names that are defined twice, with what there is to say: they are not there.
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[EventDefinition],
+        duplicates: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._definitions = {one.name: one for one in definitions if one.name not in duplicates}
+        self.duplicates = duplicates
 
     def __iter__(self) -> Iterator[EventDefinition]:
         for name in self.names():
@@ -38,34 +49,48 @@ class EventCatalog:
         return frozenset(one for known in self for one in known.resources)
 
     def get(self, name: str) -> EventDefinition:
-        """Return the definition; raises `UnknownEvent` with close matches."""
+        """Return the definition.
+
+        Raises `UnknownEvent` with close matches, `DuplicateEvent` for one of the duplicates.
+        """
         try:
             return self._definitions[name]
         except KeyError:
+            if name in self.duplicates:
+                raise DuplicateEvent(name, self.duplicates[name]) from None
             raise UnknownEvent(name, known=self._definitions) from None
 
 
 def collect_events(settings: Settings, plugins: PluginSet) -> EventCatalog:
     """Collect all definitions.
 
-    Raises `SettingsError` where a name is defined in two places, an event module cannot be
-    imported or a marked name is not an event name: all mistakes at once.
+    Raises `SettingsError` where the application defines a name in two places, an event module
+    cannot be imported or a marked name is not an event name: all mistakes at once. A plugin that
+    defines a name again costs that name only.
     """
     problems: list[str] = []
     found: dict[str, EventDefinition] = {}
-    for definition in _all(settings, plugins, problems):
+    for definition in _own(settings, problems):
         other = found.setdefault(definition.name, definition)
         if other is not definition:
-            problems.append(
-                f"event {definition.name!r} is defined twice: in {other.origin} and in "
-                f"{definition.origin}"
-            )
+            problems.append(_twice(other, definition))
     if problems:
         raise SettingsError(problems, origin="the event definitions")
-    return EventCatalog(found.values())
+    duplicates: dict[str, str] = {}
+    for definition in _of_plugins(plugins):
+        other = found.setdefault(definition.name, definition)
+        if other is not definition:
+            text = _twice(other, definition)
+            duplicates[definition.name] = f"{text}: name one of them in PLUGINS_BLOCKED"
+            logger.error("an event cannot be used", extra={"error": duplicates[definition.name]})
+    return EventCatalog(found.values(), duplicates)
 
 
-def _all(settings: Settings, plugins: PluginSet, problems: list[str]) -> Iterator[EventDefinition]:
+def _twice(first: EventDefinition, second: EventDefinition) -> str:
+    return f"event {first.name!r} is defined twice: in {first.origin} and in {second.origin}"
+
+
+def _own(settings: Settings, problems: list[str]) -> Iterator[EventDefinition]:
     for name, setting in settings.events.items():
         yield EventDefinition(
             name=name,
@@ -84,6 +109,9 @@ def _all(settings: Settings, plugins: PluginSet, problems: list[str]) -> Iterato
             )
             continue
         yield from _marked(module, problems)
+
+
+def _of_plugins(plugins: PluginSet) -> Iterator[EventDefinition]:
     for registered in plugins.events:
         definition = registered.value
         yield EventDefinition(

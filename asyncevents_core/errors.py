@@ -10,6 +10,7 @@
     │   └── MissingExtra         an optional dependency is not installed
     ├── PublishError             publish() refused; nothing was written
     │   ├── UnknownEvent         no such event definition
+    │   │   └── DuplicateEvent   there are two, of which one is a plugin's
     │   ├── InvalidPayload       not JSON, or not what the service takes
     │   ├── PayloadTooLarge      above MAX_PAYLOAD_BYTES
     │   ├── EventConflict        event_id is taken by other content
@@ -92,6 +93,7 @@ __all__ = [
     "SignInRefused",
     "SubscriptionError",
     "UnknownEvent",
+    "DuplicateEvent",
     "UnknownName",
 ]
 
@@ -143,6 +145,14 @@ class UnknownEvent(PublishError):
             f"unknown event {name!r}{suggestion(name, known)}. Define it in EVENTS, "
             "or with @event in a module named in EVENT_MODULES"
         )
+
+
+class DuplicateEvent(UnknownEvent):
+    """A plugin defines an event that another one, or the application, defines too."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(name, known=())
+        self.args = (text,)
 
 
 class InvalidPayload(PublishError):

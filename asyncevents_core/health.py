@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
+from asyncevents_core.engine.shared.running import run_in_time
 from asyncevents_core.errors import AsyncEventsError, SettingsError
 from asyncevents_core.plugin_registry import Registered, Registry
-from asyncevents_core.ports.sink import AnySinkType, Sink
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.configs import sink_config
+from asyncevents_core.sink_catalog import ConfiguredSink
 
 State = Literal["ok", "not configured", "not in use", "error"]
 
@@ -54,12 +53,15 @@ def parts(runtime: Runtime) -> Iterator[Part]:
     it is well.
     """
     plugins = runtime.plugins
+    for entry in runtime.sinks:
+        yield Part(kind="sink", entry=entry, health=sink_health(runtime, entry.name))
     registries: Mapping[str, Registry[Any]] = {
-        "sink": plugins.sinks,
         "service resolver": plugins.service_resolvers,
         "retry manager": plugins.retry_managers,
+        "retry policy": plugins.retry_policies,
         "indexer": plugins.indexers,
         "event": Registry("event", plugins.events),
+        "observer": Registry("observer", plugins.observers),
         "command": plugins.commands,
     }
     for kind, registry in registries.items():
@@ -67,16 +69,15 @@ def parts(runtime: Runtime) -> Iterator[Part]:
             yield Part(kind=kind, entry=entry, health=_health(runtime, kind, registry, entry))
 
 
-def sink_health(runtime: Runtime, kind: AnySinkType) -> Health:
+def sink_health(runtime: Runtime, name: str) -> Health:
     """Open a sink with its settings and close it again."""
     try:
-        config = sink_config(runtime.settings, kind)
+        sink = runtime.sinks.get(name)
+        run_in_time(_open_and_close(sink))
     except SettingsError as error:
-        configured = kind.name in runtime.settings.sinks
+        configured = name in runtime.settings.sinks
         state: State = "error" if configured else "not configured"
         return Health(state=state, reason="; ".join(error.problems))
-    try:
-        asyncio.run(_open_and_close(kind, config))
     except Exception as error:
         return _error(error)
     return _OK
@@ -85,8 +86,6 @@ def sink_health(runtime: Runtime, kind: AnySinkType) -> Health:
 def _health(runtime: Runtime, kind: str, registry: Registry[Any], entry: Registered[Any]) -> Health:
     try:
         registry.get(entry.name)  # raises for a name that is registered twice
-        if kind == "sink":
-            return sink_health(runtime, entry.value)
         if kind == "service resolver":
             entry.value.open(runtime.plugins.build_service)
         # Others may be for another broker than this one, or lack what is optional.
@@ -94,6 +93,8 @@ def _health(runtime: Runtime, kind: str, registry: Registry[Any], entry: Registe
             if entry.name != runtime.settings.retry_manager:
                 return _UNUSED
             entry.value.open(runtime.broker_config).close()
+        if kind == "retry policy" and entry.name != runtime.settings.retry_policy:
+            return _UNUSED
         if kind == "indexer":
             if entry.name != runtime.indexer:
                 return _UNUSED
@@ -111,10 +112,6 @@ def _error(error: Exception) -> Health:
     return Health(state="error", reason=reason)
 
 
-async def _open_and_close(kind: AnySinkType, config: object) -> None:
+async def _open_and_close(sink: ConfiguredSink) -> None:
     """Open a sink where a worker does, on an event loop."""
-    sink = kind.open(config)
-    if isinstance(sink, Sink):
-        await sink.close()
-    else:
-        sink.close()
+    await sink.open().close()

@@ -16,8 +16,10 @@ module (or object) of hook implementations::
 Hooks of one application need no distribution: the setting PLUGINS names their modules.
 
 Each ``asyncevents_register_…`` hook returns a list of objects; their names are unique over all
-plugins. They are called once, when an application, a worker or a command starts. The others say
-when they are called.
+plugins: two of the same name fail both, and nothing else. They are called once, when an
+application, a worker or a command starts, for each plugin alone: those with ``tryfirst`` first,
+then as plugins were loaded, those with ``trylast`` last; wrappers are around each of these calls.
+The others say when they are called.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ import pluggy
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.ports.indexer import AnyIndexerType
+from asyncevents_core.ports.observer import Observer
 from asyncevents_core.ports.resolver import ServiceResolverType
 from asyncevents_core.ports.retry import RetryManagerType
+from asyncevents_core.ports.retry_policy import RetryPolicyType
 from asyncevents_core.ports.sink import AnySinkType
 
 if TYPE_CHECKING:
@@ -64,8 +68,24 @@ def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
 
 
 @hookspec
+def asyncevents_register_retry_policies() -> Sequence[RetryPolicyType]:
+    """Return retry policies: when to try again. RETRY_POLICY names the one in use."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
 def asyncevents_register_indexers() -> Sequence[AnyIndexerType]:
     """Return indexer types. INDEXER names the one in use."""
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def asyncevents_register_observers() -> Sequence[Observer]:
+    """Return observers of what happens in a process: metrics, alerts and the like.
+
+    Each is told on a thread of its own, with a queue of its own: none holds up a delivery, or
+    another observer.
+    """
     raise AssertionError("a specification is never called")
 
 

@@ -48,9 +48,14 @@ from asyncevents_core.ports.resolver import ServiceResolverType as ServiceResolv
 from asyncevents_core.ports.retry import RetryManager as RetryManager
 from asyncevents_core.ports.retry import RetryManagerType as RetryManagerType
 from asyncevents_core.ports.retry import ScheduledRetry as ScheduledRetry
+from asyncevents_core.ports.retry_policy import FailedAttempt as FailedAttempt
+from asyncevents_core.ports.retry_policy import RetryPolicyType as RetryPolicyType
 from asyncevents_core.ports.sink import DEVELOPMENT as DEVELOPMENT
+from asyncevents_core.ports.sink import EXAMPLE as EXAMPLE
 from asyncevents_core.ports.sink import HELP as HELP
+from asyncevents_core.ports.sink import ORDER as ORDER
 from asyncevents_core.ports.sink import SECRET as SECRET
+from asyncevents_core.ports.sink import TITLE as TITLE
 from asyncevents_core.ports.sink import BatchingSink as BatchingSink
 from asyncevents_core.ports.sink import BatchLimits as BatchLimits
 from asyncevents_core.ports.sink import BlockingSink as BlockingSink

@@ -26,18 +26,17 @@ from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.engine.delivering.policy import SERVICE_START, Policy
 from asyncevents_core.engine.delivering.surroundings import SurroundedResolver
-from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.engine.managing.subscriptions import Checked
 from asyncevents_core.engine.publishing.arguments import ArgumentChecks
 from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.searching.search import LogSearch
-from asyncevents_core.engine.shared.observing import ObserverThread
+from asyncevents_core.engine.shared.observing import ObserverThreads
 from asyncevents_core.errors import (
     AsyncEventsError,
-    InvalidOptions,
     LedgerProtected,
     PluginError,
     SearchOff,
+    SettingsError,
 )
 from asyncevents_core.plugin_registry import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
@@ -48,18 +47,18 @@ from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.observer import Observer, Observers
 from asyncevents_core.ports.resolver import ServiceResolver, ServiceResolverType
 from asyncevents_core.ports.retry import RetryManager
-from asyncevents_core.ports.sink import BlockingSink, NoOptions, Sink
+from asyncevents_core.ports.retry_policy import RetryPolicyType
+from asyncevents_core.ports.sink import NoOptions
 from asyncevents_core.settings.configs import (
     broker_options,
     indexer_config,
     ledger_options,
     resolved_indexer,
-    sink_config,
     why_off,
 )
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import masked
-from asyncevents_core.structuring import structure
+from asyncevents_core.sink_catalog import SinkCatalog
 from asyncevents_core.under_test import test_runner
 
 logger = logging.getLogger("asyncevents.runtime")
@@ -91,9 +90,12 @@ class Runtime:
     ) -> None:
         self.settings = settings
         self.role = "application"
-        self._observing = ObserverThread(observers)
         self.clock: Clock = clock or SystemClock()
-        self.plugins: PluginSet = plugins or load_plugins([builtins], named=settings.plugins)
+        self.plugins: PluginSet = plugins or load_plugins(
+            [builtins], named=settings.plugins, blocked=settings.plugins_blocked
+        )
+        registered = [one.value for one in self.plugins.observers]
+        self._observing = ObserverThreads([*observers, *registered])
         self._prepared = False
         self._protected = protected and not settings.ledger_in_tests
         self._ledger = ledger
@@ -243,7 +245,13 @@ class Runtime:
             retry_after_max=settings.retry_after_max,
             retry_backstop=self.retry_manager.backstop,
             indexing=self.indexer is not None,
+            retry_policy=self._retry_policy(),
         )
+
+    def _retry_policy(self) -> RetryPolicyType | None:
+        """Return the retry policy that RETRY_POLICY names. Raises `UnknownName`."""
+        name = self.settings.retry_policy
+        return None if name is None else self.plugins.retry_policies.get(name)
 
     @cached_property
     def resolver(self) -> ServiceResolver:
@@ -308,28 +316,22 @@ class Runtime:
                 )
             return self._search
 
-    def open_sink(self, name: str) -> Sink:
-        """Open the sink of that name. Raises `UnknownName`, `SettingsError`."""
-        kind = self.plugins.sinks.get(name)
-        sink = kind.open(sink_config(self.settings, kind))
-        if isinstance(sink, BlockingSink):
-            return ThreadedSink(sink, concurrency=kind.concurrency, name=name)
-        return sink
+    @cached_property
+    def sinks(self) -> SinkCatalog:
+        """The sinks that subscriptions can name."""
+        return SinkCatalog(self.settings, self.plugins.sinks)
 
     def check_subscription(self, wanted: NewSubscription) -> Checked:
         """Return it, with a secret if its sink signs and it has none, and its privileges. No I/O.
 
         Raises `UnknownName`, or `InvalidTarget` or `InvalidOptions` where the sink refuses it.
         """
-        kind = self.plugins.sinks.get(wanted.sink)
-        config = sink_config(self.settings, kind)
+        sink = self.sinks.get(wanted.sink)
+        kind, config = sink.kind, sink.config
         kind.validate_target(wanted.target, config)
-        problems: list[str] = []
-        structure(kind.options_class, wanted.options, "options", problems)
-        if problems:
-            raise InvalidOptions(f"sink {kind.name!r}: {'; '.join(problems)}")
-        kind.validate_options(wanted.options, wanted.target, config)
-        privileges = tuple(kind.privileges(wanted.options, wanted.target, config))
+        options = sink.options(wanted.options)
+        kind.validate_options(options, wanted.target, config)
+        privileges = tuple(kind.privileges(options, wanted.target, config))
         if kind.signs and wanted.secret is None:
             wanted = evolve(wanted, secret=generate_secret())
         return Checked(subscription=wanted, privileges=privileges)
@@ -340,8 +342,8 @@ class Runtime:
         Of a sink that is not installed nobody knows what is secret: their names only are shown.
         """
         try:
-            known = self.plugins.sinks.get(one.sink).options_class
-        except PluginError:
+            known = self.sinks.kind(one.sink).options_class
+        except (PluginError, SettingsError):
             known = NoOptions
         return masked(known, one.options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -44,7 +45,7 @@ _FIRST: Final = (
 """The commands in the order in which one needs them; others follow by name."""
 
 
-def _own_commands() -> list[str]:
+def own_commands() -> list[str]:
     """Return the names of core's commands: each has a module in `commands`, called as it is.
 
     None of them is imported here: that happens when one is used or listed.
@@ -116,16 +117,16 @@ class CommandGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names: core's in the order in which one needs them, then the plugins'."""
-        own = _own_commands()
-        return [*own, *(name for name in _plugins().commands.names() if name not in own)]
+        own = own_commands()
+        return [*own, *_plugins(ctx).commands.names()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; plugins are loaded only for names that are not core's."""
-        if cmd_name in _own_commands():
+        if cmd_name in own_commands():
             name = cmd_name.replace("-", "_")
             command: click.Command = getattr(import_module(f"{commands.__name__}.{name}"), name)
             return command
-        plugins = _plugins()
+        plugins = _plugins(ctx)
         if cmd_name in plugins.commands.names():
             return plugins.commands.get(cmd_name)
         for problem in plugins.problems:
@@ -153,11 +154,24 @@ class CommandGroup(click.Group):
             raise click.ClickException(printable_lines(str(error))) from error
 
 
-def _plugins() -> PluginSet:
+def _plugins(ctx: click.Context) -> PluginSet:
     from asyncevents_core.adapters import builtins
     from asyncevents_core.plugin_registry import load_plugins
 
-    return load_plugins([builtins], commands=True)
+    return load_plugins(
+        [builtins], commands=True, own_commands=own_commands(), blocked=_blocked(ctx)
+    )
+
+
+def _blocked(ctx: click.Context) -> Sequence[str]:
+    """Return PLUGINS_BLOCKED; nothing where the settings cannot be read, which commands say."""
+    from asyncevents_core.errors import SettingsError
+
+    context = CliContext(ctx.find_root().params.get("settings_module"))
+    try:
+        return context.settings.plugins_blocked if context.has_settings else ()
+    except SettingsError:
+        return ()
 
 
 def _version() -> str:

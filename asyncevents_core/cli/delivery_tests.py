@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, NoReturn
@@ -13,6 +12,7 @@ from asyncevents_core.cli.output import console, json_lines, seconds
 from asyncevents_core.domain.event import EVENT_NAME
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.engine.managing.delivery_tests import TEST_EVENT, DryDelivery, DryRules
+from asyncevents_core.engine.shared.running import run_in_time
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.structuring import read_texts
 
@@ -45,7 +45,7 @@ def dry_rules(runtime: Runtime) -> DryRules:
     settings = runtime.settings
     return DryRules(
         check=runtime.check_subscription,
-        open_sink=runtime.open_sink,
+        sinks=runtime.sinks,
         clock=runtime.clock,
         source=settings.source,
         deadline=settings.sink_deadline,
@@ -54,7 +54,7 @@ def dry_rules(runtime: Runtime) -> DryRules:
 
 def run_dry_delivery(dry: Coroutine[Any, Any, DryDelivery], *, as_json: bool) -> NoReturn:
     """Send a test event, print its outcome, and exit: 0 if it was delivered, else 1."""
-    found = asyncio.run(dry)
+    found = run_in_time(dry)
     if as_json:
         json_lines([_plain(found)])
     else:
@@ -71,7 +71,7 @@ def read_options(runtime: Runtime, sink: str, texts: Sequence[str]) -> dict[str,
             raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--option")
         pairs[name] = value
     try:
-        return read_texts(runtime.plugins.sinks.get(sink).options_class, pairs)
+        return read_texts(runtime.sinks.kind(sink).options_class, pairs)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--option") from error
 

@@ -24,9 +24,9 @@ from asyncevents_core.domain.worker import WorkerRow
 class Observer:
     """Override what you want to hear of; all the rest does nothing.
 
-    The methods are called on one thread, one after the other, in the order of the notices. An
-    exception is logged and silences nobody else. None may wait for long: notices that come
-    meanwhile are dropped once the queue is full.
+    Each observer has a thread of its own, which calls one method after the other, in the order of
+    the notices. An exception is logged. One that waits for long holds up nobody else; notices that
+    come meanwhile are dropped once its queue is full.
     """
 
     def events_published(self, notice: EventsPublished) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 from uuid import UUID
 
+import attrs
 from attrs import field, frozen, validators
 
 from asyncevents_core.domain.outcome import Outcome
@@ -14,8 +15,11 @@ from asyncevents_core.showing import SECRET
 
 __all__ = [
     "DEVELOPMENT",
+    "EXAMPLE",
     "HELP",
+    "ORDER",
     "SECRET",
+    "TITLE",
     "WHOLE_SINK",
     "AnySinkType",
     "BatchLimits",
@@ -29,12 +33,20 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+Options = TypeVar("Options")
 
 HELP: Final = "help"
 """Key in the metadata of an option's field: a sentence for people who fill in a form.
 
 ``region: str | None = field(default=None, metadata={HELP: "Where the queue is, if ..."})``
 """
+
+TITLE: Final = "title"
+"""Key in the metadata of an option's field: what the field is called for people, else its name."""
+EXAMPLE: Final = "example"
+"""Key in the metadata of an option's field: a value that it could have."""
+ORDER: Final = "order"
+"""Key in the metadata of an option's field: a number; forms have lower ones first. Else: 0."""
 
 WHOLE_SINK: Final = "sink"
 """The privilege of a sink that does not say what it uses."""
@@ -47,14 +59,20 @@ A text, a number, a bool, None, or a list of these: ``metadata={DEVELOPMENT: ["l
 
 
 @frozen(kw_only=True)
+class NoOptions:
+    """The options of a sink that has none."""
+
+
+@frozen(kw_only=True)
 class DeliveryRequest:
     """One attempt to make: everything that a sink needs, and nothing else.
 
     `delivery_id` is the trace id. `event_id` is the CloudEvent's id, the same for all
     subscribers, attempts and replays: receivers deduplicate on it. `body` is the CloudEvent
     in structured JSON (UTF-8), to be sent as it is. `secrets` holds the active ones, newest
-    first. `options` are the subscription's own settings for this sink, values of the fields of
-    `SinkType.options_class`. `attempt` counts from 1.
+    first. `options` are the subscription's own settings for this sink, an instance of
+    `SinkType.options_class`; `prepared` is what `SinkType.prepare` made of them and of `target`.
+    `attempt` counts from 1.
     """
 
     delivery_id: UUID
@@ -66,7 +84,8 @@ class DeliveryRequest:
     body: bytes = field(repr=False)
     attempt: int
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    options: Mapping[str, object] = field(factory=dict, repr=False)
+    options: Any = field(factory=NoOptions, repr=False)
+    prepared: Any = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)
@@ -160,17 +179,14 @@ class BatchingSink(BlockingSink):
         return outcome
 
 
-@frozen(kw_only=True)
-class NoOptions:
-    """The options of a sink that has none."""
-
-
-class SinkType(ABC, Generic[Config]):
+class SinkType(ABC, Generic[Config, Options]):
     """What a plugin registers: a kind of sink, by name. Stateless; shared by all threads.
 
-    `name` is what subscriptions and SINKS call it. `config_class` is an attrs class, made
-    from ``SINKS[name]``; `options_class` one for the options of a subscription, which the ledger
-    keeps encrypted. Fields with ``metadata={SECRET: True}`` are masked in logs, pages and reprs.
+    `name` is what subscriptions and SINKS call it: lower-case letters, digits, ``-``, ``_`` and
+    ``.``. Settings may give a kind more names, each with a configuration of its own.
+    `config_class` is an attrs class, made from ``SINKS[name]``; `options_class` one for the options
+    of a subscription, which the ledger keeps encrypted. Fields with ``metadata={SECRET: True}``
+    are masked in logs, pages and reprs.
     `concurrency` bounds the threads of a `BlockingSink`. `signs` says whether the sink uses a
     subscription's secret, so that one is made where none is given.
     """
@@ -178,7 +194,7 @@ class SinkType(ABC, Generic[Config]):
     name: ClassVar[str]
     title: ClassVar[str]
     config_class: type[Config]
-    options_class: type = NoOptions
+    options_class: type[Any] = NoOptions
     concurrency: ClassVar[int] = 16
     signs: ClassVar[bool] = False
 
@@ -186,12 +202,20 @@ class SinkType(ABC, Generic[Config]):
     def validate_target(self, target: str, config: Config) -> None:
         """Raise `InvalidTarget` unless `target` can be delivered to. No I/O, no DNS."""
 
-    def validate_options(self, options: Mapping[str, object], target: str, config: Config) -> None:
+    def validate_options(self, options: Options, target: str, config: Config) -> None:
         """Raise `InvalidOptions` where options that fit their class do not fit the rest."""
 
-    def privileges(
-        self, options: Mapping[str, object], target: str, config: Config
-    ) -> Sequence[str]:
+    def prepare(self, target: str, options: Options, config: Config) -> object:
+        """Return what all deliveries of a subscription need, such as its target in parts.
+
+        The engine calls it once for a target and its options, keeps the result, and hands it to
+        the sink in `DeliveryRequest.prepared`. No I/O. What it raises is the outcome of
+        the attempt: `InvalidTarget` and `InvalidOptions` for what no retry mends, `SettingsError`
+        for what an operator has to mend.
+        """
+        return None
+
+    def privileges(self, options: Options, target: str, config: Config) -> Sequence[str]:
         """Name what of the operator's a delivery would use: none for what anybody may do.
 
         An identity that the settings or the machine have, files, programs, a network of one's
@@ -216,4 +240,11 @@ class SinkType(ABC, Generic[Config]):
         """Return an open sink, without I/O. SDKs are imported here, not with the plugin."""
 
 
-AnySinkType = SinkType[Any]
+AnySinkType = SinkType[Any, Any]
+
+
+def ordered_fields(cls: type) -> list[attrs.Attribute[Any]]:
+    """Return the fields of an attrs class with their types, as forms show them: see `ORDER`."""
+    kind: Any = cls
+    found = attrs.fields(attrs.resolve_types(kind))
+    return sorted(found, key=lambda one: one.metadata.get(ORDER, 0))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar, get_args
+
+from attrs import frozen
 
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.ports.broker import BrokerOptions
 from asyncevents_core.ports.indexer import IndexerType
 from asyncevents_core.ports.ledger.options import LedgerOptions
-from asyncevents_core.ports.sink import SinkType
+from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.settings.people import OpenIdOptions
 from asyncevents_core.settings.schema import DEFAULT, Settings
 from asyncevents_core.structuring import structure
@@ -30,9 +32,37 @@ _EMBEDDED: Final = "embedded"
 _SEARCH_LIBRARIES: Final = ("tantivy", "luqum")
 
 
-def sink_config(settings: Settings, kind: SinkType[T]) -> T:
-    """Return the configuration of a sink from SINKS. Raises `SettingsError`."""
-    return _configured(settings, "SINKS", settings.sinks, kind.name, kind.config_class)
+Isolation = Literal["loop", "thread"]
+"""Where a sink runs, apart from the worker's event loop."""
+
+TYPE: Final = "type"
+ISOLATE: Final = "isolate"
+RESERVED: Final = (TYPE, ISOLATE)
+"""Keys of SINKS[name] that are not the sink's own."""
+
+
+@frozen(kw_only=True)
+class SinkSetting(Generic[T]):
+    """What SINKS says of a sink: its configuration, and where it runs (None: as it is made)."""
+
+    config: T
+    isolate: Isolation | None
+
+
+def sink_setting(settings: Settings, name: str, kind: AnySinkType) -> SinkSetting[Any]:
+    """Return what SINKS says of a sink of that kind. Raises `SettingsError`."""
+    given = settings.sinks.get(name, {})
+    path = f"SINKS[{name!r}]"
+    isolate: Any = given.get(ISOLATE)
+    if isolate is not None and isolate not in get_args(Isolation):
+        known = ", ".join(map(repr, get_args(Isolation)))
+        raise SettingsError(
+            [f"{path}.{ISOLATE}: must be one of {known}, not {isolate!r}"],
+            origin=settings.origins.get("SINKS", "the settings"),
+        )
+    own = {key: value for key, value in given.items() if key not in RESERVED}
+    config = _structured(settings, "SINKS", path, own, kind.config_class)
+    return SinkSetting(config=config, isolate=isolate)
 
 
 def resolved_indexer(settings: Settings) -> str | None:

@@ -127,6 +127,7 @@ class Settings:
     )
     event_modules: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    plugins_blocked: tuple[str, ...] = ()
     secret_keys: tuple[str, ...] = field(
         default=(), validator=_fernet_keys, repr=False, metadata={SECRET: True}
     )
@@ -134,6 +135,7 @@ class Settings:
     tenant_sinks: Mapping[str, Mapping[str, SinkAllowance]] = field(factory=dict)
     service_resolver: str = "import"
     retry_manager: str = "ledger"
+    retry_policy: str | None = None
     indexer: str | None = None
     indexers: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
     maximum_deaths: int = field(default=5, validator=validators.ge(0))

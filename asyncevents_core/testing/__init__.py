@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         RetryManagerConformance as RetryManagerConformance,
     )
     from asyncevents_core.testing.conformance import (
+        RetryPolicyConformance as RetryPolicyConformance,
+    )
+    from asyncevents_core.testing.conformance import (
         ServiceResolverConformance as ServiceResolverConformance,
     )
     from asyncevents_core.testing.conformance import SinkConformance as SinkConformance
@@ -53,6 +56,7 @@ _HOMES = {
     "PublishedEvents": "asyncevents_core.testing.published",
     "RecordingSinkType": "asyncevents_core.testing.sinks",
     "RetryManagerConformance": "asyncevents_core.testing.conformance",
+    "RetryPolicyConformance": "asyncevents_core.testing.conformance",
     "ServiceResolverConformance": "asyncevents_core.testing.conformance",
     "SinkConformance": "asyncevents_core.testing.conformance",
     "deliver": "asyncevents_core.testing.driver",

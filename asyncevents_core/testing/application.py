@@ -99,5 +99,6 @@ def _loaded(plugins: Sequence[object]) -> PluginSet:
     """Load plugins; the first problem with one is raised."""
     found = load_plugins([builtins, *plugins], found=[])
     for problem in found.problems:
-        raise PluginError(str(problem))
+        if problem.severity == "error":
+            raise PluginError(str(problem))
     return found

@@ -12,7 +12,9 @@ from asyncevents_core.domain.instant import NIL, uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.domain.subscription import NewSubscription, RetryPolicy, SubscriptionStatus
-from asyncevents_core.ports.sink import DeliveryRequest
+from asyncevents_core.engine.delivering.sinks import Prepared
+from asyncevents_core.ports.sink import AnySinkType, DeliveryRequest, NoOptions
+from asyncevents_core.sink_catalog import ConfiguredSink
 
 EVENT_NAME = "sales.order.created"
 START = 1_767_225_600_000_000
@@ -142,12 +144,22 @@ def make_request(
     attempt: int = 1,
     secrets: tuple[str, ...] = (),
     options: Mapping[str, object] | None = None,
+    sink_type: AnySinkType | None = None,
+    config: object = None,
 ) -> DeliveryRequest:
     """Return a request whose body is a CloudEvent that carries `data`, by default an object.
 
-    Its ids are new, that of the event too unless it is given.
+    Its ids are new, that of the event too unless it is given. `sink_type` is the sink that it is
+    for, which makes the options and prepares the request, as it does for a subscription with
+    these `options`, with a `config` of its own or the default one. None: for one without options.
+    Raises what `SinkType.prepare` raises, and `InvalidOptions`.
     """
     event_id = event_id or uuid7()
+    prepared = Prepared(options=NoOptions(), value=None)
+    if sink_type is not None:
+        own = sink_type.config_class() if config is None else config
+        sink = ConfiguredSink(name=sink_type.name, kind=sink_type, config=own, isolate=None)
+        prepared = sink.prepare(target, options or {})
     return DeliveryRequest(
         delivery_id=uuid7(),
         event_id=event_id,
@@ -165,5 +177,6 @@ def make_request(
         ),
         attempt=attempt,
         secrets=secrets,
-        options=options or {},
+        options=prepared.options,
+        prepared=prepared.value,
     )

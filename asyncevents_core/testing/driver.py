@@ -13,6 +13,7 @@ from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.ports.sink import BlockingSink, DeliveryRequest, Sink, SinkType
 
 Config = TypeVar("Config")
+Options = TypeVar("Options")
 
 DEADLINE = 15.0
 """Seconds that the engine gives a sink by default."""
@@ -36,7 +37,9 @@ async def deliver(
 
 
 @asynccontextmanager
-async def opened(sink_type: SinkType[Config], config: Config) -> AsyncIterator[Sink | BlockingSink]:
+async def opened(
+    sink_type: SinkType[Config, Options], config: Config
+) -> AsyncIterator[Sink | BlockingSink]:
     """Open a sink for the block, and close it on the same event loop."""
     sink = sink_type.open(config)
     try:
@@ -46,7 +49,7 @@ async def opened(sink_type: SinkType[Config], config: Config) -> AsyncIterator[S
 
 
 @asynccontextmanager
-async def driven(sink_type: SinkType[Config], config: Config) -> AsyncIterator[Sink]:
+async def driven(sink_type: SinkType[Config, Options], config: Config) -> AsyncIterator[Sink]:
     """Open a sink as a worker drives it for the block: a blocking one on threads, in batches."""
     sink = sink_type.open(config)
     if isinstance(sink, BlockingSink):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from asyncevents_core.ports.observer import Observer
-    from asyncevents_core.ports.sink import DeliveryRequest
+    from asyncevents_core.ports.sink import AnySinkType, DeliveryRequest
     from asyncevents_core.testing.application import LocalApplication
     from asyncevents_core.testing.published import PublishedEvents
 
@@ -44,8 +44,10 @@ class MakeRequest(Protocol):
         attempt: int = 1,
         secrets: tuple[str, ...] = (),
         options: Mapping[str, object] | None = None,
+        sink_type: AnySinkType | None = None,
+        config: object = None,
     ) -> DeliveryRequest:
-        """Return a request whose body is a CloudEvent that carries `data`."""
+        """Return a request whose body is a CloudEvent that carries `data`: see `make_request`."""
         ...
 
 

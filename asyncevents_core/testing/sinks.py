@@ -140,7 +140,7 @@ class Recorder:
             self._closed += 1
 
 
-class RecordingSinkType(SinkType[RecordingConfig]):
+class RecordingSinkType(SinkType[RecordingConfig, RecordingOptions]):
     """The sink `recording`: keeps requests in `recorder`, does no I/O.
 
     Targets are ``memory:`` and any text. Each object records for itself.
@@ -163,7 +163,7 @@ class RecordingSinkType(SinkType[RecordingConfig]):
         return _RecordingSink(self.recorder)
 
 
-class BlockingRecordingSinkType(SinkType[RecordingConfig]):
+class BlockingRecordingSinkType(SinkType[RecordingConfig, RecordingOptions]):
     """The sink `recording-blocking`: as `recording`, and blocks a thread per delivery."""
 
     name = "recording-blocking"
@@ -183,7 +183,7 @@ class BlockingRecordingSinkType(SinkType[RecordingConfig]):
         return _BlockingRecordingSink(self.recorder)
 
 
-class BatchingRecordingSinkType(SinkType[RecordingConfig]):
+class BatchingRecordingSinkType(SinkType[RecordingConfig, RecordingOptions]):
     """The sink `recording-batching`: up to ten requests, 256 KiB, to any targets in one call."""
 
     name = "recording-batching"

@@ -20,7 +20,7 @@ from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Claimant
 from asyncevents_core.engine.delivering.permits import Permits
 from asyncevents_core.engine.delivering.services import ServiceCaller
-from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.delivering.sinks import MOST_LEFT_ALONE, SinkRack
 from asyncevents_core.engine.publishing.publish import SWEEP_AFTER
 from asyncevents_core.engine.shared.progress import LoopProgress
 from asyncevents_core.errors import LedgerError
@@ -96,7 +96,7 @@ class WorkerAssembly:
         self.permits = Permits(
             budget=settings.permits, per_subscription=settings.permits_per_subscription
         )
-        self.sinks = SinkRack(runtime.open_sink)
+        self.sinks = SinkRack(runtime.sinks)
         calls = Calls(threads=settings.service_threads)
         self._processes = service_processes(runtime, options)
         self.services = _service_caller(runtime, calls, self._processes)
@@ -155,6 +155,7 @@ class WorkerAssembly:
                 deliverer=self.deliverer,
                 services=self.services,
                 sinks=self.sinks,
+                sink_limit=Limits.of(settings.watchdog, ledger_options(settings)).helper,
                 exits=options.handle_signals,
             )
 
@@ -217,16 +218,17 @@ class WorkerAssembly:
             return "services"
         if (service := self.services.exhausted) is not None:
             return f"the service {service!r}"
-        return next(
-            (f"the sink {one.name!r}" for one in self.sinks.threaded if one.stuck >= one.threads),
-            None,
-        )
+        if self.deliverer.left_alone >= MOST_LEFT_ALONE:
+            return "attempts that were cancelled"
+        sink = self.sinks.exhausted
+        return None if sink is None else f"the sink {sink!r}"
 
     @property
     def stuck(self) -> int:
-        """How many threads hang in calls whose time is over."""
+        """How many calls go on although their time is over, in threads or on an event loop."""
         # Services in processes of their own are killed: no thread hangs in them.
-        return self.sinks.stuck + (0 if self._processes else self.services.stuck)
+        services = 0 if self._processes else self.services.stuck
+        return self.sinks.stuck + self.deliverer.left_alone + services
 
     async def watch(self) -> None:
         """Expire slow service calls, move slow attempts aside; runs until cancelled."""
@@ -278,6 +280,14 @@ class WorkerAssembly:
         """As `idle`, without blocking the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._checks, self.idle)
 
+    def exit_at(self, at: float) -> None:
+        """End the process at a time (monotonic seconds), if it has not ended by then.
+
+        Waits for no lock; where there is no watchdog, whoever told it to stop has to kill it.
+        """
+        if self._watchdog is not None:
+            self._watchdog.exit_at = at
+
     def claim_no_more(self, grace: float) -> None:
         """Begin nothing else; `stop`, with the same grace, comes next. No waiting."""
         self._claimer.claim_no_more(grace)
@@ -312,8 +322,7 @@ class WorkerAssembly:
         self.services.close()
         if self._processes is not None:
             await run(self._checks, self._processes.close)
-        hanging = self.stuck
-        await self.sinks.close()
+        hanging = self.stuck + await self.sinks.close()
         self._checks.shutdown()
         if self._watchdog is not None:
             self._watchdog.stop()

@@ -10,3 +10,5 @@ EXIT_AT_ONCE: Final = 1
 EXIT_STUCK: Final = 3
 """Something hangs: threads of services or sinks, or what the watchdog looks at. The process wants
 to be started anew."""
+EXTRA_GRACE: Final = 10.0
+"""Seconds beyond SHUTDOWN_GRACE for a worker to end; then it is ended."""

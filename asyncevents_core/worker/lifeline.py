@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from asyncevents_core.worker.exits import EXIT_AT_ONCE
+from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXTRA_GRACE
 from asyncevents_core.worker.process import Worker
 
 logger = logging.getLogger("asyncevents.worker")
@@ -23,8 +23,6 @@ OPTION: Final = "--lifeline"
 SAY_EVERY: Final = 1.0
 STANDS_STILL: Final = 30
 """Looks, one a second, without a sign from a supervisor that is there: it is frozen."""
-EXTRA_GRACE: Final = 10.0
-"""Seconds beyond SHUTDOWN_GRACE for a worker to end; then it is ended."""
 _PR_SET_PDEATHSIG: Final = 1
 
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 from asyncevents_core.domain.worker import Role
+from asyncevents_core.engine.shared.running import run_in_time
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.observer import WorkerStarted, WorkerStopping
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions, service_processes
-from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXIT_OK, EXIT_STUCK
+from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXIT_OK, EXIT_STUCK, EXTRA_GRACE
 
 logger = logging.getLogger("asyncevents.worker")
 
@@ -44,6 +45,7 @@ class Worker:
         self._signalled_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._assembly: WorkerAssembly | None = None
 
     def run(self) -> int:
         """Work until stopped, or idle with `drain`; return the exit code.
@@ -53,11 +55,13 @@ class Worker:
         Waits up to a minute for a ledger that does not answer yet, then raises `LedgerError`.
         """
         allow_many_files()
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(self._main())
+        return run_in_time(self._main(), _loop_factory())
 
     def stop(self) -> None:
-        """Stop claiming, finish what is under way within SHUTDOWN_GRACE, return. Thread-safe."""
+        """Stop claiming, finish what is under way within SHUTDOWN_GRACE, return. Thread-safe.
+
+        Called by a signal, too, in the middle of anything: it waits for no lock.
+        """
         self._stop_requested = True
         loop, wake = self._loop, self._wake
         if loop is not None and wake is not None and not loop.is_closed():
@@ -67,6 +71,9 @@ class Worker:
         now = time.monotonic()
         if self._signalled_at is None:
             self._signalled_at = now
+            if self._assembly is not None:
+                grace = self._runtime.settings.shutdown_grace
+                self._assembly.exit_at(now + grace + EXTRA_GRACE)
             self.stop()
         elif now - self._signalled_at >= AGAIN_AFTER:
             logger.warning("stopping at once; what is under way is made again")
@@ -79,14 +86,12 @@ class Worker:
         preflight(self._runtime, self._options)
         assembly = WorkerAssembly(self._runtime, self._options, self._loop)
         if self._options.handle_signals:
-            # The loop's handlers run between steps of the loop; signing on is one long step.
+            # Not the loop's handlers, which run between its steps: a sink may block it.
             for number in stop_signals():
                 signal.signal(number, lambda *_: self._on_signal())
         if not patiently(assembly.sign_on, unless=lambda: self._stop_requested):
             return EXIT_OK
-        if self._options.handle_signals:
-            for number in stop_signals():
-                self._loop.add_signal_handler(number, self._on_signal)
+        self._assembly = assembly
         assembly.start()
         logger.info(
             "worker started",
@@ -102,8 +107,8 @@ class Worker:
             while not self._stop_requested:
                 if (exhausted := assembly.exhausted) is not None:
                     logger.error(
-                        "all threads hang in calls whose time is over; draining",
-                        extra={"threads_of": exhausted},
+                        "too many calls go on although their time is over; draining",
+                        extra={"calls_of": exhausted},
                     )
                     break
                 if self._options.drain and await assembly.is_idle():

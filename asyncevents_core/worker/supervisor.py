@@ -14,8 +14,8 @@ from typing import Final
 
 from attrs import define
 
-from asyncevents_core.worker.exits import EXIT_OK, EXIT_STUCK
-from asyncevents_core.worker.lifeline import EXTRA_GRACE, OPTION, Line
+from asyncevents_core.worker.exits import EXIT_OK, EXIT_STUCK, EXTRA_GRACE
+from asyncevents_core.worker.lifeline import OPTION, Line
 from asyncevents_core.worker.process import AGAIN_AFTER, stop_signals
 
 logger = logging.getLogger("asyncevents.supervisor")

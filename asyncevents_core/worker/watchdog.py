@@ -94,6 +94,7 @@ class Watchdog:
     A standstill is counted in looks that came in time: where the whole process, or its machine,
     stood still, or had no processor, nobody in it is to blame. With `exits` the process ends with
     `EXIT_STUCK` where a part is beyond its limit; else the log says so, and signs of life end.
+    `sink_limit` is that of sinks' own loops, in seconds.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Watchdog:
         deliverer: Deliverer,
         services: ServiceCaller,
         sinks: SinkRack,
+        sink_limit: float,
         exits: bool,
     ) -> None:
         self._parts = [_Seen(watch=one) for one in watches]
@@ -111,8 +113,11 @@ class Watchdog:
         self._deliverer = deliverer
         self._services = services
         self._sinks = sinks
+        self._sink_limit = sink_limit
         self._exits = exits
         self._looked_at: float | None = None
+        self.exit_at: float | None = None
+        """When the process is ended, come what may (monotonic seconds)."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -139,6 +144,10 @@ class Watchdog:
                 "this process stood still: frozen, on a suspended machine, or in native code",
                 {"seconds": round(since, 1)},
             )
+        if self.exit_at is not None and now >= self.exit_at:
+            _log(logging.ERROR, "the worker does not end; exiting", {"stack": self._stack()})
+            _exit()
+        self._watch_new_loops()
         for part in self._parts:
             position = part.watch.progress.position
             if late or position != part.position or not part.watch.progress.busy:
@@ -166,7 +175,7 @@ class Watchdog:
         if not beyond and (part.named or part.silent < watch.named_after):
             return
         if not part.named and isinstance(watch.progress, LoopProgress):
-            part.by = self._deliverer.sink_of(watch.progress.task)
+            part.by = self._blame(watch.progress)
         stack = watch.progress.stack()
         told = {"seconds": round(part.silent, 1), **_by(part), "stack": stack or "has ended"}
         if stack is not None and _is_debugged(stack):
@@ -183,12 +192,56 @@ class Watchdog:
             part.named = True
             _log(logging.WARNING, f"{name} stands still", told)
 
+    def _blame(self, progress: LoopProgress) -> str | None:
+        """Find out which sink keeps a loop from others; on the worker's, it gets one of its own."""
+        for one in self._sinks.loops:
+            if one.progress is progress:
+                # It has not learned to behave.
+                self._sinks.set_apart(one.name)
+                return one.name
+        sink = self._deliverer.blame(progress.task)
+        if sink is not None and self._sinks.set_apart(sink):
+            _log(
+                logging.WARNING,
+                "a sink blocks the event loop, which all deliveries share: it gets one of its own. "
+                f"SINKS[{sink!r}]['isolate'] = 'loop' gives it one from the beginning",
+                {"sink": sink},
+            )
+        return sink
+
+    def _stack(self) -> str | None:
+        """Return where the worker's event loop is."""
+        return next((one.watch.progress.stack() for one in self._parts), None)
+
+    def _watch_new_loops(self) -> None:
+        known = {id(part.watch.progress) for part in self._parts}
+        self._parts += [
+            _Seen(
+                watch=Watch(
+                    progress=one.progress, named_after=BLOCKED_AFTER, limit=self._sink_limit
+                )
+            )
+            for one in self._sinks.loops
+            if id(one.progress) not in known
+        ]
+
     def _troubles(self) -> list[str]:
         found = [
             f"{part.watch.progress.name} stands still for {part.silent:.0f} s"
             + (f" in the sink {part.by!r}" if part.by else "")
             for part in self._parts
             if part.named
+        ]
+        found += [
+            f"the sink {name!r} blocked the event loop and has one of its own"
+            for name in self._sinks.apart
+        ]
+        if left := self._deliverer.left_alone:
+            found.append(f"{left} attempts go on although they were cancelled")
+        found += [
+            f"{one.stuck} attempts go on in the sink {one.name!r} although their time is over"
+            for one in self._sinks.loops
+            if one.stuck
         ]
         for stuck, threads, what in (
             (self._services.stuck, self._services.threads, "services"),

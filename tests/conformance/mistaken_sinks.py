@@ -214,7 +214,7 @@ class TestThatTellsASecretOption(Suite):
 
     def mistake(self, deliver):
         async def changed(request, deadline):
-            return Outcome.delivered(f"with {request.options.get('key')}")
+            return Outcome.delivered(f"with {request.options.key}")
 
         return changed
 
@@ -265,7 +265,7 @@ class TestThatNeverStopsLending(Suite):
 
     @pytest.fixture
     def own_options(self):
-        return {"token": "mine"}
+        return {"note": "mine"}
 
 
 class _Batching(Suite):

@@ -15,7 +15,7 @@ from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
 
 STALLING = """
-import pathlib, threading, time
+import asyncio, pathlib, threading, time
 import attrs
 from asyncevents_core.adapters.sqlalchemy.ledger import SqlLedger
 from asyncevents_core.plugin import Outcome, Sink, SinkType, hookimpl
@@ -29,6 +29,16 @@ def stalls(what):
         flag.unlink()
         time.sleep(FOREVER)
 
+async def clings():
+    flag = HERE / "stall-cancelled"
+    if flag.exists():
+        flag.unlink()
+        while True:
+            try:
+                await asyncio.sleep(FOREVER)
+            except asyncio.CancelledError:
+                pass
+
 @attrs.frozen
 class Config:
     pass
@@ -36,6 +46,7 @@ class Config:
 class Stalling(Sink):
     async def deliver(self, request, deadline):
         stalls("sink")
+        await clings()
         return Outcome.delivered("here")
     async def close(self):
         pass
@@ -133,6 +144,28 @@ def test_a_sink_that_blocks_the_loop_is_named_and_the_worker_started_anew(make_s
     worker.terminate()
     assert worker.wait(PATIENCE) == 0
     assert [one["message"] for one in log.lines].count("the event loop hangs; exiting") == 1
+
+
+@pytest.mark.parametrize(
+    ("stall", "said"),
+    [
+        ("sink", "the worker does not end; exiting"),
+        ("cancelled", "a sink goes on with an attempt that was cancelled"),
+    ],
+)
+def test_a_worker_ends_when_it_is_told_whatever_its_sinks_do(make_stalling, stall, said):
+    project = make_stalling(WATCHDOG=600, SHUTDOWN_GRACE=1)
+    project.run("subscribe", "order.created", "anywhere", "--sink", "stalling")
+    worker, log = start(project)
+    project.await_workers(1)
+    flag = project.folder / f"stall-{stall}"
+    flag.touch()
+    project.run("publish", "order.created", "{}")
+    eventually(lambda: not flag.exists(), what="the sink stalls")
+    worker.terminate()
+    # Far less than the seconds for which the sink stalls.
+    assert worker.wait(PATIENCE) == EXIT_STUCK
+    log.wait_for(said)
 
 
 def test_a_service_that_blocks_its_loop_is_named_and_ends_nothing(make_stalling, inbox):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Final
 
@@ -105,3 +107,28 @@ def session_of(ledger):
         return sessions.session_of(ledger, text, tenants=tenants or {}, groups=groups, idle=idle)
 
     return find
+
+
+class Distribution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = "1.2.3"
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a plugin from its source, under the name of a distribution."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = []
+
+    def make(name: str, source: str) -> EntryPoint:
+        module = name.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
+        point = EntryPoint(name, module, "asyncevents")
+        vars(point)["dist"] = Distribution(f"dist-{name}")
+        made.append(module)
+        return point
+
+    yield make
+    for module in made:
+        sys.modules.pop(module, None)

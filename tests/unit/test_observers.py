@@ -14,7 +14,7 @@ from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.engine.managing.subscriptions import set_status
 from asyncevents_core.engine.shared import observing
-from asyncevents_core.engine.shared.observing import ObserverThread
+from asyncevents_core.engine.shared.observing import ObserverThreads
 from asyncevents_core.errors import LedgerNotMigrated
 from asyncevents_core.plugin import (
     AttemptEnded,
@@ -223,7 +223,7 @@ def test_one_that_raises_silences_nobody_else(hearing, caplog):
         def event_failed(self, notice):
             raise ZeroDivisionError
 
-    thread = ObserverThread([Raising(), hearing])
+    thread = ObserverThreads([Raising(), hearing])
     notice = EventFailed(event_id=uuid7(), error="r")
     thread.tell(notice)
     thread.close()
@@ -242,7 +242,7 @@ def test_a_slow_one_holds_up_nobody_and_what_does_not_fit_is_counted(monkeypatch
             begun.set()
             go_on.wait(WAIT)
 
-    thread = ObserverThread([Slow()])
+    thread = ObserverThreads([Slow()])
     notice = EventFailed(event_id=uuid7(), error="r")
     thread.tell(notice)
     assert begun.wait(WAIT)
@@ -250,16 +250,35 @@ def test_a_slow_one_holds_up_nobody_and_what_does_not_fit_is_counted(monkeypatch
         thread.tell(notice)
     assert thread.dropped == 3
     (record,) = caplog.records
-    assert record.message == "observers are too slow; notices are dropped"
+    assert record.message == "an observer is too slow; notices are dropped"
     thread.close()
     go_on.set()
 
 
+def test_one_that_hangs_holds_up_no_other():
+    go_on, heard = threading.Event(), threading.Event()
+
+    class Hanging(Observer):
+        def event_failed(self, notice):
+            go_on.wait(WAIT)
+
+    class Quick(Observer):
+        def event_failed(self, notice):
+            heard.set()
+
+    threads = ObserverThreads([Hanging(), Quick()])
+    threads.tell(EventFailed(event_id=uuid7(), error="r"))
+    assert heard.wait(WAIT)
+    go_on.set()
+    threads.close()
+
+
 def test_without_observers_there_is_no_thread():
-    thread = ObserverThread([])
+    before = threading.enumerate()
+    thread = ObserverThreads([])
     thread.tell(EventFailed(event_id=uuid7(), error="r"))
     assert not thread.any
-    assert thread._thread is None
+    assert set(threading.enumerate()) <= set(before)
     thread.close()
     assert not NOBODY.any
     NOBODY.tell(EventFailed(event_id=uuid7(), error="r"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-from importlib.metadata import EntryPoint
 
 import pytest
 
@@ -15,32 +13,6 @@ from asyncevents_core.plugin import EventDefinition, hookimpl
 from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import RecordingSinkType
-
-
-class Distribution:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.version = "1.2.3"
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a plugin from its source, under the name of a distribution."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    made = []
-
-    def make(name: str, source: str) -> EntryPoint:
-        module = name.replace("-", "_")
-        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
-        point = EntryPoint(name, module, "asyncevents")
-        vars(point)["dist"] = Distribution(f"dist-{name}")
-        made.append(module)
-        return point
-
-    yield make
-    for module in made:
-        sys.modules.pop(module, None)
-
 
 SINK = """
 from asyncevents_core.plugin import hookimpl

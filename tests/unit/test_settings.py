@@ -12,11 +12,15 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerType
 from asyncevents_core.errors import SettingsError
-from asyncevents_core.plugin import SECRET, SinkType
-from asyncevents_core.settings.configs import indexer_config, resolved_indexer, sink_config
+from asyncevents_core.plugin import SECRET, NoOptions, SinkType
+from asyncevents_core.settings.configs import indexer_config, resolved_indexer, sink_setting
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.testing import RecordingSinkType
+
+
+def sink_config(settings, kind):
+    return sink_setting(settings, kind.name, kind).config
 
 
 def problems(values, **environ) -> list[str]:
@@ -276,7 +280,7 @@ class SinkOptions:
     proxy: Nested | None = None
 
 
-class Example(SinkType[SinkOptions]):
+class Example(SinkType[SinkOptions, NoOptions]):
     name = "example"
     title = "Example"
     config_class = SinkOptions

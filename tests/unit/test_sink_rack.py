@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.delivering.sinks import SinkOpener, SinkRack
 from asyncevents_core.errors import UnknownName
 from asyncevents_core.testing import RecordingSinkType
 from asyncevents_core.testing.sinks import RecordingConfig
@@ -13,13 +13,17 @@ from asyncevents_core.testing.sinks import RecordingConfig
 def rack_of(*names):
     opened = []
 
-    def open_sink(name):
-        opened.append(name)
-        if name not in names:
-            raise UnknownName(f"unknown sink {name!r}")
-        return RecordingSinkType().open(RecordingConfig())
+    class Opener(SinkOpener):
+        def open(self, name):
+            opened.append(name)
+            if name not in names:
+                raise UnknownName(f"unknown sink {name!r}")
+            return RecordingSinkType().open(RecordingConfig())
 
-    return SinkRack(open_sink), opened
+        def prepare(self, subscription):
+            raise NotImplementedError
+
+    return SinkRack(Opener()), opened
 
 
 async def test_a_sink_is_opened_once():

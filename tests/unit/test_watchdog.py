@@ -36,9 +36,10 @@ class Kennel:
         self.dog = Watchdog(
             [Watch(progress=progress, named_after=BLOCKED_AFTER, limit=LIMIT, vital=vital)],
             vitals=self.vitals,
-            deliverer=SimpleNamespace(sink_of=lambda _: sink),
+            deliverer=SimpleNamespace(blame=lambda _: sink, left_alone=0),
             services=SimpleNamespace(stuck=stuck, threads=8),
-            sinks=SimpleNamespace(threaded=[]),
+            sinks=SimpleNamespace(threaded=[], loops=[], apart=[], set_apart=lambda name: True),
+            sink_limit=LIMIT,
             exits=exits,
         )
 

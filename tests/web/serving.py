@@ -300,7 +300,7 @@ class ShelfOptions:
     token: str = field(default="", metadata={SECRET: True})
 
 
-class ShelfType(SinkType[NoOptions]):
+class ShelfType(SinkType[NoOptions, ShelfOptions]):
     """A sink that has options; nothing is ever delivered to it here."""
 
     name = "shelf"
@@ -312,10 +312,8 @@ class ShelfType(SinkType[NoOptions]):
         if not target.startswith("shelf:"):
             raise InvalidTarget(f"{target!r} is not a shelf")
 
-    def privileges(
-        self, options: Mapping[str, object], target: str, config: NoOptions
-    ) -> Sequence[str]:
-        return (f"label:{options['labels']}",) if options.get("labels") else ()
+    def privileges(self, options: ShelfOptions, target: str, config: NoOptions) -> Sequence[str]:
+        return (f"label:{list(options.labels)}",) if options.labels else ()
 
     def open(self, config: NoOptions) -> Sink:
         raise NotImplementedError

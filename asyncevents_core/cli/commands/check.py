@@ -34,7 +34,12 @@ from asyncevents_core.engine.searching.telling import INCOMPLETE
 from asyncevents_core.engine.shared.deadline import each_within
 from asyncevents_core.engine.upkeep.diagnosis import PROBE, neighbours_met
 from asyncevents_core.engine.upkeep.trial import refused_tables, try_claiming, try_publishing
-from asyncevents_core.errors import AsyncEventsError, LedgerError, suggestion
+from asyncevents_core.errors import (
+    AsyncEventsError,
+    LedgerError,
+    PluginError,
+    SettingsError,
+)
 from asyncevents_core.health import sink_health
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.configs import ledger_options, openid_options, why_off
@@ -147,7 +152,7 @@ def _findings(context: CliContext) -> Iterator[Finding]:
         names = ", ".join(runtime.settings.unknown_names)
         yield Finding(what="settings", state="ok", detail=f"no settings, so not read: {names}")
     for problem in runtime.plugins.problems:
-        yield Finding(what="plugin", state="error", detail=str(problem))
+        yield Finding(what="plugin", state=problem.severity, detail=str(problem))
     for what, probes in (
         ("ledger", _ledger),
         ("broker", _broker),
@@ -232,7 +237,7 @@ def _ledger(runtime: Runtime) -> Iterator[Finding]:
         else:
             detail = f"none runs: asyncevents worker --consumers {role}"
             yield Finding(what=f"{role} consumers", state="warning", detail=detail)
-    for sink in sorted(sinks - set(runtime.plugins.sinks.names())):
+    for sink in sorted(sinks - set(runtime.sinks.names())):
         detail = f"subscriptions use the sink {sink!r}, which is not installed"
         yield Finding(what="subscriptions", state="error", detail=detail)
     unreadable = [
@@ -350,18 +355,29 @@ def _services(runtime: Runtime) -> Iterator[Finding]:
 
 
 def _sinks(runtime: Runtime) -> Iterator[Finding]:
-    for entry in runtime.plugins.sinks:
-        health = sink_health(runtime, entry.value)
+    for entry in runtime.sinks:
+        health = sink_health(runtime, entry.name)
         detail = health.reason or entry.source.distribution
         yield Finding(what=f"sink {entry.name}", state=_STATES[health.state], detail=detail)
-    known = set(runtime.plugins.sinks.names())
+    known = {entry.name for entry in runtime.sinks}
     for name in sorted(set(runtime.settings.sinks) - known):
-        detail = f"SINKS configures it, but no plugin provides it{suggestion(name, known)}"
+        detail = f"SINKS configures it: {_missing(runtime, name)}"
         yield Finding(what=f"sink {name}", state="warning", detail=detail)
     lent = {name for sinks in runtime.settings.tenant_sinks.values() for name in sinks}
     for name in sorted(lent - known - {ANY}):
-        detail = f"TENANT_SINKS names it, but no plugin provides it{suggestion(name, known)}"
+        detail = f"TENANT_SINKS names it: {_missing(runtime, name)}"
         yield Finding(what=f"sink {name}", state="warning", detail=detail)
+
+
+def _missing(runtime: Runtime, name: str) -> str:
+    """Say why a sink is not there, and what to install."""
+    try:
+        runtime.sinks.kind(name)
+    except SettingsError as error:
+        return "; ".join(error.problems)
+    except PluginError as error:
+        return str(error)
+    return "it is there"
 
 
 def _tenants(runtime: Runtime) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from asyncevents_core.adapters import builtins
-from asyncevents_core.cli.app import CliContext, pass_cli
+from asyncevents_core.cli.app import CliContext, own_commands, pass_cli
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import errors, json_lines, table
 from asyncevents_core.errors import SettingsError
@@ -34,7 +34,13 @@ def plugins(context: CliContext, as_json: bool) -> None:
         warning = f"warning: the defaults are taken, for the settings cannot be read: {error}"
         errors().print(warning, markup=False)
         settings = load_settings({}, environ={})
-    found = load_plugins([builtins], named=settings.plugins, commands=True)
+    found = load_plugins(
+        [builtins],
+        named=settings.plugins,
+        blocked=settings.plugins_blocked,
+        commands=True,
+        own_commands=own_commands(),
+    )
     listed = list(parts(Runtime(settings, plugins=found)))
     rows = [
         {
@@ -51,6 +57,8 @@ def plugins(context: CliContext, as_json: bool) -> None:
     else:
         table("Plugins", list(rows[0]) if rows else [], [list(row.values()) for row in rows])
     for problem in found.problems:
-        errors().print(f"problem: {problem}", markup=False)
+        word = "problem" if problem.severity == "error" else "warning"
+        errors().print(f"{word}: {problem}", markup=False)
+    wrong = any(problem.severity == "error" for problem in found.problems)
     sick = any(one.health.state == "error" for one in listed)
-    sys.exit(1 if found.problems or sick else 0)
+    sys.exit(1 if wrong or sick else 0)

@@ -85,7 +85,7 @@ def create(
         resources=resources,
         tenant=tenant,
         days=days,
-        sinks=bounds(sinks, targets, privileges, known=context.runtime.plugins.sinks.names()),
+        sinks=bounds(sinks, targets, privileges, known=context.runtime.sinks.names()),
         known=context.runtime.catalog.resources,
         by=local_actor(context.settings),
     )

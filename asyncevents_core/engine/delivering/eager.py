@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,13 +23,13 @@ from asyncevents_core.engine.delivering.permits import NO_LIMIT, UnlimitedPermit
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
-from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.delivering.sinks import SinkOpener, SinkRack
 from asyncevents_core.engine.shared.carrier import IdCarrier
+from asyncevents_core.engine.shared.running import run_in_time
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import Definitions
-from asyncevents_core.ports.sink import Sink
 
 T = TypeVar("T")
 
@@ -45,14 +45,14 @@ class EagerDelivery(IdCarrier):
         policy: Policy,
         clock: Clock,
         services: ServiceCaller,
-        open_sink: Callable[[str], Sink],
+        sinks: SinkOpener,
     ) -> None:
         self._ledger = ledger
         self._definitions = definitions
         self._policy = evolve(policy, retries=False)
         self._clock = clock
         self._services = services
-        self._open_sink = open_sink
+        self._sinks = sinks
 
     def submit(self, ids: Sequence[UUID]) -> None:
         """Resolve and deliver these events.
@@ -100,7 +100,7 @@ class EagerDelivery(IdCarrier):
         return Resolved(resolving=resolving, data=data)
 
     async def _attempt_all(self, leases: Sequence[Lease]) -> list[Finished]:
-        rack = SinkRack(self._open_sink)
+        rack = SinkRack(self._sinks)
         try:
             return [await self._attempt(rack, lease) for lease in leases]
         finally:
@@ -108,7 +108,7 @@ class EagerDelivery(IdCarrier):
 
     async def _attempt(self, rack: SinkRack, lease: Lease) -> Finished:
         begun = self._clock.monotonic()
-        outcome = await rack.attempt(lease, self._policy.sink_deadline)
+        outcome = await rack.attempt_in_time(lease, self._policy.sink_deadline)
         return Finished(
             lease=lease,
             outcome=outcome,
@@ -134,13 +134,13 @@ def _run_anywhere(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return run_in_time(work)
     results: list[T] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            results.append(asyncio.run(work))
+            results.append(run_in_time(work))
         except BaseException as error:
             errors.append(error)
 

@@ -16,6 +16,7 @@ from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.engine.delivering.deciding import delay_after
 from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.sinks import LONGEST_DETAIL, LONGEST_RESPONSE
@@ -198,16 +199,15 @@ def _judge(finished: Finished, *, policy: Policy, clock: Clock) -> _Verdict:
         return _Verdict(fate=_Fate.DELIVERED, finished=finished)
     if outcome.kind is not OutcomeKind.RETRYABLE:
         return _Verdict(fate=_Fate.PERMANENT, finished=finished)
-    deaths = lease.delivery.deaths + 1
-    retry = lease.subscription.retry
-    if policy.is_exhausted(deaths, retry):
-        return _Verdict(fate=_Fate.EXHAUSTED, finished=finished)
-    delay = policy.delay(
-        deaths,
-        retry,
-        retry_after=outcome.retry_after,
-        random=clock.random() if retry.jitter else 0.5,
+    delay = delay_after(
+        lease,
+        outcome,
+        finished.started + finished.duration,
+        policy=policy,
+        random=clock.random() if lease.subscription.retry.jitter else 0.5,
     )
+    if delay is None:
+        return _Verdict(fate=_Fate.EXHAUSTED, finished=finished)
     return _Verdict(fate=_Fate.RETRY, finished=finished, delay=delay)
 
 

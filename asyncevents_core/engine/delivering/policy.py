@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from asyncevents_core.domain.backoff import DEFAULT_MAXIMUM_DEATHS, exhausted, retry_delay
 from asyncevents_core.domain.subscription import RetryPolicy
+from asyncevents_core.ports.retry_policy import RetryPolicyType
 from asyncevents_core.settings.run_time import RunTimeValues
 
 START_LIMIT: Final = 5.0
@@ -30,8 +31,9 @@ class Policy:
 
     `service_start` is how long the process of a service may take to start, 0 where it runs on a
     thread. `maximum_deaths` is what the settings say; what is set at run time wins. With `indexing`
-    attempts are queued for the index, also while it is switched off. Without `retries` the first
-    failure is final, whatever a subscription says.
+    attempts are queued for the index, also while it is switched off. `retry_policy` decides when to
+    try again; None: subscriptions do. Without `retries` the first failure is final, whatever they
+    say.
     """
 
     source: str
@@ -43,6 +45,7 @@ class Policy:
     retry_backstop: float = 0.0
     retries: bool = True
     indexing: bool = False
+    retry_policy: RetryPolicyType | None = None
     run_time: RunTimeValues = field(factory=RunTimeValues, eq=False)
 
     @property

@@ -29,7 +29,7 @@ from asyncevents_core.domain.subscription import (
     SubscriptionStatus,
 )
 from asyncevents_core.engine.delivering.leases import Lease
-from asyncevents_core.engine.delivering.sinks import SinkRack
+from asyncevents_core.engine.delivering.sinks import SinkOpener, SinkRack
 from asyncevents_core.engine.managing.subscriptions import require_resources, visible
 from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.shared.audit import audit
@@ -38,7 +38,6 @@ from asyncevents_core.errors import PayloadTooLarge, ReplayRefused, SecretKeysEr
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.resolver import Definitions
-from asyncevents_core.ports.sink import Sink
 
 TEST_EVENT: Final = "asyncevents.test"
 """The CloudEvent's type of a test event, unless another name is wanted."""
@@ -69,12 +68,12 @@ class DryDelivery:
 class DryRules:
     """How test events are sent.
 
-    `check` raises where a sink is unknown or refuses the target or the options; `open_sink` makes
-    a sink from its name; `source` is the CloudEvents source; `deadline` is in seconds.
+    `check` raises where a sink is unknown or refuses the target or the options; `sinks` opens
+    them; `source` is the CloudEvents source; `deadline` is in seconds.
     """
 
     check: Callable[[NewSubscription], object]
-    open_sink: Callable[[str], Sink] = field(repr=False)
+    sinks: SinkOpener = field(repr=False)
     clock: Clock
     source: str
     deadline: float
@@ -124,10 +123,10 @@ async def deliver_dry_to_target(wanted: NewSubscription, rules: DryRules) -> Dry
 async def _try(subscription: Subscription, rules: DryRules, event_name: str) -> DryDelivery:
     _check(subscription, rules)
     lease = _lease(subscription, event_name, rules.source)
-    rack = SinkRack(rules.open_sink)
+    rack = SinkRack(rules.sinks)
     begun = rules.clock.monotonic()
     try:
-        outcome = await rack.attempt(lease, rules.deadline)
+        outcome = await rack.attempt_in_time(lease, rules.deadline)
         duration = rules.clock.monotonic() - begun
     finally:
         await rack.close()

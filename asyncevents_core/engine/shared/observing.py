@@ -1,4 +1,4 @@
-"""Tells observers what happens, on a thread of its own: they hold nothing up."""
+"""Tells observers what happens, each on a thread of its own: they hold nothing and nobody up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,17 +16,41 @@ from asyncevents_core.ports.observer import Notice, Observer, Observers
 logger = logging.getLogger("asyncevents.observers")
 
 MOST_NOTICES: Final = 10_000
-"""Notices that wait; more are dropped, and counted."""
+"""Notices that wait for one observer; more are dropped, and counted."""
 _LAST_NOTICES: Final = 2.0
 """Seconds to tell what waits when the process ends."""
 
 
-class ObserverThread(Observers):
-    """Passes notices on, one after the other. Its thread starts with the first notice."""
+class ObserverThreads(Observers):
+    """Passes notices on to each observer. Their threads start with the first notice."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
-        self.any = bool(self._observers)
+        self._threads = tuple(_ObserverThread(one) for one in observers)
+        self.any = bool(self._threads)
+
+    @property
+    def dropped(self) -> int:
+        """How many notices found the queue of an observer full."""
+        return sum(one.dropped for one in self._threads)
+
+    def tell(self, notice: Notice) -> None:
+        for one in self._threads:
+            one.tell(notice)
+
+    def close(self) -> None:
+        """Tell what waits, for two seconds at most, and stop."""
+        until = time.monotonic() + _LAST_NOTICES
+        for one in self._threads:
+            one.end()
+        for one in self._threads:
+            one.join(max(0.0, until - time.monotonic()))
+
+
+class _ObserverThread:
+    """Passes notices on to one observer, one after the other."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
         self._lock = threading.Lock()
         self._reset()
 
@@ -33,33 +58,34 @@ class ObserverThread(Observers):
         self._notices: queue.Queue[Notice | None] = queue.Queue(MOST_NOTICES)
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
-        self._dropped = 0
-
-    @property
-    def dropped(self) -> int:
-        """How many notices found the queue full."""
-        return self._dropped
+        self.dropped = 0
 
     def tell(self, notice: Notice) -> None:
-        if not self._observers:
-            return
         if self._thread is None or self._pid != os.getpid():
             self._start()
         try:
             self._notices.put_nowait(notice)
         except queue.Full:
-            if not self._dropped:
-                logger.warning("observers are too slow; notices are dropped")
-            self._dropped += 1
+            if not self.dropped:
+                logger.warning(
+                    "an observer is too slow; notices are dropped",
+                    extra={"observer": type(self._observer).__qualname__},
+                )
+            self.dropped += 1
 
-    def close(self) -> None:
-        """Tell what waits, for two seconds at most, and stop."""
+    def end(self) -> None:
+        """Ask the thread to end when what waits is told. Does not wait for it."""
+        if self._thread is None or self._pid != os.getpid():
+            return
+        with suppress(queue.Full):
+            self._notices.put_nowait(None)
+
+    def join(self, timeout: float) -> None:
+        """Wait until it has ended, for so many seconds."""
         thread = self._thread
         if thread is None or self._pid != os.getpid():
             return
-        with suppress(queue.Full):
-            self._notices.put(None, timeout=_LAST_NOTICES)
-        thread.join(_LAST_NOTICES)
+        thread.join(timeout)
         self._reset()
 
     def _start(self) -> None:
@@ -67,20 +93,19 @@ class ObserverThread(Observers):
             if self._pid != os.getpid():  # a fork: the thread is the parent's
                 self._reset()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="observers", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
         notices = self._notices
         while (notice := notices.get()) is not None:
-            for observer in self._observers:
-                try:
-                    notice.tell(observer)
-                except Exception:
-                    logger.exception(
-                        "an observer failed",
-                        extra={
-                            "observer": type(observer).__qualname__,
-                            "notice": type(notice).__name__,
-                        },
-                    )
+            try:
+                notice.tell(self._observer)
+            except BaseException:
+                logger.exception(
+                    "an observer failed",
+                    extra={
+                        "observer": type(self._observer).__qualname__,
+                        "notice": type(notice).__name__,
+                    },
+                )

@@ -12,6 +12,7 @@ import pytest
 
 from asyncevents_core.domain.outcome import Failure
 from asyncevents_core.ports.sink import AnySinkType, BlockingSink, DeliveryRequest, Sink
+from asyncevents_core.sink_catalog import ConfiguredSink
 from asyncevents_core.testing.builders import make_request
 from asyncevents_core.testing.driver import driven, opened
 from asyncevents_core.testing.secrets import SOME_SECRET, options_with_secret, with_secret
@@ -105,14 +106,17 @@ class SinkFixtures:
         return options_with_secret(sink_type.options_class, options, secret)
 
     @pytest.fixture
-    def new_request(self, target: str, options: Mapping[str, object]) -> NewRequest:
+    def new_request(
+        self, sink_type: AnySinkType, config: Any, target: str, options: Mapping[str, object]
+    ) -> NewRequest:
         """Return a function that makes a request: to `target`, with `options`, unless told.
 
         It takes what `asyncevents_core.testing.make_request` takes, all of it by name.
         """
+        usual = {"sink_type": sink_type, "config": config, "target": target, "options": options}
 
         def make(**wanted: Any) -> DeliveryRequest:
-            return make_request(**{"target": target, "options": options, **wanted})
+            return make_request(**{**usual, **wanted})
 
         return make
 
@@ -127,6 +131,13 @@ class SinkFixtures:
         """The open sink under test, as a worker drives it: a blocking one on its threads."""
         async with driven(sink_type, config) as sink:
             yield sink
+
+
+def options_of(sink_type: AnySinkType, given: Mapping[str, object]) -> Any:
+    """Return options as an instance of their class. Raises `InvalidOptions`."""
+    config = sink_type.config_class  # not needed to make them
+    sink = ConfiguredSink(name=sink_type.name, kind=sink_type, config=config, isolate=None)
+    return sink.options(given)
 
 
 def request_for(how: str | DeliveryRequest, new_request: NewRequest) -> DeliveryRequest:

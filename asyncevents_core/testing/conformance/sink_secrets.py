@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from asyncevents_core.ports.sink import AnySinkType
-from asyncevents_core.testing.conformance.sink_base import NewRequest, SinkFixtures
+from asyncevents_core.testing.conformance.sink_base import NewRequest, SinkFixtures, options_of
 from asyncevents_core.testing.driver import driven
 from asyncevents_core.testing.secrets import secret_fields
 
@@ -41,7 +41,9 @@ class SinkSecretTests(SinkFixtures):
             for one in (target, unreachable):
                 if one is None:
                     continue
-                request = new_request(target=one, options=secret_options, secrets=(secret,))
+                request = new_request(
+                    target=one, options=secret_options, secrets=(secret,), config=secret_config
+                )
                 outcome = await sink.deliver(request, 5.0)
                 assert secret not in repr(request)
                 assert secret not in repr(outcome)
@@ -56,7 +58,8 @@ class SinkPrivilegeTests(SinkFixtures):
     def test_privileges_have_names_that_settings_can_allow(
         self, sink_type: AnySinkType, config: Any, target: str, options: Mapping[str, object]
     ) -> None:
-        for one in (options, {}):
+        for given in (options, {}):
+            one = options_of(sink_type, given)
             named = sink_type.privileges(one, target, config)
             assert not isinstance(named, str)
             assert [name for name in named if not _PRIVILEGE.fullmatch(name)] == []
@@ -72,7 +75,7 @@ class SinkPrivilegeTests(SinkFixtures):
         own = secret_fields(sink_type.options_class)
         without = {name: value for name, value in options.items() if name not in own}
         if secret_fields(sink_type.config_class):
-            assert sink_type.privileges(without, target, secret_config), (
+            assert sink_type.privileges(options_of(sink_type, without), target, secret_config), (
                 "a delivery without credentials of its own uses those of the configuration: "
                 "name that in `privileges`"
             )
@@ -86,4 +89,5 @@ class SinkPrivilegeTests(SinkFixtures):
     ) -> None:
         if own_options is None:
             return
-        assert list(sink_type.privileges(own_options, target, secret_config)) == []
+        own = options_of(sink_type, own_options)
+        assert list(sink_type.privileges(own, target, secret_config)) == []

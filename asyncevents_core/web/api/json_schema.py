@@ -9,18 +9,21 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import attrs
 
-from asyncevents_core.ports.sink import SECRET
+from asyncevents_core.ports.sink import EXAMPLE, HELP, SECRET, TITLE, ordered_fields
 
 _PLAIN: Final[dict[object, str]] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def schema_of(cls: type) -> dict[str, Any]:
-    """Return an object's schema; fields that are secret are marked ``writeOnly``."""
+    """Return an object's schema, with what the metadata of its fields say to people.
+
+    Fields that are secret are marked ``writeOnly``.
+    """
     hints = get_type_hints(cls)
     properties: dict[str, Any] = {}
     required: list[str] = []
-    for one in attrs.fields(cls):
-        described = _type(hints[one.name])
+    for one in ordered_fields(cls):
+        described = {**_type(hints[one.name]), **_for_people(one.metadata)}
         if one.metadata.get(SECRET):
             described["writeOnly"] = True
         elif one.default is attrs.NOTHING:
@@ -36,6 +39,17 @@ def schema_of(cls: type) -> dict[str, Any]:
         "required": required,
         "additionalProperties": False,
     }
+
+
+def _for_people(metadata: Mapping[Any, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if TITLE in metadata:
+        found["title"] = str(metadata[TITLE])
+    if HELP in metadata:
+        found["description"] = str(metadata[HELP])
+    if EXAMPLE in metadata:
+        found["examples"] = [metadata[EXAMPLE]]
+    return found
 
 
 def _type(hint: Any) -> dict[str, Any]:

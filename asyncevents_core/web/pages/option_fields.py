@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 import attrs
 from attrs import frozen
 
-from asyncevents_core.ports.sink import HELP, SECRET
+from asyncevents_core.ports.sink import EXAMPLE, HELP, SECRET, TITLE, ordered_fields
 from asyncevents_core.showing import DOTS
 from asyncevents_core.structuring import read_texts
 from asyncevents_core.web.pages.form import Form
@@ -22,9 +22,9 @@ PREFIX: Final = "options."
 class OptionField:
     """One option: how it is asked for.
 
-    `kind` is "line", "number", "choice", "secret" or "text" (several lines, for lists and
-    objects). What is secret is never shown: `kept` says that it has a value, which stays where
-    nothing is typed in.
+    `kind` is "line", "number", "choice", "secret", or of several lines: "list" or "object". What
+    is secret is never shown: `kept` says that it has a value, which stays where nothing is typed
+    in. `example` is shown where there is neither a value nor a default.
     """
 
     name: str
@@ -33,6 +33,7 @@ class OptionField:
     value: str
     choices: Sequence[tuple[str, str]] = ()
     default: str = ""
+    example: str = ""
     hint: str = ""
     required: bool = False
     kept: bool = False
@@ -40,8 +41,7 @@ class OptionField:
 
 def option_fields(cls: type, values: Mapping[str, object]) -> Sequence[OptionField]:
     """Return the fields for a class of options; `values` are those there are, secrets masked."""
-    kinds: Any = attrs.resolve_types(cls)
-    return [_field(one, values) for one in attrs.fields(kinds)]
+    return [_field(one, values) for one in ordered_fields(cls)]
 
 
 def read_options(cls: type, form: Form, kept: Mapping[str, object]) -> dict[str, object]:
@@ -66,11 +66,12 @@ def _field(one: attrs.Attribute[Any], values: Mapping[str, object]) -> OptionFie
     plain = one.default if isinstance(one.default, str | int | float) else None
     return OptionField(
         name=one.name,
-        label=one.name.replace("_", " ").capitalize(),
+        label=str(one.metadata.get(TITLE) or one.name.replace("_", " ").capitalize()),
         kind="secret" if secret else kind,
         value="" if secret else _text(values.get(one.name)),
         choices=choices,
         default="" if secret or plain is None else _text(plain),
+        example="" if EXAMPLE not in one.metadata else _text(one.metadata[EXAMPLE]),
         hint=str(one.metadata.get(HELP, "")),
         required=required and one.name not in values,
         kept=secret and one.name in values,
@@ -93,7 +94,8 @@ def _kind(hint: Any) -> tuple[str, list[tuple[str, str]]]:
         return "line", []
     if origin is not None and type(None) in get_args(hint) and len(options) == 1:
         return _kind(options[0])
-    return "text", []
+    lists = {tuple, list, set, frozenset}
+    return ("list" if origin in lists else "object"), []
 
 
 def _text(value: object) -> str:

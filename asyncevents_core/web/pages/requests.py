@@ -6,16 +6,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from asyncevents_core.domain.delivery import Attempt
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import Trace
 from asyncevents_core.engine.delivering.sinks import request_of_attempt
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.sink import SentRequest
 from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.configs import sink_config
 from asyncevents_core.showing import DOTS
+from asyncevents_core.sink_catalog import ConfiguredSink
 
 _MICROS: Final = 1_000_000
 _LONGEST_INLINE: Final = 8_000
@@ -43,14 +44,8 @@ def requests_of(
     if trace.event.body is None or subscription.unreadable is not None:
         return {}
     try:
-        kind = runtime.plugins.sinks.get(subscription.sink)
-        config = sink_config(runtime.settings, kind)
-        found = {
-            one.claim_no: kind.request_of(
-                request_of_attempt(trace, one, subscription), config, at=one.started_at / _MICROS
-            )
-            for one in trace.attempts
-        }
+        sink = runtime.sinks.get(subscription.sink)
+        found = {one.claim_no: _request(sink, trace, one, subscription) for one in trace.attempts}
     except AsyncEventsError:
         # The attempts' details say what was wrong; there is no request to show.
         return {}
@@ -58,6 +53,15 @@ def requests_of(
     return {
         number: _shown(one, name, signed=signed) for number, one in found.items() if one is not None
     }
+
+
+def _request(
+    sink: ConfiguredSink, trace: Trace, attempt: Attempt, subscription: Subscription
+) -> SentRequest | None:
+    then = evolve(subscription, target=attempt.target)
+    prepared = sink.prepare(then.target, then.options)
+    request = request_of_attempt(trace, attempt, then, prepared)
+    return sink.kind.request_of(request, sink.config, at=attempt.started_at / _MICROS)
 
 
 def _shown(request: SentRequest, file: str, *, signed: bool) -> ShownRequest:

@@ -198,7 +198,7 @@ def _form(
     """Return the form with the options of the sink in `values`; none of one that is not there."""
     sink = values.get("sink", "")
     try:
-        kind = runtime.plugins.sinks.get(sink)
+        kind = runtime.sinks.kind(sink)
     except PluginError:
         kind = None
     typed = {
@@ -214,7 +214,7 @@ def _form(
             for one in runtime.catalog
             if all(actor.may(resource) for resource in one.resources)
         ],
-        sinks=[(one.name, one.value.title) for one in runtime.plugins.sinks],
+        sinks=[(one.name, one.value.title) for one in runtime.sinks],
         signs=kind is not None and kind.signs,
         options=() if kind is None else option_fields(kind.options_class, {**options, **typed}),
     )
@@ -248,7 +248,7 @@ def _sent(
 
     Raises a `Problem` for options and numbers that cannot be read.
     """
-    kind = runtime.plugins.sinks.get(form.text("sink"))
+    kind = runtime.sinks.kind(form.text("sink"))
     sent: dict[str, object] = {
         "event_name": form.text("event_name"),
         "sink": form.text("sink"),

@@ -145,7 +145,7 @@ async def list_(
         },
         asked=asked,
         order=order,
-        sinks=backend.runtime.plugins.sinks.names(),
+        sinks=backend.runtime.sinks.names(),
         newer=asked.link(frame, {"page": asked.page - 1}) if asked.page > 1 else None,
         older=asked.link(frame, {"page": asked.page + 1}) if more else None,
         frame=frame,

@@ -43,7 +43,6 @@ class EventBridgeSink(
 
     name = "eventbridge"
     service = "events"
-    options_class = EventBridgeOptions
     limits = BatchLimits(entries=10, bytes=MIB - 1)
     # A policy may allow some sources or detail types only, and then refuses a whole call.
     to_blame = AwsSink.to_blame | {Failure.DENIED}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from asyncevents_aws.config import (
@@ -14,12 +14,19 @@ from asyncevents_aws.config import (
     SnsConfig,
     SqsConfig,
 )
-from asyncevents_aws.options import EventBridgeOptions, KinesisOptions, SnsOptions, SqsOptions
+from asyncevents_aws.options import (
+    AwsOptions,
+    EventBridgeOptions,
+    KinesisOptions,
+    SnsOptions,
+    SqsOptions,
+)
 from asyncevents_aws.targets import Target, read_bus, read_queue, read_stream, read_topic
 from asyncevents_core.errors import InvalidOptions
 from asyncevents_core.plugin import BlockingSink, SinkType
 
 ConfigT = TypeVar("ConfigT", bound=AwsConfig)
+OptionsT = TypeVar("OptionsT", bound=AwsOptions)
 
 logger = logging.getLogger("asyncevents.aws")
 
@@ -27,7 +34,7 @@ DEFAULT_CREDENTIALS: Final = "default-credentials"
 """The privilege of using what the settings or the SDK's own chain sign with."""
 
 
-class AwsSinkType(SinkType[ConfigT]):
+class AwsSinkType(SinkType[ConfigT, OptionsT]):
     """What the four have in common."""
 
     concurrency = 16
@@ -40,35 +47,34 @@ class AwsSinkType(SinkType[ConfigT]):
         """See `SinkType`."""
         self.read_target(target, config)
 
-    def validate_options(self, options: Mapping[str, object], target: str, config: ConfigT) -> None:
+    def validate_options(self, options: OptionsT, target: str, config: ConfigT) -> None:
         """See `SinkType`: named credentials exist, and the region is not another one."""
-        name = options.get("credentials")
+        name = options.credentials
         if name is not None and name not in config.credentials:
             known = ", ".join(sorted(config.credentials)) or "none"
             raise InvalidOptions(
                 f"options.credentials: SINKS[{self.name!r}]['credentials'] has no {name!r} "
                 f"(it has: {known})"
             )
-        region = options.get("region")
+        region = options.region
         named = self.read_target(target, config).region
         if region is not None and named is not None and region != named:
             raise InvalidOptions(
                 f"options.region: {region!r}, but the target is in {named!r}; leave it out"
             )
 
-    def privileges(
-        self, options: Mapping[str, object], target: str, config: ConfigT
-    ) -> Sequence[str]:
+    def privileges(self, options: OptionsT, target: str, config: ConfigT) -> Sequence[str]:
         """See `SinkType`: none with the subscription's own keys."""
-        if options.get("access_key_id") is not None:
+        if options.access_key_id is not None:
             return ()
-        for name in ("profile", "credentials"):
-            if options.get(name) is not None:
-                return (f"{name}:{options[name]}",)
+        if options.profile is not None:
+            return (f"profile:{options.profile}",)
+        if options.credentials is not None:
+            return (f"credentials:{options.credentials}",)
         return (DEFAULT_CREDENTIALS,)
 
 
-class EventBridgeSinkType(AwsSinkType[EventBridgeConfig]):
+class EventBridgeSinkType(AwsSinkType[EventBridgeConfig, EventBridgeOptions]):
     """Registers the sink `eventbridge`."""
 
     name = "eventbridge"
@@ -93,7 +99,7 @@ class EventBridgeSinkType(AwsSinkType[EventBridgeConfig]):
         return EventBridgeSink(config)
 
 
-class SqsSinkType(AwsSinkType[SqsConfig]):
+class SqsSinkType(AwsSinkType[SqsConfig, SqsOptions]):
     """Registers the sink `sqs`."""
 
     name = "sqs"
@@ -112,7 +118,7 @@ class SqsSinkType(AwsSinkType[SqsConfig]):
         return SqsSink(config)
 
 
-class SnsSinkType(AwsSinkType[SnsConfig]):
+class SnsSinkType(AwsSinkType[SnsConfig, SnsOptions]):
     """Registers the sink `sns`."""
 
     name = "sns"
@@ -131,7 +137,7 @@ class SnsSinkType(AwsSinkType[SnsConfig]):
         return SnsSink(config)
 
 
-class KinesisSinkType(AwsSinkType[KinesisConfig]):
+class KinesisSinkType(AwsSinkType[KinesisConfig, KinesisOptions]):
     """Registers the sink `kinesis`."""
 
     name = "kinesis"

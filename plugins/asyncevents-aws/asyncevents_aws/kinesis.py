@@ -32,7 +32,6 @@ class KinesisSink(
 
     name = "kinesis"
     service = "kinesis"
-    options_class = KinesisOptions
     limits = BatchLimits(entries=500, bytes=10 * MIB)
 
     def size(self, request: DeliveryRequest) -> int:

@@ -65,10 +65,9 @@ def message_of(event: Event, options: MessageOptions, *, fifo: bool) -> Message:
 
 def most_bytes(request: DeliveryRequest) -> int:
     """Return at least the size that the message will have. Reads no JSON."""
-    paths = request.options.get("attributes")
-    texts = [str(one) for one in paths] if isinstance(paths, list | tuple) else []
+    options: MessageOptions = request.options
     known = len(request.event_name.encode()) + len((request.tenant or "").encode())
-    taken = sum(len(one) + _LONGEST_TYPE + LONGEST_VALUE for one in texts)
+    taken = sum(len(one) + _LONGEST_TYPE + LONGEST_VALUE for one in options.attributes)
     return len(carried(request.body)) + _IN_ALL + known + taken
 
 

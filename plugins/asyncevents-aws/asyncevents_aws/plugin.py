@@ -9,7 +9,7 @@ from asyncevents_core.plugin import SinkType, hookimpl
 
 
 @hookimpl
-def asyncevents_register_sinks() -> Sequence[SinkType[Any]]:
+def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
     """Register `eventbridge`, `sqs`, `sns` and `kinesis`."""
     from asyncevents_aws.kinds import (
         EventBridgeSinkType,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import json
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar, Final, Generic, TypeVar
 
 from attrs import frozen
@@ -52,7 +51,6 @@ class AwsSink(BatchingSink, Generic[TargetT, OptionsT, Client, Entry]):
 
     name: ClassVar[str]
     service: ClassVar[str]
-    options_class: ClassVar[type[AwsOptions]]
     to_blame: ClassVar[frozenset[Failure]] = frozenset({Failure.INVALID, Failure.TOO_LARGE})
     """Where a call fails so as a whole, one of its entries may be the only one at fault."""
 
@@ -65,7 +63,7 @@ class AwsSink(BatchingSink, Generic[TargetT, OptionsT, Client, Entry]):
 
     def group(self, request: DeliveryRequest) -> Hashable:
         """See `BatchingSink`: the same target and the same options."""
-        return request.target, _text(request.options)
+        return request.target, request.options
 
     def deliver_batch(
         self, requests: Sequence[DeliveryRequest], deadline: float
@@ -73,7 +71,7 @@ class AwsSink(BatchingSink, Generic[TargetT, OptionsT, Client, Entry]):
         """See `BatchingSink`."""
         until = time.monotonic() + deadline
         try:
-            route = self._route(requests[0].target, _text(requests[0].options))
+            route = self._route(requests[0].target, requests[0].options)
         except Refused as refused:
             return [refused.verdict.outcome()] * len(requests)
         outcomes: dict[int, Outcome] = {}
@@ -151,21 +149,17 @@ class AwsSink(BatchingSink, Generic[TargetT, OptionsT, Client, Entry]):
                 self._clients.forget(route.settings)
             return verdict
 
-    def _new_route(self, target_text: str, options_text: str) -> Route[TargetT, OptionsT]:
+    def _new_route(self, text: str, options: OptionsT) -> Route[TargetT, OptionsT]:
         try:
-            target = self._read_target(target_text)
+            target = self._read_target(text)
         except InvalidTarget as error:
             raise Refused(Failure.INVALID, str(error)) from error
-        try:
-            options = self.options_class(**json.loads(options_text))
-        except (TypeError, ValueError) as error:
-            raise Refused(Failure.INVALID, f"the subscription's options: {error}") from error
         settings = ClientSettings(
             credentials=self._credentials(options),
             region=target.region or options.region or self._aws.region,
             endpoint_url=self._aws.endpoint_url,
         )
-        return Route(target=target, options=options, settings=settings)  # type: ignore[arg-type]
+        return Route(target=target, options=options, settings=settings)
 
     def _credentials(self, options: AwsOptions) -> Credentials:
         if options.credentials is not None:
@@ -183,8 +177,3 @@ def _too_large(size: int, limit: int) -> Outcome:
     return Outcome.failed(
         Failure.TOO_LARGE, f"{size:,} bytes, of which {limit:,} are allowed; nothing was sent"
     )
-
-
-def _text(options: Mapping[str, object]) -> str:
-    """Return options as a text, so that those that are equal are found again."""
-    return json.dumps(options, sort_keys=True, default=list) if options else "{}"

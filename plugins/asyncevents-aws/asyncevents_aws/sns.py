@@ -27,7 +27,6 @@ class SnsSink(AwsSink[Topic, SnsOptions, "SNSClient", "PublishBatchRequestEntryT
 
     name = "sns"
     service = "sns"
-    options_class = SnsOptions
     limits = BatchLimits(entries=10, bytes=256 * KIB)
 
     def size(self, request: DeliveryRequest) -> int:

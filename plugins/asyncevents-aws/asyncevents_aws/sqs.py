@@ -31,7 +31,6 @@ class SqsSink(AwsSink[Queue, SqsOptions, "SQSClient", "SendMessageBatchRequestEn
 
     name = "sqs"
     service = "sqs"
-    options_class = SqsOptions
     limits = BatchLimits(entries=10, bytes=MIB)
 
     def __init__(self, config: SqsConfig) -> None:

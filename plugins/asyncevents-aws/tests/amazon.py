@@ -9,6 +9,13 @@ from uuid import UUID
 
 import boto3
 
+from asyncevents_aws.kinds import (
+    EventBridgeSinkType,
+    KinesisSinkType,
+    SnsSinkType,
+    SqsSinkType,
+)
+from asyncevents_core import testing
 from asyncevents_core.domain.payload import envelope, to_json
 
 REGION = "eu-central-1"
@@ -141,5 +148,22 @@ def _name() -> str:
 
 def client_of(sink, target, options=None):
     """Return the client with which a sink will send to a target within 15 s."""
-    settings = sink._route(target, json.dumps(options or {}, sort_keys=True)).settings
+    request = make_request(target=target, options=options)
+    settings = sink._route(request.target, request.options).settings
     return sink._clients.get(settings, 15.0)
+
+
+_KINDS = {
+    "events": EventBridgeSinkType(),
+    "kinesis": KinesisSinkType(),
+    "sns": SnsSinkType(),
+    "sqs": SqsSinkType(),
+}
+
+
+def make_request(*, target, kind=None, **wanted):
+    """Return a request for the sink of that kind, else for the one whose target this looks like."""
+    if kind is None:
+        arn = target.split(":")[2] if target.startswith("arn:") else ""
+        kind = _KINDS.get(arn) or _KINDS["sqs" if "//" in target else "events"]
+    return testing.make_request(sink_type=kind, target=target, **wanted)

@@ -8,11 +8,10 @@ import time
 
 import boto3
 
-from amazon import KEYS, REGION
+from amazon import KEYS, REGION, make_request
 from asyncevents_aws.expressions import Event
 from asyncevents_aws.options import KIB, MIB
 from asyncevents_core.plugin import OutcomeKind
-from asyncevents_core.testing import make_request
 
 CALLS = {
     "eventbridge": ("PutEvents", "Entries"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from amazon import make_request
 from asyncevents_core.plugin import OutcomeKind
-from asyncevents_core.testing import make_request
 
 CORPUS = Path(__file__).parents[4] / "shared" / "data" / "github-events.jsonl"
 

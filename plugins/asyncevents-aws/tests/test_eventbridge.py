@@ -7,12 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from amazon import ACCOUNT, REGION
+from amazon import ACCOUNT, REGION, make_request
 from asyncevents_aws.eventbridge import source_of
 from asyncevents_aws.kinds import EventBridgeSinkType
 from asyncevents_aws.targets import read_bus
 from asyncevents_core.plugin import OutcomeKind
-from asyncevents_core.testing import make_request
 
 KIND = EventBridgeSinkType()
 

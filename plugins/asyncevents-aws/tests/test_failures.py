@@ -11,7 +11,7 @@ from botocore import exceptions as errors
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
-from amazon import ACCOUNT, KEYS, REGION, client_of
+from amazon import ACCOUNT, KEYS, REGION, client_of, make_request
 from asyncevents_aws.failures import CODES, of_entry, of_error, of_status
 from asyncevents_aws.kinds import (
     EventBridgeSinkType,
@@ -20,7 +20,6 @@ from asyncevents_aws.kinds import (
     SqsSinkType,
 )
 from asyncevents_core.plugin import Failure, OutcomeKind
-from asyncevents_core.testing import make_request
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/aws.md"
 SINKS = {

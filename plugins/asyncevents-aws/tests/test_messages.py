@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from attrs import evolve
 
+from amazon import make_request
 from asyncevents_aws.expressions import (
     Event,
     check_expression,
@@ -20,7 +21,6 @@ from asyncevents_aws.kinds import KinesisSinkType, SnsSinkType, SqsSinkType
 from asyncevents_aws.messages import attributes_of, carried
 from asyncevents_aws.options import MIB
 from asyncevents_core.plugin import OutcomeKind
-from asyncevents_core.testing import make_request
 
 ORDER = {"id": 42, "customer": {"id": "c-7", "vip": True}, "tags": ["a", 1, None], "none": None}
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 from attrs import evolve, fields
 
-from amazon import ACCOUNT, KEYS, TOKEN, client_of
+from amazon import ACCOUNT, KEYS, TOKEN, client_of, make_request
 from asyncevents_aws import clients
 from asyncevents_aws.clients import Clients, ClientSettings, fitting
 from asyncevents_aws.config import Credentials, SqsConfig
@@ -24,7 +24,6 @@ from asyncevents_aws.targets import read_queue
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.errors import InvalidOptions, SettingsError
 from asyncevents_core.plugin import HELP, OutcomeKind
-from asyncevents_core.testing import make_request
 
 URL = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/orders"
 KINDS = [EventBridgeSinkType(), SqsSinkType(), SnsSinkType(), KinesisSinkType()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import Attribute, field, fields, frozen, validators
+from attrs import Attribute, field, frozen, validators
 
 from asyncevents_core.plugin import HELP, SECRET
 
@@ -109,12 +109,6 @@ class PubSubOptions:
         repr=False,
         metadata={SECRET: True, HELP: "The key of a service account at Google, as JSON."},
     )
-
-
-def options_of(values: Mapping[str, Any]) -> PubSubOptions:
-    """Return a subscription's options; they were checked when it was made."""
-    known = {one.name for one in fields(PubSubOptions)}
-    return PubSubOptions(**{name: value for name, value in values.items() if name in known})
 
 
 def credentials_of(config: PubSubConfig, options: PubSubOptions) -> CredentialSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from asyncevents_core.errors import InvalidOptions
@@ -11,7 +11,6 @@ from asyncevents_gcp.config import (
     PubSubConfig,
     PubSubOptions,
     credentials_of,
-    options_of,
 )
 from asyncevents_gcp.keys import check_key
 from asyncevents_gcp.targets import check_project, parse_target
@@ -20,7 +19,7 @@ DEFAULT_CREDENTIALS: Final = "default-credentials"
 """The privilege of using what the settings or Google's SDK find."""
 
 
-class PubSubSinkType(SinkType[PubSubConfig]):
+class PubSubSinkType(SinkType[PubSubConfig, PubSubOptions]):
     """Registers the sink `pubsub`."""
 
     name = "pubsub"
@@ -34,32 +33,28 @@ class PubSubSinkType(SinkType[PubSubConfig]):
         if topic.project is None and config.project is not None:
             check_project(config.project)
 
-    def validate_options(
-        self, options: Mapping[str, object], target: str, config: PubSubConfig
-    ) -> None:
+    def validate_options(self, options: PubSubOptions, target: str, config: PubSubConfig) -> None:
         """See `SinkType`: a set of credentials that exists, or the key of a service account."""
-        chosen = options_of(options)
-        if chosen.credentials is not None and chosen.credentials_json is not None:
+        if options.credentials is not None and options.credentials_json is not None:
             raise InvalidOptions("give `credentials` or `credentials_json`, not both")
         try:
-            credentials_of(config, chosen)
+            credentials_of(config, options)
         except LookupError as error:
             raise InvalidOptions(f"credentials: {error.args[0]}") from error
-        if chosen.credentials_json is not None:
+        if options.credentials_json is not None:
             try:
-                check_key(chosen.credentials_json)
+                check_key(options.credentials_json)
             except ValueError as error:
                 raise InvalidOptions(f"credentials_json: {error}") from None
 
     def privileges(
-        self, options: Mapping[str, object], target: str, config: PubSubConfig
+        self, options: PubSubOptions, target: str, config: PubSubConfig
     ) -> Sequence[str]:
         """See `SinkType`: none with the subscription's own key."""
-        chosen = options_of(options)
-        if chosen.credentials_json is not None:
+        if options.credentials_json is not None:
             return ()
-        if chosen.credentials is not None:
-            return (f"credentials:{chosen.credentials}",)
+        if options.credentials is not None:
+            return (f"credentials:{options.credentials}",)
         return (DEFAULT_CREDENTIALS,)
 
     def open(self, config: PubSubConfig) -> Sink:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from asyncevents_core.plugin import SinkType, hookimpl
-from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
 
 
 @hookimpl
-def asyncevents_register_sinks() -> Sequence[SinkType[PubSubConfig]]:
+def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
     """Register `pubsub`."""
     return [PubSubSinkType()]

@@ -11,7 +11,6 @@ from asyncevents_gcp.config import (
     PubSubConfig,
     PubSubOptions,
     credentials_of,
-    options_of,
 )
 from asyncevents_gcp.credentials import CredentialsUnusable
 from asyncevents_gcp.failures import outcome_of
@@ -47,7 +46,7 @@ class PubSubSink(Sink):
     async def _publish(self, request: DeliveryRequest, deadline: float) -> str:
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
-        options = options_of(request.options)
+        options: PubSubOptions = request.options
         topic = _topic(request.target)
         message = message_of(request, options)
         async with self._publishers.using(self._credentials(options)) as publisher:

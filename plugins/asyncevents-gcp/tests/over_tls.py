@@ -18,8 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from google.pubsub_v1.types import PublishRequest, PublishResponse
+from requested import make_request
 
-from asyncevents_core.testing import make_request, opened
+from asyncevents_core.testing import opened
 from asyncevents_gcp.config import PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType
 from faulty import SERVICE, accept

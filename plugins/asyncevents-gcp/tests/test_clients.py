@@ -11,9 +11,10 @@ import time
 import pytest
 from attrs import evolve
 from google.pubsub_v1.types import PublishResponse
+from requested import make_request
 
 from asyncevents_core.plugin import Failure, OutcomeKind
-from asyncevents_core.testing import make_request, opened
+from asyncevents_core.testing import opened
 from asyncevents_gcp import publisher
 from asyncevents_gcp.config import CredentialSet, PubSubConfig
 from asyncevents_gcp.kind import PubSubSinkType

@@ -13,11 +13,12 @@ import pytest
 from attrs import evolve
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from requested import make_request
 
 from asyncevents_core.errors import InvalidOptions
 from asyncevents_core.plugin import Failure
 from asyncevents_core.structuring import structure
-from asyncevents_core.testing import make_request, opened
+from asyncevents_core.testing import opened
 from asyncevents_gcp.config import CredentialSet, PubSubConfig, PubSubOptions, SubscriberKey
 from asyncevents_gcp.credentials import CredentialsUnusable, load
 from asyncevents_gcp.kind import PubSubSinkType

@@ -18,9 +18,10 @@ from google.pubsub_v1.types import PublishResponse
 from google.rpc import status_pb2
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
+from requested import make_request
 
 from asyncevents_core.plugin import Failure, OutcomeKind
-from asyncevents_core.testing import make_request, opened
+from asyncevents_core.testing import opened
 from asyncevents_gcp.config import PubSubConfig, PubSubOptions
 from asyncevents_gcp.kind import PubSubSinkType
 from faulty import accept

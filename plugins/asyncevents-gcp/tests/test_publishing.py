@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from requested import make_request
 
 from asyncevents_core.plugin import OutcomeKind
-from asyncevents_core.testing import make_request, opened
+from asyncevents_core.testing import opened
 from asyncevents_gcp.config import CredentialSet
 from asyncevents_gcp.kind import PubSubSinkType
 

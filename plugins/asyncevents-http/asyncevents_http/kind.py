@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from asyncevents_core.errors import InvalidTarget
-from asyncevents_core.plugin import DeliveryRequest, SentRequest, Sink, SinkType
+from asyncevents_core.plugin import DeliveryRequest, NoOptions, SentRequest, Sink, SinkType
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, HostMalformed
 from asyncevents_http.headers import (
@@ -21,7 +21,7 @@ from asyncevents_http.signing import signers
 LONGEST_TARGET: Final = 2048
 
 
-class HttpSinkType(SinkType[HttpConfig]):
+class HttpSinkType(SinkType[HttpConfig, NoOptions]):
     """Registers the sink `http`."""
 
     name = "http"
@@ -57,9 +57,7 @@ class HttpSinkType(SinkType[HttpConfig]):
         except (AddressRefused, HostMalformed) as error:
             raise InvalidTarget(str(error)) from error
 
-    def privileges(
-        self, options: Mapping[str, object], target: str, config: HttpConfig
-    ) -> Sequence[str]:
+    def privileges(self, options: NoOptions, target: str, config: HttpConfig) -> Sequence[str]:
         """See `SinkType`: none; requests are signed with the subscription's own secret."""
         return ()
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asyncevents_core.plugin import SinkType, hookimpl
 
 if TYPE_CHECKING:
     import click
 
-    from asyncevents_http.config import HttpConfig
-
 
 @hookimpl
-def asyncevents_register_sinks() -> Sequence[SinkType[HttpConfig]]:
+def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
     """Register `http`."""
     from asyncevents_http.kind import HttpSinkType
 

@@ -65,7 +65,7 @@ async def sinks(backend: GivenBackend) -> SinkList:
                 options=schema_of(one.value.options_class),
                 configuration=schema_of(one.value.config_class),
             )
-            for one in backend.runtime.plugins.sinks
+            for one in backend.runtime.sinks
         ]
     )
 

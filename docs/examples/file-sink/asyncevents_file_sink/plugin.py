@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from asyncevents_core.plugin import (
     BlockingSink,
     DeliveryRequest,
     Failure,
+    NoOptions,
     Outcome,
     SinkType,
     hookimpl,
@@ -28,7 +29,7 @@ class FileConfig:
     fsync: bool = False
 
 
-class FileSinkType(SinkType[FileConfig]):
+class FileSinkType(SinkType[FileConfig, NoOptions]):
     """Registers the sink `file`."""
 
     name = "file"
@@ -39,9 +40,7 @@ class FileSinkType(SinkType[FileConfig]):
         """Accept relative paths that stay below the root."""
         _path(target, config)
 
-    def privileges(
-        self, options: Mapping[str, object], target: str, config: FileConfig
-    ) -> Sequence[str]:
+    def privileges(self, options: NoOptions, target: str, config: FileConfig) -> Sequence[str]:
         """Writing files is the operator's to allow: tenants need the privilege `files`."""
         return ("files",)
 
@@ -88,6 +87,6 @@ def _path(target: str, config: FileConfig) -> Path:
 
 
 @hookimpl
-def asyncevents_register_sinks() -> Sequence[SinkType[Any]]:
+def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
     """Register `file`."""
     return [FileSinkType()]

@@ -1,0 +1,49 @@
+"""Runs coroutines on event loops that end in time, also where a task ignores its cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+_LAST_WORDS: Final = 2.0
+"""Seconds for what is cancelled at the end of a loop."""
+
+
+def run_in_time(
+    work: Coroutine[Any, Any, T],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> T:
+    """Run a coroutine on a new event loop and return its result, as `asyncio.run` does.
+
+    What else runs on the loop is cancelled at the end, and waited for a moment only: a task that
+    ignores it would hold up `asyncio.run` for ever. Raises what the coroutine raises.
+    """
+    loop = loop_factory()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(work)
+    finally:
+        end_in_time(loop)
+        asyncio.set_event_loop(None)
+
+
+def end_in_time(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what there is on a loop that does not run, wait a moment for it, and close the loop.
+
+    To be called on the thread that ran it.
+    """
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=_LAST_WORDS))
+    loop.run_until_complete(_within(loop.shutdown_asyncgens()))
+    loop.run_until_complete(_within(loop.shutdown_default_executor()))
+    loop.close()
+
+
+async def _within(work: Coroutine[Any, Any, None]) -> None:
+    await asyncio.wait([asyncio.ensure_future(work)], timeout=_LAST_WORDS)

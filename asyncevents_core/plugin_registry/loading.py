@@ -1,0 +1,230 @@
+"""Finds and imports plugins. No fault of one ends the application, or keeps the others away."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from attrs import evolve
+
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.errors import PluginError
+from asyncevents_core.hookspecs import PROJECT
+from asyncevents_core.plugin_registry.hooks import HOOK_PREFIX, NOT_OURS, Hooks
+from asyncevents_core.plugin_registry.plugin_set import PluginSet
+from asyncevents_core.plugin_registry.registry import (
+    CORE,
+    PluginProblem,
+    PluginSource,
+    Registered,
+    Registry,
+    check_name,
+)
+from asyncevents_core.plugin_registry.versions import complaint
+from asyncevents_core.ports.indexer import IndexerType
+from asyncevents_core.ports.observer import Observer
+from asyncevents_core.ports.resolver import ServiceResolverType
+from asyncevents_core.ports.retry import RetryManagerType
+from asyncevents_core.ports.retry_policy import RetryPolicyType
+from asyncevents_core.ports.sink import SinkType
+
+if TYPE_CHECKING:
+    import click
+
+logger = logging.getLogger("asyncevents.plugins")
+
+T = TypeVar("T")
+
+_APPLICATION: Final = "the application (PLUGINS)"
+_NAMED_AFTER: Final = 5.0
+"""Seconds after which a plugin that is still being imported is named in the log."""
+
+
+def load_plugins(
+    builtins: Sequence[object] = (),
+    *,
+    named: Sequence[str] = (),
+    blocked: Collection[str] = (),
+    found: Iterable[EntryPoint] | None = None,
+    commands: bool = False,
+    own_commands: Collection[str] = (),
+) -> PluginSet:
+    """Load the plugins of all installed distributions, after `builtins` of core itself.
+
+    Those of the application that PLUGINS names (`named`) come last; `PluginError` is raised where
+    one of them cannot be used, for the application relies on it. What PLUGINS_BLOCKED names
+    (`blocked`), by the name of a plugin or of a distribution, is not even imported.
+
+    Their `commands` are left out unless they are asked for: they import much that applications
+    and workers do not need; those with the name of one of `own_commands` are a problem. `found`
+    replaces the installed entry points, for tests. A bad plugin of a distribution is one of the
+    `problems`.
+    """
+    loader = _Loader(commands=commands, own_commands=own_commands)
+    for module in builtins:
+        name = getattr(module, "__name__", type(module).__name__)
+        loader.add(module, PluginSource(plugin=name, distribution=CORE, version=_core_version()))
+    points = entry_points(group=PROJECT) if found is None else found
+    for point in sorted(points, key=lambda one: (_distribution(one)[0], one.name)):
+        if point.name not in blocked and _distribution(point)[0] not in blocked:
+            loader.load(point)
+    loader.load_named([one for one in named if one not in blocked])
+    return loader.finish()
+
+
+class _Loader:
+    def __init__(self, *, commands: bool, own_commands: Collection[str]) -> None:
+        self._with_commands = commands
+        self._own_commands = own_commands
+        self._hooks = Hooks()
+        self._problems: list[PluginProblem] = []
+
+    def load(self, point: EntryPoint) -> None:
+        """Import one entry point and register what it names."""
+        distribution, version = _distribution(point)
+        source = PluginSource(plugin=point.name, distribution=distribution, version=version)
+        try:
+            plugin = _named_when_slow(source, point.load)
+        except NOT_OURS:
+            raise
+        except BaseException as error:
+            self._problem(source, f"cannot be imported ({point.value}): {error!r}")
+            return
+        self.add(plugin, source)
+
+    def load_named(self, paths: Sequence[str]) -> None:
+        """Import what PLUGINS names and register it. Raises `PluginError`."""
+        before = len(self._problems)
+        for path in paths:
+            source = PluginSource(plugin=path, distribution=_APPLICATION, version="")
+            try:
+                plugin = _named_when_slow(source, lambda: _imported(path))  # noqa: B023 - called here
+            except NOT_OURS:
+                raise
+            except BaseException as error:
+                raise PluginError(f"{source} cannot be imported: {error!r}") from error
+            self.add(plugin, source)
+        for problem in self._problems[before:]:
+            if problem.severity == "error":
+                raise PluginError(str(problem))
+
+    def add(self, plugin: object, source: PluginSource) -> None:
+        """Register a plugin; of its hooks those are left out that do not fit."""
+        if warning := complaint(plugin):
+            self._problem(source, warning, severity="warning")
+        for message in self._hooks.add(plugin, source):
+            self._problem(source, message)
+
+    def finish(self) -> PluginSet:
+        """Call the hooks, one plugin after the other, and return what they registered."""
+        registries: dict[str, Registry[Any]] = {}
+        for kind, hook, cls in (
+            ("sink", "register_sinks", SinkType),
+            ("service resolver", "register_service_resolvers", ServiceResolverType),
+            ("retry manager", "register_retry_managers", RetryManagerType),
+            ("retry policy", "register_retry_policies", RetryPolicyType),
+            ("indexer", "register_indexers", IndexerType),
+        ):
+            registries[kind] = Registry(kind, self._collect(hook, cls, _by_name))
+        events = self._collect("register_events", EventDefinition, _by_name)
+        observers = self._collect("register_observers", Observer, _by_type)
+        registries["command"] = Registry("command", self._commands())
+        plugins = PluginSet(
+            sinks=registries["sink"],
+            service_resolvers=registries["service resolver"],
+            retry_managers=registries["retry manager"],
+            retry_policies=registries["retry policy"],
+            indexers=registries["indexer"],
+            observers=tuple(observers),
+            events=tuple(events),
+            commands=registries["command"],
+            problems=(),
+            hooks=self._hooks,
+        )
+        several = (*registries.values(), Registry("event", events))
+        duplicates = [problem for registry in several for problem in registry.duplicates()]
+        return evolve(plugins, problems=(*self._problems, *duplicates))
+
+    def _commands(self) -> list[Registered[click.Command]]:
+        hook = "register_commands"
+        if not self._with_commands or not any(self._hooks.calls(HOOK_PREFIX + hook)):
+            return []
+        import click
+
+        collected = self._collect(hook, click.Command, _by_name)
+        hidden = [one for one in collected if one.name in self._own_commands]
+        for one in hidden:
+            self._problem(one.source, f"command {one.name!r} is one of asyncevents itself")
+        return [one for one in collected if one not in hidden]
+
+    def _collect(
+        self, hook: str, kind: type[T], name_of: Callable[[T], str]
+    ) -> list[Registered[T]]:
+        """Return what a hook registers; each thing that cannot be used is left out alone."""
+        collected: list[Registered[T]] = []
+        name = HOOK_PREFIX + hook
+        for source, call in self._hooks.calls(name):
+            try:
+                values = [value for result in call() for value in result]
+            except NOT_OURS:
+                raise
+            except BaseException as error:
+                self._problem(source, f"{name} failed: {error!r}")
+                continue
+            for value in values:
+                try:
+                    if not isinstance(value, kind):
+                        raise TypeError(f"{value!r} is not an instance of {kind.__name__}")
+                    collected.append(Registered(name=name_of(value), value=value, source=source))
+                except NOT_OURS:
+                    raise
+                except BaseException as error:
+                    self._problem(source, f"{name} failed: {error!r}")
+        return collected
+
+    def _problem(self, source: PluginSource, message: str, *, severity: Any = "error") -> None:
+        self._problems.append(PluginProblem(source=source, message=message, severity=severity))
+
+
+def _by_name(value: Any) -> str:
+    return check_name(value.name)
+
+
+def _by_type(value: Any) -> str:
+    return type(value).__qualname__
+
+
+def _imported(path: str) -> object:
+    """Return the module, or the object in it, that an entry of PLUGINS names."""
+    module_name, _, attribute = path.partition(":")
+    module: object = importlib.import_module(module_name)
+    return getattr(module, attribute) if attribute else module
+
+
+def _named_when_slow(source: PluginSource, load: Callable[[], object]) -> object:
+    """Load a plugin; one that takes long is named in the log, so that a start that hangs is."""
+    timer = threading.Timer(_NAMED_AFTER, logger.warning, [f"{source} is still being imported"])
+    timer.daemon = True
+    timer.start()
+    try:
+        return load()
+    finally:
+        timer.cancel()
+
+
+def _distribution(point: EntryPoint) -> tuple[str, str]:
+    distribution = point.dist
+    if distribution is None:
+        return "an unknown distribution", "?"
+    return distribution.name, distribution.version
+
+
+def _core_version() -> str:
+    try:
+        return version(CORE)
+    except PackageNotFoundError:
+        return "(not installed)"
