@@ -184,11 +184,11 @@ def test_minutes_that_are_over_are_not_counted_again(ledger, clock, send):
     send(1, ago=20)
     look(ledger, kept)
     send(1, ago=20)
-    send(1, ago=2)
+    send(1, ago=1)
 
     assert sum(attempts_of(look(ledger, kept))) == 2
     assert sum(attempts_of(look(ledger, KeptMinutes()))) == 3
-    clock.advance(60.0)
+    clock.advance(120.0)
     send(1, ago=3)
     assert sum(attempts_of(look(ledger, kept))) == 3, "counted for the last time, three after"
     send(1, ago=3)

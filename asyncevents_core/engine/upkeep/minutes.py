@@ -15,8 +15,10 @@ from asyncevents_core.ports.ledger.statistics import COUNTED_BY_MINUTE
 
 SHOWN: Final = 60
 """Minutes, the one that has begun among them."""
-RECOUNTED: Final = 3
+RECOUNTED: Final = 2
 """Of these the newest: an attempt is written when it ends, and counts where it began."""
+COMPLETE_AFTER: Final = 3
+"""Minutes from the begin of one on, after which it is counted once more, and then kept."""
 AT_ONCE: Final = 50_000
 """Attempts of the newest minutes that are counted in one query, unless a minute alone has more."""
 OLDER_AT_ONCE: Final = 10_000
@@ -35,7 +37,7 @@ class _Kept:
     def is_outdated(self, now: int) -> bool:
         """Tell whether it has ended since then, or has ended long enough ago to be complete."""
         at = self.minute.at
-        return any(self.counted_at < due <= now for due in (at + MINUTE, at + RECOUNTED * MINUTE))
+        return any(self.counted_at < due <= now for due in (at + MINUTE, at + COMPLETE_AFTER * MINUTE))
 
 
 class KeptMinutes:

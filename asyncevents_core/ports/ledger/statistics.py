@@ -16,7 +16,7 @@ from asyncevents_core.domain.statistics import Minute, SubscriptionFigures
 from asyncevents_core.domain.trace import LogFilter
 
 COUNTED_BY_MINUTE: Final = 100_000
-COUNTED_LATELY: Final = 10_000
+COUNTED_LATELY: Final = 5_000
 COUNTED_IN_LOG: Final = 50_000
 COUNTED_FOR_HEALTH: Final = 10_000
 """Attempts that are read at most, the newest ones; of other tenants, too."""

@@ -30,7 +30,8 @@ _LONGEST: Final = 10.0
 _OLD: Final = FRESH * 1.1
 """Seconds after which a dashboard is made anew."""
 _SEVERAL: Final = 10
-_FIRST: Final = 4
+_FIRST: Final = 14
+"""Dashboards until the whole hour is counted."""
 
 
 class Pages(Scenario):
