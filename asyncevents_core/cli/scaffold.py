@@ -17,6 +17,8 @@ from typing import Final
 
 from attrs import frozen
 
+from asyncevents_core.plugin_api import PLUGIN_API
+
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME: Final = 40
 PREFIX: Final = "asyncevents-"
@@ -76,6 +78,30 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             description="The indexer {name} of asyncevents: makes attempts searchable",
             replace="store.py",
         ),
+        "events": Kind(
+            templates=("common", "events"),
+            title="Events of a shop",
+            description="The events {name} for asyncevents, and what they carry",
+            replace="services.py",
+        ),
+        "command": Kind(
+            templates=("common", "command"),
+            title="Who subscribed to what",
+            description="The command asyncevents {name}",
+            replace="command.py",
+        ),
+        "retry-policy": Kind(
+            templates=("common", "retry-policy"),
+            title="Tries again in business hours",
+            description="The retry policy {name} of asyncevents: when to try again",
+            replace="policy.py",
+        ),
+        "observer": Kind(
+            templates=("common", "observer"),
+            title="Counts attempts",
+            description="The observer {name} of asyncevents: hears what happens",
+            replace="observer.py",
+        ),
     }
 )
 
@@ -86,6 +112,8 @@ class NewDistribution:
 
     kind: Kind
     name: str
+    core: str
+    """The version of core that it is written for."""
 
     @property
     def distribution(self) -> str:
@@ -111,6 +139,8 @@ class NewDistribution:
             "prefix": self.class_prefix,
             "title": self.kind.title,
             "description": self.kind.description.format(name=self.name),
+            "plugin_api": str(PLUGIN_API),
+            "core": self.core,
         }
         for folder in self.kind.templates:
             root = files("asyncevents_core.cli").joinpath("templates", folder)

@@ -5,6 +5,7 @@ it, and all others, keep working. `registry` is what they register, `hooks` call
 pluggy, `loading` finds and imports them.
 """
 
+from asyncevents_core.plugin_registry.loading import core_version as core_version
 from asyncevents_core.plugin_registry.loading import load_plugins as load_plugins
 from asyncevents_core.plugin_registry.plugin_set import PluginSet as PluginSet
 from asyncevents_core.plugin_registry.registry import CORE as CORE

@@ -67,7 +67,7 @@ def load_plugins(
     loader = _Loader(commands=commands, own_commands=own_commands)
     for module in builtins:
         name = getattr(module, "__name__", type(module).__name__)
-        loader.add(module, PluginSource(plugin=name, distribution=CORE, version=_core_version()))
+        loader.add(module, PluginSource(plugin=name, distribution=CORE, version=core_version()))
     points = entry_points(group=PROJECT) if found is None else found
     for point in sorted(points, key=lambda one: (_distribution(one)[0], one.name)):
         if point.name not in blocked and _distribution(point)[0] not in blocked:
@@ -223,7 +223,8 @@ def _distribution(point: EntryPoint) -> tuple[str, str]:
     return distribution.name, distribution.version
 
 
-def _core_version() -> str:
+def core_version() -> str:
+    """Return the version of core that is installed."""
     try:
         return version(CORE)
     except PackageNotFoundError:

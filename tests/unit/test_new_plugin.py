@@ -26,7 +26,8 @@ def test_it_writes_a_distribution_and_says_what_is_next(folder, run):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_a_distribution(kind):
     files = {
-        str(path): text for path, text in NewDistribution(kind=KINDS[kind], name="a-b1").files()
+        str(path): text
+        for path, text in NewDistribution(kind=KINDS[kind], name="a-b1", core="1.2.3").files()
     }
     assert {"pyproject.toml", "README.md", "asyncevents_a_b1/plugin.py"} <= set(files)
     assert any(path.startswith("tests/test_") for path in files)

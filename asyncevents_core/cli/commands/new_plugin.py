@@ -10,7 +10,13 @@ import click
 from asyncevents_core.adapters import builtins
 from asyncevents_core.cli.scaffold import KINDS, LONGEST_NAME, NAME, PREFIX, NewDistribution
 from asyncevents_core.errors import UnknownName
-from asyncevents_core.plugin_registry import CORE, PluginSet, Registered, load_plugins
+from asyncevents_core.plugin_registry import (
+    CORE,
+    PluginSet,
+    Registered,
+    core_version,
+    load_plugins,
+)
 
 _CHOICES: Final = [name for name in KINDS if " " not in name]
 _OURS: Final = frozenset({CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-gcp"})
@@ -43,10 +49,14 @@ def new_plugin(
       resolver       how "service" in EVENTS is found: SERVICE_RESOLVER = NAME
       retry-manager  who wakes a delivery up for its retry: RETRY_MANAGER = NAME
       indexer        where attempts become searchable: INDEXER = NAME
+      retry-policy   when a failed delivery is tried again: RETRY_POLICY = NAME
+      events         events that a distribution brings along, and their services
+      command        a command: asyncevents NAME
+      observer       what hears of deliveries: metrics, alerts
 
     What is written works, with a little server or store of its own in the place of yours, and
-    passes the conformance suite that core ships. Replace it step by step; the tests tell you what
-    is missing.
+    passes the conformance suite that core ships, where there is one. Replace it step by step; the
+    tests tell you what is missing.
 
     \b
     Examples:
@@ -54,7 +64,9 @@ def new_plugin(
       asyncevents new-plugin sink telegraph --batching --directory src/telegraph
       asyncevents new-plugin resolver registry
     """
-    wanted = NewDistribution(kind=KINDS[_full_kind(kind, blocking, batching)], name=_checked(name))
+    wanted = NewDistribution(
+        kind=KINDS[_full_kind(kind, blocking, batching)], name=_checked(name), core=core_version()
+    )
     _refuse_taken(kind, wanted)
     folder = directory or Path(wanted.distribution)
     if folder.exists() and not force and (not folder.is_dir() or any(folder.iterdir())):
@@ -91,7 +103,7 @@ def _refuse_taken(kind: str, wanted: NewDistribution) -> None:
         raise click.BadParameter(
             f"{wanted.distribution} is a distribution of the project's own", param_hint="NAME"
         )
-    for entry in _registered(kind, load_plugins([builtins])):
+    for entry in _registered(kind, load_plugins([builtins], commands=kind == "command")):
         if entry.name == wanted.name and entry.source.distribution != wanted.distribution:
             raise click.BadParameter(
                 f"there is {_a(kind)} {entry.name!r} already, in {entry.source.distribution}",
@@ -108,6 +120,13 @@ def _registered(kind: str, plugins: PluginSet) -> list[Registered[object]]:
         return [*plugins.retry_managers]
     if kind == "indexer":
         return [*plugins.indexers]
+    if kind == "retry-policy":
+        return [*plugins.retry_policies]
+    if kind == "command":
+        return [*plugins.commands]
+    if kind in {"events", "observer"}:
+        # These are not called by the name of the distribution.
+        return []
     raise UnknownName(f"unknown kind {kind!r}")
 
 
