@@ -56,6 +56,7 @@ __all__ = [
     "AsyncEventsError",
     "BrokerError",
     "BrokerUnavailable",
+    "DuplicateEvent",
     "DuplicateName",
     "EagerDeliveryFailed",
     "EventConflict",
@@ -93,7 +94,6 @@ __all__ = [
     "SignInRefused",
     "SubscriptionError",
     "UnknownEvent",
-    "DuplicateEvent",
     "UnknownName",
 ]
 

@@ -18,6 +18,8 @@ from attrs import define, field, frozen
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters.sqlalchemy.schema import delivery
 from tests.benchmarks.payloads import Payloads
+from tests.benchmarks.peers.blocking_sink import PREFIX as BLOCKS
+from tests.benchmarks.peers.blocking_sink import BlockingLoopType
 from tests.benchmarks.processes import Reading, Usage, cpu_seconds, read_meters, resident_bytes
 from tests.benchmarks.receiving import Arrivals, Recipient
 from tests.integration.project import Project
@@ -132,11 +134,17 @@ def project_workers(project: Project, processes: int) -> Iterator[Workers]:
 
 
 def subscribe(project: Project, targets: Sequence[str]) -> None:
-    """Subscribe these URLs to the event, signed."""
+    """Subscribe these URLs to the event, signed; ``blocks:`` is for the sink that blocks."""
     with project.events() as events:
         for target in targets:
+            sink = BlockingLoopType.name if target.startswith(BLOCKS) else "http"
             events.subscribe(
-                NewSubscription(event_name=EVENT, sink="http", target=target, secret=SECRET)
+                NewSubscription(
+                    event_name=EVENT,
+                    sink=sink,
+                    target=target,
+                    secret=SECRET if sink == "http" else None,
+                )
             )
 
 
@@ -176,7 +184,10 @@ def deliver(
     in `watched`; without it at all of them, and at the end the ledger must have all outcomes.
     `parts` are processes whose CPU is read as well.
     """
-    urls = [target if "://" in target else server.url + target for target in targets]
+    whole = ("://", BLOCKS)
+    urls = [
+        target if any(one in target for one in whole) else server.url + target for target in targets
+    ]
     subscribe(project, urls)
     publish(project, payloads, events)
     paths = list(watched or targets)

@@ -184,7 +184,7 @@ def test_every_hook_is_there():
     hooks = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
     text = (REFERENCE / "hooks.md").read_text()
     specified = [name for name in hooks if name.startswith("asyncevents_")]
-    assert len(specified) == 9
+    assert len(specified) == 11
     assert not [name for name in specified if f"`{name}(" not in text]
 
 

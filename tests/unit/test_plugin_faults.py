@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from asyncevents_core import AsyncEvents
+from asyncevents_core import AsyncEvents, Settings
+from asyncevents_core.catalog import collect_events
 from asyncevents_core.errors import DuplicateEvent, DuplicateName, SettingsError, UnknownEvent
 from asyncevents_core.plugin import EventDefinition, hookimpl
 from asyncevents_core.plugin_api import PLUGIN_API
@@ -204,12 +205,17 @@ class Events:
         return [EventDefinition(name=name) for name in self._names]
 
 
-def test_an_event_that_two_plugins_define_costs_its_own_name(local_application, caplog):
-    made = local_application(Events("twice.defined", "once.defined"), Events("twice.defined"))
+def test_an_event_that_two_plugins_define_costs_its_own_name(caplog):
+    plugins = load_plugins(
+        [Events("twice.defined", "once.defined"), Events("twice.defined")], found=[]
+    )
+    (problem,) = plugins.problems
+    assert "event 'twice.defined' is registered by" in str(problem)
     with caplog.at_level(logging.ERROR):
-        assert made.publish("once.defined", {})
+        catalog = collect_events(Settings(), plugins)
+    assert catalog.names() == ["once.defined"]
     with pytest.raises(DuplicateEvent, match=r"twice: in plugin 'Events'.*PLUGINS_BLOCKED"):
-        made.publish("twice.defined", {})
+        catalog.get("twice.defined")
     (record,) = caplog.records
     assert "twice.defined" in record.error
     assert isinstance(DuplicateEvent("a", "b"), UnknownEvent)

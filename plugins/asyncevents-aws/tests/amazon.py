@@ -148,13 +148,13 @@ def _name() -> str:
 
 def client_of(sink, target, options=None):
     """Return the client with which a sink will send to a target within 15 s."""
-    request = make_request(target=target, options=options)
+    request = make_request(kind=sink.name, target=target, options=options)
     settings = sink._route(request.target, request.options).settings
     return sink._clients.get(settings, 15.0)
 
 
 _KINDS = {
-    "events": EventBridgeSinkType(),
+    "eventbridge": EventBridgeSinkType(),
     "kinesis": KinesisSinkType(),
     "sns": SnsSinkType(),
     "sqs": SqsSinkType(),
@@ -162,8 +162,14 @@ _KINDS = {
 
 
 def make_request(*, target, kind=None, **wanted):
-    """Return a request for the sink of that kind, else for the one whose target this looks like."""
+    """Return a request for a sink, by its type or name; else for the one that has such targets."""
     if kind is None:
         arn = target.split(":")[2] if target.startswith("arn:") else ""
-        kind = _KINDS.get(arn) or _KINDS["sqs" if "//" in target else "events"]
+        kind = (
+            {"events": "eventbridge"}.get(arn)
+            or arn
+            or ("sqs" if "//" in target else "eventbridge")
+        )
+    if isinstance(kind, str):
+        kind = _KINDS[kind]
     return testing.make_request(sink_type=kind, target=target, **wanted)

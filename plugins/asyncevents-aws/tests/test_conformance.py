@@ -18,7 +18,7 @@ from asyncevents_aws.kinds import (
     SqsSinkType,
 )
 from asyncevents_core.plugin import Failure, OutcomeKind
-from asyncevents_core.testing import SinkConformance, make_request
+from asyncevents_core.testing import SinkConformance
 from aws_places import ACCOUNT, REGION
 
 TOO_MUCH = "x" * 1_100_000
@@ -66,7 +66,7 @@ class _Aws(SinkConformance):
         return named("fail-hang")
 
     @pytest.fixture
-    def failures(self, named, target):
+    def failures(self, named, new_request):
         return {
             Failure.THROTTLED: named("fail-throttled"),
             Failure.UNAVAILABLE: named("fail-broken"),
@@ -76,7 +76,7 @@ class _Aws(SinkConformance):
             Failure.UNKNOWN_TARGET: named("fail-missing"),
             Failure.DENIED: named("fail-denied"),
             Failure.INVALID: named("fail-invalid"),
-            Failure.TOO_LARGE: make_request(target=target, data={"text": TOO_MUCH}),
+            Failure.TOO_LARGE: new_request(data={"text": TOO_MUCH}),
         }
 
 

@@ -22,7 +22,8 @@ async def test_every_payload_arrives_unchanged(kind, place, amazon, threaded):
     target, bodies = place
     sink = threaded(kind, kind.config_class(**amazon.settings()))
     requests = [
-        make_request(target=target, event_name=one["event_name"], data=one["data"]) for one in lines
+        make_request(kind=kind, target=target, event_name=one["event_name"], data=one["data"])
+        for one in lines
     ]
     outcomes = await asyncio.gather(*(sink.deliver(one, 60.0) for one in requests))
     assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}

@@ -54,7 +54,7 @@ def stubbed(opened):
 def test_each_code_has_its_outcome(stubbed, code):
     sink, target, stub, call = stubbed
     stub.add_client_error(call, code, "something went wrong", 400)
-    outcome = sink.deliver(make_request(target=target), 15.0)
+    outcome = sink.deliver(make_request(kind=sink.name, target=target), 15.0)
     retried = CODES[code].retried
     assert outcome.kind is (OutcomeKind.RETRYABLE if retried else OutcomeKind.PERMANENT)
     assert outcome.detail.startswith(f"{CODES[code]}: {code}: ")
@@ -82,7 +82,7 @@ def test_each_code_has_its_outcome(stubbed, code):
 def test_of_a_code_that_is_unknown_the_status_decides(stubbed, status, failure):
     sink, target, stub, call = stubbed
     stub.add_client_error(call, "NobodyKnowsThis", "why", status)
-    outcome = sink.deliver(make_request(target=target), 15.0)
+    outcome = sink.deliver(make_request(kind=sink.name, target=target), 15.0)
     assert outcome.detail.startswith(f"{failure}: NobodyKnowsThis")
     assert outcome.http_status == status
     assert of_status(status) is failure
@@ -148,7 +148,7 @@ def test_entries_have_outcomes_of_their_own(code, ours, failure):
 def test_expired_credentials_say_what_to_do_and_repeat_nothing_of_the_request(stubbed):
     sink, target, stub, call = stubbed
     stub.add_client_error(call, "ExpiredToken", "x-amz-security-token:session-token", 400)
-    outcome = sink.deliver(make_request(target=target), 15.0)
+    outcome = sink.deliver(make_request(kind=sink.name, target=target), 15.0)
     assert outcome.kind is OutcomeKind.RETRYABLE
     assert "the session token has expired; renew it" in outcome.detail
     assert "security-token" not in outcome.detail
@@ -158,7 +158,7 @@ def test_keys_that_are_given_and_refused_do_not_cost_a_client_for_every_attempt(
     sink, target, stub, call = stubbed
     before = client_of(sink, target)
     stub.add_client_error(call, "ExpiredToken", "no", 400)
-    sink.deliver(make_request(target=target), 15.0)
+    sink.deliver(make_request(kind=sink.name, target=target), 15.0)
     assert client_of(sink, target) is before
 
 
@@ -166,7 +166,7 @@ def test_an_error_names_the_request_and_is_short(stubbed):
     sink, target, stub, call = stubbed
     stub.add_client_error(call, "ValidationException", "a\n  b " + "x" * 1000, 400,
                           response_meta={"RequestId": "abc-1"})  # fmt: skip
-    outcome = sink.deliver(make_request(target=target), 15.0)
+    outcome = sink.deliver(make_request(kind=sink.name, target=target), 15.0)
     assert "ValidationException: a b xxx" in outcome.detail
     assert outcome.detail.endswith(" (request abc-1)")
     assert len(outcome.detail) < 400
@@ -207,7 +207,9 @@ def test_a_partial_failure_is_the_fate_of_its_own_delivery_only(stubbed):
     sink, target, stub, call = stubbed
     answer, first, last = ANSWERS[sink.name]
     stub.add_response(call, answer)
-    outcomes = sink.deliver_batch([make_request(target=target) for _ in range(3)], 15.0)
+    outcomes = sink.deliver_batch(
+        [make_request(kind=sink.name, target=target) for _ in range(3)], 15.0
+    )
     assert [one.kind.value for one in outcomes] == ["delivered", "retryable", "delivered"]
     assert [one.detail for one in outcomes] == [first, "unavailable: InternalFailure: x", last]
 
@@ -224,14 +226,16 @@ EMPTY = {
 def test_an_entry_that_the_answer_leaves_out_is_retried(stubbed):
     sink, target, stub, call = stubbed
     stub.add_response(call, EMPTY[sink.name])
-    outcome = sink.deliver_batch([make_request(target=target) for _ in range(2)], 15.0)[-1]
+    outcome = sink.deliver_batch(
+        [make_request(kind=sink.name, target=target) for _ in range(2)], 15.0
+    )[-1]
     assert outcome.kind is OutcomeKind.RETRYABLE
     assert "does not mention" in outcome.detail
 
 
 def test_one_that_spoils_the_whole_call_is_found_and_the_others_arrive(stubbed):
     sink, target, stub, call = stubbed
-    requests = [make_request(target=target) for _ in range(4)]
+    requests = [make_request(kind=sink.name, target=target) for _ in range(4)]
     # Four together, two, the first alone, the second alone, the other two.
     good = ANSWERS[sink.name][0]
     stub.add_client_error(call, "ValidationException", "bad", 400)
@@ -262,7 +266,9 @@ def _for(answer, count, *, first=0):
 def test_what_is_throttled_as_a_whole_is_not_sent_again(stubbed):
     sink, target, stub, call = stubbed
     stub.add_client_error(call, "ThrottlingException", "slow down", 400)
-    outcomes = sink.deliver_batch([make_request(target=target) for _ in range(4)], 15.0)
+    outcomes = sink.deliver_batch(
+        [make_request(kind=sink.name, target=target) for _ in range(4)], 15.0
+    )
     assert {one.kind for one in outcomes} == {OutcomeKind.RETRYABLE}
     stub.assert_no_pending_responses()
 
@@ -273,7 +279,7 @@ def test_a_server_in_front_that_answers_nonsense_is_unavailable(faulty, kind):
     url = faulty(502, page, [("content-type", "text/html")])
     config = kind.config_class(region=REGION, endpoint_url=url, **KEYS)
     sink = kind.open(config)
-    outcome = sink.deliver(make_request(target=SINKS[kind.name][1]), 15.0)
+    outcome = sink.deliver(make_request(kind=kind, target=SINKS[kind.name][1]), 15.0)
     sink.close()
     assert (outcome.kind, outcome.http_status) == (OutcomeKind.RETRYABLE, 502)
     assert outcome.detail.startswith("unavailable: ")
@@ -294,7 +300,7 @@ def test_nobody_listening_is_a_matter_of_the_network():
     sink = KinesisSinkType().open(
         KinesisSinkType.config_class(region=REGION, **KEYS, endpoint_url="http://127.0.0.1:1")
     )
-    outcome = sink.deliver(make_request(target="orders"), 15.0)
+    outcome = sink.deliver(make_request(kind=sink.name, target="orders"), 15.0)
     sink.close()
     assert outcome.kind is OutcomeKind.RETRYABLE
     assert outcome.detail.startswith("network: EndpointConnectionError: ")

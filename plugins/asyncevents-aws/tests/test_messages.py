@@ -19,7 +19,7 @@ from asyncevents_aws.expressions import (
 )
 from asyncevents_aws.kinds import KinesisSinkType, SnsSinkType, SqsSinkType
 from asyncevents_aws.messages import attributes_of, carried
-from asyncevents_aws.options import MIB
+from asyncevents_aws.options import MIB, SnsOptions
 from asyncevents_core.plugin import OutcomeKind
 
 ORDER = {"id": 42, "customer": {"id": "c-7", "vip": True}, "tags": ["a", 1, None], "none": None}
@@ -224,7 +224,7 @@ def test_a_standard_queue_gets_a_group_only_where_it_is_asked_for(
 )
 def test_a_stream_gets_the_partition_key(opened, amazon, options, key):
     stream = amazon.stream(shards=2)
-    request = make_request(target=stream, data=ORDER, options=options)
+    request = make_request(kind="kinesis", target=stream, data=ORDER, options=options)
     opened(KinesisSinkType()).deliver(request, 15.0)
     (record,) = amazon.records(stream)
     assert record["PartitionKey"] == (key or str(request.event_id))
@@ -243,6 +243,6 @@ def test_the_limit_of_one_message_is_an_option(opened, amazon):
     request = make_request(target=amazon.topic(), data="x" * 300_000, options={"max_bytes": MIB})
     sink = opened(SnsSinkType())
     assert "too large" not in sink.deliver(request, 15.0).detail
-    refused = sink.deliver(evolve(request, options={"max_bytes": 1000}), 15.0)
+    refused = sink.deliver(evolve(request, options=SnsOptions(max_bytes=1000)), 15.0)
     assert refused.detail.startswith("too large: ")
     assert "1,000 are allowed" in refused.detail

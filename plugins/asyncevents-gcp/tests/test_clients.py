@@ -33,7 +33,7 @@ def test_installing_it_loads_no_sdk():
         "(kind,) = plugin.asyncevents_register_sinks();"
         "config = kind.config_class();"
         "kind.validate_target('projects/shop/topics/orders', config);"
-        "kind.validate_options({'ordering_key': 'event'}, 'orders', config);"
+        "kind.validate_options(kind.options_class(ordering_key='event'), 'orders', config);"
         "print([name for name in sys.modules if name.split('.')[0] in {'google', 'grpc'}])"
     )
     done = subprocess.run(

@@ -180,10 +180,10 @@ async def test_a_set_that_is_gone_is_a_matter_of_credentials(faulty):
 
 def check(options, **config):
     problems = []
-    structure(PubSubOptions, options, "options", problems)
+    made = structure(PubSubOptions, options, "options", problems)
     if problems:
         raise InvalidOptions("; ".join(problems))
-    PubSubSinkType().validate_options(options, TOPIC, PubSubConfig(**config))
+    PubSubSinkType().validate_options(made, TOPIC, PubSubConfig(**config))
 
 
 def test_good_options(key):
@@ -244,9 +244,13 @@ def test_a_subscribers_key_names_nothing_but_googles(key, change, message):
 
 def test_what_a_subscription_to_pubsub_borrows():
     kind, config = PubSubSinkType(), PubSubConfig(credentials={"theirs": CredentialSet()})
-    assert kind.privileges({}, "orders", config) == ("default-credentials",)
-    assert kind.privileges({"credentials": "theirs"}, "orders", config) == ("credentials:theirs",)
-    assert kind.privileges({"credentials_json": "{}"}, "orders", config) == ()
+
+    def borrowed(**options):
+        return kind.privileges(PubSubOptions(**options), "orders", config)
+
+    assert borrowed() == ("default-credentials",)
+    assert borrowed(credentials="theirs") == ("credentials:theirs",)
+    assert borrowed(credentials_json="{}") == ()
 
 
 def test_secrets_are_in_no_repr(key):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.driving import deliver
 from tests.benchmarks.figures import Bar, Columns, Figure, Findings, ratio
+from tests.benchmarks.peers import blocking_sink
 from tests.benchmarks.receiving import recipient
 from tests.benchmarks.scenario import Context, Scenario
 from tests.services.ports import free_port
@@ -15,6 +19,8 @@ from tests.services.ports import free_port
 SUBSCRIPTIONS: Final = 10
 LIMIT: Final = 0.9
 _HEALTHY, _HANGING, _DEAD = "all healthy", "1 of 10 hangs", "2 of 10 refuse connections"
+_BLOCKING: Final = "the sink of 1 of 10 blocks its loop"
+_ROOT: Final = Path(__file__).parents[3]
 _PROCESSES: Final = 2
 
 
@@ -22,8 +28,9 @@ class Isolation(Scenario):
     """Ten subscriptions to each event: how fast eight of them get theirs.
 
     The others are healthy; or one of them answers after 15 seconds only; or two of them, 20 %,
-    refuse the connection, so that their deliveries are retried meanwhile. From the first
-    arrival at the eight to the last. Two worker processes, 300 bytes.
+    refuse the connection, so that their deliveries are retried meanwhile; or one has a sink that
+    blocks its event loop for a second each time, which is one of its own by the setting `isolate`.
+    From the first arrival at the eight to the last. Two worker processes, 300 bytes.
     """
 
     name = "isolation"
@@ -37,6 +44,7 @@ class Isolation(Scenario):
             _HEALTHY: ["/8/ok", "/9/ok"],
             _HANGING: ["/8/ok", "/9/hang"],
             _DEAD: refused,
+            _BLOCKING: ["/8/ok", "blocks:9"],
         }
         found = context.in_turn(
             {name: functools.partial(_rate, context, eight, more) for name, more in others.items()}
@@ -53,7 +61,7 @@ class Isolation(Scenario):
                     value=ratio(rates[name], rates[_HEALTHY]),
                     limit=LIMIT,
                 )
-                for name in (_HANGING, _DEAD)
+                for name in (_HANGING, _DEAD, _BLOCKING)
             ],
             columns=[
                 Columns(
@@ -68,9 +76,34 @@ class Isolation(Scenario):
         )
 
 
+@contextmanager
+def _importable() -> Iterator[None]:
+    """Let processes that are started import the suite's own plugin."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(_ROOT)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
 def _rate(context: Context, watched: Sequence[str], others: Sequence[str]) -> float:
     events = max(100, context.options.events // SUBSCRIPTIONS)
-    with context.on_servers(SHUTDOWN_GRACE=0.5) as project, recipient() as server:
+    with (
+        _importable(),
+        context.on_servers(
+            SHUTDOWN_GRACE=0.5,
+            PLUGINS=[blocking_sink.__name__],
+            SINKS={
+                "http": {"allow": ["127.0.0.0/8"]},
+                blocking_sink.BlockingLoopType.name: {"isolate": "loop"},
+            },
+        ) as project,
+        recipient() as server,
+    ):
         run = deliver(
             project,
             server,
