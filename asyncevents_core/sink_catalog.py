@@ -45,7 +45,10 @@ class ConfiguredSink:
         return Prepared(options=options, value=self.kind.prepare(target, options, self.config))
 
     def open(self) -> Sink:
-        """Return it, newly opened, where `isolate` says. Raises what `SinkType.open` does."""
+        """Return it, newly opened, where `isolate` says. Raises what `SinkType.open` does.
+
+        Only workers have processes for it: here "process" is as nothing.
+        """
         kind = self.kind
         if self.isolate == "thread":
             made = kind.open(self.config)

@@ -32,7 +32,7 @@ _EMBEDDED: Final = "embedded"
 _SEARCH_LIBRARIES: Final = ("tantivy", "luqum")
 
 
-Isolation = Literal["loop", "thread"]
+Isolation = Literal["loop", "thread", "process"]
 """Where a sink runs, apart from the worker's event loop."""
 
 TYPE: Final = "type"

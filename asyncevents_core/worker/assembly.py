@@ -30,25 +30,17 @@ from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.configs import ledger_options
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.worker.bookkeeper import Bookkeeper
+from asyncevents_core.worker.children import Home
 from asyncevents_core.worker.claimer import Claimer
 from asyncevents_core.worker.deliverer import Deliverer
-from asyncevents_core.worker.inboxes import (
-    Alarm,
-    Bell,
-    Inbox,
-    PublicationInbox,
-    ResolvedInbox,
-)
+from asyncevents_core.worker.inboxes import Alarm, Bell, Inbox, PublicationInbox, ResolvedInbox
 from asyncevents_core.worker.indexing import IndexConsumer
 from asyncevents_core.worker.intake import Intake
-from asyncevents_core.worker.isolation import (
-    Home,
-    IsolatedResolver,
-    ServiceProcesses,
-)
+from asyncevents_core.worker.isolation import IsolatedResolver, ServiceProcesses
 from asyncevents_core.worker.janitor import Janitor
 from asyncevents_core.worker.ledger_health import LedgerHealth
 from asyncevents_core.worker.receiving import intake, receivers
+from asyncevents_core.worker.sink_processes import WorkerSinks
 from asyncevents_core.worker.vitals import Vitals
 from asyncevents_core.worker.watchdog import BLOCKED_AFTER, Limits, Watch, Watchdog
 
@@ -76,6 +68,10 @@ class WorkerOptions:
     log_format: Format = "text"
     log_level: str = "info"
 
+    def home_for(self, setting: str) -> Home:
+        """Return what processes for a setting need. Raises `SettingsError`."""
+        return Home.of(self.settings_module, self.log_format, self.log_level, setting=setting)
+
 
 class WorkerAssembly:
     """The threads and the loop's side of one worker, wired."""
@@ -96,7 +92,7 @@ class WorkerAssembly:
         self.permits = Permits(
             budget=settings.permits, per_subscription=settings.permits_per_subscription
         )
-        self.sinks = SinkRack(runtime.sinks)
+        self.sinks = SinkRack(WorkerSinks(runtime.sinks, options.home_for))
         calls = Calls(threads=settings.service_threads)
         self._processes = service_processes(runtime, options)
         self.services = _service_caller(runtime, calls, self._processes)
@@ -345,8 +341,9 @@ def service_processes(runtime: Runtime, options: WorkerOptions) -> ServiceProces
     """
     if runtime.settings.service_isolation == "thread" or Role.TRIGGER not in options.roles:
         return None
-    home = Home.of(options.settings_module, options.log_format, options.log_level)
-    return ServiceProcesses(home, timeout=runtime.settings.service_timeout)
+    return ServiceProcesses(
+        options.home_for("SERVICE_ISOLATION"), timeout=runtime.settings.service_timeout
+    )
 
 
 def _service_caller(

@@ -19,7 +19,8 @@ from asyncevents_core.errors import (
     ServiceTimeout,
     SettingsError,
 )
-from asyncevents_core.worker.isolation import Home, ServiceProcesses
+from asyncevents_core.worker.children import Home
+from asyncevents_core.worker.isolation import ServiceProcesses
 from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
 
@@ -74,7 +75,7 @@ def processes(project, monkeypatch):
     made = []
 
     def make(timeout=PATIENCE, module="project_settings"):
-        made.append(ServiceProcesses(Home.of(module), timeout=timeout))
+        made.append(ServiceProcesses(Home.of(module, setting="SERVICE_ISOLATION"), timeout=timeout))
         return made[-1]
 
     yield make
@@ -148,7 +149,7 @@ def test_settings_that_cannot_be_imported_are_named(processes):
 
 def test_settings_that_are_no_module_are_refused():
     with pytest.raises(SettingsError, match="SERVICE_ISOLATION"):
-        Home.of(None)
+        Home.of(None, setting="SERVICE_ISOLATION")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
