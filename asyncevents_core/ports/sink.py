@@ -187,6 +187,7 @@ class SinkType(ABC, Generic[Config, Options]):
     `config_class` is an attrs class, made from ``SINKS[name]``; `options_class` one for the options
     of a subscription, which the ledger keeps encrypted. Fields with ``metadata={SECRET: True}``
     are masked in logs, pages and reprs.
+    `icon` is a picture as the text of an SVG document, which is shown small; "" for none.
     `concurrency` bounds the threads of a `BlockingSink`. `signs` says whether the sink uses a
     subscription's secret, so that one is made where none is given.
     """
@@ -197,6 +198,7 @@ class SinkType(ABC, Generic[Config, Options]):
     options_class: type[Any] = NoOptions
     concurrency: ClassVar[int] = 16
     signs: ClassVar[bool] = False
+    icon: ClassVar[str] = ""
 
     @abstractmethod
     def validate_target(self, target: str, config: Config) -> None:

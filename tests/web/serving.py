@@ -300,11 +300,15 @@ class ShelfOptions:
     token: str = field(default="", metadata={SECRET: True})
 
 
+ICON = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>'
+
+
 class ShelfType(SinkType[NoOptions, ShelfOptions]):
     """A sink that has options; nothing is ever delivered to it here."""
 
     name = "shelf"
     title = "Shelf"
+    icon = ICON
     config_class = NoOptions
     options_class = ShelfOptions
 

@@ -13,7 +13,7 @@ from asyncevents_core.domain.access import ALL, Resource
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
-from tests.web.serving import OPERATOR, Api, serving
+from tests.web.serving import ICON, OPERATOR, Api, serving
 
 LINK = re.compile(r'(?:href|hx-get)="(/admin[^"#]*)"')
 MOST = 300
@@ -77,3 +77,15 @@ def sent_by_others(api: Api, resources: set[str], tenant: str | None) -> Iterato
         yield f"/admin/subscriptions/{number}"
     if everything or resources & {"logs", "logs.trace"}:
         yield f"/admin/traces/{api.deliver(number, tenant=tenant)}"
+
+
+def test_a_sink_has_an_icon(api):
+    visitor = api.visitor("view")
+    own = visitor.get("/sinks/shelf/icon.svg")
+    assert own.headers["content-type"].startswith("image/svg+xml")
+    assert own.text == ICON
+    for name in ("http", "nothing", "<script>"):
+        common = visitor.get(f"/sinks/{name}/icon.svg")
+        assert common.status_code == 200
+        assert common.text.startswith("<svg")
+        assert "script-src 'self'" in common.headers["content-security-policy"]

@@ -67,6 +67,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/events/{event_id:uuid}"): (TRACE, {}, 200, 404),
     ("POST", "/events/{event_id:uuid}/open"): (REPLAY, {}, 303, 404),
     ("GET", "/event-definitions"): (VIEW, {}, 200, 200),
+    ("GET", "/sinks/{name:str}/icon.svg"): (EVERYBODY, {}, 200, 200),
     ("GET", "/configuration"): (MANAGE, {}, 200, 403),
     ("POST", "/configuration"): (MANAGE, {"name": "MAXIMUM_DEATHS", "value": "3"}, 303, 403),
     ("GET", "/plugins"): (MANAGE, {}, 200, 403),
@@ -182,6 +183,7 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
         "user_id:uuid": user,
         "delivery_id:uuid": lambda: delivery,
         "job_id:uuid": lambda: job.id,
+        "name:str": lambda: "http",
     }
 
     def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:

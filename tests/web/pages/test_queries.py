@@ -43,6 +43,7 @@ MOST: Mapping[str, int] = {
     "/events/{event_id:uuid}": 6,
     "/deliveries": 2,
     "/event-definitions": 0,
+    "/sinks/{name:str}/icon.svg": 0,
     "/configuration": 1,
     "/plugins": 0,
     "/tokens": 2,
@@ -133,6 +134,7 @@ def filled(api: Api, count: int) -> Mapping[str, object]:
         "user_id:uuid": user.id,
         "delivery_id:uuid": long.id,
         "job_id:uuid": jobs[0].id,
+        "name:str": "http",
     }
 
 

@@ -60,6 +60,7 @@ async def sinks(backend: GivenBackend) -> SinkList:
             SinkItem(
                 name=one.name,
                 title=one.value.title,
+                icon=one.value.icon,
                 distribution=one.source.distribution,
                 signs=one.value.signs,
                 options=schema_of(one.value.options_class),

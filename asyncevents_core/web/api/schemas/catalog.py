@@ -28,10 +28,14 @@ class PublishedPage:
 
 @frozen(kw_only=True)
 class SinkItem:
-    """A sink that is installed; `options` is the JSON Schema of a subscription's options."""
+    """A sink that is installed; `options` is the JSON Schema of a subscription's options.
+
+    `icon` is the text of an SVG document, "" for none: show it as an image, which runs nothing.
+    """
 
     name: str
     title: str
+    icon: str
     distribution: str
     signs: bool
     options: dict[str, Any]
