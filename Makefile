@@ -11,10 +11,13 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/p
 EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 CONSTRAINTS := constraints.txt
 ARGS ?=
-# Those that measure time have the machine for themselves. Those that wait for processes come first.
+# Those that measure time have the machine for themselves. Long modules come first, so that none is
+# left alone at the end, and then those that wait for processes. What is named twice runs once.
 ALONE := tests/benchmarks
+LONG := tests/docs/test_walkthroughs.py tests/conformance/test_ledgers.py \
+	tests/web/pages/test_hostile.py tests/search/test_queries.py tests/installing/test_scaffolds.py
 FIRST := tests/integration tests/crash
-SIDE_BY_SIDE := $(FIRST) \
+SIDE_BY_SIDE := $(LONG) $(FIRST) \
 	$(filter-out $(ALONE) $(FIRST) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
 	$(wildcard plugins/*/tests docs/examples/*/tests)
 
