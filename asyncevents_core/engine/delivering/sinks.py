@@ -113,12 +113,13 @@ class SinkRack:
         return sink
 
     def _get_apart(self, name: str) -> Sink:
+        sink = self._sinks.get(name)
+        if isinstance(sink, LoopSink | ThreadedSink):
+            # It has threads already; more it cannot have.
+            return sink
         apart = self._apart.get(name)
         if apart is None:
-            sink = self._opener.open(name)
-            if isinstance(sink, LoopSink | ThreadedSink):
-                return self._sinks.setdefault(name, sink)
-            apart = self._apart[name] = LoopSink(sink, name=name)
+            apart = self._apart[name] = LoopSink(self._opener.open(name), name=name)
         return apart
 
     def open_early(self, names: Iterable[str]) -> None:
