@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pluggy
 
@@ -12,6 +14,12 @@ from asyncevents_core.errors import suggestion
 from asyncevents_core.hookspecs import PROJECT
 from asyncevents_core.plugin_registry.registry import PluginSource
 
+logger = logging.getLogger("asyncevents.plugins")
+
+T = TypeVar("T")
+
+_NAMED_AFTER: Final = 5.0
+"""Seconds after which what a plugin still does is named in the log."""
 HOOK_PREFIX: Final = "asyncevents_"
 NOT_OURS: Final = (KeyboardInterrupt,)
 """What passes through wherever the code of plugins is run; anything else is theirs."""
@@ -94,6 +102,17 @@ class Hooks(pluggy.PluginManager):
 
 def _rank(implementation: pluggy.HookImpl) -> int:
     return implementation.trylast - implementation.tryfirst
+
+
+def named_when_slow(what: str, work: Callable[[], T]) -> T:
+    """Do some work of a plugin; if it takes long, the log says `what`, so that a hang is named."""
+    timer = threading.Timer(_NAMED_AFTER, logger.warning, [what])
+    timer.daemon = True
+    timer.start()
+    try:
+        return work()
+    finally:
+        timer.cancel()
 
 
 def one_line(error: BaseException) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import logging
-import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,7 +13,7 @@ from attrs import evolve
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.errors import PluginError
 from asyncevents_core.hookspecs import PROJECT
-from asyncevents_core.plugin_registry.hooks import HOOK_PREFIX, NOT_OURS, Hooks
+from asyncevents_core.plugin_registry.hooks import HOOK_PREFIX, NOT_OURS, Hooks, named_when_slow
 from asyncevents_core.plugin_registry.plugin_set import PluginSet
 from asyncevents_core.plugin_registry.registry import (
     CORE,
@@ -35,13 +34,9 @@ from asyncevents_core.ports.sink import SinkType
 if TYPE_CHECKING:
     import click
 
-logger = logging.getLogger("asyncevents.plugins")
-
 T = TypeVar("T")
 
 _APPLICATION: Final = "the application (PLUGINS)"
-_NAMED_AFTER: Final = 5.0
-"""Seconds after which a plugin that is still being imported is named in the log."""
 
 
 def load_plugins(
@@ -88,7 +83,7 @@ class _Loader:
         distribution, version = _distribution(point)
         source = PluginSource(plugin=point.name, distribution=distribution, version=version)
         try:
-            plugin = _named_when_slow(source, point.load)
+            plugin = named_when_slow(f"{source} is still being imported", point.load)
         except NOT_OURS:
             raise
         except BaseException as error:
@@ -102,7 +97,10 @@ class _Loader:
         for path in paths:
             source = PluginSource(plugin=path, distribution=_APPLICATION, version="")
             try:
-                plugin = _named_when_slow(source, lambda: _imported(path))  # noqa: B023 - called here
+                plugin = named_when_slow(
+                    f"{source} is still being imported",
+                    functools.partial(_imported, path),
+                )
             except NOT_OURS:
                 raise
             except BaseException as error:
@@ -169,7 +167,9 @@ class _Loader:
         name = HOOK_PREFIX + hook
         for source, call in self._hooks.calls(name):
             try:
-                values = [value for result in call() for value in result]
+                values = named_when_slow(
+                    f"{source}: {name} still runs", functools.partial(_called, call)
+                )
             except NOT_OURS:
                 raise
             except BaseException as error:
@@ -198,22 +198,15 @@ def _by_type(value: Any) -> str:
     return type(value).__qualname__
 
 
+def _called(hook: Callable[..., Any]) -> list[Any]:
+    return [value for result in hook() for value in result]
+
+
 def _imported(path: str) -> object:
     """Return the module, or the object in it, that an entry of PLUGINS names."""
     module_name, _, attribute = path.partition(":")
     module: object = importlib.import_module(module_name)
     return getattr(module, attribute) if attribute else module
-
-
-def _named_when_slow(source: PluginSource, load: Callable[[], object]) -> object:
-    """Load a plugin; one that takes long is named in the log, so that a start that hangs is."""
-    timer = threading.Timer(_NAMED_AFTER, logger.warning, [f"{source} is still being imported"])
-    timer.daemon = True
-    timer.start()
-    try:
-        return load()
-    finally:
-        timer.cancel()
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.errors import PluginError
-from asyncevents_core.plugin_registry.hooks import NOT_OURS, Hooks
+from asyncevents_core.plugin_registry.hooks import NOT_OURS, Hooks, named_when_slow
 from asyncevents_core.plugin_registry.registry import PluginProblem, Registered, Registry
 from asyncevents_core.ports.indexer import AnyIndexerType
 from asyncevents_core.ports.observer import Observer
@@ -50,7 +50,7 @@ class PluginSet:
         """
         for source, prepare in self._hooks.calls("asyncevents_prepare_process"):
             try:
-                prepare()
+                named_when_slow(f"{source}: asyncevents_prepare_process still runs", prepare)
             except NOT_OURS:
                 raise
             except BaseException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 
 import pytest
 
@@ -12,7 +13,7 @@ from asyncevents_core.catalog import collect_events
 from asyncevents_core.errors import DuplicateEvent, DuplicateName, SettingsError, UnknownEvent
 from asyncevents_core.plugin import EventDefinition, hookimpl
 from asyncevents_core.plugin_api import PLUGIN_API
-from asyncevents_core.plugin_registry import load_plugins, loading, versions
+from asyncevents_core.plugin_registry import hooks, load_plugins, versions
 from asyncevents_core.testing import RecordingSinkType
 
 SINK = """
@@ -286,7 +287,7 @@ def test_a_plugin_that_is_blocked_is_not_even_imported(install, blocked):
 
 
 def test_an_import_that_takes_long_is_named(install, caplog, monkeypatch):
-    monkeypatch.setattr(loading, "_NAMED_AFTER", 0.01)
+    monkeypatch.setattr(hooks, "_NAMED_AFTER", 0.01)
     source = """
 import logging, time
 until = time.monotonic() + 30
@@ -304,6 +305,30 @@ log.removeHandler(heard)
     load_plugins(found=[install("slow", source)])
     assert [one.message for one in caplog.records] == [
         "plugin 'slow' of dist-slow 1.2.3 is still being imported"
+    ]
+
+
+def test_a_hook_that_takes_long_is_named(caplog, monkeypatch):
+    monkeypatch.setattr(hooks, "_NAMED_AFTER", 0.01)
+    named = threading.Event()
+    monkeypatch.setattr(hooks.logger, "warning", lambda text: said.append(text) or named.set())
+    said = []
+
+    class Slow:
+        @hookimpl
+        def asyncevents_prepare_process(self):
+            assert named.wait(30)
+
+        @hookimpl
+        def asyncevents_register_sinks(self):
+            assert named.wait(30)
+            named.clear()
+            return []
+
+    load_plugins([Slow()], found=[]).prepare_process()
+    assert [text.partition(": ")[2] for text in said] == [
+        "asyncevents_register_sinks still runs",
+        "asyncevents_prepare_process still runs",
     ]
 
 
