@@ -7,6 +7,8 @@ from typing import Any
 
 from asyncevents_core.plugin import SinkType, hookimpl
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:

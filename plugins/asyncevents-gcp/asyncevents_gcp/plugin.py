@@ -8,6 +8,8 @@ from typing import Any
 from asyncevents_core.plugin import SinkType, hookimpl
 from asyncevents_gcp.kind import PubSubSinkType
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:

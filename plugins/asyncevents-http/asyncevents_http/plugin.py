@@ -10,6 +10,8 @@ from asyncevents_core.plugin import SinkType, hookimpl
 if TYPE_CHECKING:
     import click
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:

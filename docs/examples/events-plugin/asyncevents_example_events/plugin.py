@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from asyncevents_core.plugin import EventDefinition, hookimpl
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @hookimpl
 def asyncevents_register_events() -> list[EventDefinition]:

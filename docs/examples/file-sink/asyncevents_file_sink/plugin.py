@@ -20,6 +20,8 @@ from asyncevents_core.plugin import (
     hookimpl,
 )
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @frozen(kw_only=True)
 class FileConfig:

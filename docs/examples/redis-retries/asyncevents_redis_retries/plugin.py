@@ -37,6 +37,8 @@ for _, id in ipairs(due) do redis.call('ZADD', KEYS[1], now + 30, id) end
 return due
 """
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 class RedisRetryManagerType(RetryManagerType):
     """Registers `redis`."""

@@ -11,6 +11,8 @@ from asyncevents_core.plugin import Indexer, IndexerType, hookimpl
 from asyncevents_sqlite_indexer.database import Database
 from asyncevents_sqlite_indexer.indexer import SqliteIndexer
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @frozen(kw_only=True)
 class SqliteConfig:
