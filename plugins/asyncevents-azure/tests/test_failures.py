@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import threading
@@ -204,8 +203,17 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("condition", "failure"), REFUSALS.items())
-@pytest.mark.parametrize("when", ["refuses", "attaches"])
+# The link is refused with the same words as a message; opening it takes the SDK a second.
+AT_THE_LINK = (
+    "com.microsoft:server-busy", "amqp:not-found", "amqp:unauthorized-access", "amqp:not-allowed",
+    "com.microsoft:entity-disabled",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "failure", "when"), [
+    *((name, failure, "refuses") for name, failure in REFUSALS.items()),
+    *((name, REFUSALS[name], "attaches") for name in AT_THE_LINK),
+])  # fmt: skip
 def test_conditions_of_service_bus(bus, opened, condition, failure, when):
     config = bus_config(bus)
     queue = bus.queue("orders", **{when: condition})
@@ -282,12 +290,8 @@ def test_every_option_is_documented_with_its_default(kind):
         made = cls()
         for one in attrs.fields(cls):
             default = getattr(made, one.name)
-            assert documented[one.name] in {
-                f"`{default}`",
-                f"`{default!r}`",
-                f"`{json.dumps(default)}`" if default in ((), None) else "",
-                "none" if default in (None, ()) else "",
-            }, one.name
+            shown = "none" if cls is kind.options_class and default in {None, ()} else default
+            assert documented[one.name].strip('`"') == str(shown), one.name
 
 
 def test_a_key_does_not_stand_in_what_is_shown(grid):

@@ -147,23 +147,26 @@ async def test_a_message_of_service_bus(bus, threaded):
     }
 
 
+KEYS = {
+    "subscription": "subscription-1",
+    "event": "sales.order.created",
+    "data.customer.id": "17",
+    "data.lines.1": "second",
+    "data.paid": "true",
+    "data.long": hashlib.sha256(b"x" * 129).hexdigest(),
+    "data.fits": "y" * 128,
+    # The id of the event.
+    "data.customer": None,
+    "data.lines.7": None,
+    "data.nobody.id": None,
+    "data.empty": None,
+}
+
+
 @pytest.mark.parametrize(
-    ("by", "key"),
-    [
-        ("subscription", "subscription-1"),
-        ("event", "sales.order.created"),
-        ("data.customer.id", "17"),
-        ("data.lines.1", "second"),
-        ("data.paid", "true"),
-        ("data.long", hashlib.sha256(b"x" * 129).hexdigest()),
-        ("data.fits", "y" * 128),
-        ("data.customer", None),
-        ("data.nobody.id", None),
-        ("data.empty", None),
-    ],
+    ("option", "other"), [("session_id", "partition_key"), ("partition_key", "session_id")]
 )
-@pytest.mark.parametrize("option", ["session_id", "partition_key"])
-async def test_sessions_and_partition_keys(bus, threaded, option, by, key):
+async def test_sessions_and_partition_keys(bus, threaded, option, other):
     data = {
         "customer": {"id": 17},
         "lines": ["first", "second"],
@@ -172,10 +175,17 @@ async def test_sessions_and_partition_keys(bus, threaded, option, by, key):
         "fits": "y" * 128,
         "empty": "",
     }
-    request, message = await sent(bus, threaded, data=data, options={option: by})
-    assert getattr(message, option) == (key or str(request.event_id))
-    others = {"session_id": "partition_key", "partition_key": "session_id"}
-    assert getattr(message, others[option]) is None
+    config = bus_config(bus)
+    queue = bus.queue("orders")
+    requests = [
+        bus_request(config, target=queue_target("orders"), data=data, options={option: by})
+        for by in KEYS
+    ]
+    await delivered(threaded(ServiceBusSinkType(), config), *requests)
+    assert [getattr(one, option) for one in queue.messages] == [
+        key or str(request.event_id) for request, key in zip(requests, KEYS.values(), strict=True)
+    ]
+    assert {getattr(one, other) for one in queue.messages} == {None}
 
 
 async def test_properties_from_the_payload_keep_their_types(bus, threaded):
