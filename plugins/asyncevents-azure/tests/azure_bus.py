@@ -12,6 +12,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -261,8 +262,9 @@ class Connection:
         pass
 
     async def _detach(self, fields: Any, _: bytes) -> None:
-        self.links.pop(fields[0], None)
-        self._send(DETACH, several(uint(fields[0]), true(True)))
+        # Not in there: it answers a link that was refused.
+        if self.links.pop(fields[0], None) is not None:
+            self._send(DETACH, several(uint(fields[0]), true(True)))
 
     async def _attach(self, fields: Any, _: bytes) -> None:
         name, handle, receives, source, target = *fields[:3], fields[5], fields[6]
@@ -396,13 +398,13 @@ def _correlation(value: Any) -> bytes:
 
 
 @contextmanager
-def running() -> Iterator[ServiceBus]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[ServiceBus]:
     """Run a namespace on a free port of the loopback, in a thread of its own."""
     bus = ServiceBus()
     ready, over = threading.Event(), asyncio.Event()
 
     async def main() -> None:
-        server = await asyncio.start_server(bus.serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(bus.serve, "127.0.0.1", 0, ssl=tls)
         bus.port = server.sockets[0].getsockname()[1]
         bus._loop = asyncio.get_running_loop()
         ready.set()
