@@ -173,8 +173,9 @@ class AzureSink(BatchingSink, Generic[Item]):
         self._closed = False
 
     def group(self, request: DeliveryRequest) -> Hashable:
-        """See `BatchingSink`: the same target, credentials and options."""
-        return request.prepared, request.options
+        """See `BatchingSink`: the same target with the same credentials."""
+        prepared: Prepared = request.prepared
+        return prepared
 
     def deliver_batch(
         self, requests: Sequence[DeliveryRequest], deadline: float

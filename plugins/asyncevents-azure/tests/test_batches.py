@@ -8,11 +8,11 @@ import threading
 import pytest
 
 from asyncevents_azure.eventgrid import LARGEST, EventGridSink
-from asyncevents_azure.kinds import EventGridSinkType, ServiceBusSinkType
+from asyncevents_azure.kinds import Credentials, EventGridSinkType, ServiceBusSinkType
 from asyncevents_azure.servicebus import ServiceBusSink
 from asyncevents_core.plugin import OutcomeKind
 from azure_bus import KIB
-from azure_grid import topic
+from azure_grid import SAS, topic
 from azure_requests import bus_config, bus_request, grid_config, grid_request, queue_target
 
 DELIVERED, PERMANENT = OutcomeKind.DELIVERED, OutcomeKind.PERMANENT
@@ -80,17 +80,17 @@ def test_what_just_fits_is_sent_to_event_grid_and_one_byte_more_is_not(grid, ope
 
 
 async def test_targets_and_credentials_do_not_mix(grid, threaded):
-    config = grid_config(grid)
+    config = grid_config(grid, credentials={"other": Credentials(sas_token=SAS)})
     sink = threaded(EventGridSinkType(), config)
-    own = {"access_key": config.access_key}
     requests = [
         grid_request(config, target=topic(name), options=options)
         for name in ("a", "b")
-        for options in ({}, {"credentials": None, **own})
+        for options in ({}, {"credentials": "other"})
         for _ in range(2)
     ]
     outcomes = await asyncio.gather(*(sink.deliver(one, 30.0) for one in requests))
     assert set(kinds(outcomes)) == {DELIVERED}
+    assert grid.calls == [2, 2, 2, 2]
     assert len(grid.arrived("a")) == len(grid.arrived("b")) == 4
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from attrs import evolve, fields
 
@@ -204,3 +207,15 @@ class TestServiceBusSink(SinkConformance):
 def test_forms_say_what_each_option_is_for(kind):
     options = fields(kind.options_class)
     assert all(one.metadata[HELP].endswith(".") for one in options)
+
+
+def test_nothing_but_core_is_loaded_with_the_plugin():
+    code = (
+        "import sys; from asyncevents_azure.plugin import asyncevents_register_sinks as register; "
+        "names = [one.name for one in register()]; "
+        "print(names, sorted({'azure', 'httpx', 'asyncio'} & sys.modules.keys()))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == "['eventgrid', 'servicebus'] []"
