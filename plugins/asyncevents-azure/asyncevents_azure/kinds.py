@@ -239,8 +239,10 @@ class AzureSinkType(SinkType[ConfigT, OptionsT]):
         self.read_target(target)
 
     def validate_options(self, options: OptionsT, target: str, config: ConfigT) -> None:
-        """See `SinkType`: named credentials exist, and are the only ones."""
+        """See `SinkType`: there are credentials; named ones exist, and are the only ones."""
         if options.credentials is None:
+            if not options.given and not config.given:
+                raise InvalidOptions(self._no_credentials())
             return
         if options.given:
             raise InvalidOptions("give named credentials or those of your own, not both")
@@ -258,11 +260,7 @@ class AzureSinkType(SinkType[ConfigT, OptionsT]):
                 raise SettingsError([self._no_set(options, config)], origin="SINKS")
             given = config.credentials[options.credentials]
         if not given.given:
-            problem = (
-                "no credentials: give an access_key, a sas_token or an application of Entra ID in "
-                f"the subscription's options or in SINKS[{self.name!r}]"
-            )
-            raise SettingsError([problem], origin="SINKS")
+            raise SettingsError([self._no_credentials()], origin="SINKS")
         kind = self.kind_of_credentials
         alone = kind(**{one.name: getattr(given, one.name) for one in fields(kind)})
         return Prepared(host=host, place=place, credentials=alone)
@@ -274,6 +272,12 @@ class AzureSinkType(SinkType[ConfigT, OptionsT]):
         if options.credentials is not None:
             return (f"credentials:{options.credentials}",)
         return (DEFAULT_CREDENTIALS,)
+
+    def _no_credentials(self) -> str:
+        return (
+            "no credentials: give an access_key, a sas_token or an application of Entra ID in the "
+            f"subscription's options or in SINKS[{self.name!r}]"
+        )
 
     def _no_set(self, options: OptionsT, config: ConfigT) -> str:
         known = ", ".join(sorted(config.credentials)) or "none"

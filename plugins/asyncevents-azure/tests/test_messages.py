@@ -15,7 +15,7 @@ from asyncevents_azure.kinds import (
     EventGridSinkType,
     ServiceBusSinkType,
 )
-from asyncevents_core.errors import SettingsError
+from asyncevents_core.errors import InvalidOptions, SettingsError
 from asyncevents_core.plugin import OutcomeKind
 from azure_bus import KEY as BUS_KEY
 from azure_bus import POLICY
@@ -101,8 +101,12 @@ async def test_a_token_is_replaced_before_its_end(grid, threaded):
 
 
 @pytest.mark.parametrize("kind", [EventGridSinkType(), ServiceBusSinkType()])
-def test_without_credentials_an_operator_has_to_act(kind):
+def test_without_credentials_nobody_subscribes_and_an_operator_has_to_act(kind):
     target = {"eventgrid": topic("orders"), "servicebus": queue_target("orders")}[kind.name]
+    with pytest.raises(InvalidOptions, match="no credentials"):
+        kind.validate_options(kind.options_class(), target, kind.config_class())
+    kind.validate_options(kind.options_class(access_key="own"), target, kind.config_class())
+    kind.validate_options(kind.options_class(), target, kind.config_class(access_key="theirs"))
     with pytest.raises(SettingsError, match="no credentials"):
         kind.prepare(target, kind.options_class(), kind.config_class())
     with pytest.raises(SettingsError, match="has no 'gone'"):
