@@ -29,6 +29,7 @@ PAGES = (
     "docs/tutorials/first-delivery.md",
     "docs/tutorials/write-a-sink.md",
     "docs/how-to/deliver-to-aws.md",
+    "docs/how-to/deliver-to-azure.md",
     "docs/how-to/deliver-to-google-cloud.md",
     "docs/how-to/find-an-event.md",
     "docs/how-to/run-in-production.md",
@@ -48,6 +49,7 @@ SERVERS = {"docs/how-to/run-in-production.md"}
 UNTIL = {
     "README.md": "## Brokers and databases",
     "docs/how-to/deliver-to-aws.md": "## On AWS",
+    "docs/how-to/deliver-to-azure.md": "## Make the queue or topic",
     "docs/how-to/deliver-to-google-cloud.md": "## On Google Cloud",
 }
 # What goes on until somebody has seen enough.
@@ -178,7 +180,7 @@ class Terminal:
 def wheels(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheels")
     build_wheel(ROOT, folder)
-    for plugin in ("http", "aws", "gcp"):
+    for plugin in ("http", "aws", "azure", "gcp"):
         build_wheel(ROOT / f"plugins/asyncevents-{plugin}", folder)
     return folder
 

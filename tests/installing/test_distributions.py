@@ -15,6 +15,7 @@ FOLDERS = {
     "core": ROOT,
     "http": ROOT / "plugins/asyncevents-http",
     "aws": ROOT / "plugins/asyncevents-aws",
+    "azure": ROOT / "plugins/asyncevents-azure",
     "gcp": ROOT / "plugins/asyncevents-gcp",
     "file-sink": ROOT / "docs/examples/file-sink",
     "events": ROOT / "docs/examples/events-plugin",
@@ -58,7 +59,7 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     http = names_in(wheels, "asyncevents_http")
     assert "asyncevents_http/py.typed" in http
     assert not [name for name in http if "test" in name]
-    for one in ("asyncevents_aws", "asyncevents_gcp"):
+    for one in ("asyncevents_aws", "asyncevents_azure", "asyncevents_gcp"):
         names = names_in(wheels, one)
         assert f"{one}/py.typed" in names
         assert {name.split("/")[0] for name in names} == {one, f"{one}-0.1.0.dist-info"}
@@ -68,6 +69,7 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     ("distribution", "sinks"),
     [
         ("asyncevents-aws", {"eventbridge", "kinesis", "sns", "sqs"}),
+        ("asyncevents-azure", {"eventgrid", "servicebus"}),
         ("asyncevents-gcp", {"pubsub"}),
     ],
 )

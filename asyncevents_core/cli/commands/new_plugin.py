@@ -19,7 +19,9 @@ from asyncevents_core.plugin_registry import (
 )
 
 _CHOICES: Final = [name for name in KINDS if " " not in name]
-_OURS: Final = frozenset({CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-gcp"})
+_OURS: Final = frozenset(
+    {CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-azure", "asyncevents-gcp"}
+)
 
 
 @click.command("new-plugin")

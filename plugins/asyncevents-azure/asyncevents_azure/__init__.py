@@ -1,0 +1,1 @@
+"""asyncevents-azure: the sinks for Azure Event Grid and Azure Service Bus."""

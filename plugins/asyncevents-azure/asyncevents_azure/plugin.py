@@ -1,0 +1,15 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asyncevents_azure.kinds import EventGridSinkType, ServiceBusSinkType
+from asyncevents_core.plugin import SinkType, hookimpl
+
+
+@hookimpl
+def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
+    """Register `eventgrid` and `servicebus`."""
+    return [EventGridSinkType(), ServiceBusSinkType()]
