@@ -17,8 +17,8 @@ from asyncevents_aws.kinds import (
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core.plugin import Failure, OutcomeKind
-from asyncevents_core.testing import SinkConformance, make_request
+from asyncevents_core.plugin import Failure
+from asyncevents_core.testing import SinkConformance
 from aws_places import ACCOUNT, REGION
 
 TOO_MUCH = "x" * 1_100_000
@@ -66,7 +66,7 @@ class _Aws(SinkConformance):
         return named("fail-hang")
 
     @pytest.fixture
-    def failures(self, named, target):
+    def failures(self, named, new_request):
         return {
             Failure.THROTTLED: named("fail-throttled"),
             Failure.UNAVAILABLE: named("fail-broken"),
@@ -76,7 +76,7 @@ class _Aws(SinkConformance):
             Failure.UNKNOWN_TARGET: named("fail-missing"),
             Failure.DENIED: named("fail-denied"),
             Failure.INVALID: named("fail-invalid"),
-            Failure.TOO_LARGE: make_request(target=target, data={"text": TOO_MUCH}),
+            Failure.TOO_LARGE: new_request(data={"text": TOO_MUCH}),
         }
 
 
@@ -124,13 +124,9 @@ class TestSqsFifo(TestSqsSink):
     def named(self, proxy):
         return lambda name: f"{proxy.url}/{ACCOUNT}/{name}.fifo"
 
-    async def test_a_repeated_attempt_sends_the_same_body(self, driven_sink, new_request, received):
-        """In place of the suite's: the queue drops the second one, as FIFO queues are for."""
-        first = new_request(data={"again": True})
-        for number in (1, 2):
-            outcome = await driven_sink.deliver(evolve(first, attempt=number), 5.0)
-            assert outcome.kind is OutcomeKind.DELIVERED
-        assert received() == [first.body]
+    @pytest.fixture
+    def deduplicates(self):
+        return True
 
 
 class TestSnsSink(_Aws):
