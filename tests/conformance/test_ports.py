@@ -128,7 +128,7 @@ class _Recording(SinkConformance):
         return lambda one: len(sink_type.recorder.requests_to(one))
 
     @pytest.fixture
-    def seen(self, sink_type, target) -> Callable[[], Sequence[object]]:
+    def seen_beside(self, sink_type, target) -> Callable[[], Sequence[object]]:
         return lambda: [one.options.note for one in sink_type.recorder.requests_to(target)]
 
     @pytest.fixture

@@ -40,7 +40,7 @@ class SinkConformance(
     * `failures`: for each `Failure` that can be provoked, a target, or a whole `DeliveryRequest`.
     * `elsewhere`: another target that accepts everything, and a function as `received`.
     * `requests_at`: a function that returns how many requests have come to a target.
-    * `seen`: a function that returns what has come beside each body at `target`, in order;
+    * `seen_beside`: a function that returns what has come beside each body at `target`, in order;
       `other_options`, `other_config`: those that make a difference to it.
     * `deduplicates`: True where an event arrives once, however often it is sent.
     * `secret`, `secret_config`, `secret_options`: a secret, and where it stands; the default puts

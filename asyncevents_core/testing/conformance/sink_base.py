@@ -100,7 +100,7 @@ class SinkFixtures:
         return None
 
     @pytest.fixture
-    def seen(self) -> Seen | None:
+    def seen_beside(self) -> Seen | None:
         """Override: a function that returns what has come beside the bodies so far, in order.
 
         One value for each body at `target`: what options and configuration make of it.
@@ -109,12 +109,12 @@ class SinkFixtures:
 
     @pytest.fixture
     def other_options(self) -> Mapping[str, object] | None:
-        """Override: options that make a difference to what the fixture `seen` returns."""
+        """Override: options that make a difference to `seen_beside`."""
         return None
 
     @pytest.fixture
     def other_config(self) -> Any:
-        """Override: a configuration that makes a difference to what the fixture `seen` returns."""
+        """Override: a configuration that makes a difference to `seen_beside`."""
         return None
 
     @pytest.fixture

@@ -81,8 +81,8 @@ class SinkBatchTests(SinkFixtures):
         if not isinstance(sink, BatchingSink):
             left_out(_NO_BATCHES)
             return
-        for length in (0, 1_000, _LARGEST_PAYLOAD):
-            request = new_request(data={"text": "x" * length})
+        for length in (0, 1_000, _LARGEST_PAYLOAD // 2):
+            request = new_request(data={"text": "ü" * length})
             assert sink.size(request) >= len(request.body)
 
     async def test_batches_stay_within_the_limits(
@@ -105,7 +105,8 @@ class SinkBatchTests(SinkFixtures):
             await driven.close()
         assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
         await arrives(received, requests)
-        assert max(len(call) for call in spy.calls) > 1 or limits.entries == 1
+        groups = {sink.group(one) for one in requests}
+        assert max(len(call) for call in spy.calls) > 1 or limits.entries == 1 or len(groups) > 1
         for call in spy.calls:
             assert len(call) <= limits.entries
             within = limits.bytes is None or sum(map(sink.size, call)) <= limits.bytes
@@ -154,7 +155,8 @@ async def _deliver_batch(
     sink: BatchingSink, requests: Sequence[DeliveryRequest]
 ) -> Sequence[Outcome]:
     """Deliver a batch on a thread, as the engine does."""
-    assert len({sink.group(one) for one in requests}) == 1
+    if len({sink.group(one) for one in requests}) > 1:
+        left_out("its group lets no two requests travel together")
     outcomes = await asyncio.to_thread(sink.deliver_batch, requests, DEADLINE)
     assert len(outcomes) == len(requests)
     return outcomes

@@ -191,10 +191,10 @@ class SinkInfluenceTests(SinkFixtures):
         self,
         driven_sink: Sink,
         new_request: NewRequest,
-        seen: Seen | None,
+        seen_beside: Seen | None,
         other_options: Mapping[str, object] | None,
     ) -> None:
-        look, other = given(seen, "seen"), given(other_options, "other_options")
+        look, other = given(seen_beside, "seen_beside"), given(other_options, "other_options")
         for number, chosen in enumerate([{}, {"options": other}], start=1):
             await driven_sink.deliver(new_request(**chosen), DEADLINE)
             await comes(look, number)
@@ -207,9 +207,9 @@ class SinkInfluenceTests(SinkFixtures):
         config: Any,
         other_config: Any,
         new_request: NewRequest,
-        seen: Seen | None,
+        seen_beside: Seen | None,
     ) -> None:
-        look = given(seen, "seen")
+        look = given(seen_beside, "seen_beside")
         for number, chosen in enumerate([config, given(other_config, "other_config")], start=1):
             async with driven(sink_type, chosen) as sink:
                 await sink.deliver(new_request(config=chosen), DEADLINE)
@@ -221,11 +221,11 @@ class SinkInfluenceTests(SinkFixtures):
         self,
         driven_sink: Sink,
         new_request: NewRequest,
-        seen: Seen | None,
+        seen_beside: Seen | None,
         other_options: Mapping[str, object] | None,
     ) -> None:
         """Two subscriptions to one target are under way together, and in one batch perhaps."""
-        look, other = given(seen, "seen"), given(other_options, "other_options")
+        look, other = given(seen_beside, "seen_beside"), given(other_options, "other_options")
         for number, chosen in enumerate([{}, {"options": other}], start=1):
             await driven_sink.deliver(new_request(**chosen), DEADLINE)
             await comes(look, number)
@@ -241,9 +241,9 @@ class SinkInfluenceTests(SinkFixtures):
         assert sorted(map(repr, together)) == sorted(map(repr, alone * _PAIRS))
 
 
-async def comes(seen: Seen, count: int) -> None:
+async def comes(look: Seen, count: int) -> None:
     """Wait until so many have been seen."""
     until = time.monotonic() + PATIENCE
-    while len(seen()) < count and time.monotonic() < until:
+    while len(look()) < count and time.monotonic() < until:
         await asyncio.sleep(0.01)
-    assert len(seen()) == count
+    assert len(look()) == count

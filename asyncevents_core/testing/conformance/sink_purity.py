@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import copy
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 import pytest
+from attrs import evolve
 
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.sink import AnySinkType, BatchingSink, DeliveryRequest
@@ -64,27 +65,30 @@ class SinkPurityTests(SinkFixtures):
         sink_type: AnySinkType,
         config: Any,
         new_request: NewRequest,
+        options: Mapping[str, object],
         other_options: Mapping[str, object] | None,
         name: str,
     ) -> None:
-        request, other = new_request(), new_request(options=other_options or {})
-        before = copy.deepcopy(request.options)
+        before, made = options_of(sink_type, options), options_of(sink_type, options)
+        other = new_request(options=other_options or {})
+        request = evolve(new_request(), options=made)
         first = QUESTIONS[name](sink_type, request, config)
-        QUESTIONS[name](sink_type, other, config)
-        again = QUESTIONS[name](sink_type, request, config)
-        assert is_same(first, again), f"{name}: {first!r}, then {again!r}"
-        assert is_same(request.options, before), f"{name} changes the options"
+        for between in (request, other):
+            QUESTIONS[name](sink_type, between, config)
+            again = QUESTIONS[name](sink_type, request, config)
+            assert is_same(first, again), f"{name}: {first!r}, then {again!r}"
+        assert is_same(made, before), f"{name} changes the options"
 
     async def test_opening_does_no_io(
         self, sink_type: AnySinkType, config: Any, new_request: NewRequest
     ) -> None:
-        tasks = asyncio.all_tasks()
+        threads, tasks = set(threading.enumerate()), asyncio.all_tasks()
         with watched_io() as done:
             sink = sink_type.open(config)
-        started = asyncio.all_tasks() - tasks
+        started = {*(asyncio.all_tasks() - tasks), *(set(threading.enumerate()) - threads)}
         await close(sink)
-        assert done == [], "open does I/O or starts threads: wait for the first delivery"
-        assert not started, "open starts tasks: wait for the first delivery"
+        assert done == [], "open does I/O: wait for the first delivery"
+        assert not started, "open starts threads or tasks: wait for the first delivery"
 
     async def test_grouping_does_no_io(
         self, sink_type: AnySinkType, config: Any, new_request: NewRequest

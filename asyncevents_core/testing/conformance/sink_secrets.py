@@ -45,7 +45,7 @@ class SinkSecretTests(SinkFixtures):
         secret_config: Any,
         secret_options: Mapping[str, object],
         secret: str,
-        places: Mapping[str, Sequence[str | DeliveryRequest]],
+        places_of_secrets: Mapping[str, Sequence[str | DeliveryRequest]],
         where: str,
         new_request: NewRequest,
         caplog: pytest.LogCaptureFixture,
@@ -56,7 +56,7 @@ class SinkSecretTests(SinkFixtures):
         own = {"options": secret_options, "secrets": (secret,), "config": secret_config}
         shown: dict[str, str] = {}
         async with driven(sink_type, secret_config) as sink:
-            for number, how in enumerate(given(places[where], where)):
+            for number, how in enumerate(given(places_of_secrets[where], where)):
                 request = _with_secrets(how, new_request, own)
                 deadline = SHORT if where != "target" else _LONG
                 try:
@@ -109,7 +109,7 @@ class SinkSecretTests(SinkFixtures):
         assert not found, "\n".join(found)
 
     @pytest.fixture
-    def places(
+    def places_of_secrets(
         self,
         target: str,
         unreachable: str | None,

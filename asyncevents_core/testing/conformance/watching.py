@@ -16,8 +16,6 @@ from typing import Final, Self
 
 _TICK: Final = 0.01
 _IO: Final = (
-    "_thread.start_joinable_thread",
-    "_thread.start_new_thread",
     "ftplib.",
     "http.client.",
     "open",
@@ -41,10 +39,9 @@ _IO: Final = (
     "socket.send",
     "sqlite3.connect",
     "subprocess.",
-    "time.sleep",
     "urllib.",
 )
-"""How the audit events begin that stand for I/O, for a new thread, or for waiting."""
+"""How the audit events begin that stand for I/O."""
 
 _IMPORTING: Final = "<frozen importlib._bootstrap>"
 _heard: Final[ContextVar[list[str] | None]] = ContextVar("heard", default=None)
@@ -84,7 +81,7 @@ def _listen() -> None:
 def watched_io() -> Iterator[list[str]]:
     """Return a list of what the block does on its thread that is I/O, as audit events.
 
-    To start a thread and to sleep count as I/O. Imports may read what they like.
+    Imports may read what they like.
     """
     _listen()
     heard: list[str] = []
@@ -150,7 +147,7 @@ class Heartbeat:
 COUNTS: Final[dict[str, Callable[[], int]]] = {
     "tasks": lambda: len(asyncio.all_tasks()),
     "threads": threading.active_count,
-    "open files": lambda: len(os.listdir("/dev/fd")),
+    "files": lambda: len(os.listdir("/dev/fd")),
 }
 """What a sink may leave behind, and how many there are."""
 
