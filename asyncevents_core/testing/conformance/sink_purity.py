@@ -73,9 +73,10 @@ class SinkPurityTests(SinkFixtures):
         other = new_request(options=other_options or {})
         request = evolve(new_request(), options=made)
         first = QUESTIONS[name](sink_type, request, config)
-        for between in (request, other):
-            QUESTIONS[name](sink_type, between, config)
-            again = QUESTIONS[name](sink_type, request, config)
+        at_once = QUESTIONS[name](sink_type, request, config)
+        QUESTIONS[name](sink_type, other, config)
+        later = QUESTIONS[name](sink_type, request, config)
+        for again in (at_once, later):
             assert is_same(first, again), f"{name}: {first!r}, then {again!r}"
         assert is_same(made, before), f"{name} changes the options"
 
