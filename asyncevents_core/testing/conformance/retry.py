@@ -142,6 +142,21 @@ class RetryManagerConformance:
         first.close()  # twice does no harm
         second.close()
 
+    def test_what_a_closed_consumer_has_not_received_goes_to_the_next(
+        self, manager: RetryManager
+    ) -> None:
+        needs_to_wake(manager)
+        wanted = {uuid7() for _ in range(5)}
+        with manager.woken(prefetch=1) as first:
+            first.receive(0.1)
+            manager.schedule(
+                [ScheduledRetry(delivery_id=one, deaths=1, delay=0.1) for one in wanted]
+            )
+            taken = received_by(first, 1)
+        rest = wanted - taken
+        with manager.woken(prefetch=10) as second:
+            assert rest <= received_by(second, len(rest))
+
     def test_retries_are_scheduled_while_a_consumer_waits(self, manager: RetryManager) -> None:
         needs_to_wake(manager)
         wanted = {uuid7() for _ in range(5)}

@@ -199,14 +199,24 @@ class TestManagerThatWakesOthers(Suite):
 
 
 class TestManagerThatEndsWithItsConsumer(Suite):
-    noticed_by = "test_a_consumer_that_closes_leaves_the_rest_to_the_next"
+    noticed_by = "test_what_a_closed_consumer_has_not_received_goes_to_the_next"
 
     class manager_class(Manager):
         def woken(self, *, prefetch):
             consumer = super().woken(prefetch=prefetch)
-            clockwork, self.clockwork = self.clockwork, Clockwork()
-            consumer.close = lambda: clockwork.due.clear()
+            consumer.close = self.clockwork.due.clear
             return consumer
+
+
+class TestManagerWhoseConsumerLosesWhatCame(Suite):
+    """What was to come before it opened is gone."""
+
+    noticed_by = "test_a_consumer_that_closes_leaves_the_rest_to_the_next"
+
+    class manager_class(Manager):
+        def woken(self, *, prefetch):
+            self.clockwork.due.clear()
+            return super().woken(prefetch=prefetch)
 
 
 class TestManagerWhoseConsumerClosesOnce(Suite):
