@@ -68,13 +68,13 @@ class SinkFailureTests(SinkFixtures):
             *(driven_sink.deliver(request, DEADLINE) for _, request in wanted)
         )
         wrong = []
-        for (failure, _), outcome in zip(wanted, outcomes, strict=True):
-            if failure is not None:
-                wrong += _mistakes(failure, outcome)
+        for (reason, _), outcome in zip(wanted, outcomes, strict=True):
+            if reason is not None:
+                wrong += _mistakes(reason, outcome)
             elif outcome.kind is not OutcomeKind.DELIVERED:
                 wrong.append(f"should be delivered: {outcome}")
         assert not wrong, "\n".join(wrong)
-        await arrives(received, [request for failure, request in wanted if failure is None])
+        await arrives(received, [request for reason, request in wanted if reason is None])
 
     async def test_it_makes_one_attempt_only(
         self,

@@ -45,7 +45,10 @@ class SinkSecretTests(SinkFixtures):
         secret_config: Any,
         secret_options: Mapping[str, object],
         secret: str,
-        places_of_secrets: Mapping[str, Sequence[str | DeliveryRequest]],
+        target: str,
+        unreachable: str | None,
+        hanging: str | None,
+        failures: Mapping[Failure, str | DeliveryRequest],
         where: str,
         new_request: NewRequest,
         caplog: pytest.LogCaptureFixture,
@@ -55,8 +58,15 @@ class SinkSecretTests(SinkFixtures):
         caplog.set_level(logging.DEBUG)
         own = {"options": secret_options, "secrets": (secret,), "config": secret_config}
         shown: dict[str, str] = {}
+        places: Mapping[str, Sequence[str | DeliveryRequest | None]] = {
+            "target": [target],
+            "unreachable": [unreachable],
+            "hanging": [hanging],
+            "failures": list(failures.values()),
+        }
+        chosen = [one for one in places[where] if one is not None]
         async with driven(sink_type, secret_config) as sink:
-            for number, how in enumerate(given(places_of_secrets[where], where)):
+            for number, how in enumerate(given(chosen, where)):
                 request = _with_secrets(how, new_request, own)
                 deadline = SHORT if where != "target" else _LONG
                 try:
@@ -107,22 +117,6 @@ class SinkSecretTests(SinkFixtures):
                 said.append("".join(traceback.format_exception_only(error)))
         found = [one for one in said if _in(one, secret)]
         assert not found, "\n".join(found)
-
-    @pytest.fixture
-    def places_of_secrets(
-        self,
-        target: str,
-        unreachable: str | None,
-        hanging: str | None,
-        failures: Mapping[Failure, str | DeliveryRequest],
-    ) -> Mapping[str, Sequence[str | DeliveryRequest]]:
-        """Where deliveries with secrets go, by the fixture that says so."""
-        return {
-            "target": [target],
-            "unreachable": [] if unreachable is None else [unreachable],
-            "hanging": [] if hanging is None else [hanging],
-            "failures": list(failures.values()),
-        }
 
 
 def _with_secrets(

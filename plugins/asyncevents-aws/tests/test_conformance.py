@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from attrs import evolve
 
@@ -32,6 +35,18 @@ class _Aws(SinkConformance):
     @pytest.fixture
     def received(self, place):
         return place.bodies
+
+    @pytest.fixture
+    def elsewhere(self, another):
+        return another.target, another.bodies
+
+    @pytest.fixture
+    def requests_at(self, proxy):
+        def count(target):
+            name = re.split("[:/]", target)[-1].encode()
+            return sum(name in path.encode() + body for path, body in proxy.calls)
+
+        return count
 
     @pytest.fixture
     def secret_config(self, config, secret):
@@ -94,6 +109,10 @@ class TestSqsSink(_Aws):
         return places.queue()
 
     @pytest.fixture
+    def another(self, places):
+        return places.queue()
+
+    @pytest.fixture
     def named(self, proxy):
         return lambda name: f"{proxy.url}/{ACCOUNT}/{name}"
 
@@ -114,10 +133,26 @@ class TestSqsSink(_Aws):
             "arn:aws:sns:eu-central-1:123456789012:orders",
         ]
 
+    @pytest.fixture
+    def seen_beside(self, place):
+        def look():
+            place.bodies()
+            return [sorted(one["MessageAttributes"]) for one in place.messages]
+
+        return look
+
+    @pytest.fixture
+    def other_options(self):
+        return {"attributes": ["data.id"]}
+
 
 class TestSqsFifo(TestSqsSink):
     @pytest.fixture
     def place(self, places):
+        return places.queue(fifo=True)
+
+    @pytest.fixture
+    def another(self, places):
         return places.queue(fifo=True)
 
     @pytest.fixture
@@ -140,6 +175,10 @@ class TestSnsSink(_Aws):
 
     @pytest.fixture
     def place(self, places):
+        return places.topic()
+
+    @pytest.fixture
+    def another(self, places):
         return places.topic()
 
     @pytest.fixture
@@ -175,6 +214,10 @@ class TestEventBridgeSink(_Aws):
         return places.bus()
 
     @pytest.fixture
+    def another(self, places):
+        return places.bus()
+
+    @pytest.fixture
     def named(self):
         return lambda name: name
 
@@ -191,6 +234,18 @@ class TestEventBridgeSink(_Aws):
             "arn:aws:sqs:eu-central-1:123456789012:orders",
         ]
 
+    @pytest.fixture
+    def seen_beside(self, place):
+        def look():
+            place.bodies()
+            return [json.loads(one["Body"])["source"] for one in place.messages]
+
+        return look
+
+    @pytest.fixture
+    def other_config(self, config):
+        return evolve(config, source="the-till")
+
 
 class TestKinesisSink(_Aws):
     @pytest.fixture
@@ -203,6 +258,10 @@ class TestKinesisSink(_Aws):
 
     @pytest.fixture
     def place(self, places):
+        return places.stream()
+
+    @pytest.fixture
+    def another(self, places):
         return places.stream()
 
     @pytest.fixture
@@ -221,3 +280,16 @@ class TestKinesisSink(_Aws):
             "arn:aws:kinesis:eu-central-1:123456789012:consumer/orders",
             "arn:aws:sqs:eu-central-1:123456789012:orders",
         ]
+
+    @pytest.fixture
+    def seen_beside(self, place):
+        def look():
+            place.bodies()
+            # By default the key is the id of the event, which is another one each time.
+            return [len(one["PartitionKey"]) for one in place.messages]
+
+        return look
+
+    @pytest.fixture
+    def other_options(self):
+        return {"partition_key": "data.id"}

@@ -57,13 +57,6 @@ class TestIndexerThatDoesNotCountByTime(Suite):
             return None
 
 
-class TestIndexerThatTakesItsTime(Suite):
-    class indexer_class(MemoryIndexer):
-        def upsert(self, documents):
-            time.sleep(0.001)
-            return super().upsert(documents)
-
-
 class TestIndexerThatAppends(Suite):
     """What was there already stays as it was."""
 
