@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import attrs
 
@@ -80,7 +80,9 @@ def _forms(raw: bytes) -> Iterator[tuple[str, str]]:
     text = raw.decode(errors="backslashreplace")
     yield "as it is", text
     yield "escaped", ascii(text)[1:-1]
-    yield "URL-encoded", quote(text, safe="")
+    for encode in (quote, quote_plus):
+        for safe in ("", "/"):
+            yield "URL-encoded", encode(text, safe=safe)
     # How base64 looks depends on what stands before: three ways, less what neighbours change.
     for before in range(3):
         encoded = base64.b64encode(b"." * before + raw).rstrip(b"=").decode()

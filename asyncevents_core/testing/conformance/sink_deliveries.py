@@ -217,27 +217,29 @@ class SinkInfluenceTests(SinkFixtures):
         one, two = look()
         assert one != two, "it ignores its configuration"
 
-    async def test_options_are_not_mixed_up(
+    async def test_subscriptions_are_not_mixed_up(
         self,
         driven_sink: Sink,
         new_request: NewRequest,
         seen_beside: Seen | None,
         other_options: Mapping[str, object] | None,
+        secret: str,
     ) -> None:
-        """Two subscriptions to one target are under way together, and in one batch perhaps."""
+        """They have one target, and are under way together, in one batch perhaps."""
         look, other = given(seen_beside, "seen_beside"), given(other_options, "other_options")
-        for number, chosen in enumerate([{}, {"options": other}], start=1):
+        kinds: Sequence[Mapping[str, Any]] = [{}, {"options": other}, {"secrets": (secret,)}]
+        for number, chosen in enumerate(kinds, start=1):
             await driven_sink.deliver(new_request(**chosen), DEADLINE)
             await comes(look, number)
         alone = list(look())
         requests = [
             evolve(new_request(**chosen), subscription_id=number)
             for _ in range(_PAIRS)
-            for number, chosen in enumerate([{}, {"options": other}], start=1)
+            for number, chosen in enumerate(kinds, start=1)
         ]
         await asyncio.gather(*(driven_sink.deliver(one, DEADLINE) for one in requests))
-        await comes(look, 2 + 2 * _PAIRS)
-        together = list(look())[2:]
+        await comes(look, len(alone) + len(requests))
+        together = list(look())[len(alone) :]
         assert sorted(map(repr, together)) == sorted(map(repr, alone * _PAIRS))
 
 

@@ -180,4 +180,4 @@ class Batching(Suite):
 def note(request, config, arrivals):
     """Note what comes beside the body."""
     if request.target == HERE:
-        arrivals.append((config.greeting, request.options.note))
+        arrivals.append((config.greeting, request.options.note, request.secrets))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 
@@ -253,17 +252,15 @@ class TestResolverThatMixesThreadsUp(_Calling):
         return service.call(self.arguments)
 
 
-class TestResolverThatRunsALoop(Suite):
-    noticed_by = "test_a_service_says_whether_it_is_asynchronous"
+class TestResolverThatCallsAllAsynchronous(Suite):
+    noticed_by = "test_what_is_called_asynchronous_returns_an_awaitable"
 
     def changed(self, service, definition):
-        if not service.is_async:
-            return service
-        return Service(call=lambda arguments: asyncio.run(service.call(arguments)))
+        return Service(call=service.call, is_async=True)
 
 
 class TestResolverThatDoesNotSayAsync(Suite):
-    noticed_by = "test_a_service_says_whether_it_is_asynchronous"
+    """It may: what is called on a thread may return an awaitable all the same."""
 
     def changed(self, service, definition):
         return Service(call=service.call)

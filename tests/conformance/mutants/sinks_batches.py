@@ -147,10 +147,23 @@ class TestThatGroupsByWhatCannotBeHashed(Batching):
         sink.group = lambda request: [request.target]
 
 
+class TestThatGroupsDifferentSecrets(Batching):
+    """A call is signed with the secrets of its first request."""
+
+    noticed_by = "test_subscriptions_are_not_mixed_up"
+
+    def mistake(self, deliver_batch):
+        def changed(requests, deadline):
+            first = requests[0].secrets
+            return deliver_batch([evolve(one, secrets=first) for one in requests], deadline)
+
+        return changed
+
+
 class TestThatGroupsDifferentOptions(Batching):
     """A call goes out with the options of its first request."""
 
-    noticed_by = "test_options_are_not_mixed_up"
+    noticed_by = "test_subscriptions_are_not_mixed_up"
 
     def mistake(self, deliver_batch):
         def changed(requests, deadline):

@@ -6,7 +6,7 @@ import base64
 import logging
 import os
 import sys
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from attrs import field, frozen
@@ -69,9 +69,19 @@ class TestThatLogsFields(_Telling):
 class TestThatLogsAnAddress(_Telling):
     noticed_by = "test_secrets_are_not_shown[unreachable]"
 
+    @pytest.fixture
+    def secret(self):
+        return "a key/with=signs & blanks"
+
     def tell(self, request):
         if request.target in ANSWERS:
-            logger.debug("cannot reach https://host/?key=%s", quote("a b " + request.options.key))
+            logger.debug("cannot reach https://host/?%s", urlencode({"key": request.options.key}))
+
+
+class TestThatLogsAPath(TestThatLogsAnAddress):
+    def tell(self, request):
+        if request.target in ANSWERS:
+            logger.debug("cannot reach https://host/%s", quote(request.options.key))
 
 
 class TestThatPrintsItsSecrets(_Telling):
