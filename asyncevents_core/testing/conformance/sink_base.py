@@ -23,6 +23,9 @@ PATIENCE: Final = 30.0
 SHORT: Final = 0.5
 """The deadline, in seconds, of deliveries that are meant to time out."""
 
+UNHURRIED: Final = 60.0
+"""The deadline, in seconds, of many deliveries at once: a busy machine is no fault of theirs."""
+
 CLOSING: Final = 10.0
 """Seconds that a sink may take to close: the engine waits no longer."""
 

@@ -20,6 +20,7 @@ from asyncevents_core.structuring import structure
 from asyncevents_core.testing.conformance.needing import given
 from asyncevents_core.testing.conformance.sink_base import (
     PATIENCE,
+    UNHURRIED,
     NewRequest,
     Received,
     Seen,
@@ -115,7 +116,7 @@ class SinkDeliveryTests(SinkFixtures):
         self, driven_sink: Sink, new_request: NewRequest, received: Received
     ) -> None:
         requests = [new_request(data={"number": n, "text": "x" * n}) for n in range(_MANY)]
-        outcomes = await asyncio.gather(*(driven_sink.deliver(one, DEADLINE) for one in requests))
+        outcomes = await asyncio.gather(*(driven_sink.deliver(one, UNHURRIED) for one in requests))
         assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
         await arrives(received, requests)
 
@@ -138,7 +139,7 @@ class SinkDeliveryTests(SinkFixtures):
         requests = [new_request(attempt=number) for number in (2, 3, 6, 21)]
         requests += [new_request(tenant=tenant) for tenant in ("acme", "Größe 7")]
         requests += [new_request(tenant="acme", attempt=4, event_name="stock.item.counted")]
-        outcomes = [await driven_sink.deliver(one, DEADLINE) for one in requests]
+        outcomes = [await driven_sink.deliver(one, UNHURRIED) for one in requests]
         assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
         await arrives(received, requests)
 
@@ -165,7 +166,7 @@ class SinkDeliveryTests(SinkFixtures):
         here = [new_request(data={"here": number}) for number in range(_PAIRS)]
         there = [new_request(target=other, data={"there": number}) for number in range(_PAIRS)]
         mixed = [one for pair in zip(here, there, strict=True) for one in pair]
-        outcomes = await asyncio.gather(*(driven_sink.deliver(one, DEADLINE) for one in mixed))
+        outcomes = await asyncio.gather(*(driven_sink.deliver(one, UNHURRIED) for one in mixed))
         assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
         await arrives(received, here)
         await arrives(received_there, there)
@@ -237,7 +238,7 @@ class SinkInfluenceTests(SinkFixtures):
             for _ in range(_PAIRS)
             for number, chosen in enumerate(kinds, start=1)
         ]
-        await asyncio.gather(*(driven_sink.deliver(one, DEADLINE) for one in requests))
+        await asyncio.gather(*(driven_sink.deliver(one, UNHURRIED) for one in requests))
         await comes(look, len(alone) + len(requests))
         together = list(look())[len(alone) :]
         assert sorted(map(repr, together)) == sorted(map(repr, alone * _PAIRS))

@@ -11,6 +11,7 @@ from asyncevents_core.ports.sink import DeliveryRequest, Sink
 from asyncevents_core.testing.conformance.needing import given, left_out
 from asyncevents_core.testing.conformance.sink_base import (
     SHORT,
+    UNHURRIED,
     NewRequest,
     Received,
     SinkFixtures,
@@ -65,7 +66,7 @@ class SinkFailureTests(SinkFixtures):
             wanted += [(None, new_request(data={"beside": failure})) for _ in range(_BETWEEN)]
             wanted.append((failure, request_for(how, new_request)))
         outcomes = await asyncio.gather(
-            *(driven_sink.deliver(request, DEADLINE) for _, request in wanted)
+            *(driven_sink.deliver(request, UNHURRIED) for _, request in wanted)
         )
         wrong = []
         for (reason, _), outcome in zip(wanted, outcomes, strict=True):
