@@ -120,7 +120,10 @@ class Sink(ABC):
         """
 
     async def close(self) -> None:  # noqa: B027 - nothing to close is the common case
-        """Release connections; deliveries under way may fail. Called once, on the same loop."""
+        """Release connections; deliveries under way end, and may fail.
+
+        Called once, on the same loop; a second call does no harm.
+        """
 
 
 class BlockingSink(ABC):
@@ -134,7 +137,10 @@ class BlockingSink(ABC):
         """As `Sink.deliver`, blocking. It must return soon after `deadline` by itself."""
 
     def close(self) -> None:  # noqa: B027 - nothing to close is the common case
-        """Release what was opened. Called once, after the last `deliver` has returned."""
+        """Release what was opened. Called once, after the last `deliver` has returned.
+
+        A second call does no harm.
+        """
 
 
 @frozen(kw_only=True)

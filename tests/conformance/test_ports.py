@@ -110,12 +110,30 @@ class _Recording(SinkConformance):
     def failures(self, sink_type) -> Mapping[Failure, str]:
         targets = {failure: f"memory:{failure.name.lower()}" for failure in Failure}
         for failure, target in targets.items():
-            sink_type.recorder.script(target, Outcome.failed(failure, "as the script says"))
+            failed = Outcome.failed(failure, "as the script says")
+            sink_type.recorder.script(target, *[failed] * 9)
         return targets
 
     @pytest.fixture
     def received(self, sink_type, target) -> Callable[[], Sequence[bytes]]:
         return lambda: [one.body for one in sink_type.recorder.requests_to(target)]
+
+    @pytest.fixture
+    def elsewhere(self, sink_type) -> tuple[str, Callable[[], Sequence[bytes]]]:
+        other = "memory:invoices"
+        return other, lambda: [one.body for one in sink_type.recorder.requests_to(other)]
+
+    @pytest.fixture
+    def requests_at(self, sink_type) -> Callable[[str], int]:
+        return lambda one: len(sink_type.recorder.requests_to(one))
+
+    @pytest.fixture
+    def seen_beside(self, sink_type, target) -> Callable[[], Sequence[object]]:
+        return lambda: [one.options.note for one in sink_type.recorder.requests_to(target)]
+
+    @pytest.fixture
+    def other_options(self) -> Mapping[str, object]:
+        return {"note": "for the till"}
 
 
 class TestRecordingSink(_Recording):

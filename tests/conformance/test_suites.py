@@ -1,44 +1,83 @@
-"""The suites notice mistakes: each of them is made by a sink that must fail one test."""
+"""The suites cannot be fooled: what is wrong fails one named test, what is only unusual none."""
 
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conformance import mistaken_sinks
-
 ROOT = Path(__file__).parents[2]
-SINKS = [one for name, one in vars(mistaken_sinks).items() if name.startswith("TestThat")]
+MUTANTS = Path(__file__).parent / "mutants"
+PARTS = 4
+"""Processes that run side by side: they wait most of the time."""
 
 
-@pytest.fixture(scope="module")
-def failed():
-    """Return the ids of the tests that failed, of those that must."""
-    home = Path(mistaken_sinks.__file__).relative_to(ROOT)
-    wanted = [f"{home}::{one.__name__}::{one.noticed_by}" for one in SINKS]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", *wanted],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "ERROR " not in done.stdout
+def found_in(module):
+    """Return the suites of a module of mutants."""
+    made = importlib.import_module(f"tests.conformance.mutants.{module.stem}")
     return [
-        line.split(" - ")[0].removeprefix("FAILED ").rpartition("::")[0].rpartition("::")[2]
-        for line in done.stdout.splitlines()
-        if line.startswith("FAILED ")
+        (module.relative_to(ROOT), one)
+        for name, one in vars(made).items()
+        if name.startswith("Test") and one.__module__ == made.__name__
     ]
 
 
-@pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.__name__)
-def test_a_mistake_is_noticed(failed, sink):
-    assert sink.__name__ in failed
+ALL = [one for module in sorted(MUTANTS.glob("*_*.py")) for one in found_in(module)]
+BAD = [(module, one) for module, one in ALL if one.noticed_by]
+GOOD = [(module, one) for module, one in ALL if not one.noticed_by]
 
 
-def test_there_is_a_mistake_for_most_of_the_suite():
-    assert len({sink.noticed_by for sink in SINKS}) >= 14
+@pytest.fixture(scope="module")
+def results():
+    """Run what must fail, and all of what must pass; return results by class and test."""
+    wanted = [f"{module}::{one.__name__}::{one.noticed_by}" for module, one in BAD]
+    wanted += [f"{module}::{one.__name__}" for module, one in GOOD]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            str(PARTS),
+            "--tb=no",
+            "-rA",
+            "--durations=25",
+            *wanted,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = re.findall(r"^(PASSED|FAILED|ERROR) \S+?::(\w+)::(\S+)", done.stdout, re.MULTILINE)
+    assert lines, done.stdout
+    made = {}
+    for result, name, test in lines:
+        made.setdefault(name, {})[test] = result
+    return made
+
+
+def names(suites):
+    return [pytest.param(one, id=one.__name__) for _, one in suites]
+
+
+@pytest.mark.parametrize("suite", names(BAD))
+def test_what_is_wrong_is_noticed(results, suite):
+    assert results.get(suite.__name__) == {suite.noticed_by: "FAILED"}
+
+
+@pytest.mark.parametrize("suite", names(GOOD))
+def test_what_is_unusual_passes(results, suite):
+    ends = results.get(suite.__name__, {})
+    assert len(ends) > 4
+    assert [test for test, result in ends.items() if result != "PASSED"] == []
+
+
+def test_no_two_have_one_name():
+    assert len({one.__name__ for _, one in ALL}) == len(ALL)

@@ -36,6 +36,7 @@ from asyncevents_core.testing.conformance.indexer_base import (
     hits,
     said,
 )
+from asyncevents_core.testing.conformance.needing import left_out
 
 _SHOP = {
     "order": {"id": "CK-1001", "total": 99.5, "paid": True, "placed": "2026-11-23T10:00:00Z"},
@@ -62,15 +63,16 @@ class IndexerDocuments(IndexerBase):
         begin = document(0).started_at
         buckets = Buckets(since=begin + 2 * SECOND, until=begin + 8 * SECOND, width=2 * SECOND)
 
-        assert indexer.histogram(MatchAll(), buckets) in (None, [0, 0, 0])
+        if indexer.histogram(MatchAll(), buckets) is None:
+            left_out("the indexer does not count by time")
+        assert list(indexer.histogram(MatchAll(), buckets) or ()) == [0, 0, 0]
         indexer.upsert([*documents(1, 2, 4, 5, 7, 8), *documents(3, response="other")])
         indexer.delete([5])
 
-        assert indexer.histogram(MatchAll(), buckets) in (None, [2, 1, 1])
-        assert indexer.histogram(said("other"), buckets) in (None, [1, 0, 0])
-        if indexer.histogram(MatchAll(), buckets) is not None:
-            with pytest.raises(SearchTimeout):
-                indexer.histogram(MatchAll(), buckets, timeout=0.0)
+        assert list(indexer.histogram(MatchAll(), buckets) or ()) == [2, 1, 1]
+        assert list(indexer.histogram(said("other"), buckets) or ()) == [1, 0, 0]
+        with pytest.raises(SearchTimeout):
+            indexer.histogram(MatchAll(), buckets, timeout=0.0)
 
     def test_what_is_written_is_found(self, indexer: Indexer) -> None:
         assert list(indexer.upsert(documents(1, 2, 3))) == []

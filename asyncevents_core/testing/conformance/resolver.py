@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,9 +14,11 @@ from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.payload import to_json
 from asyncevents_core.errors import ServiceArguments, ServiceNotFound
 from asyncevents_core.ports.resolver import Service, ServiceResolver, ServiceResolverType
+from asyncevents_core.testing.conformance.needing import left_out
 from asyncevents_core.testing.services import Orders, Unlucky, plain, unlucky
 
-ORDER = {"id": 42, "items": ["tea", "cup"]}
+_CALLS: Final = 40
+ORDER: Final = {"id": 42, "items": ["tea", "cup"]}
 
 
 class ServiceResolverConformance:
@@ -97,18 +99,50 @@ class ServiceResolverConformance:
         def build(cls: type) -> object:
             raise RuntimeError("the container is closed")
 
-        if uses_build:
-            with pytest.raises(ServiceNotFound, match="the container is closed"):
-                resolve(resolver_type.open(build), name_of(Orders.get))
+        if not uses_build:
+            left_out("the fixture `uses_build` says that instances come from elsewhere")
+        with pytest.raises(ServiceNotFound, match="the container is closed"):
+            resolve(resolver_type.open(build), name_of(Orders.get))
 
     def test_it_is_used_by_several_threads_at_once(
         self, resolver: ServiceResolver, name_of: Callable[[Any], str]
     ) -> None:
-        def work(_: int) -> object:
-            return resolve(resolver, name_of(Orders.get)).call({"id": 42})
+        shared = resolve(resolver, name_of(plain))
+
+        def work(number: int) -> object:
+            return resolve(resolver, name_of(Orders.get)).call({"id": number})
+
+        def work_on_one(number: int) -> object:
+            return shared.call({"id": number})
 
         with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(work, range(40))) == [ORDER] * 40
+            for how in (work, work_on_one):
+                answers = list(pool.map(how, range(_CALLS)))
+                assert answers == [{**ORDER, "id": number} for number in range(_CALLS)]
+
+    def test_nothing_is_built_before_it_is_asked_for(
+        self, resolver: ServiceResolver, built: list[type]
+    ) -> None:
+        assert isinstance(resolver, ServiceResolver)
+        assert built == []
+
+    async def test_what_is_called_asynchronous_returns_an_awaitable(
+        self, resolver: ServiceResolver, name_of: Callable[[Any], str]
+    ) -> None:
+        """It is called on the loop; others are called on a thread, whatever they return."""
+        for service in (plain, Orders.get, Orders.fetch):
+            found = resolve(resolver, name_of(service))
+            result = found.call({"id": 42})
+            assert inspect.isawaitable(result) or not found.is_async
+            assert (await result if inspect.isawaitable(result) else result) == ORDER
+
+    async def test_arguments_are_left_as_they_were(
+        self, resolver: ServiceResolver, name_of: Callable[[Any], str]
+    ) -> None:
+        arguments: dict[str, object] = {"id": 42}
+        for _ in range(2):
+            assert await call(resolve(resolver, name_of(plain)), arguments) == ORDER
+        assert arguments == {"id": 42}
 
     async def test_arguments_that_do_not_fit(
         self, resolver: ServiceResolver, name_of: Callable[[Any], str]

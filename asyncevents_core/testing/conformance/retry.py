@@ -14,6 +14,7 @@ from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.errors import BrokerError, BrokerUnavailable
 from asyncevents_core.ports.broker import MOST_IDS, BrokerConfig, Consumer
 from asyncevents_core.ports.retry import RetryManager, RetryManagerType, ScheduledRetry
+from asyncevents_core.testing.conformance.needing import given, left_out
 
 PATIENCE: Final = 30.0
 """Seconds after which a test gives up on a retry."""
@@ -61,22 +62,28 @@ class RetryManagerConformance:
     def test_a_broker_that_cannot_serve_it_is_refused(
         self, retry_manager_type: RetryManagerType, wrong_broker: BrokerConfig | None
     ) -> None:
-        if wrong_broker is not None:
-            with pytest.raises(BrokerError):
-                retry_manager_type.open(wrong_broker)
+        wrong = given(wrong_broker, "wrong_broker")
+        with pytest.raises(BrokerError):
+            retry_manager_type.open(wrong)
 
     def test_a_broker_that_does_not_answer(
         self, retry_manager_type: RetryManagerType, absent_broker: BrokerConfig | None
     ) -> None:
-        if absent_broker is None:
-            return
-        manager = retry_manager_type.open(absent_broker)  # connects lazily: no error yet
+        absent = given(absent_broker, "absent_broker")
+        manager = retry_manager_type.open(absent)  # connects lazily: no error yet
         with pytest.raises(BrokerUnavailable):
             manager.schedule([ScheduledRetry(delivery_id=uuid7(), deaths=1, delay=1.0)])
         manager.close()
 
     def test_the_backstop_is_no_negative_time(self, manager: RetryManager) -> None:
         assert manager.backstop >= 0
+
+    def test_without_waking_the_due_time_is_all_there_is(self, manager: RetryManager) -> None:
+        if manager.wakes:
+            left_out("the manager wakes deliveries")
+        assert manager.backstop == 0, "nobody wakes deliveries, so their due time must"
+        with pytest.raises(NotImplementedError):
+            manager.woken(prefetch=1)
 
     def test_scheduling_is_idempotent(self, manager: RetryManager) -> None:
         retries = [ScheduledRetry(delivery_id=uuid7(), deaths=1, delay=1.0) for _ in range(3)]
@@ -89,9 +96,7 @@ class RetryManagerConformance:
         manager.bury([])
 
     def test_deliveries_are_woken_when_their_time_has_come(self, manager: RetryManager) -> None:
-        if not manager.wakes:
-            assert manager.backstop == 0, "nobody wakes deliveries, so their due time must"
-            return
+        needs_to_wake(manager)
         consumer = manager.woken(prefetch=10)
         delays = [0.5, 1.0, 2.0, 2.5]
         begun = time.monotonic()
@@ -114,9 +119,7 @@ class RetryManagerConformance:
         assert not early
 
     def test_many_retries_at_once(self, manager: RetryManager) -> None:
-        if not manager.wakes:
-            assert manager.backstop == 0
-            return
+        needs_to_wake(manager)
         consumer = manager.woken(prefetch=100)
         wanted = {uuid7() for _ in range(2 * MOST_IDS + 3)}
         with consumer:
@@ -129,9 +132,7 @@ class RetryManagerConformance:
     def test_a_consumer_that_closes_leaves_the_rest_to_the_next(
         self, manager: RetryManager
     ) -> None:
-        if not manager.wakes:
-            assert manager.backstop == 0
-            return
+        needs_to_wake(manager)
         with manager.woken(prefetch=1) as first:
             first.receive(0.1)
         later = uuid7()
@@ -141,10 +142,23 @@ class RetryManagerConformance:
         first.close()  # twice does no harm
         second.close()
 
+    def test_what_a_closed_consumer_has_not_received_goes_to_the_next(
+        self, manager: RetryManager
+    ) -> None:
+        needs_to_wake(manager)
+        wanted = {uuid7() for _ in range(5)}
+        with manager.woken(prefetch=1) as first:
+            first.receive(0.1)
+            manager.schedule(
+                [ScheduledRetry(delivery_id=one, deaths=1, delay=0.1) for one in wanted]
+            )
+            taken = received_by(first, 1)
+        rest = wanted - taken
+        with manager.woken(prefetch=10) as second:
+            assert rest <= received_by(second, len(rest))
+
     def test_retries_are_scheduled_while_a_consumer_waits(self, manager: RetryManager) -> None:
-        if not manager.wakes:
-            assert manager.backstop == 0
-            return
+        needs_to_wake(manager)
         wanted = {uuid7() for _ in range(5)}
 
         def consume() -> set[UUID]:
@@ -161,6 +175,12 @@ class RetryManagerConformance:
         self, manager: RetryManager
     ) -> None:
         manager.schedule([ScheduledRetry(delivery_id=uuid7(), deaths=1, delay=10_000_000.0)])
+
+
+def needs_to_wake(manager: RetryManager) -> None:
+    """Skip what only managers do that wake deliveries."""
+    if not manager.wakes:
+        left_out("the manager does not wake deliveries")
 
 
 def received_by(consumer: Consumer, count: int) -> set[UUID]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,11 +14,14 @@ from attrs import evolve
 from asyncevents_core.domain.outcome import Failure, Outcome
 from asyncevents_core.plugin_registry.registry import check_name
 from asyncevents_core.ports.retry_policy import FailedAttempt, RetryPolicyType
+from asyncevents_core.testing.conformance.needing import left_out
+from asyncevents_core.testing.conformance.watching import watched_io
 
 MOST_DEATHS: Final = 1_000
 """Failures after which a policy has to have given up."""
 _LONGEST: Final = 366 * 86_400.0
 _SATURDAY: Final = datetime(2026, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC)
+_THREADS: Final = 4
 _WEEKS: Final = 6
 _HOURS: Final = 24 * 7 * _WEEKS
 
@@ -48,10 +52,26 @@ class RetryPolicyConformance:
             delay = retry_policy.decide(failed)
             assert delay is None or _is_seconds(delay), f"{delay!r} for {failed}"
 
+    def test_it_does_no_io(self, retry_policy: RetryPolicyType) -> None:
+        with watched_io() as done:
+            for failed in _failures():
+                retry_policy.decide(failed)
+        assert done == []
+
+    def test_it_decides_on_several_threads(self, retry_policy: RetryPolicyType) -> None:
+        alone = [retry_policy.decide(failed) for failed in _failures()]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            assert list(pool.map(retry_policy.decide, _failures())) == alone
+
     def test_it_decides_the_same_again(self, retry_policy: RetryPolicyType) -> None:
         """A decision is written again where the ledger asks for it: it must not change."""
+        first = []
         for failed in _failures():
-            assert retry_policy.decide(failed) == retry_policy.decide(failed)
+            first.append(retry_policy.decide(failed))
+            assert retry_policy.decide(failed) == first[-1]
+        # Nor does what it was asked meanwhile matter, or when it is asked.
+        backwards = [retry_policy.decide(failed) for failed in reversed(list(_failures()))]
+        assert backwards[::-1] == first
 
     def test_what_would_be_given_up_is_up_to_it(self, retry_policy: RetryPolicyType) -> None:
         for failed in _failures():
@@ -60,7 +80,7 @@ class RetryPolicyConformance:
 
     def test_it_gives_up_at_some_time(self, retry_policy: RetryPolicyType, gives_up: bool) -> None:
         if not gives_up:
-            pytest.skip("the fixture gives_up says that it does not")
+            left_out("the fixture `gives_up` says that it does not")
         failed = next(_failures())
         for deaths in range(1, MOST_DEATHS + 1):
             usual = float(min(60, deaths**2)) if deaths <= 5 else None

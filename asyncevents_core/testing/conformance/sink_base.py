@@ -23,8 +23,15 @@ PATIENCE: Final = 30.0
 SHORT: Final = 0.5
 """The deadline, in seconds, of deliveries that are meant to time out."""
 
+UNHURRIED: Final = 60.0
+"""The deadline, in seconds, of many deliveries at once: a busy machine is no fault of theirs."""
+
+CLOSING: Final = 10.0
+"""Seconds that a sink may take to close: the engine waits no longer."""
+
 NewRequest = Callable[..., DeliveryRequest]
 Received = Callable[[], Sequence[bytes]]
+Seen = Callable[[], Sequence[object]]
 
 
 class SinkFixtures:
@@ -84,6 +91,39 @@ class SinkFixtures:
     def failures(self) -> Mapping[Failure, str | DeliveryRequest]:
         """Override: what provokes each kind of failure, a target or a whole request."""
         return {}
+
+    @pytest.fixture
+    def elsewhere(self) -> tuple[str, Received] | None:
+        """Override: another target that accepts everything, and what returns its bodies."""
+        return None
+
+    @pytest.fixture
+    def requests_at(self) -> Callable[[str], int] | None:
+        """Override: a function that counts all requests that have come to a target so far."""
+        return None
+
+    @pytest.fixture
+    def seen_beside(self) -> Seen | None:
+        """Override: a function that returns what has come beside the bodies so far, in order.
+
+        One value for each body at `target`: what options and configuration make of it.
+        """
+        return None
+
+    @pytest.fixture
+    def other_options(self) -> Mapping[str, object] | None:
+        """Override: options that make a difference to `seen_beside`."""
+        return None
+
+    @pytest.fixture
+    def other_config(self) -> Any:
+        """Override: a configuration that makes a difference to `seen_beside`."""
+        return None
+
+    @pytest.fixture
+    def deduplicates(self) -> bool:
+        """Override with True where an event arrives once, however often it is sent."""
+        return False
 
     @pytest.fixture
     def secret(self) -> str:

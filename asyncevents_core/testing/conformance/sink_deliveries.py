@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attr
 import attrs
@@ -12,20 +14,28 @@ import pytest
 from attrs import evolve
 
 from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.errors import InvalidOptions, InvalidTarget
-from asyncevents_core.ports.sink import AnySinkType, BlockingSink, Sink
+from asyncevents_core.ports.sink import AnySinkType, BlockingSink, DeliveryRequest, Sink
 from asyncevents_core.structuring import structure
+from asyncevents_core.testing.conformance.needing import given
 from asyncevents_core.testing.conformance.sink_base import (
     PATIENCE,
-    SHORT,
+    UNHURRIED,
     NewRequest,
     Received,
+    Seen,
     SinkFixtures,
     arrives,
     options_of,
 )
+from asyncevents_core.testing.conformance.sink_purity import is_same
 from asyncevents_core.testing.driver import DEADLINE, deliver, driven
+from asyncevents_core.testing.secrets import SOME_SECRET
+
+_MANY: Final = 100
+_PAIRS: Final = 10
+_NOTHING_MORE: Final = 0.2
+"""Seconds in which what is sent twice has come twice."""
 
 PAYLOADS: Sequence[object] = (
     {},
@@ -105,43 +115,138 @@ class SinkDeliveryTests(SinkFixtures):
     async def test_many_at_once(
         self, driven_sink: Sink, new_request: NewRequest, received: Received
     ) -> None:
-        requests = [new_request(data={"number": n}) for n in range(50)]
-        outcomes = await asyncio.gather(*(driven_sink.deliver(one, DEADLINE) for one in requests))
+        requests = [new_request(data={"number": n, "text": "x" * n}) for n in range(_MANY)]
+        outcomes = await asyncio.gather(*(driven_sink.deliver(one, UNHURRIED) for one in requests))
         assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
         await arrives(received, requests)
 
     async def test_a_repeated_attempt_sends_the_same_body(
-        self, sink: Sink | BlockingSink, new_request: NewRequest, received: Received
+        self,
+        sink: Sink | BlockingSink,
+        new_request: NewRequest,
+        received: Received,
+        deduplicates: bool,
     ) -> None:
         first = new_request(data={"again": True})
         for number in (1, 2):
-            await deliver(sink, evolve(first, attempt=number))
-        await arrives(received, [first, first])
+            outcome = await deliver(sink, evolve(first, attempt=number))
+            assert outcome.kind is OutcomeKind.DELIVERED, outcome
+        await arrives(received, [first] if deduplicates else [first, first])
 
-    async def test_closing_during_a_delivery_ends_it(
-        self, sink_type: AnySinkType, config: Any, new_request: NewRequest, hanging: str | None
+    async def test_every_attempt_and_every_tenant_is_delivered(
+        self, driven_sink: Sink, new_request: NewRequest, received: Received
     ) -> None:
-        async with driven(sink_type, config) as sink:
-            attempts = [
-                asyncio.ensure_future(sink.deliver(new_request(), DEADLINE)) for _ in range(5)
-            ]
-            # The engine waits for the threads of a blocking sink.
-            if hanging is not None and not isinstance(sink, ThreadedSink):
-                late = sink.deliver(new_request(target=hanging), SHORT)
-                attempts.append(asyncio.ensure_future(late))
-            await asyncio.sleep(0)
-        done, pending = await asyncio.wait(attempts, timeout=PATIENCE)
-        assert not pending, "a delivery goes on although the sink is closed"
-        assert len(done) == len(attempts)
-        # Each ends with an outcome, or with the error of a connection that was taken away.
-        await asyncio.gather(*attempts, return_exceptions=True)
+        requests = [new_request(attempt=number) for number in (2, 3, 6, 21)]
+        requests += [new_request(tenant=tenant) for tenant in ("acme", "Größe 7")]
+        requests += [new_request(tenant="acme", attempt=4, event_name="stock.item.counted")]
+        outcomes = [await driven_sink.deliver(one, UNHURRIED) for one in requests]
+        assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
+        await arrives(received, requests)
 
-    async def test_a_sink_can_be_opened_again(
+    async def test_what_is_delivered_was_sent_once(
         self, sink_type: AnySinkType, config: Any, new_request: NewRequest, received: Received
     ) -> None:
-        requests = [new_request(), new_request()]
-        for request in requests:
-            async with driven(sink_type, config) as sink:
-                outcome = await sink.deliver(request, DEADLINE)
+        request = new_request()
+        async with driven(sink_type, config) as sink:
+            outcome = await sink.deliver(request, DEADLINE)
             assert outcome.kind is OutcomeKind.DELIVERED, outcome
-        await arrives(received, requests)
+            await arrives(received, [request])
+            # Nothing tells that nothing comes: all that one can do is wait.
+            await asyncio.sleep(_NOTHING_MORE)
+        await arrives(received, [request])
+
+    async def test_each_of_two_targets_gets_what_is_its_own(
+        self,
+        driven_sink: Sink,
+        new_request: NewRequest,
+        received: Received,
+        elsewhere: tuple[str, Received] | None,
+    ) -> None:
+        other, received_there = given(elsewhere, "elsewhere")
+        here = [new_request(data={"here": number}) for number in range(_PAIRS)]
+        there = [new_request(target=other, data={"there": number}) for number in range(_PAIRS)]
+        mixed = [one for pair in zip(here, there, strict=True) for one in pair]
+        outcomes = await asyncio.gather(*(driven_sink.deliver(one, UNHURRIED) for one in mixed))
+        assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}, outcomes
+        await arrives(received, here)
+        await arrives(received_there, there)
+
+    async def test_a_request_is_left_as_it_was(
+        self, driven_sink: Sink, new_request: NewRequest, options: Mapping[str, object]
+    ) -> None:
+        """The engine makes the next attempt with the same options."""
+        request = new_request(tenant="acme", secrets=(SOME_SECRET,))
+        before, given_options = evolve(request), copy.deepcopy(request.options)
+        await driven_sink.deliver(request, DEADLINE)
+        assert is_same(request.options, given_options), "it changes the options of a request"
+        for one in attrs.fields(DeliveryRequest):
+            if one.name not in {"options", "prepared"}:
+                assert getattr(request, one.name) == getattr(before, one.name), one.name
+        assert request.options is before.options
+
+
+class SinkInfluenceTests(SinkFixtures):
+    """Options and configuration make the difference that they are there for."""
+
+    async def test_options_make_a_difference(
+        self,
+        driven_sink: Sink,
+        new_request: NewRequest,
+        seen_beside: Seen | None,
+        other_options: Mapping[str, object] | None,
+    ) -> None:
+        look, other = given(seen_beside, "seen_beside"), given(other_options, "other_options")
+        for number, chosen in enumerate([{}, {"options": other}], start=1):
+            await driven_sink.deliver(new_request(**chosen), DEADLINE)
+            await comes(look, number)
+        one, two = look()
+        assert one != two, "it ignores the options of the subscription"
+
+    async def test_the_configuration_makes_a_difference(
+        self,
+        sink_type: AnySinkType,
+        config: Any,
+        other_config: Any,
+        new_request: NewRequest,
+        seen_beside: Seen | None,
+    ) -> None:
+        look = given(seen_beside, "seen_beside")
+        for number, chosen in enumerate([config, given(other_config, "other_config")], start=1):
+            async with driven(sink_type, chosen) as sink:
+                await sink.deliver(new_request(config=chosen), DEADLINE)
+            await comes(look, number)
+        one, two = look()
+        assert one != two, "it ignores its configuration"
+
+    async def test_subscriptions_are_not_mixed_up(
+        self,
+        driven_sink: Sink,
+        new_request: NewRequest,
+        seen_beside: Seen | None,
+        other_options: Mapping[str, object] | None,
+        secret: str,
+    ) -> None:
+        """They have one target, and are under way together, in one batch perhaps."""
+        look, other = given(seen_beside, "seen_beside"), given(other_options, "other_options")
+        kinds: Sequence[Mapping[str, Any]] = [{}, {"options": other}, {"secrets": (secret,)}]
+        for number, chosen in enumerate(kinds, start=1):
+            await driven_sink.deliver(new_request(**chosen), DEADLINE)
+            await comes(look, number)
+        alone = list(look())
+        requests = [
+            evolve(new_request(**chosen), subscription_id=number)
+            for _ in range(_PAIRS)
+            for number, chosen in enumerate(kinds, start=1)
+        ]
+        await asyncio.gather(*(driven_sink.deliver(one, UNHURRIED) for one in requests))
+        await comes(look, len(alone) + len(requests))
+        together = list(look())[len(alone) :]
+        assert sorted(map(repr, together)) == sorted(map(repr, alone * _PAIRS))
+
+
+async def comes(look: Seen, count: int) -> None:
+    """Wait until so many have been seen."""
+    until = time.monotonic() + PATIENCE
+    while len(look()) < count and time.monotonic() < until:
+        await asyncio.sleep(0.01)
+    assert len(look()) == count

@@ -152,4 +152,4 @@ def _detail(message: Any) -> bytes:
     """EventBridge hands the detail on as an object: written as asyncevents writes JSON."""
     detail = json.loads(message["Body"])["detail"]
     data = json.dumps(detail.pop("data"), separators=(",", ":"), ensure_ascii=False)
-    return f'{json.dumps(detail, ensure_ascii=False)[:-1]}, "data": {data}}}'.encode()
+    return f'{json.dumps(detail)[:-1]}, "data": {data}}}'.encode()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from attrs import evolve
 
@@ -17,7 +20,7 @@ from asyncevents_aws.kinds import (
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core.plugin import Failure, OutcomeKind
+from asyncevents_core.plugin import Failure
 from asyncevents_core.testing import SinkConformance
 from aws_places import ACCOUNT, REGION
 
@@ -32,6 +35,18 @@ class _Aws(SinkConformance):
     @pytest.fixture
     def received(self, place):
         return place.bodies
+
+    @pytest.fixture
+    def elsewhere(self, another):
+        return another.target, another.bodies
+
+    @pytest.fixture
+    def requests_at(self, proxy):
+        def count(target):
+            name = re.split("[:/]", target)[-1].encode()
+            return sum(name in path.encode() + body for path, body in proxy.calls)
+
+        return count
 
     @pytest.fixture
     def secret_config(self, config, secret):
@@ -94,6 +109,10 @@ class TestSqsSink(_Aws):
         return places.queue()
 
     @pytest.fixture
+    def another(self, places):
+        return places.queue()
+
+    @pytest.fixture
     def named(self, proxy):
         return lambda name: f"{proxy.url}/{ACCOUNT}/{name}"
 
@@ -114,6 +133,18 @@ class TestSqsSink(_Aws):
             "arn:aws:sns:eu-central-1:123456789012:orders",
         ]
 
+    @pytest.fixture
+    def seen_beside(self, place):
+        def look():
+            place.bodies()
+            return [sorted(one["MessageAttributes"]) for one in place.messages]
+
+        return look
+
+    @pytest.fixture
+    def other_options(self):
+        return {"attributes": ["data.id"]}
+
 
 class TestSqsFifo(TestSqsSink):
     @pytest.fixture
@@ -121,16 +152,16 @@ class TestSqsFifo(TestSqsSink):
         return places.queue(fifo=True)
 
     @pytest.fixture
+    def another(self, places):
+        return places.queue(fifo=True)
+
+    @pytest.fixture
     def named(self, proxy):
         return lambda name: f"{proxy.url}/{ACCOUNT}/{name}.fifo"
 
-    async def test_a_repeated_attempt_sends_the_same_body(self, driven_sink, new_request, received):
-        """In place of the suite's: the queue drops the second one, as FIFO queues are for."""
-        first = new_request(data={"again": True})
-        for number in (1, 2):
-            outcome = await driven_sink.deliver(evolve(first, attempt=number), 5.0)
-            assert outcome.kind is OutcomeKind.DELIVERED
-        assert received() == [first.body]
+    @pytest.fixture
+    def deduplicates(self):
+        return True
 
 
 class TestSnsSink(_Aws):
@@ -144,6 +175,10 @@ class TestSnsSink(_Aws):
 
     @pytest.fixture
     def place(self, places):
+        return places.topic()
+
+    @pytest.fixture
+    def another(self, places):
         return places.topic()
 
     @pytest.fixture
@@ -179,6 +214,10 @@ class TestEventBridgeSink(_Aws):
         return places.bus()
 
     @pytest.fixture
+    def another(self, places):
+        return places.bus()
+
+    @pytest.fixture
     def named(self):
         return lambda name: name
 
@@ -195,6 +234,18 @@ class TestEventBridgeSink(_Aws):
             "arn:aws:sqs:eu-central-1:123456789012:orders",
         ]
 
+    @pytest.fixture
+    def seen_beside(self, place):
+        def look():
+            place.bodies()
+            return [json.loads(one["Body"])["source"] for one in place.messages]
+
+        return look
+
+    @pytest.fixture
+    def other_config(self, config):
+        return evolve(config, source="the-till")
+
 
 class TestKinesisSink(_Aws):
     @pytest.fixture
@@ -207,6 +258,10 @@ class TestKinesisSink(_Aws):
 
     @pytest.fixture
     def place(self, places):
+        return places.stream()
+
+    @pytest.fixture
+    def another(self, places):
         return places.stream()
 
     @pytest.fixture
@@ -225,3 +280,16 @@ class TestKinesisSink(_Aws):
             "arn:aws:kinesis:eu-central-1:123456789012:consumer/orders",
             "arn:aws:sqs:eu-central-1:123456789012:orders",
         ]
+
+    @pytest.fixture
+    def seen_beside(self, place):
+        def look():
+            place.bodies()
+            # By default the key is the id of the event, which is another one each time.
+            return [len(one["PartitionKey"]) for one in place.messages]
+
+        return look
+
+    @pytest.fixture
+    def other_options(self):
+        return {"partition_key": "data.id"}

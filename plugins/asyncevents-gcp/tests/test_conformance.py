@@ -30,6 +30,19 @@ class TestPubSubSink(SinkConformance):
         return lambda: [one.data for one in inbox.messages()]
 
     @pytest.fixture
+    def elsewhere(self, make_inbox):
+        other = make_inbox()
+        return other.topic, lambda: [one.data for one in other.messages()]
+
+    @pytest.fixture
+    def seen_beside(self, inbox):
+        return lambda: [one.ordering_key for one in inbox.messages()]
+
+    @pytest.fixture
+    def other_options(self):
+        return {"ordering_key": "event"}
+
+    @pytest.fixture
     def own_options(self):
         return {"credentials_json": "{}"}
 

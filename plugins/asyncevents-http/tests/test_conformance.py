@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from asyncevents_core.plugin import Failure
 from asyncevents_core.testing import SinkConformance
@@ -31,12 +33,23 @@ class TestHttpSink(SinkConformance):
         return []
 
     @pytest.fixture
-    async def target(self, bodies):
+    def bodies_there(self):
+        return []
+
+    @pytest.fixture
+    def requested(self):
+        """How many requests have come to each path."""
+        return Counter()
+
+    @pytest.fixture
+    async def target(self, bodies, bodies_there, requested):
         async def take(request: web.Request) -> web.Response:
-            bodies.append(await request.read())
+            taken = bodies if request.path == "/hook" else bodies_there
+            taken.append(await request.read())
             return web.Response(text="thank you")
 
         async def fail(request: web.Request) -> web.Response:
+            requested[request.path] += 1
             return web.Response(status=int(request.match_info["status"]))
 
         async def hang(_: web.Request) -> web.Response:
@@ -45,6 +58,7 @@ class TestHttpSink(SinkConformance):
 
         app = web.Application(client_max_size=10_000_000)
         app.router.add_post("/hook", take)
+        app.router.add_post("/elsewhere", take)
         app.router.add_post("/status/{status}", fail)
         app.router.add_post("/hang", hang)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -57,6 +71,14 @@ class TestHttpSink(SinkConformance):
     @pytest.fixture
     def received(self, bodies):
         return lambda: list(bodies)
+
+    @pytest.fixture
+    def elsewhere(self, target, bodies_there):
+        return target.replace("/hook", "/elsewhere"), lambda: list(bodies_there)
+
+    @pytest.fixture
+    def requests_at(self, requested):
+        return lambda target: requested[URL(target).path]
 
     @pytest.fixture
     def bad_targets(self):

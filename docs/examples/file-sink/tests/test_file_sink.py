@@ -28,6 +28,11 @@ class TestFileSink(SinkConformance):
         return lambda: path.read_bytes().splitlines() if path.exists() else []
 
     @pytest.fixture
+    def elsewhere(self, tmp_path):
+        path = tmp_path / "others.jsonl"
+        return path.name, lambda: path.read_bytes().splitlines() if path.exists() else []
+
+    @pytest.fixture
     def bad_targets(self):
         return ["", "../outside.jsonl", "/etc/passwd", "folder/", "."]
 
