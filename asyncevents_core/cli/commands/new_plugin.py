@@ -13,7 +13,9 @@ from asyncevents_core.errors import UnknownName
 from asyncevents_core.plugin_registry import CORE, PluginSet, Registered, load_plugins
 
 _CHOICES: Final = [name for name in KINDS if " " not in name]
-_OURS: Final = frozenset({CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-gcp"})
+_OURS: Final = frozenset(
+    {CORE, "asyncevents-amqp", "asyncevents-aws", "asyncevents-gcp", "asyncevents-http"}
+)
 
 
 @click.command("new-plugin")
