@@ -17,8 +17,8 @@ from asyncevents_core.plugin import DEVELOPMENT, HELP, SECRET
 PORTS: Final = {"amqp": 5672, "amqps": 5671}
 MIB: Final = 1024 * 1024
 MOST_HEADERS: Final = 20
-LONGEST_NAME: Final = 255
-"""Bytes of a short string of AMQP: the names of exchanges and virtual hosts."""
+LONGEST_VHOST: Final = 127
+"""Characters that the client takes."""
 
 _FORM: Final = "amqp://HOST[:PORT]/VHOST/EXCHANGE"
 _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
@@ -27,6 +27,8 @@ _ALLOWED: Final = re.compile(
     re.IGNORECASE,
 )
 _WILDCARD: Final = "*."
+# What the client takes, which is a little less than RabbitMQ does.
+_EXCHANGE: Final = re.compile(r"[a-zA-Z0-9_.:@#,/+ -]{0,127}")
 
 
 def _plain(host: str) -> str:
@@ -241,9 +243,8 @@ def read_target(text: str, config: AmqpConfig) -> Target:
         tls=parts.scheme == "amqps",
         host=_plain(host),
         port=PORTS[parts.scheme] if port is None else port,
-        # What the client cannot write in an address of its own.
-        vhost=_name(vhost, "virtual host", text, refused="%"),
-        exchange=_name(exchange, "exchange", text),
+        vhost=_vhost(vhost, text),
+        exchange=_exchange(exchange, text),
     )
     if not any(Allowed(one).holds(target.host, target.port) for one in config.allow):
         raise InvalidTarget(
@@ -278,17 +279,20 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _name(written: str, what: str, text: str, *, refused: str = "") -> str:
-    name = unquote(written, errors="strict") if _decodes(written) else ""
-    wrong = [one for one in name if not one.isprintable() or one in refused]
-    if wrong or (written and not name) or len(name.encode()) > LONGEST_NAME:
-        raise InvalidTarget(f"{text!r}: {written!r} is not the name of a {what}")
+def _exchange(written: str, text: str) -> str:
+    name = unquote(written)
+    if not _EXCHANGE.fullmatch(name):
+        raise InvalidTarget(
+            f"{text!r}: {name!r} is not the name of an exchange: up to 127 letters, digits, "
+            "spaces and -_.:@#,/+"
+        )
     return name
 
 
-def _decodes(written: str) -> bool:
-    try:
-        unquote(written, errors="strict").encode()
-    except UnicodeError:
-        return False
-    return True
+def _vhost(written: str, text: str) -> str:
+    name = unquote(written)
+    # A % would be read once more by the client; U+FFFD is what was no UTF-8.
+    wrong = [one for one in name if not one.isprintable() or one in "%\ufffd"]
+    if wrong or len(name) > LONGEST_VHOST:
+        raise InvalidTarget(f"{text!r}: {written!r} is not the name of a virtual host")
+    return name

@@ -153,14 +153,13 @@ def message_of(
 
 
 def _short(text: str, what: str) -> str:
-    length = len(text.encode("utf-8", "replace"))
+    length = len(text.encode())
     if length > LONGEST_KEY:
         raise Refused(
             Failure.TOO_LARGE,
             f"the {what} has {length} bytes, of which AMQP allows {LONGEST_KEY}; nothing was sent",
         )
-    # A half of a pair in the payload, which no UTF-8 has.
-    return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _headers(event: Event, paths: Sequence[str]) -> dict[str, Any]:
@@ -170,13 +169,7 @@ def _headers(event: Event, paths: Sequence[str]) -> dict[str, Any]:
         value = event.at(path)
         if isinstance(value, int) and not -_INT64 <= value < _INT64:
             value = str(value)
-        if isinstance(value, bool | int | float) or (isinstance(value, str) and _fits(value)):
+        fits = isinstance(value, str) and len(value.encode()) <= LONGEST_VALUE
+        if fits or isinstance(value, bool | int | float):
             made[path] = value
     return made
-
-
-def _fits(value: str) -> bool:
-    try:
-        return len(value.encode()) <= LONGEST_VALUE
-    except UnicodeEncodeError:
-        return False
