@@ -6,14 +6,14 @@ import asyncio
 import logging
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiormq
 from aiormq.abc import AbstractChannel
 from aiormq.connection import FrameReceiver, TransportFactory
-from aiormq.exceptions import AMQPError, ConnectionClosed, DeliveryError
+from aiormq.exceptions import ConnectionClosed, DeliveryError
 from attrs import define
 from pamqp import commands
 from pamqp.base import Frame
@@ -81,14 +81,14 @@ class Link:
         return waits
 
     async def close(self) -> None:
-        """Say goodbye; cut the connection off where the broker does not answer. Never raises."""
+        """Say goodbye; cut the connection off where the broker does not answer in time."""
         self._retired = True
-        for _ in range(2):
-            with suppress(TimeoutError, AMQPError, OSError):
-                await self._connection.close(ConnectionClosed(0, "closed"), timeout=_CLOSING)
-                return
-            self._transport.abort()
-        logger.warning("a connection to a broker does not close")
+        # Not a time-out: aiormq does not let itself be cancelled while it closes.
+        cut = asyncio.get_running_loop().call_later(_CLOSING, self._transport.abort)
+        try:
+            await self._connection.close(ConnectionClosed(0, "closed"))
+        finally:
+            cut.cancel()
 
     async def _channel(self) -> AbstractChannel:
         while self._free:
@@ -137,7 +137,7 @@ class Connections:
         # The one used last stands last. Replaced ones are in `_leaving` until nobody holds them.
         self._kept: OrderedDict[Server, _Slot] = OrderedDict()
         self._leaving: set[_Slot] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Future[Any]] = set()
         self._closed = False
 
     @asynccontextmanager
@@ -166,9 +166,9 @@ class Connections:
         for slot in slots:
             slot.making.cancel()
             if slot.link is not None:
-                self._in_background(slot.link.close())
+                self._in_background(asyncio.ensure_future(slot.link.close()))
         await asyncio.gather(*(one.making for one in slots), return_exceptions=True)
-        await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _slot(self, server: Server) -> _Slot:
         slot = self._kept.get(server)
@@ -190,11 +190,17 @@ class Connections:
             transport_factory=transport,
             client_properties={"connection_name": "asyncevents-amqp"},
         )
+        connecting = asyncio.ensure_future(connection.connect())
         try:
-            async with asyncio.timeout(self._config.timeout):
-                await connection.connect()
+            done, _ = await asyncio.wait([connecting], timeout=self._config.timeout)
+            if not done:
+                raise TimeoutError
+            connecting.result()
         except BaseException:
+            # First, so that aiormq has nobody to say goodbye to.
             transport.abort()
+            connecting.cancel()
+            self._in_background(connecting)
             raise
         return Link(connection, transport, self._config.channels)
 
@@ -209,12 +215,18 @@ class Connections:
         for slot in [one for one in self._leaving if not one.users]:
             self._leaving.remove(slot)
             if slot.link is not None:
-                self._in_background(slot.link.close())
+                self._in_background(asyncio.ensure_future(slot.link.close()))
 
-    def _in_background(self, closing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(closing)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+    def _in_background(self, ending: asyncio.Future[Any]) -> None:
+        self._ending.add(ending)
+        ending.add_done_callback(self._ended)
+
+    def _ended(self, ending: asyncio.Future[Any]) -> None:
+        self._ending.discard(ending)
+        if not ending.cancelled() and ending.exception() is not None:
+            logger.debug(
+                "a connection to a broker ended with an error", exc_info=ending.exception()
+            )
 
 
 class _Transport(TransportFactory):
@@ -224,9 +236,7 @@ class _Transport(TransportFactory):
         self._context = context
         self._abort: Callable[[], None] | None = None
 
-    async def create(
-        self, url: URL, **_: Any
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def create(self, url: URL, **_: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """See `TransportFactory`. Raises OSError."""
         reader, writer = await asyncio.open_connection(url.host, url.port, ssl=self._context)
         self._abort = writer.transport.abort

@@ -50,7 +50,9 @@ class AmqpSinkType(SinkType[AmqpConfig, AmqpOptions]):
         try:
             credentials = credentials_of(config, options)
         except LookupError as error:
-            raise SettingsError([f"credentials: {error.args[0]}"], origin="SINKS['amqp']") from error
+            raise SettingsError(
+                [f"credentials: {error.args[0]}"], origin="SINKS['amqp']"
+            ) from error
         server = None
         if credentials.username is not None and credentials.password is not None:
             server = Server(
