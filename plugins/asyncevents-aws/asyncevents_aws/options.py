@@ -146,7 +146,8 @@ class S3Options(AwsOptions):
     """Of the sink `s3`.
 
     `batch` puts events that wait together into one object, as lines. `key` is a template, see
-    `KeyTemplate`; `metadata` are paths of the payload to be kept beside the object. `kms_key` is the id, alias or ARN of a key to encrypt with.
+    `KeyTemplate`; `metadata` are paths of the payload to be kept beside the object. `kms_key` is
+    the id, alias or ARN of a key to encrypt with.
     """
 
     batch: bool = field(
@@ -186,6 +187,7 @@ class S3Options(AwsOptions):
         validator=_up_to(512 * MIB),
         metadata={HELP: "The largest event in bytes."},
     )
+
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         if self.batch and self.metadata:

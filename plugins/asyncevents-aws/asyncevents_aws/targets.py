@@ -11,7 +11,7 @@ from attrs import frozen
 from asyncevents_core.errors import InvalidTarget
 
 _ARN: Final = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z]+):(?P<region>[a-z0-9-]+)"
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+)"
     r":(?P<account>[^:]+):(?P<resource>[^:\s]+)"
 )
 _ACCOUNT: Final = re.compile(r"\d{12}")
