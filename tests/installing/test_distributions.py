@@ -17,6 +17,7 @@ FOLDERS = {
     "aws": ROOT / "plugins/asyncevents-aws",
     "azure": ROOT / "plugins/asyncevents-azure",
     "gcp": ROOT / "plugins/asyncevents-gcp",
+    "amqp": ROOT / "plugins/asyncevents-amqp",
     "file-sink": ROOT / "docs/examples/file-sink",
     "events": ROOT / "docs/examples/events-plugin",
 }
@@ -59,7 +60,7 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     http = names_in(wheels, "asyncevents_http")
     assert "asyncevents_http/py.typed" in http
     assert not [name for name in http if "test" in name]
-    for one in ("asyncevents_aws", "asyncevents_azure", "asyncevents_gcp"):
+    for one in ("asyncevents_amqp", "asyncevents_aws", "asyncevents_azure", "asyncevents_gcp"):
         names = names_in(wheels, one)
         assert f"{one}/py.typed" in names
         assert {name.split("/")[0] for name in names} == {one, f"{one}-0.1.0.dist-info"}
@@ -68,7 +69,8 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
 @pytest.mark.parametrize(
     ("distribution", "sinks"),
     [
-        ("asyncevents-aws", {"eventbridge", "kinesis", "sns", "sqs"}),
+        ("asyncevents-amqp", {"amqp"}),
+        ("asyncevents-aws", {"eventbridge", "kinesis", "s3", "sns", "sqs"}),
         ("asyncevents-azure", {"eventgrid", "servicebus"}),
         ("asyncevents-gcp", {"pubsub"}),
     ],

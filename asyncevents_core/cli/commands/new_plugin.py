@@ -20,7 +20,14 @@ from asyncevents_core.plugin_registry import (
 
 _CHOICES: Final = [name for name in KINDS if " " not in name]
 _OURS: Final = frozenset(
-    {CORE, "asyncevents-http", "asyncevents-aws", "asyncevents-azure", "asyncevents-gcp"}
+    {
+        CORE,
+        "asyncevents-amqp",
+        "asyncevents-aws",
+        "asyncevents-azure",
+        "asyncevents-gcp",
+        "asyncevents-http",
+    }
 )
 
 

@@ -116,6 +116,8 @@ class Clients(Generic[Client]):
             retries={"total_max_attempts": 1, "mode": "standard"},
             max_pool_connections=self._connections,
             user_agent_extra="asyncevents-aws",
+            # Another server than Amazon's seldom has a host for each bucket.
+            s3=None if settings.endpoint_url is None else {"addressing_style": "path"},
         )
         client = held.session.client(
             self._service,

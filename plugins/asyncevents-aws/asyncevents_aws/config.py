@@ -1,4 +1,4 @@
-"""SINKS["eventbridge"], SINKS["sqs"], SINKS["sns"] and SINKS["kinesis"]."""
+"""SINKS["eventbridge"], SINKS["sqs"], SINKS["sns"], SINKS["kinesis"] and SINKS["s3"]."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Credentials:
 
 @frozen(kw_only=True)
 class AwsConfig(Credentials):
-    """What all four have. `timeout` is seconds for one request, below SINK_DEADLINE.
+    """What all five have. `timeout` is seconds for one request, below SINK_DEADLINE.
 
     `region` is used where neither target nor subscription names one; `endpoint_url` replaces
     Amazon's endpoint; `credentials` are named sets to which subscriptions refer.
@@ -101,3 +101,8 @@ class SnsConfig(AwsConfig):
 @frozen(kw_only=True)
 class KinesisConfig(AwsConfig):
     """SINKS["kinesis"]."""
+
+
+@frozen(kw_only=True)
+class S3Config(AwsConfig):
+    """SINKS["s3"]."""

@@ -1,4 +1,4 @@
-"""What an error of AWS means: the one table for all four services."""
+"""What an error of AWS means: the one table for all five services."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _CODES_BY_FAILURE: Final[Mapping[Failure, str]] = {
         InternalFailureException InternalServerError InternalServiceError
         ServiceUnavailable ServiceUnavailableException ServiceFailure
         ConcurrentModificationException
+        OperationAborted BadDigest IncompleteBody KMS.KMSInvalidStateException
         KmsDisabled KMSDisabled KMSDisabledException KMS.DisabledException
         KmsInvalidState KMSInvalidState KMSInvalidStateException KMS.InvalidStateException
     """,
@@ -44,11 +45,13 @@ _CODES_BY_FAILURE: Final[Mapping[Failure, str]] = {
         AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
         AWS.SimpleQueueService.QueueDeletedRecently QueueDeletedRecently
         NotFound NotFoundException ResourceNotFoundException
+        NoSuchBucket NoSuchAccessPoint
     """,
     Failure.DENIED: """
         AccessDenied AccessDeniedException AuthorizationError AuthorizationErrorException
         NotAuthorized NotAuthorizedException UnauthorizedOperation OptInRequired
         NotAuthorizedForSourceException NotAuthorizedForDetailTypeException
+        AllAccessDisabled AccountProblem
         KmsAccessDenied KMSAccessDenied KMSAccessDeniedException KMS.AccessDeniedException
         KmsOptInRequired KMSOptInRequired KMS.OptInRequired
     """,
@@ -59,18 +62,20 @@ _CODES_BY_FAILURE: Final[Mapping[Failure, str]] = {
         InvalidMessageContents InvalidAttributeValue InvalidAddress MalformedDetail
         UnsupportedOperation AWS.SimpleQueueService.UnsupportedOperation
         EndpointDisabled PlatformApplicationDisabled
+        InvalidRequest InvalidBucketName InvalidStorageClass InvalidEncryptionAlgorithmError
+        KeyTooLongError MetadataTooLarge AuthorizationHeaderMalformed PermanentRedirect
         KmsNotFound KMSNotFound KMSNotFoundException KMS.NotFoundException
         KmsInvalidKeyUsage KMS.InvalidKeyUsageException
     """,
     Failure.TOO_LARGE: """
         BatchRequestTooLong AWS.SimpleQueueService.BatchRequestTooLong
-        RequestEntityTooLarge RequestEntityTooLargeException
+        RequestEntityTooLarge RequestEntityTooLargeException EntityTooLarge
     """,
 }
 CODES: Final[Mapping[str, Failure]] = MappingProxyType(
     {code: failure for failure, codes in _CODES_BY_FAILURE.items() for code in codes.split()}
 )
-"""The error codes that are known, in the spellings of all four services."""
+"""The error codes that are known, in the spellings of all five services."""
 
 # What the server says to these may repeat the signed request, session token included.
 _ADVICE: Final[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""The types of the four sinks: names, targets, options. Loads no SDK."""
+"""The types of the five sinks: names, targets, options. Loads no SDK."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from asyncevents_aws.config import (
     AwsConfig,
     EventBridgeConfig,
     KinesisConfig,
+    S3Config,
     SnsConfig,
     SqsConfig,
 )
@@ -18,10 +19,18 @@ from asyncevents_aws.options import (
     AwsOptions,
     EventBridgeOptions,
     KinesisOptions,
+    S3Options,
     SnsOptions,
     SqsOptions,
 )
-from asyncevents_aws.targets import Target, read_bus, read_queue, read_stream, read_topic
+from asyncevents_aws.targets import (
+    Target,
+    read_bucket,
+    read_bus,
+    read_queue,
+    read_stream,
+    read_topic,
+)
 from asyncevents_core.errors import InvalidOptions
 from asyncevents_core.plugin import BlockingSink, SinkType
 
@@ -35,7 +44,7 @@ DEFAULT_CREDENTIALS: Final = "default-credentials"
 
 
 class AwsSinkType(SinkType[ConfigT, OptionsT]):
-    """What the four have in common."""
+    """What the five have in common."""
 
     concurrency = 16
 
@@ -154,3 +163,22 @@ class KinesisSinkType(AwsSinkType[KinesisConfig, KinesisOptions]):
         from asyncevents_aws.kinesis import KinesisSink
 
         return KinesisSink(config)
+
+
+class S3SinkType(AwsSinkType[S3Config, S3Options]):
+    """Registers the sink `s3`."""
+
+    name = "s3"
+    title = "Amazon S3 (objects)"
+    config_class = S3Config
+    options_class = S3Options
+
+    def read_target(self, target: str, config: S3Config) -> Target:
+        """See `AwsSinkType`."""
+        return read_bucket(target, endpoint_url=config.endpoint_url)
+
+    def open(self, config: S3Config) -> BlockingSink:
+        """See `SinkType`."""
+        from asyncevents_aws.s3 import S3Sink
+
+        return S3Sink(config)

@@ -1,4 +1,4 @@
-"""The options of subscriptions to the four sinks."""
+"""The options of subscriptions to the five sinks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from attrs import Attribute, field, frozen, validators
 
 from asyncevents_aws.config import Credentials
 from asyncevents_aws.expressions import check_expression, check_path
+from asyncevents_aws.keys import DEFAULT, template_of
 from asyncevents_core.plugin import HELP
 
 KIB: Final = 1024
@@ -36,6 +37,10 @@ def _region(_: object, __: Attribute[Any], value: str) -> None:
     # The SDK makes a host of it.
     if REGION.fullmatch(value) is None:
         raise ValueError(f"{value!r} is not a region, such as eu-west-1")
+
+
+def _matches(pattern: str) -> Any:
+    return validators.optional(validators.matches_re(pattern))
 
 
 def _up_to(most: int) -> Any:
@@ -134,3 +139,57 @@ class KinesisOptions(AwsOptions):
         validator=_up_to(10 * MIB),
         metadata={HELP: "The largest record in bytes: MaxRecordSize of the stream."},
     )
+
+
+@frozen(kw_only=True)
+class S3Options(AwsOptions):
+    """Of the sink `s3`.
+
+    `batch` puts events that wait together into one object, as lines. `key` is a template, see
+    `KeyTemplate`; `metadata` are paths of the payload to be kept beside the object. `kms_key` is
+    the id, alias or ARN of a key to encrypt with.
+    """
+
+    batch: bool = field(
+        default=False,
+        metadata={HELP: "Whether events that wait together become lines of one object."},
+    )
+    key: str | None = field(
+        default=None,
+        metadata={HELP: f"The key below the target's prefix; empty: {DEFAULT}."},
+    )
+    storage_class: str | None = field(
+        default=None,
+        validator=_matches(r"[A-Z][A-Z0-9_]{1,40}"),
+        metadata={HELP: "A storage class, such as STANDARD_IA; empty: that of the bucket."},
+    )
+    kms_key: str | None = field(
+        default=None,
+        validator=_matches(r"[A-Za-z0-9:/_-]{1,2048}"),
+        metadata={HELP: "A KMS key to encrypt with; empty: what the bucket says."},
+    )
+    content_type: str | None = field(
+        default=None,
+        validator=_matches(r"[!-~]+/[!-~]+(; ?[!-~]+)*"),
+        metadata={HELP: "The content type; empty: application/cloudevents+json, or of lines."},
+    )
+    metadata: tuple[str, ...] = field(
+        default=(),
+        converter=tuple,
+        validator=_paths,
+        metadata={
+            HELP: f"Up to {MOST_PATHS} paths of the payload, such as data.customer.id, that are "
+            "kept as metadata, too."
+        },
+    )
+    max_bytes: int = field(
+        default=16 * MIB,
+        validator=_up_to(512 * MIB),
+        metadata={HELP: "The largest event in bytes."},
+    )
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.batch and self.metadata:
+            raise ValueError("metadata is that of one event: leave it out, or batch")
+        template_of(self.key, batch=self.batch)

@@ -12,12 +12,19 @@ ASYNCEVENTS_PLUGIN_API = 1
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
-    """Register `eventbridge`, `sqs`, `sns` and `kinesis`."""
+    """Register `eventbridge`, `sqs`, `sns`, `kinesis` and `s3`."""
     from asyncevents_aws.kinds import (
         EventBridgeSinkType,
         KinesisSinkType,
+        S3SinkType,
         SnsSinkType,
         SqsSinkType,
     )
 
-    return [EventBridgeSinkType(), SqsSinkType(), SnsSinkType(), KinesisSinkType()]
+    return [
+        EventBridgeSinkType(),
+        SqsSinkType(),
+        SnsSinkType(),
+        KinesisSinkType(),
+        S3SinkType(),
+    ]

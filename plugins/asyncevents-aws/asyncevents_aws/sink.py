@@ -1,4 +1,4 @@
-"""What the four sinks share: routes, sizes, calls, and who of a batch is to blame."""
+"""What the five sinks share: routes, sizes, calls, and who of a batch is to blame."""
 
 from __future__ import annotations
 

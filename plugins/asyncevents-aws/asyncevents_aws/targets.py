@@ -1,4 +1,4 @@
-"""What the four sinks deliver to, read from a subscription's target. No I/O."""
+"""What the five sinks deliver to, read from a subscription's target. No I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import frozen
 from asyncevents_core.errors import InvalidTarget
 
 _ARN: Final = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z]+):(?P<region>[a-z0-9-]+)"
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+)"
     r":(?P<account>[^:]+):(?P<resource>[^:\s]+)"
 )
 _ACCOUNT: Final = re.compile(r"\d{12}")
@@ -26,6 +26,12 @@ _SQS_HOST: Final = re.compile(
 )
 _OLD_SQS_HOST: Final = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?")
 _FIFO: Final = ".fifo"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET: Final = re.compile(r"(?!.*\.\.)(?![0-9.]+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ACCESS_POINT: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
+_OBJECT: Final = "object/"
+_S3: Final = "s3://"
+_LONGEST_PREFIX: Final = 300
 
 
 @frozen(kw_only=True)
@@ -75,6 +81,18 @@ class Stream(Target):
 
     name: str | None = None
     arn: str | None = None
+
+
+@frozen(kw_only=True)
+class Bucket(Target):
+    """A bucket, or the ARN of an access point, and what keys begin with."""
+
+    name: str
+    prefix: str
+
+    def key(self, rest: str) -> str:
+        """Return a whole key."""
+        return f"{self.prefix}/{rest}" if self.prefix else rest
 
 
 def read_bus(text: str) -> Bus:
@@ -157,6 +175,51 @@ def read_stream(text: str) -> Stream:
         raise InvalidTarget(f"{text!r} is not a stream: its ARN ends in stream/NAME")
     _matching(_STREAM, name, "stream name", text)
     return Stream(arn=text, region=arn["region"])
+
+
+def read_bucket(text: str, *, endpoint_url: str | None) -> Bucket:
+    """Read s3://BUCKET/PREFIX or arn:…:accesspoint/NAME/object/PREFIX. Raises `InvalidTarget`.
+
+    The prefix may be missing. Access points have hosts of their own, which only Amazon has.
+    """
+    if not text.startswith("arn:"):
+        if not text.startswith(_S3):
+            raise InvalidTarget(
+                f"{text!r} is neither a bucket (s3://BUCKET/PREFIX) nor the ARN of an access point"
+            )
+        name, _, prefix = text.removeprefix(_S3).partition("/")
+        bucket = _matching(_BUCKET, name, "bucket name", text)
+        return Bucket(name=bucket, prefix=_prefix(prefix, text), region=None)
+    arn = _read_arn(text, "s3", "arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME")
+    _account(arn["account"], text)
+    kind, _, rest = arn["resource"].partition("/")
+    name, slash, prefix = rest.partition("/")
+    if kind != "accesspoint" or (slash and not prefix.startswith(_OBJECT)):
+        raise InvalidTarget(
+            f"{text!r} is not an access point: its ARN ends in accesspoint/NAME, perhaps with "
+            "/object/PREFIX after it"
+        )
+    if endpoint_url is not None:
+        raise InvalidTarget(
+            f"{text!r}: an access point cannot be reached while SINKS['s3']['endpoint_url'] is set"
+        )
+    _matching(_ACCESS_POINT, name, "name of an access point", text)
+    return Bucket(
+        name=text.removesuffix(slash + prefix),
+        prefix=_prefix(prefix.removeprefix(_OBJECT), text),
+        region=arn["region"],
+    )
+
+
+def _prefix(written: str, text: str) -> str:
+    prefix = written.removesuffix("/")
+    wrong = {"", ".", ".."} & set(prefix.split("/")) if prefix else set()
+    if wrong or not prefix.isprintable() or len(prefix.encode()) > _LONGEST_PREFIX:
+        raise InvalidTarget(
+            f"{text!r}: {written!r} is not a prefix: up to {_LONGEST_PREFIX} bytes, and no part "
+            "between / is empty, . or .."
+        )
+    return prefix
 
 
 def _read_arn(text: str, service: str, form: str) -> dict[str, str]:

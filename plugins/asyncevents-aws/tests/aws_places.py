@@ -37,11 +37,14 @@ class Place:
     _body: Callable[[Any], bytes]
     messages: list[Any] = field(factory=list)
 
+    _bodies: list[bytes] = field(factory=list)
+
     def bodies(self) -> list[bytes]:
         """Return the bodies of all that has arrived so far."""
         while more := self._fetch():
             self.messages += more
-        return [self._body(one) for one in self.messages]
+            self._bodies += [self._body(one) for one in more]
+        return list(self._bodies)
 
     def wait_for(self, count: int) -> list[bytes]:
         until = time.monotonic() + 20
@@ -111,6 +114,20 @@ class Places:
             return list(answer["Records"])
 
         return Place(described["StreamARN"], fetch, lambda record: record["Data"])
+
+    def bucket(self) -> Place:
+        s3, name = self.client("s3"), _name(False)
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        taken: set[str] = set()
+
+        def fetch() -> list[Any]:
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
+            keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
+            fresh = [key for key in keys if key not in taken]
+            taken.update(fresh)
+            return [{"Key": key, **s3.get_object(Bucket=name, Key=key)} for key in fresh]
+
+        return Place(f"s3://{name}/orders", fetch, lambda found: found["Body"].read())
 
     def _new_queue(self, *, fifo: bool) -> tuple[str, str]:
         sqs = self.client("sqs")

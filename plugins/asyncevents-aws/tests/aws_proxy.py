@@ -30,15 +30,20 @@ _XML = (
     "</Error><RequestId>1</RequestId></ErrorResponse>"
 )
 
+_S3 = "<Error><Code>{code}</Code><Message>as wished</Message></Error>"
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Proxy
 
+    def do_PUT(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.calls.append((self.path, body))
-        found = MARK.search(body) or MARK.search(self.path.encode())
+        found = MARK.search(self.path.encode()) or MARK.search(body)
         if found is None:
             self._forward(body)
             return
@@ -58,6 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_error(self, status: int, code: str) -> None:
         if self.headers.get("x-amz-target"):
             text, kind = json.dumps({"__type": code, "message": "as wished"}), "json"
+        elif self.command == "PUT":
+            text, kind = _S3.format(code=code), "xml"
         else:
             text, kind = _XML.format(code=code), "xml"
         self._answer(status, {"content-type": f"application/{kind}"}, text.encode())
@@ -65,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> None:
         upstream = HTTPConnection("127.0.0.1", self.server.upstream, timeout=30)
         try:
-            upstream.request("POST", self.path, body, dict(self.headers))
+            upstream.request(self.command, self.path, body, dict(self.headers))
             answer = upstream.getresponse()
             self._answer(answer.status, dict(answer.getheaders()), answer.read())
         finally:

@@ -1,7 +1,8 @@
-"""The suite that core ships, on the four sinks: moto behind a proxy that can fail."""
+"""The suite that core ships, on the five sinks: moto behind a proxy that can fail."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -11,17 +12,19 @@ from attrs import evolve
 from asyncevents_aws.config import (
     EventBridgeConfig,
     KinesisConfig,
+    S3Config,
     SnsConfig,
     SqsConfig,
 )
 from asyncevents_aws.kinds import (
     EventBridgeSinkType,
     KinesisSinkType,
+    S3SinkType,
     SnsSinkType,
     SqsSinkType,
 )
-from asyncevents_core.plugin import Failure
-from asyncevents_core.testing import SinkConformance
+from asyncevents_core.plugin import Failure, OutcomeKind
+from asyncevents_core.testing import SinkConformance, make_request
 from aws_places import ACCOUNT, REGION
 
 TOO_MUCH = "x" * 1_100_000
@@ -65,8 +68,18 @@ class _Aws(SinkConformance):
         return {"access_key_id": "AKIAOWN", "secret_access_key": "own"}
 
     @pytest.fixture
-    def bad_options(self):
+    def bad_for_it(self):
+        """Options that only this sink refuses."""
+        return []
+
+    @pytest.fixture
+    def too_large(self, sink_type, target):
+        return make_request(target=target, sink_type=sink_type, data={"text": TOO_MUCH})
+
+    @pytest.fixture
+    def bad_options(self, bad_for_it):
         return [
+            *bad_for_it,
             {"no_such_option": 1},
             {"access_key_id": "AKIAHALF"},
             {"session_token": "alone"},
@@ -81,7 +94,7 @@ class _Aws(SinkConformance):
         return named("fail-hang")
 
     @pytest.fixture
-    def failures(self, named, new_request):
+    def failures(self, named, too_large):
         return {
             Failure.THROTTLED: named("fail-throttled"),
             Failure.UNAVAILABLE: named("fail-broken"),
@@ -91,7 +104,7 @@ class _Aws(SinkConformance):
             Failure.UNKNOWN_TARGET: named("fail-missing"),
             Failure.DENIED: named("fail-denied"),
             Failure.INVALID: named("fail-invalid"),
-            Failure.TOO_LARGE: new_request(data={"text": TOO_MUCH}),
+            Failure.TOO_LARGE: too_large,
         }
 
 
@@ -293,3 +306,113 @@ class TestKinesisSink(_Aws):
     @pytest.fixture
     def other_options(self):
         return {"partition_key": "data.id"}
+
+
+class TestS3Sink(_Aws):
+    """Each event is an object."""
+
+    @pytest.fixture
+    def sink_type(self):
+        return S3SinkType()
+
+    @pytest.fixture
+    def config(self, settings):
+        return S3Config(**settings)
+
+    @pytest.fixture
+    def place(self, places):
+        return places.bucket()
+
+    @pytest.fixture
+    def named(self):
+        return lambda name: f"s3://{name}/orders"
+
+    @pytest.fixture
+    def unreachable(self, named):
+        return named("no-such-bucket")
+
+    @pytest.fixture
+    def too_large(self, sink_type, target):
+        return make_request(target=target, sink_type=sink_type, options={"max_bytes": 10})
+
+    @pytest.fixture
+    def bad_targets(self):
+        return [
+            "",
+            "orders",
+            "s3://",
+            "s3://or",
+            "s3://Orders/x",
+            "s3://or..ders/x",
+            "s3://192.168.0.1/x",
+            "s3://orders//x",
+            "s3://orders/../x",
+            "s3://orders/x\n",
+            "s3://orders/" + "x" * 301,
+            "https://orders.s3.amazonaws.com/x",
+            "arn:aws:s3:::orders",
+            f"arn:aws:s3:{REGION}:{ACCOUNT}:bucket/orders",
+            f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/orders/x",
+            # Not with an endpoint of one's own, as here.
+            f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/orders",
+        ]
+
+    @pytest.fixture
+    def bad_for_it(self):
+        return [
+            {"key": "{date}/{event_name}.json"},
+            {"key": "{batch_id}"},
+            {"key": "{no_such}-{delivery_id}"},
+            {"key": "/{delivery_id}"},
+            {"key": "a/../{delivery_id}"},
+            {"key": "a b {delivery_id}"},
+            {"key": "{delivery_id}{"},
+            {"key": "{delivery_id}" * 6},
+            {"batch": True, "key": "{delivery_id}"},
+            {"batch": True, "key": "{date}"},
+            {"batch": True, "metadata": ["data.id"]},
+            {"metadata": ["customer.id"]},
+            {"storage_class": "cold"},
+            {"kms_key": "a b"},
+            {"content_type": "json"},
+            {"max_bytes": 0},
+        ]
+
+    async def test_a_batch_arrives_whole(self, sink, new_request):
+        """In place of the suite's: nothing travels together."""
+        assert sink.group(new_request()) != sink.group(new_request())
+
+    async def test_batches_stay_within_the_limits(self, driven_sink, new_request, received):
+        """In place of the suite's: many are as many objects."""
+        requests = [new_request(data={"number": number}) for number in range(41)]
+        outcomes = await asyncio.gather(*(driven_sink.deliver(one, 15.0) for one in requests))
+        assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}
+        assert sorted(received()) == sorted(one.body for one in requests)
+
+    async def test_a_repeated_attempt_sends_the_same_body(self, driven_sink, new_request, received):
+        """In place of the suite's: the second attempt writes the same object."""
+        first = new_request(data={"again": True})
+        for number in (1, 2):
+            outcome = await driven_sink.deliver(evolve(first, attempt=number), 5.0)
+            assert outcome.kind is OutcomeKind.DELIVERED
+        assert received() == [first.body]
+
+
+class TestS3Batches(TestS3Sink):
+    """Events that wait together are lines of one object."""
+
+    @pytest.fixture
+    def options(self):
+        return {"batch": True}
+
+    @pytest.fixture
+    def received(self, place):
+        return lambda: [line for body in place.bodies() for line in body.splitlines()]
+
+    @pytest.fixture
+    def too_large(self, sink_type, target):
+        options = {"batch": True, "max_bytes": 10}
+        return make_request(target=target, sink_type=sink_type, options=options)
+
+    test_a_batch_arrives_whole = SinkConformance.test_a_batch_arrives_whole
+    test_batches_stay_within_the_limits = SinkConformance.test_batches_stay_within_the_limits
