@@ -20,6 +20,8 @@ from asyncevents_core.plugin import Sink, SinkType, hookimpl
 DEFAULT_CREDENTIALS: Final = "default-credentials"
 """The privilege of publishing as the user of the settings."""
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 class AmqpSinkType(SinkType[AmqpConfig, AmqpOptions]):
     """Registers the sink `amqp`."""

@@ -8,6 +8,8 @@ from typing import Any
 from asyncevents_azure.kinds import EventGridSinkType, ServiceBusSinkType
 from asyncevents_core.plugin import SinkType, hookimpl
 
+ASYNCEVENTS_PLUGIN_API = 1
+
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
