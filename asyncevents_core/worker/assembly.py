@@ -142,6 +142,8 @@ class WorkerAssembly:
             observers=runtime.observers,
         )
 
+        self.ending = "the beginning"
+        """What `stop` waits for."""
         self._stepping = LoopProgress("the event loop")
         self._watchdog: Watchdog | None = None
         if settings.watchdog:
@@ -276,14 +278,6 @@ class WorkerAssembly:
         """As `idle`, without blocking the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._checks, self.idle)
 
-    def exit_at(self, at: float) -> None:
-        """End the process at a time (monotonic seconds), if it has not ended by then.
-
-        Waits for no lock; where there is no watchdog, whoever told it to stop has to kill it.
-        """
-        if self._watchdog is not None:
-            self._watchdog.exit_at = at
-
     def claim_no_more(self, grace: float) -> None:
         """Begin nothing else; `stop`, with the same grace, comes next. No waiting."""
         self._claimer.claim_no_more(grace)
@@ -296,16 +290,23 @@ class WorkerAssembly:
         """
         loop = asyncio.get_running_loop()
         run, until = loop.run_in_executor, loop.time() + grace
+        self.ending = "a transaction of the claimer"
         await run(self._checks, self._claimer.stop, grace)
+        self.ending = "attempts"
         await self.deliverer.drain(max(0.0, until - loop.time()))
+        self.ending = "services"
         await run(self._checks, self._claimer.join)
         if self._janitor is not None:
+            self.ending = "the clean-up"
             await run(self._checks, self._janitor.stop)
         if self._intake is not None:
             # Before the receivers, which acknowledge what it has published.
+            self.ending = "publications"
             await run(self._checks, self._intake.stop)
         for receiver in self._receivers:
+            self.ending = receiver.progress.name
             await run(self._checks, receiver.stop)
+        self.ending = "outcomes"
         left = max(_LEAST_TO_WRITE, until - loop.time())
         if not await run(self._checks, self._bookkeeper.stop, left):
             logger.error(
@@ -314,11 +315,15 @@ class WorkerAssembly:
             )
         if self._indexing is not None:
             # The last outcomes are indexed by whoever has the lease next.
+            self.ending = "the index"
             await run(self._checks, self._indexing.stop)
+        self.ending = "services"
         self.services.close()
         if self._processes is not None:
             await run(self._checks, self._processes.close)
+        self.ending = "sinks"
         hanging = self.stuck + await self.sinks.close()
+        self.ending = "the process's end"
         self._checks.shutdown()
         if self._watchdog is not None:
             self._watchdog.stop()

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXTRA_GRACE
+from asyncevents_core.worker.exits import EXIT_AT_ONCE
 from asyncevents_core.worker.process import Worker
 
 logger = logging.getLogger("asyncevents.worker")
@@ -58,14 +58,14 @@ class Line:
 class Lifeline:
     """The child's end: a thread that stops `worker` when its supervisor is gone.
 
-    `descriptor` is the end that `Line` made. A worker that has not ended `grace` seconds and a
-    little more later is ended: nobody else would do it.
+    `descriptor` is the end that `Line` made. A worker that has not ended `within` seconds is
+    ended: nobody else would do it.
     """
 
-    def __init__(self, descriptor: int, worker: Worker, *, grace: float) -> None:
+    def __init__(self, descriptor: int, worker: Worker, *, within: float) -> None:
         self._descriptor = descriptor
         self._worker = worker
-        self._grace = grace
+        self._within = within
 
     def start(self) -> None:
         """Start the thread. A supervisor that is gone already is noticed at once.
@@ -95,7 +95,7 @@ class Lifeline:
                 )
         logger.error("the supervisor is gone; stopping as on SIGTERM")
         self._worker.stop()
-        time.sleep(self._grace + EXTRA_GRACE)
+        time.sleep(self._within)
         logger.error("not stopped in time; what is under way is made again")
         os._exit(EXIT_AT_ONCE)
 

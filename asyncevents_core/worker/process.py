@@ -6,17 +6,27 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from asyncevents_core.domain.worker import Role
-from asyncevents_core.engine.shared.running import run_in_time
+from asyncevents_core.engine.shared.progress import stack_of
+from asyncevents_core.engine.shared.running import on_own_thread, run_in_time
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.observer import WorkerStarted, WorkerStopping
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions, service_processes
-from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXIT_OK, EXIT_STUCK, EXTRA_GRACE
+from asyncevents_core.worker.exits import (
+    EXIT_AT_ONCE,
+    EXIT_OK,
+    EXIT_STUCK,
+    exit_stuck,
+    log_in_time,
+    time_for_work,
+    time_to_end,
+)
 
 logger = logging.getLogger("asyncevents.worker")
 
@@ -44,6 +54,7 @@ class Worker:
         self._stop_requested = False
         self._signalled_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread: int | None = None
         self._wake: asyncio.Event | None = None
         self._assembly: WorkerAssembly | None = None
 
@@ -55,7 +66,14 @@ class Worker:
         Waits up to a minute for a ledger that does not answer yet, then raises `LedgerError`.
         """
         allow_many_files()
-        return run_in_time(self._main(), _loop_factory())
+        preflight(self._runtime, self._options)
+        if not self._options.handle_signals:
+            return self._work()
+        for number in stop_signals():
+            signal.signal(number, lambda *_: self._on_signal())
+        # Signals are handled on the main thread. On it, a sink could keep them waiting with a
+        # call that nothing interrupts.
+        return on_own_thread(self._work, name="event loop")
 
     def stop(self) -> None:
         """Stop claiming, finish what is under way within SHUTDOWN_GRACE, return. Thread-safe.
@@ -71,24 +89,34 @@ class Worker:
         now = time.monotonic()
         if self._signalled_at is None:
             self._signalled_at = now
-            if self._assembly is not None:
-                grace = self._runtime.settings.shutdown_grace
-                self._assembly.exit_at(now + grace + EXTRA_GRACE)
+            self._end_in_time()
             self.stop()
         elif now - self._signalled_at >= AGAIN_AFTER:
             logger.warning("stopping at once; what is under way is made again")
             os._exit(EXIT_AT_ONCE)
 
+    def _end_in_time(self) -> None:
+        """End this process when its time is over, whatever is in its way."""
+        threading.Thread(target=self._end, name="end", daemon=True).start()
+
+    def _end(self) -> None:
+        time.sleep(time_to_end(self._runtime.settings.shutdown_grace))
+        assembly, thread = self._assembly, self._loop_thread
+        told: dict[str, object] = {
+            "waits_for": "its beginning" if assembly is None else assembly.ending,
+            "stack": None if thread is None else stack_of(thread),
+        }
+        log_in_time(logger, logging.ERROR, "the worker does not end; exiting", told)
+        exit_stuck()
+
+    def _work(self) -> int:
+        return run_in_time(self._main(), _loop_factory())
+
     async def _main(self) -> int:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
         self._wake = asyncio.Event()
         observers = self._runtime.observers
-        preflight(self._runtime, self._options)
         assembly = WorkerAssembly(self._runtime, self._options, self._loop)
-        if self._options.handle_signals:
-            # Not the loop's handlers, which run between its steps: a sink may block it.
-            for number in stop_signals():
-                signal.signal(number, lambda *_: self._on_signal())
         if not patiently(assembly.sign_on, unless=lambda: self._stop_requested):
             return EXIT_OK
         self._assembly = assembly
@@ -116,7 +144,9 @@ class Worker:
                     break
                 await self._pause()
         finally:
-            grace = self._runtime.settings.shutdown_grace
+            if self._options.handle_signals and self._signalled_at is None:
+                self._end_in_time()
+            grace = time_for_work(self._runtime.settings.shutdown_grace)
             assembly.claim_no_more(grace)
             under_way = assembly.permits.in_flight
             logger.info("worker stopping", extra={"under_way": under_way})

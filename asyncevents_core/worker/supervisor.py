@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import define
 
-from asyncevents_core.worker.exits import EXIT_OK, EXIT_STUCK, EXTRA_GRACE
+from asyncevents_core.worker.exits import EXIT_OK, EXIT_STUCK
 from asyncevents_core.worker.lifeline import OPTION, Line
 from asyncevents_core.worker.process import AGAIN_AFTER, stop_signals
 
@@ -23,6 +23,7 @@ logger = logging.getLogger("asyncevents.supervisor")
 _LOOK_EVERY: Final = 0.2
 _LONGEST_PAUSE: Final = 30.0
 _STEADY: Final = 60.0
+_A_MOMENT: Final = 3.0
 _ENDED: Final = (EXIT_OK, -signal.SIGTERM)
 """How a child may end that was told to stop: one that has no handlers yet just ends."""
 
@@ -54,16 +55,16 @@ class Supervisor:
 
     A child that exits with 0 is done (`--drain`); one that dies, or ends itself because it hangs,
     is started again, at once the first time, later after 1 to 30 seconds. SIGTERM, SIGINT and a
-    terminal that is closed stop all of them; children get `grace` seconds and a little more, then
-    they are killed. A second signal kills them at once.
+    terminal that is closed stop all of them; children end themselves `within` seconds; those
+    that do not, a moment later, are killed. A second signal kills them at once.
 
     Where the system has pipes for it, each command gets the option `--lifeline`: its end of a
     `Line`, by which it learns that this process was killed, or is frozen.
     """
 
-    def __init__(self, commands: Sequence[Sequence[str]], *, grace: float) -> None:
+    def __init__(self, commands: Sequence[Sequence[str]], *, within: float) -> None:
         self._commands = commands
-        self._grace = grace
+        self._within = within
         # Not an Event: the signal could come while this thread holds its lock.
         self._stop = False
         self._stop_at: float | None = None
@@ -162,7 +163,7 @@ class Supervisor:
         logger.info("supervisor stopping", extra={"running": len(running)})
         for process in running:
             process.terminate()
-        until = time.monotonic() + self._grace + EXTRA_GRACE
+        until = time.monotonic() + self._within + _A_MOMENT
         while not self._at_once and time.monotonic() < until and _any_runs(running):
             time.sleep(_LOOK_EVERY)
             for child in children:

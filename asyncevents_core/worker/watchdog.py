@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from asyncevents_core.engine.delivering.sinks import SinkRack
 from asyncevents_core.engine.shared.progress import LoopProgress, Progress
 from asyncevents_core.ports.ledger.options import ANSWER_LATER, LedgerOptions
 from asyncevents_core.worker.deliverer import Deliverer
-from asyncevents_core.worker.exits import EXIT_STUCK
+from asyncevents_core.worker.exits import exit_stuck, log_in_time
 from asyncevents_core.worker.vitals import Vitals
 
 logger = logging.getLogger("asyncevents.worker.watchdog")
@@ -30,8 +29,6 @@ BLOCKED_AFTER: Final = 0.75
 """Seconds without a step after which a loop is blocked: with the looks, it is named in one."""
 HELPERS_HAVE: Final = 300.0
 """Seconds beyond WATCHDOG for what deliveries do not wait for: an index, a clean-up, a broker."""
-_LONGEST_LOGGING: Final = 2.0
-"""Seconds for the log to take a line: it may be what everybody hangs in."""
 _DEBUGGERS: Final = ("/pdb.py", "/bdb.py", "/pydevd", "/debugpy/")
 
 
@@ -116,8 +113,6 @@ class Watchdog:
         self._sink_limit = sink_limit
         self._exits = exits
         self._looked_at: float | None = None
-        self.exit_at: float | None = None
-        """When the process is ended, come what may (monotonic seconds)."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -144,9 +139,6 @@ class Watchdog:
                 "this process stood still: frozen, on a suspended machine, or in native code",
                 {"seconds": round(since, 1)},
             )
-        if self.exit_at is not None and now >= self.exit_at:
-            _log(logging.ERROR, "the worker does not end; exiting", {"stack": self._stack()})
-            _exit()
         self._watch_new_loops()
         for part in self._parts:
             position = part.watch.progress.position
@@ -187,7 +179,7 @@ class Watchdog:
             part.named = part.given_up = True
             _log(logging.ERROR, f"{name} hangs{'; exiting' if self._exits else ''}", told)
             if self._exits:
-                _exit()
+                exit_stuck()
         else:
             part.named = True
             _log(logging.WARNING, f"{name} stands still", told)
@@ -208,10 +200,6 @@ class Watchdog:
                 {"sink": sink},
             )
         return sink
-
-    def _stack(self) -> str | None:
-        """Return where the worker's event loop is."""
-        return next((one.watch.progress.stack() for one in self._parts), None)
 
     def _watch_new_loops(self) -> None:
         known = {id(part.watch.progress) for part in self._parts}
@@ -262,17 +250,4 @@ def _is_debugged(stack: str) -> bool:
 
 
 def _log(level: int, message: str, fields: dict[str, object]) -> None:
-    """Write to the log, on a thread of its own: what hangs may hold the lock of the log."""
-    told = threading.Thread(
-        target=logger.log, args=(level, message), kwargs={"extra": fields}, daemon=True
-    )
-    told.start()
-    told.join(_LONGEST_LOGGING)
-
-
-def _exit() -> None:
-    flushed = threading.Thread(target=logging.shutdown, daemon=True)
-    flushed.start()
-    flushed.join(_LONGEST_LOGGING)
-    # Threads hang: the interpreter would wait for them.
-    os._exit(EXIT_STUCK)
+    log_in_time(logger, level, message, fields)

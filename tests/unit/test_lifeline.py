@@ -50,7 +50,6 @@ def no_death_signal(monkeypatch):
 
 @pytest.mark.usefixtures("no_death_signal")
 def test_a_child_stops_when_its_line_ends(line, monkeypatch, caplog):
-    monkeypatch.setattr(lifeline, "EXTRA_GRACE", 0.0)
     codes, ended = [], threading.Event()
 
     def end(code):
@@ -59,7 +58,7 @@ def test_a_child_stops_when_its_line_ends(line, monkeypatch, caplog):
 
     monkeypatch.setattr(lifeline.os, "_exit", end)
     worker = FakeWorker()
-    Lifeline(line.child_end, worker, grace=0.1).start()
+    Lifeline(line.child_end, worker, within=0.1).start()
     line.say()
     assert not worker.stopped.wait(0.2)
     line.close()
@@ -93,7 +92,7 @@ def test_a_supervisor_that_stands_still_is_named_once_and_again_when_it_goes_on(
     monkeypatch.setattr(lifeline.time, "sleep", lambda _: None)
     monkeypatch.setattr(lifeline.os, "_exit", end)
     with pytest.raises(Ended):
-        Lifeline(line.child_end, FakeWorker(), grace=0.0)._run()
+        Lifeline(line.child_end, FakeWorker(), within=0.0)._run()
     told = [one.message for one in caplog.records]
     assert [one.partition(":")[0] for one in told[:2]] == [
         "the supervisor stands still",
@@ -115,7 +114,7 @@ _PROGRAM = """
 import logging, sys
 from asyncevents_core.worker.supervisor import Supervisor
 logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
-sys.exit(Supervisor([[sys.executable, "-c", one] for one in sys.argv[1:]], grace=60.0).run())
+sys.exit(Supervisor([[sys.executable, "-c", one] for one in sys.argv[1:]], within=60.0).run())
 """
 _CHILD = """
 import os, sys, threading, time
@@ -126,7 +125,7 @@ class Worker:
     def stop(self):
         os.write(1, b"stopped\\n")
         os._exit(0)
-line = lifeline.Lifeline(int(sys.argv[1].partition("=")[2]), Worker(), grace=60.0)
+line = lifeline.Lifeline(int(sys.argv[1].partition("=")[2]), Worker(), within=60.0)
 line.start()
 os.write(1, b"%d\\n" % os.getpid())
 time.sleep(600)
@@ -220,7 +219,7 @@ def test_children_that_die_at_once_are_all_started_again(supervise):
 
 
 def test_a_child_that_cannot_be_started_again_does_not_stop_the_others(monkeypatch, caplog):
-    made = Supervisor([], grace=1.0)
+    made = Supervisor([], within=1.0)
     child = made._start([sys.executable, "-c", f"import os; os._exit({EXIT_STUCK})"])
     child.process.wait()
     made._look_after(child)

@@ -25,6 +25,7 @@ def now(monkeypatch):
     """The seconds that the clock of `process` shows, to be changed."""
     seconds = [100.0]
     monkeypatch.setattr(process.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(Worker, "_end_in_time", lambda _: None)
     return seconds
 
 
@@ -68,7 +69,7 @@ _PROGRAM = """
 import sys
 from asyncevents_core.worker.supervisor import Supervisor
 child = [sys.executable, "-c", sys.argv[1]]
-sys.exit(Supervisor([child], grace=60.0).run())
+sys.exit(Supervisor([child], within=60.0).run())
 """
 _CHILD = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 _STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + _CHILD
@@ -132,7 +133,7 @@ def test_a_supervisor_that_fails_stops_its_children(monkeypatch):
     monkeypatch.setattr(supervisor, "stop_signals", list)
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     with pytest.raises(OSError, match="no more processes"):
-        Supervisor([command, command], grace=WAIT).run()
+        Supervisor([command, command], within=WAIT).run()
     assert processes[0].poll() is not None
 
 

@@ -14,7 +14,7 @@ from asyncevents_core.domain.worker import Role
 from asyncevents_core.logging_setup import Format, configure_logging
 from asyncevents_core.settings.loading import settings_module_name
 from asyncevents_core.worker.assembly import WorkerOptions
-from asyncevents_core.worker.exits import EXIT_STUCK
+from asyncevents_core.worker.exits import EXIT_STUCK, time_to_end
 from asyncevents_core.worker.lifeline import Lifeline
 from asyncevents_core.worker.process import Worker, patiently, preflight
 from asyncevents_core.worker.supervisor import Supervisor
@@ -57,7 +57,7 @@ def worker(
 ) -> None:
     """Deliver events until SIGTERM or Ctrl-C.
 
-    Either ends it gracefully: what is under way is finished within SHUTDOWN_GRACE, everything
+    Either ends it gracefully and within SHUTDOWN_GRACE: what is under way is finished, everything
     else stays in the ledger. The consumer `trigger` takes new events, `retry` takes deliveries
     that are due again, `index` feeds the search index, one process at a time: with --processes
     it gets one of its own, beside them, at a lower priority. Exits with 3 where threads hang in
@@ -89,7 +89,7 @@ def worker(
         command += ["--drain"] if drain else []
         shares = _shares(roles, processes, indexing=context.runtime.indexer is not None)
         commands = [[*command, "--consumers", ",".join(share)] for share in shares]
-        sys.exit(Supervisor(commands, grace=context.settings.shutdown_grace).run())
+        sys.exit(Supervisor(commands, within=time_to_end(context.settings.shutdown_grace)).run())
     if set(roles) != set(Role):
         context.runtime.role = f"worker {'+'.join(roles)}"
     if roles == (Role.INDEX,) and hasattr(os, "nice"):
@@ -97,7 +97,7 @@ def worker(
         os.nice(_NICE)
     made = Worker(context.runtime, options)
     if lifeline is not None:
-        Lifeline(lifeline, made, grace=context.settings.shutdown_grace).start()
+        Lifeline(lifeline, made, within=time_to_end(context.settings.shutdown_grace)).start()
     code = made.run()
     if code == EXIT_STUCK:
         # The interpreter would wait for the threads that hang.

@@ -1,9 +1,11 @@
-"""Runs coroutines on event loops that end in time, also where a task ignores its cancellation."""
+"""Runs work in time: loops whose tasks ignore cancellation, threads beside the main one."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -28,6 +30,24 @@ def run_in_time(
     finally:
         end_in_time(loop)
         asyncio.set_event_loop(None)
+
+
+def on_own_thread(work: Callable[[], T], *, name: str) -> T:
+    """Run `work` on a new thread and return its result, or raise what it raises.
+
+    On the main thread, handlers of signals run while it is waited for. Where something ends the
+    wait, the thread goes on; it does not keep the process alive.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return done.result()
 
 
 def end_in_time(loop: asyncio.AbstractEventLoop) -> None:
