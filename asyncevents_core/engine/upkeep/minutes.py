@@ -37,7 +37,9 @@ class _Kept:
     def is_outdated(self, now: int) -> bool:
         """Tell whether it has ended since then, or has ended long enough ago to be complete."""
         at = self.minute.at
-        return any(self.counted_at < due <= now for due in (at + MINUTE, at + COMPLETE_AFTER * MINUTE))
+        return any(
+            self.counted_at < due <= now for due in (at + MINUTE, at + COMPLETE_AFTER * MINUTE)
+        )
 
 
 class KeptMinutes:
