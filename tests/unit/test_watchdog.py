@@ -12,6 +12,7 @@ import pytest
 
 from asyncevents_core.engine.shared.progress import LoopProgress, Progress
 from asyncevents_core.ports.ledger.options import LedgerOptions
+from asyncevents_core.worker import exits as worker_exits
 from asyncevents_core.worker import watchdog
 from asyncevents_core.worker.exits import EXIT_STUCK
 from asyncevents_core.worker.vitals import Vitals
@@ -53,8 +54,8 @@ class Kennel:
 @pytest.fixture
 def exits(monkeypatch):
     codes = []
-    monkeypatch.setattr(watchdog.os, "_exit", codes.append)
-    monkeypatch.setattr(watchdog.logging, "shutdown", lambda: None)
+    monkeypatch.setattr(worker_exits.os, "_exit", codes.append)
+    monkeypatch.setattr(worker_exits.logging, "shutdown", lambda: None)
     return codes
 
 
@@ -160,7 +161,7 @@ def test_a_thread_in_a_debugger_is_left_alone(progress, exits, caplog, monkeypat
 
 
 def test_a_log_that_hangs_does_not_hold_up_the_end(progress, exits, monkeypatch):
-    monkeypatch.setattr(watchdog, "_LONGEST_LOGGING", 0.1)
+    monkeypatch.setattr(worker_exits, "_LONGEST_LOGGING", 0.1)
     go_on = threading.Event()
 
     class Hanging(logging.Handler):

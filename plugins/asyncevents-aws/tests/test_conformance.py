@@ -324,6 +324,10 @@ class TestS3Sink(_Aws):
         return places.bucket()
 
     @pytest.fixture
+    def another(self, places):
+        return places.bucket()
+
+    @pytest.fixture
     def named(self):
         return lambda name: f"s3://{name}/orders"
 
@@ -407,7 +411,11 @@ class TestS3Batches(TestS3Sink):
 
     @pytest.fixture
     def received(self, place):
-        return lambda: [line for body in place.bodies() for line in body.splitlines()]
+        return lambda: _lines_of(place)
+
+    @pytest.fixture
+    def elsewhere(self, another):
+        return another.target, lambda: _lines_of(another)
 
     @pytest.fixture
     def too_large(self, sink_type, target):
@@ -416,3 +424,7 @@ class TestS3Batches(TestS3Sink):
 
     test_a_batch_arrives_whole = SinkConformance.test_a_batch_arrives_whole
     test_batches_stay_within_the_limits = SinkConformance.test_batches_stay_within_the_limits
+
+
+def _lines_of(place):
+    return [line for body in place.bodies() for line in body.splitlines()]
