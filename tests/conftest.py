@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -27,6 +29,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_copy_of_each_module() -> Iterator[None]:
+    """Fail where tests leave two copies of a module: patches would reach the wrong one."""
+    yield
+    for name, module in list(sys.modules.items()):
+        package, _, attribute = name.rpartition(".")
+        if name.startswith("asyncevents_") and package in sys.modules:
+            there = getattr(sys.modules[package], attribute, module)
+            assert there is module or not isinstance(there, ModuleType), f"{name} is there twice"
 
 
 @pytest.fixture(scope="session")

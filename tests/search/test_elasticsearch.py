@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import string
-import sys
 import urllib.request
 
 import pytest
@@ -27,6 +26,7 @@ from asyncevents_core.domain.query.nodes import (
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra
 from asyncevents_core.structuring import structure
 from asyncevents_core.testing.conformance.indexer_base import document, documents, hits, said
+from tests.absent import without
 from tests.search.documents import DOCUMENTS
 from tests.search.steps import asyncevents
 
@@ -309,9 +309,7 @@ def test_a_worker_indexes_and_commands_search_check_and_index_anew(project, tmp_
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "elasticsearch", None)
-    for name in [one for one in sys.modules if ".adapters.elasticsearch." in one]:
-        monkeypatch.delitem(sys.modules, name)
+    without(monkeypatch, "elasticsearch", "asyncevents_core.adapters.elasticsearch.")
     with pytest.raises(MissingExtra, match=r"asyncevents-core\[elasticsearch\]"):
         ElasticsearchIndexerType().open(ElasticsearchConfig())
 

@@ -15,6 +15,7 @@ from asyncevents_core.adapters.tantivy import EmbeddedConfig, EmbeddedIndexerTyp
 from asyncevents_core.adapters.tantivy.deadline import Deadline
 from asyncevents_core.domain.query.nodes import MatchAll, RangeQuery, WildcardQuery
 from asyncevents_core.errors import IndexUnavailable, InvalidQuery, MissingExtra, SearchTimeout
+from tests.absent import without
 from tests.search.documents import DOCUMENTS, attempt
 
 WRITER = """
@@ -193,21 +194,13 @@ def test_generations_that_a_kill_left_behind_are_removed(indexer, config, tmp_pa
 
 
 def test_without_the_extra_it_says_how_to_install_it(config, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tantivy", None)
-    monkeypatch.delitem(sys.modules, "asyncevents_core.adapters.tantivy.indexer", raising=False)
-    monkeypatch.delitem(sys.modules, "asyncevents_core.adapters.tantivy.deadline", raising=False)
+    without(monkeypatch, "tantivy", "asyncevents_core.adapters.tantivy.")
     with pytest.raises(MissingExtra, match=r"asyncevents-core\[search\]"):
         EmbeddedIndexerType().open(config)
 
 
 def test_a_parser_without_luqum_says_how_to_install_it(monkeypatch):
-    for name in [one for one in sys.modules if one.startswith("luqum")]:
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "luqum", None)
-    for name in ("building", "lexer", "booleans"):
-        monkeypatch.delitem(sys.modules, f"asyncevents_core.adapters.lucene.{name}", raising=False)
-        package = sys.modules["asyncevents_core.adapters.lucene"]
-        monkeypatch.delattr(package, name, raising=False)
+    without(monkeypatch, "luqum", "luqum", "asyncevents_core.adapters.lucene.")
     with pytest.raises(MissingExtra, match=r"asyncevents-core\[search\]"):
         parse_query("a")
 

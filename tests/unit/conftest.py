@@ -124,6 +124,8 @@ def install(tmp_path, monkeypatch):
     def make(name: str, source: str) -> EntryPoint:
         module = name.replace("-", "_")
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
+        # Another test may have imported a module of that name.
+        sys.modules.pop(module, None)
         point = EntryPoint(name, module, "asyncevents")
         vars(point)["dist"] = Distribution(f"dist-{name}")
         made.append(module)

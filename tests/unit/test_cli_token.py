@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import sys
 
 import pytest
+
+from tests.absent import without
 
 
 def audit(folder):
@@ -89,10 +90,7 @@ def test_check_shows_the_origin_of_each_value(ready, settings):
 
 @pytest.mark.parametrize("missing", ["litestar", "uvicorn"])
 def test_serve_names_the_extra_that_is_missing(ready, monkeypatch, missing):
-    for name in list(sys.modules):
-        if name.startswith(("asyncevents_core.web", "litestar", "uvicorn")):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
+    without(monkeypatch, missing, "asyncevents_core.web", "litestar", "uvicorn")
     output = ready("serve", code=1).output
     assert "pip install 'asyncevents-core[web]'" in output
 

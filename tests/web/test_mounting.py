@@ -16,6 +16,7 @@ from asyncevents_core.domain.access import Actor
 from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.managing.users import create_user
 from asyncevents_core.errors import MissingExtra
+from tests.absent import without
 from tests.hashing import PASSWORD
 from tests.web.serving import running, settings
 
@@ -115,9 +116,6 @@ def test_pages_of_an_example(example):
 
 
 def test_without_the_extra(monkeypatch):
-    for name in list(sys.modules):
-        if name.startswith(("asyncevents_core.web", "litestar")):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "litestar", None)
+    without(monkeypatch, "litestar", "asyncevents_core.web", "litestar")
     with pytest.raises(MissingExtra, match=r"pip install 'asyncevents-core\[web\]'"):
         importlib.import_module("asyncevents_core.web")
