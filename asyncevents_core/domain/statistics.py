@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Self
 
 from attrs import field, frozen
 
+from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import Fate
 
 MINUTE: Final = 60_000_000
@@ -96,3 +97,15 @@ class SubscriptionFigures:
     failures: int
     mean_duration: float
     longest_duration: float
+
+
+@frozen(kw_only=True)
+class LatestOutcomes:
+    """The outcomes of the latest attempts of subscriptions, oldest first, by their ids.
+
+    Those without any are left out. If it is not `complete`, there were more attempts than were
+    read, and those that are left out may have had some before.
+    """
+
+    by_subscription: Mapping[int, Sequence[OutcomeKind]]
+    complete: bool

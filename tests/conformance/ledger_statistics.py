@@ -175,13 +175,15 @@ class Statistics(LedgerFixtures):
                     [one, other, idle], since=since, each=each, most=most
                 )
             )
-            return {key: list(value) for key, value in found.items()}
+            assert found.complete is (most > 5)
+            return {key: list(value) for key, value in found.by_subscription.items()}
 
         assert health(START, 9) == {one: [LOST, YES, LATER, NO], other: [YES]}
         assert health(START, 2) == {one: [LATER, NO], other: [YES]}
         assert health(START + 2, 9) == {one: [LATER, NO]}
         assert health(START, 9, most=3)[one] == [LATER, NO]
-        assert ledger.read(lambda view: view.statistics.health([], since=0)) == {}
+        nothing = ledger.read(lambda view: view.statistics.health([], since=0))
+        assert nothing.by_subscription == {}
 
     @pytest.mark.parametrize(
         ("wanted", "meant"),

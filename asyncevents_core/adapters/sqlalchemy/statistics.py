@@ -8,7 +8,7 @@ does not grow with the ledger.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -43,6 +43,7 @@ from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.statistics import (
     MINUTE,
     TIME_BOUNDS,
+    LatestOutcomes,
     Minute,
     SubscriptionFigures,
     Times,
@@ -144,7 +145,7 @@ class SqlStatisticsView(Noun, StatisticsView):
         since: int,
         each: int = 100,
         most: int = COUNTED_FOR_HEALTH,
-    ) -> Mapping[int, Sequence[OutcomeKind]]:
+    ) -> LatestOutcomes:
         newest = _Newest.of(self._sql.dialect, most, attempt.c.started_at >= since)
         number = newest.delivery.c.subscription_id
         newest_first = (newest.attempt.c.started_at.desc(), newest.attempt.c.id.desc())
@@ -162,7 +163,9 @@ class SqlStatisticsView(Noun, StatisticsView):
         found: defaultdict[int, list[OutcomeKind]] = defaultdict(list)
         for row in self._sql.execute(statement):
             found[row.subscription_id].append(OutcomeKind(row.outcome))
-        return dict(found)
+        some = select(attempt.c.id).where(attempt.c.started_at >= since).limit(most).subquery()
+        read = self._sql.execute(select(func.count()).select_from(some)).scalar_one()
+        return LatestOutcomes(by_subscription=dict(found), complete=read < most)
 
     def log_histogram(
         self, wanted: LogFilter, buckets: Buckets, *, most: int = COUNTED_IN_LOG

@@ -7,12 +7,11 @@ ledger grows. With a `tenant` those of its subscriptions are counted only; None:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from asyncevents_core.domain.histogram import Buckets, Histogram
-from asyncevents_core.domain.outcome import OutcomeKind
-from asyncevents_core.domain.statistics import Minute, SubscriptionFigures
+from asyncevents_core.domain.statistics import LatestOutcomes, Minute, SubscriptionFigures
 from asyncevents_core.domain.trace import LogFilter
 
 COUNTED_BY_MINUTE: Final = 100_000
@@ -55,11 +54,11 @@ class StatisticsView(ABC):
         since: int,
         each: int = 100,
         most: int = COUNTED_FOR_HEALTH,
-    ) -> Mapping[int, Sequence[OutcomeKind]]:
-        """Return the outcomes of the newest attempts of subscriptions, oldest first.
+    ) -> LatestOutcomes:
+        """Return the outcomes of the newest attempts of subscriptions.
 
         Of each up to so many, begun since a time (microseconds) and among the newest `most` of
-        all. Those without any are left out.
+        all.
         """
 
     @abstractmethod

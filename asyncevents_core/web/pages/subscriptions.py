@@ -13,7 +13,7 @@ from asyncevents_core.domain.access import Actor, Resource
 from asyncevents_core.domain.counts import counted
 from asyncevents_core.domain.csv_lines import csv_lines, harmless
 from asyncevents_core.domain.instant import iso, to_datetime
-from asyncevents_core.domain.outcome import OutcomeKind
+from asyncevents_core.domain.statistics import LatestOutcomes
 from asyncevents_core.domain.subscription import (
     SubscriptionColumn,
     SubscriptionFilter,
@@ -34,8 +34,6 @@ from asyncevents_core.web.pages.listing import DAY, PER_PAGE, Asked, asked_of, i
 
 PATH: Final = "/subscriptions"
 
-Health = Mapping[int, Sequence[OutcomeKind]]
-
 COLUMNS: Final = (
     *("subscription_id", "status", "event_name", "sink", "target", "tenant"),
     *("subscribed_at", "modified_at"),
@@ -44,6 +42,7 @@ COLUMNS: Final = (
 _EXPORTED: Final = 1_000
 _OUTCOMES: Final = 50
 """Attempts in the bar of each subscription."""
+_NOTHING_READ: Final = LatestOutcomes(by_subscription={}, complete=True)
 _STATUSES: Final = (SubscriptionStatus.ENABLED.value, SubscriptionStatus.DISABLED.value)
 
 
@@ -76,12 +75,14 @@ _SWITCHES: Final = {
 class Subscriptions:
     """One page of the list. `count` is how many the filter matches in all.
 
-    `health` has the latest outcomes of those that had any in the last day.
+    `health` has the latest outcomes of those that had any in the last day. If it is not
+    `complete`, so many were sent in that day that quiet subscriptions may be missing.
     """
 
     rows: Sequence[SubscriptionSummary]
     count: int
     health: Mapping[int, HealthBar]
+    complete: bool
     asked: Asked
     order: SubscriptionOrder
     sinks: Sequence[str]
@@ -125,13 +126,13 @@ async def list_(
     asked = asked_of(request, PATH)
     wanted, order = _filter(asked, actor), _order(asked)
 
-    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int, Health]:
+    def query(view: LedgerView) -> tuple[Sequence[SubscriptionSummary], int, LatestOutcomes]:
         offset = (asked.page - 1) * PER_PAGE
         rows = view.subscriptions.page(wanted, order, limit=PER_PAGE, offset=offset)
         ids = [one.id for one in rows]
-        health = (
-            view.statistics.health(ids, since=view.now() - DAY, each=_OUTCOMES) if sees_log else {}
-        )
+        health = _NOTHING_READ
+        if sees_log:
+            health = view.statistics.health(ids, since=view.now() - DAY, each=_OUTCOMES)
         return rows, view.subscriptions.count(wanted), health
 
     sees_log = actor.may(Resource.LOGS_LIST)
@@ -141,8 +142,10 @@ async def list_(
         rows=rows,
         count=count,
         health={
-            one: HealthBar(outcomes=outcomes, room=_OUTCOMES) for one, outcomes in health.items()
+            one: HealthBar(outcomes=outcomes, room=_OUTCOMES)
+            for one, outcomes in health.by_subscription.items()
         },
+        complete=health.complete,
         asked=asked,
         order=order,
         sinks=backend.runtime.sinks.names(),

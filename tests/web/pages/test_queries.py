@@ -26,7 +26,7 @@ MOST: Mapping[str, int] = {
     "/": 17,
     "/problems": 4,
     "/password": 0,
-    "/subscriptions": 4,
+    "/subscriptions": 5,
     "/subscriptions.csv": 2,
     "/subscriptions/status": 0,
     "/subscriptions/new": 0,

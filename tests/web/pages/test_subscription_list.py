@@ -130,3 +130,17 @@ def test_health_is_shown_to_those_who_may_see_the_log(api):
     assert page.count("1 of the latest 2 attempts delivered") == 2  # the label and the title
     assert "nothing</span>" in page
     assert "attempts delivered" not in api.visitor("view").get("/subscriptions").text
+
+
+def test_a_quiet_subscription_beside_many_attempts_is_not_said_to_have_none(api, monkeypatch):
+    quiet, busy = api.subscribe(), api.subscribe()
+    now = time.time_ns() // 1_000
+    api.deliver(quiet, started_at=now - 9)
+    for number in range(2):
+        api.deliver(busy, started_at=now - number)
+    statistics = api.ledger.read(lambda view: type(view.statistics))
+    monkeypatch.setitem(statistics.health.__kwdefaults__, "most", 2)
+    page = api.visitor("view", "logs").get("/subscriptions").text
+    assert page.count("2 of the latest 2 attempts delivered") == 2
+    assert "nothing</span>" not in page
+    assert re.search(rf'subscription_id={quiet}" title="None of the newest[^"]+">look</a>', page)
