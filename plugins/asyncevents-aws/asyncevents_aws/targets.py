@@ -19,12 +19,23 @@ _BUS: Final = re.compile(r"[.\-_A-Za-z0-9]{1,256}")
 _QUEUE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
 _TOPIC: Final = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
 _STREAM: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+# Of each partition the one for IPv4, and the one for both kinds of addresses ("dual-stack"):
+# partitions.json of botocore, which the tests compare with.
+_SUFFIXES: Final = (
+    *("amazonaws.com", "api.aws"),
+    *("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    *("amazonaws.eu", "api.amazonwebservices.eu"),
+    *("c2s.ic.gov", "api.aws.ic.gov"),
+    *("sc2s.sgov.gov", "api.aws.scloud"),
+    *("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    *("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+)
+_SUFFIX: Final = "|".join(map(re.escape, _SUFFIXES))
 # sqs.REGION.amazonaws.com, sqs-fips…, VPCE.sqs.REGION.vpce.amazonaws.com, sqs.REGION.api.aws
 _SQS_HOST: Final = re.compile(
-    r"(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?"
-    r"(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+    rf"(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:{_SUFFIX})"
 )
-_OLD_SQS_HOST: Final = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?")
+_OLD_SQS_HOST: Final = re.compile(rf"(?:(?P<region>[a-z0-9-]+)\.)?queue\.(?:{_SUFFIX})")
 _FIFO: Final = ".fifo"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET: Final = re.compile(r"(?!.*\.\.)(?![0-9.]+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 
+import botocore.session
 import pytest
 from attrs import fields
 
@@ -22,7 +23,7 @@ from asyncevents_aws.kinds import (
 from asyncevents_aws.options import KinesisOptions
 from asyncevents_aws.targets import read_queue
 from asyncevents_core import AsyncEvents, NewSubscription
-from asyncevents_core.errors import InvalidOptions, SettingsError
+from asyncevents_core.errors import InvalidOptions, InvalidTarget, SettingsError
 from asyncevents_core.plugin import HELP, OutcomeKind
 
 URL = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/orders"
@@ -57,6 +58,40 @@ def opened():
 def test_the_url_of_a_queue_names_its_region(host, region):
     url = f"https://{host}/{ACCOUNT}/orders"
     assert read_queue(url, endpoint_url=None).region == region
+
+
+def hosts():
+    """Return the hosts of a region of each partition that botocore knows."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    for partition in loader.load_data("partitions")["partitions"]:
+        region = next(one for one in partition["regions"] if "global" not in one)
+        for kind in ("dnsSuffix", "dualStackDnsSuffix"):
+            for name in ("sqs", "sqs-fips"):
+                host = f"{name}.{region}.{partition['outputs'][kind]}"
+                yield partition["id"], region, host
+
+
+@pytest.mark.parametrize(("partition", "region", "host"), [*hosts()])
+def test_queues_of_every_partition(partition, region, host):
+    assert read_queue(f"https://{host}/{ACCOUNT}/orders", endpoint_url=None).region == region
+    arn = f"arn:{partition}:sqs:{region}:{ACCOUNT}:orders"
+    assert read_queue(arn, endpoint_url=None).region == region
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "sqs.eu-west-1.amazonaws.com.evil.example",
+        "sqs.eu-west-1.amazonaws.example",
+        "sqs.eu-west-1.amazonaws.eu.cn",
+        "sqs.eu-west-1.xapi.aws",
+        "sqs.eu-west-1.apixaws",
+        "c2s.ic.gov",
+    ],
+)
+def test_other_hosts_are_no_queues_of_amazon(host):
+    with pytest.raises(InvalidTarget, match="not a host of Amazon SQS"):
+        read_queue(f"https://{host}/{ACCOUNT}/orders", endpoint_url=None)
 
 
 @pytest.mark.parametrize(
