@@ -16,6 +16,7 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.messaging import Consumer as KombuConsumer
 
+from asyncevents_core.adapters.kombu.changes import Changes
 from asyncevents_core.adapters.kombu.connections import Link, failures
 from asyncevents_core.adapters.kombu.pigeonholes import pigeonhole
 from asyncevents_core.adapters.kombu.received import ReceivedMessage, receive_as_sent
@@ -66,6 +67,7 @@ class IdConsumer(Link, Consumer):
         self._quarantine = quarantine
         self._prefetch = prefetch
         self._channel: Any = None
+        self._changes: Changes | None = None
         self._consumers: list[Any] = []
         self._own_is_known = False
         self._rests_until = 0.0
@@ -94,6 +96,12 @@ class IdConsumer(Link, Consumer):
 
     def neighbours(self) -> Sequence[Neighbour]:
         return self._acquaintances.new()
+
+    def _drop(self, *, broken: bool) -> None:
+        if self._changes is not None:
+            self._changes.close()
+            self._changes = None
+        super()._drop(broken=broken)
 
     def close(self) -> None:
         if self._connection is not None and self._sorter is not None:
@@ -125,6 +133,7 @@ class IdConsumer(Link, Consumer):
 
     def _ready(self, connection: Connection) -> None:
         self._channel = connection.channel()
+        self._changes = Changes.of(self._config.url, connection)
         receive_as_sent(self._channel)
         self._inbox.clear()
         self._window = self._prefetch
@@ -158,6 +167,17 @@ class IdConsumer(Link, Consumer):
 
     def _await_messages(self, connection: Connection, timeout: float) -> bool:
         """Wait for something to arrive; tell whether it did."""
+        if self._changes is None:
+            return self._arrived(connection, timeout)
+        until = time.monotonic() + timeout
+        while not self._arrived(connection, 0):
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            self._changes.wait(left)
+        return True
+
+    def _arrived(self, connection: Connection, timeout: float) -> bool:
         try:
             connection.drain_events(timeout=timeout)
         except TimeoutError:
