@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, Select, false, select, true
@@ -20,6 +20,8 @@ from asyncevents_core.adapters.sqlalchemy.statements import (
 )
 from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.ports.ledger.deliveries import Deliveries
+
+_STATES: Final = {one.value: one for one in DeliveryState}
 
 
 class SqlDeliveries(Noun, Deliveries):
@@ -204,24 +206,40 @@ def delivery_values(delivery: Delivery) -> dict[str, Any]:
 
 
 def to_delivery(row: Row[Any]) -> Delivery:
-    """Read a delivery."""
-    values = row._mapping
-    reason = values["reason"]
+    """Read a delivery from a row that begins with the columns of its table."""
+    # By position: by name each value is looked up.
+    (
+        id_,
+        event_id,
+        subscription_id,
+        replay_request,
+        replay_of,
+        state,
+        reason,
+        claims,
+        deaths,
+        abandonments,
+        due_at,
+        owner,
+        parked,
+        created_at,
+        *_,
+    ) = row
     return Delivery(
-        id=values["id"],
-        event_id=values["event_id"],
-        subscription_id=values["subscription_id"],
-        replay_request=values["replay_request"],
-        replay_of=values["replay_of"],
-        state=DeliveryState(values["state"]),
+        id=id_,
+        event_id=event_id,
+        subscription_id=subscription_id,
+        replay_request=replay_request,
+        replay_of=replay_of,
+        state=_STATES[state],
         reason=None if reason is None else DeadReason(reason),
-        claims=values["claims"],
-        deaths=values["deaths"],
-        abandonments=values["abandonments"],
-        due_at=values["due_at"],
-        owner=values["owner"],
-        parked=bool(values["parked"]),
-        created_at=values["created_at"],
+        claims=claims,
+        deaths=deaths,
+        abandonments=abandonments,
+        due_at=due_at,
+        owner=owner,
+        parked=bool(parked),
+        created_at=created_at,
     )
 
 

@@ -143,17 +143,30 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
 
 
 def to_attempt(row: Row[Any]) -> Attempt:
-    """Read an attempt."""
-    values = row._mapping
+    """Read an attempt from a row that begins with the columns of its table."""
+    # By position: by name each value is looked up, and lists and an index read many of them.
+    (
+        id_,
+        delivery_id,
+        claim_no,
+        outcome,
+        detail,
+        status,
+        response,
+        target,
+        started_at,
+        duration,
+        *_,
+    ) = row
     return Attempt(
-        log_id=values["id"],
-        delivery_id=values["delivery_id"],
-        claim_no=values["claim_no"],
-        outcome=OutcomeKind(values["outcome"]),
-        detail=values["detail"],
-        http_status=values["status"],
-        response=values["response"],
-        target=values["target"],
-        started_at=values["started_at"],
-        duration=values["duration"],
+        log_id=id_,
+        delivery_id=delivery_id,
+        claim_no=claim_no,
+        outcome=OutcomeKind(outcome),
+        detail=detail,
+        http_status=status,
+        response=response,
+        target=target,
+        started_at=started_at,
+        duration=duration,
     )
