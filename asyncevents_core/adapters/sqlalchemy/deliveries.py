@@ -6,18 +6,16 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, false, select, true
+from sqlalchemy import Select, false, select, true
 
 from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, marking_fanned_out
-from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
-from asyncevents_core.adapters.sqlalchemy.statements import (
-    CHUNK,
-    InsertionWithUpdate,
-    Noun,
-    chunked,
+from asyncevents_core.adapters.sqlalchemy.insertions import (
+    Insertion,
     insertion,
     with_update,
 )
+from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
+from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Noun, chunked
 from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.ports.ledger.deliveries import Deliveries
 
@@ -39,7 +37,7 @@ class SqlDeliveries(Noun, Deliveries):
         values = [delivery_values(one) for one in deliveries]
         together.execute(self._sql, values, {"ids": sorted(event_ids)})
 
-    def _fanning_out(self) -> InsertionWithUpdate | None:
+    def _fanning_out(self) -> Insertion | None:
         dialect, columns = self._sql.dialect, [column.name for column in delivery.columns]
         return with_update(insertion(dialect.name, delivery, columns), marking_fanned_out(dialect))
 
@@ -205,7 +203,7 @@ def delivery_values(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def to_delivery(row: Row[Any]) -> Delivery:
+def to_delivery(row: Sequence[Any]) -> Delivery:
     """Read a delivery from a row that begins with the columns of its table."""
     # By position: by name each value is looked up.
     (

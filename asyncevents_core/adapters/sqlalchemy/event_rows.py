@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, null
+from sqlalchemy import ColumnElement, case, null
 
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import Event, EventState, NewEvent
@@ -37,7 +37,7 @@ def event_values(new: NewEvent) -> dict[str, Any]:
     }
 
 
-def to_event(row: Row[Any]) -> Event:
+def to_event(row: Sequence[Any]) -> Event:
     """Read an event from a row that begins with the columns of its table, or with `LISTED`."""
     # By position: by name each value is looked up, for every event that is claimed.
     (

@@ -22,8 +22,9 @@ from sqlalchemy import (
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.event_rows import LISTED, event_values, to_event
+from asyncevents_core.adapters.sqlalchemy.insertions import Insertion, insertion
 from asyncevents_core.adapters.sqlalchemy.schema import event
-from asyncevents_core.adapters.sqlalchemy.statements import Insertion, Noun, chunked, insertion
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import Event, EventState, NewEvent
 from asyncevents_core.ports.ledger.events import Events, EventsView, EventWriter

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Update, bindparam, not_, or_, select, update
+from sqlalchemy import Update, bindparam, not_, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert, chunked
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
 from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.ports.ledger.outcomes import Outcomes
@@ -142,7 +143,7 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def to_attempt(row: Row[Any]) -> Attempt:
+def to_attempt(row: Sequence[Any]) -> Attempt:
     """Read an attempt from a row that begins with the columns of its table."""
     # By position: by name each value is looked up, and lists and an index read many of them.
     (

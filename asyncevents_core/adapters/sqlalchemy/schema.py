@@ -50,6 +50,11 @@ class Identifier(TypeDecorator[uuid.UUID]):
         return uuid.UUID(bytes=bytes(value))
 
 
+def on_postgresql(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return a type as PostgreSQL has it: there no value of ours needs any work."""
+    return Uuid() if isinstance(kind, Identifier) else kind
+
+
 Digest: Final = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
 """A SHA-256 that is a key: MariaDB has none on a BLOB."""
 _Blob = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
