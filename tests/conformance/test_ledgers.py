@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +22,12 @@ from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.delivering.recovery import SILENT_AFTER, reap_workers, release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 from asyncevents_core.ports.ledger.subscriptions import KeyAge
-from asyncevents_core.testing.builders import make_attempt, make_delivery, make_subscription
+from asyncevents_core.testing.builders import (
+    make_attempt,
+    make_delivery,
+    make_event,
+    make_subscription,
+)
 from tests.clock import ManualClock
 from tests.conformance.ledger import LedgerConformance
 from tests.conformance.ledger_base import insert, leased, publish, set_status, subscribe
@@ -127,13 +132,49 @@ class ServerLedgerConformance(LedgerConformance):
         assert ages(racing) == {number: KeyAge.OLDER}
 
 
-class TestSqliteLedger(LedgerConformance):
+class PlannedLedger(LedgerConformance):
+    """What a database does to find rows, which it says in words of its own."""
+
+    explain: ClassVar[str]
+    analyze: ClassVar[str]
+    by_id: ClassVar[str]
+    """What it says where it finds events by their ids."""
+
+    def test_events_of_hand_offs_are_found_by_their_ids(
+        self, ledger: SqlLedger, engine: sa.Engine
+    ) -> None:
+        """Not by a look at all that are open, which seem to be few, and may be many."""
+        ended = publish(ledger, *(make_event() for _ in range(2_000)))
+        ledger.run(lambda tx: tx.events.mark_fanned_out(ended))
+        with engine.begin() as connection:
+            connection.exec_driver_sql(self.analyze)
+        ids = publish(ledger, *(make_event() for _ in range(50)))
+
+        seen = sent(ledger, lambda tx: tx.events.lock(ids))
+
+        ((statement, parameters),) = [one for one in seen if "asyncevents_event" in one[0]]
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"{self.explain} {statement}", parameters)
+            found = "\n".join(str(row) for row in plan)
+        assert self.by_id in found
+        assert "event_due" not in found
+
+
+class TestSqliteLedger(PlannedLedger):
+    explain = "EXPLAIN QUERY PLAN"
+    analyze = "ANALYZE"
+    by_id = "sqlite_autoindex_asyncevents_event_1"
+
     @pytest.fixture
     def url(self, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/ledger.db"
 
 
-class TestPostgreSqlLedger(ServerLedgerConformance):
+class TestPostgreSqlLedger(ServerLedgerConformance, PlannedLedger):
+    explain = "EXPLAIN"
+    analyze = "ANALYZE asyncevents_event"
+    by_id = "asyncevents_event_pkey"
+
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("PostgreSql"))

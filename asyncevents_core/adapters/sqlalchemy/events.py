@@ -12,10 +12,10 @@ from sqlalchemy import (
     Row,
     Select,
     Update,
-    and_,
     bindparam,
+    case,
+    false,
     func,
-    or_,
     select,
     update,
 )
@@ -80,16 +80,17 @@ class SqlEvents(SqlEventWriter, Events):
 
     def _locking_events(self) -> Select[Any]:
         now = self._sql.dialect.now() + bindparam("offset", type_=BigInteger)
-        expired = event.c.due_at <= now
+        # By CASE, so that no index but that of the ids is of use: led by the one of what is due,
+        # databases would read all events that are open, to find these few among them.
+        is_free = case(
+            (event.c.state == EventState.OPEN.value, event.c.parked == ""),
+            (event.c.state == EventState.RESOLVING.value, event.c.due_at <= now),
+            else_=false(),
+        )
         statement = (
             select(event, *self._sql.meta())
             .where(self._sql.dialect.among(event.c.id, "ids"))
-            .where(
-                or_(
-                    and_(event.c.state == EventState.OPEN.value, event.c.parked == ""),
-                    and_(event.c.state == EventState.RESOLVING.value, expired),
-                )
-            )
+            .where(is_free)
             .order_by(event.c.id)
         )
         return self._sql.dialect.lock(statement)
