@@ -39,6 +39,8 @@ _KEEPALIVES: Final = 3
 _PATIENT_WITH_SQLITE: Final = 60.0
 _POOLED: Final = "asyncevents_pooled"
 """In a connection's `info`: whether a pooler lends it a session for each transaction."""
+_READING: Final = "asyncevents_reading"
+"""In a connection's `info`: whether it is set for transactions that only read, if that is known."""
 
 
 @frozen(kw_only=True)
@@ -166,6 +168,8 @@ def _postgresql_engine(
         listen.listen(engine, "connect", partial(_finish_psycopg, limits, options))
     if isolation_level is None:
         listen.listen(engine, "begin", partial(_limit_transaction, limits))
+        listen.listen(engine, "begin", _choose_plans)
+        listen.listen(engine, "rollback", _forget_plans)
     return engine
 
 
@@ -225,6 +229,28 @@ def _limit_transaction(limits: SessionLimits, connection: Connection) -> None:
     """Set the limits of a transaction in a session that a pooler lends for as long as it lasts."""
     if connection.info[_POOLED] and (calls := _set_postgresql(limits, local=True)):
         connection.exec_driver_sql(f"SELECT {', '.join(calls)}")
+
+
+def _choose_plans(connection: Connection) -> None:
+    """Let a transaction that writes find its rows in indexes, one that only reads as is cheapest.
+
+    What writes takes few rows of tables that may be large. The plan that a session keeps for it
+    may be of a time when the table was small, and read all of it: until PostgreSQL looks at a new
+    ledger for the first time, that costs more than all the rest.
+    """
+    reads = connection.get_execution_options().get("asyncevents_read", False)
+    if connection.info[_POOLED]:
+        if not reads:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    elif connection.info.get(_READING) is not reads:
+        connection.exec_driver_sql(f"SET enable_seqscan = {'on' if reads else 'off'}")
+        connection.info[_READING] = reads
+
+
+def _forget_plans(connection: Connection) -> None:
+    # What was set in the transaction is taken back with it. Of a lost session nothing is known.
+    if not connection.invalidated:
+        connection.info.pop(_READING, None)
 
 
 def _set_postgresql(limits: SessionLimits, *, local: bool) -> list[str]:
