@@ -15,7 +15,7 @@ from asyncevents_core.adapters.sqlalchemy.insertions import (
     with_update,
 )
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
-from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Noun, chunked
+from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Noun, chunked, in_order
 from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.ports.ledger.deliveries import Deliveries
 
@@ -35,7 +35,7 @@ class SqlDeliveries(Noun, Deliveries):
             SqlEvents(self._sql).mark_fanned_out(event_ids)
             return
         values = [delivery_values(one) for one in deliveries]
-        together.execute(self._sql, values, {"ids": sorted(event_ids)})
+        together.execute(self._sql, values, {"ids": in_order(event_ids)})
 
     def _fanning_out(self) -> Insertion | None:
         dialect, columns = self._sql.dialect, [column.name for column in delivery.columns]
@@ -61,14 +61,14 @@ class SqlDeliveries(Noun, Deliveries):
                 .order_by(delivery.c.due_at)
                 .limit(limit)
             )
-            locked = self._sql.execute(self._sql.dialect.lock(statement))
+            locked = self._sql.rows(self._sql.dialect.lock(statement))
             found += [to_delivery(row) for row in locked]
         found.sort(key=_due_at)
         return found[:limit]
 
     def lock_expired(self, owner: UUID, *, limit: int) -> list[Delivery]:
         statement = self._expired(select(delivery), owner).order_by(delivery.c.due_at).limit(limit)
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_delivery(row) for row in locked]
 
     def has_expired(self, owner: UUID) -> bool:
@@ -85,7 +85,7 @@ class SqlDeliveries(Noun, Deliveries):
 
     def make_due(self, ids: Collection[UUID], *, before: int) -> int:
         now, changed = self._sql.now(), 0
-        for some in chunked(sorted(ids)):
+        for some in chunked(in_order(ids)):
             found = (
                 select(delivery.c.id)
                 .where(delivery.c.id.in_(some))
@@ -106,7 +106,7 @@ class SqlDeliveries(Noun, Deliveries):
             .order_by(delivery.c.due_at)
             .limit(limit)
         )
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_delivery(row) for row in locked]
 
     def parked_subscriptions(self, *, limit: int) -> Sequence[int]:
@@ -127,7 +127,7 @@ class SqlDeliveries(Noun, Deliveries):
             .where(delivery.c.state == DeliveryState.HELD.value)
             .limit(limit)
         )
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_delivery(row) for row in locked]
 
     def has_held(self, subscription_id: int) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked, in_order
 from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.ports.ledger.outcomes import Outcomes
@@ -64,7 +64,7 @@ class SqlOutcomes(Noun, Outcomes):
     def _take_from_others(self, ids: Collection[UUID], owner: UUID) -> list[Claim]:
         """Mark those delivered that somebody else has leased; return their claims."""
         claims: list[Claim] = []
-        for some in chunked(sorted(ids)):
+        for some in chunked(in_order(ids)):
             found = (
                 select(delivery.c.id, delivery.c.claims)
                 .where(delivery.c.id.in_(some))
