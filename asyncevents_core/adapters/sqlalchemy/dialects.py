@@ -22,7 +22,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from asyncevents_core.adapters.sqlalchemy.schema import on_postgresql
 from asyncevents_core.errors import LedgerUnavailable
 
 # Through no local time: where clocks are put back, an hour comes twice.
@@ -99,7 +98,7 @@ class SqlDialect:
         """Return the condition that a column is among the values of a parameter, a list."""
         if self.name == "postgresql":
             # One parameter, however many values it has.
-            wanted = bindparam(name, type_=postgresql.ARRAY(on_postgresql(column.type)))
+            wanted = bindparam(name, type_=postgresql.ARRAY(column.type))
             return column == func.any(wanted)
         return column.in_(bindparam(name, expanding=True))
 

@@ -27,8 +27,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from asyncevents_core.adapters.sqlalchemy.schema import on_postgresql
-
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -136,8 +134,7 @@ class ArrayInsertion(Insertion):
 
     def _prepare(self, different: Sequence[str]) -> Executable:
         values: dict[str, ColumnElement[Any]] = {
-            one: bindparam(_value(one), type_=on_postgresql(self._table.c[one].type))
-            for one in self._columns
+            one: bindparam(_value(one), type_=self._table.c[one].type) for one in self._columns
         }
         inserted = postgresql.insert(self._table)
         if different:
@@ -191,7 +188,7 @@ def with_update(insertion: Insertion, update: Update) -> Insertion | None:
 
 def _arrays(column: Column[Any]) -> postgresql.ARRAY[Any]:
     # A cast to a text of limited length would cut what is too long; the INSERT refuses it.
-    kind = on_postgresql(column.type)
+    kind = column.type
     return postgresql.ARRAY(Text() if isinstance(kind, String) else kind)
 
 
