@@ -167,8 +167,7 @@ def _postgresql_engine(
     if ours:
         listen.listen(engine, "connect", partial(_finish_psycopg, limits, options))
     if isolation_level is None:
-        listen.listen(engine, "begin", partial(_limit_transaction, limits))
-        listen.listen(engine, "begin", _choose_plans)
+        listen.listen(engine, "begin", partial(_begin, limits))
         listen.listen(engine, "rollback", _forget_plans)
     return engine
 
@@ -225,25 +224,22 @@ def _limit_postgresql(
     connection.autocommit = before
 
 
-def _limit_transaction(limits: SessionLimits, connection: Connection) -> None:
-    """Set the limits of a transaction in a session that a pooler lends for as long as it lasts."""
-    if connection.info[_POOLED] and (calls := _set_postgresql(limits, local=True)):
-        connection.exec_driver_sql(f"SELECT {', '.join(calls)}")
+def _begin(limits: SessionLimits, connection: Connection) -> None:
+    """Set the plans of a transaction, and its limits in a session that a pooler lends for it.
 
-
-def _choose_plans(connection: Connection) -> None:
-    """Let a transaction that writes find its rows in indexes, one that only reads as is cheapest.
-
-    What writes takes few rows of tables that may be large. The plan that a session keeps for it
-    may be of a time when the table was small, and read all of it: until PostgreSQL looks at a new
-    ledger for the first time, that costs more than all the rest.
+    What writes takes few rows of tables that may be large, and finds them in indexes. The plan that
+    a session keeps for that may be of a time when the table was small, and read all of it: until
+    PostgreSQL looks at a new ledger for the first time, that costs more than all the rest. What
+    only reads may scan where that is cheapest.
     """
     reads = connection.get_execution_options().get("asyncevents_read", False)
     if connection.info[_POOLED]:
+        calls = _set_postgresql(limits, local=True)
         if not reads:
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            calls.append("set_config('enable_seqscan', 'off', true)")
+        connection.exec_driver_sql(f"SELECT {', '.join(calls)}")
     elif connection.info.get(_READING) is not reads:
-        connection.exec_driver_sql(f"SET enable_seqscan = {'on' if reads else 'off'}")
+        connection.exec_driver_sql(f"SET enable_seqscan = {'DEFAULT' if reads else 'off'}")
         connection.info[_READING] = reads
 
 
