@@ -14,37 +14,33 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from asyncevents_core.domain.access import Actor
-from asyncevents_core.domain.event import EventDefinition
-from asyncevents_core.domain.subscription import NewSubscription, Subscription
-from asyncevents_core.domain.trace import Trace
-from asyncevents_core.engine.delivering.calls import Calls
-from asyncevents_core.engine.delivering.eager import EagerDelivery
-from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.managing.subscriptions import (
     change,
     require_subscription_id,
     subscribe,
 )
-from asyncevents_core.engine.publishing.handoff import HandOffThread
 from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
-from asyncevents_core.engine.searching.pages import traces_of_event
-from asyncevents_core.engine.shared.carrier import IdCarrier
-from asyncevents_core.ports.observer import Observer
-from asyncevents_core.runtime import Runtime
-from asyncevents_core.settings.loading import load_settings, settings_module_name
-from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import shown
 from asyncevents_core.under_test import within_test
-from asyncevents_core.worker.assembly import WorkerOptions
-from asyncevents_core.worker.beside import worker_beside
-from asyncevents_core.worker.process import Worker
 
+# What brings SQLAlchemy, kombu or a worker along is imported at first use: every process of an
+# application imports this module, and most of them publish or work much later, or never.
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session, scoped_session
 
+    from asyncevents_core.domain.event import EventDefinition
+    from asyncevents_core.domain.subscription import NewSubscription, Subscription
+    from asyncevents_core.domain.trace import Trace
+    from asyncevents_core.engine.delivering.services import ServiceCaller
+    from asyncevents_core.engine.publishing.handoff import HandOffThread
+    from asyncevents_core.engine.shared.carrier import IdCarrier
+    from asyncevents_core.ports.observer import Observer
+    from asyncevents_core.runtime import Runtime
+    from asyncevents_core.settings.schema import Settings
     from asyncevents_core.web.beside import LocalPages
+    from asyncevents_core.worker.process import Worker
 
 _PUBLISH_THREADS = 4
 _ITSELF = Actor.trusted("application")
@@ -78,7 +74,8 @@ class AsyncEvents:
         self._services: ServiceCaller | None = None
         self._threads: ThreadPoolExecutor | None = None
         # What a test makes of settings of its own is its own.
-        self._protected = not (isinstance(source, Mapping | Settings) and within_test())
+        by_name = source is None or isinstance(source, str)
+        self._protected = by_name or not within_test()
         _survive_fork(self)
 
     # -- publishing -------------------------------------------------------------------------
@@ -234,6 +231,8 @@ class AsyncEvents:
         what is no UUID.
         """
         _require_uuid(event_id)
+        from asyncevents_core.engine.searching.pages import traces_of_event
+
         return list(traces_of_event(self.runtime.ledger, event_id))
 
     # -- working ----------------------------------------------------------------------------
@@ -245,6 +244,10 @@ class AsyncEvents:
         Call it on the main thread; `asyncevents worker` is the same. Raises `LedgerError` where
         the ledger does not answer for a minute at the start.
         """
+        from asyncevents_core.settings.loading import settings_module_name
+        from asyncevents_core.worker.assembly import WorkerOptions
+        from asyncevents_core.worker.process import Worker
+
         options = WorkerOptions(drain=drain, settings_module=settings_module_name(self._source))
         return Worker(self.runtime, options).run()
 
@@ -254,6 +257,10 @@ class AsyncEvents:
 
         Leaving the block stops the worker and waits for it. Raises what ended the worker.
         """
+        from asyncevents_core.settings.loading import settings_module_name
+        from asyncevents_core.worker.assembly import WorkerOptions
+        from asyncevents_core.worker.beside import worker_beside
+
         options = WorkerOptions(
             handle_signals=False, settings_module=settings_module_name(self._source)
         )
@@ -279,6 +286,9 @@ class AsyncEvents:
         """The parts that the settings name, made at first use. Raises `SettingsError`."""
         with self._lock:
             if self._runtime is None:
+                from asyncevents_core.runtime import Runtime
+                from asyncevents_core.settings.loading import load_settings
+
                 self._runtime = Runtime(
                     load_settings(self._source),
                     observers=self._observers,
@@ -341,26 +351,14 @@ class AsyncEvents:
         )
 
     def _deferred(self, runtime: Runtime) -> IdCarrier:
+        from asyncevents_core.engine.publishing.handoff import HandOffThread
+
         self._hand_off = HandOffThread(runtime.broker, observers=runtime.observers)
         return self._hand_off
 
     def _eager(self, runtime: Runtime) -> IdCarrier:
-        self._services = ServiceCaller(
-            resolver=runtime.resolver,
-            threads=1,
-            timeout=runtime.settings.service_timeout,
-            patience=runtime.policy.service_patience,
-            clock=runtime.clock,
-            calls=Calls(threads=1),
-        )
-        return EagerDelivery(
-            ledger=runtime.ledger,
-            definitions=runtime.catalog,
-            policy=runtime.policy,
-            clock=runtime.clock,
-            services=self._services,
-            sinks=runtime.sinks,
-        )
+        self._services, carrier = runtime.eager_delivery()
+        return carrier
 
     def _pool(self) -> ThreadPoolExecutor:
         with self._lock:

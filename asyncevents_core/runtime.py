@@ -16,20 +16,20 @@ from attrs import evolve
 
 from asyncevents_core.adapters import builtins
 from asyncevents_core.adapters.cipher import Cipher
-from asyncevents_core.adapters.kombu import KombuBroker
-from asyncevents_core.adapters.lucene import Lucene
-from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.catalog import EventCatalog, collect_events
 from asyncevents_core.domain.addresses import masked as masked_address
 from asyncevents_core.domain.connection_name import connection_name
 from asyncevents_core.domain.secret import generate_secret
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
+from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.policy import SERVICE_START, Policy
+from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.surroundings import SurroundedResolver
 from asyncevents_core.engine.managing.subscriptions import Checked
 from asyncevents_core.engine.publishing.arguments import ArgumentChecks
 from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.searching.search import LogSearch
+from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.engine.shared.observing import ObserverThreads
 from asyncevents_core.errors import (
     AsyncEventsError,
@@ -161,6 +161,9 @@ class Runtime:
             if self._ledger is None:
                 if self._protected:
                     _require_no_tests(self.settings)
+                # Imported here, as the broker's: an application is imported without either.
+                from asyncevents_core.adapters.sqlalchemy import SqlLedger
+
                 cipher = Cipher(self.settings.secret_keys)
                 self._ledger = SqlLedger(
                     self.settings.ledger_url,
@@ -177,6 +180,8 @@ class Runtime:
         """The broker; nothing is connected yet."""
         with self._lock:
             if self._broker is None:
+                from asyncevents_core.adapters.kombu import KombuBroker
+
                 self._broker = KombuBroker(self.broker_config)
             return self._broker
 
@@ -270,6 +275,31 @@ class Runtime:
 
         return Argon2Hasher()
 
+    def eager_delivery(self) -> tuple[ServiceCaller, IdCarrier]:
+        """Return what calls services, and what delivers with them where an event is published.
+
+        The caller closes the first. Raises `UnknownName`, `SettingsError`.
+        """
+        from asyncevents_core.engine.delivering.eager import EagerDelivery
+
+        services = ServiceCaller(
+            resolver=self.resolver,
+            threads=1,
+            timeout=self.settings.service_timeout,
+            patience=self.policy.service_patience,
+            clock=self.clock,
+            calls=Calls(threads=1),
+        )
+        carrier = EagerDelivery(
+            ledger=self.ledger,
+            definitions=self.catalog,
+            policy=self.policy,
+            clock=self.clock,
+            services=services,
+            sinks=self.sinks,
+        )
+        return services, carrier
+
     @property
     def retry_manager(self) -> RetryManager:
         """The retry manager that RETRY_MANAGER names. Raises `UnknownName`."""
@@ -307,6 +337,8 @@ class Runtime:
         """The search over the log. Closed with the runtime. Raises as `open_indexer`."""
         with self._lock:
             if self._search is None:
+                from asyncevents_core.adapters.lucene import Lucene
+
                 self._search = LogSearch(
                     self.ledger,
                     self.open_indexer(),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 
 class OutcomeKind(enum.StrEnum):
@@ -61,14 +60,16 @@ _RETRIED: Final = frozenset(
 )
 
 
-def _of(*types: type) -> Callable[[Any, Attribute[Any], Any], None]:
-    expected = " or ".join("None" if one is type(None) else one.__name__ for one in types)
-
-    def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, types):
-            raise TypeError(f"{attribute.name} of an outcome must be {expected}: {value!r}")
-
-    return check
+_NONE: Final = type(None)
+_TYPES: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
+    ("kind", (OutcomeKind,)),
+    ("detail", (str,)),
+    ("http_status", (int, _NONE)),
+    ("response", (str,)),
+    ("retry_after", (int, float, _NONE)),
+    ("timed_out", (bool,)),
+)
+"""What each part of an outcome may be."""
 
 
 @frozen(kw_only=True)
@@ -82,14 +83,19 @@ class Outcome:
     Values of other types are refused where they are given, with `TypeError` or `ValueError`.
     """
 
-    kind: OutcomeKind = field(validator=_of(OutcomeKind))
-    detail: str = field(default="", validator=_of(str))
-    http_status: int | None = field(default=None, validator=_of(int, type(None)))
-    response: str = field(default="", repr=False, validator=_of(str))
-    retry_after: float | None = field(default=None, validator=_of(int, float, type(None)))
-    timed_out: bool = field(default=False, validator=_of(bool))
+    kind: OutcomeKind
+    detail: str = ""
+    http_status: int | None = None
+    response: str = field(default="", repr=False)
+    retry_after: float | None = None
+    timed_out: bool = False
 
     def __attrs_post_init__(self) -> None:
+        # In one loop: a validator for each of them is a call for each of them, at every attempt.
+        for name, types in _TYPES:
+            if not isinstance(value := getattr(self, name), types):
+                expected = " or ".join("None" if one is _NONE else one.__name__ for one in types)
+                raise TypeError(f"{name} of an outcome must be {expected}: {value!r}")
         if self.http_status is not None and not -(2**31) <= self.http_status < 2**31:
             raise ValueError(f"http_status of an outcome has at most 32 bits: {self.http_status}")
         if self.retry_after is not None and math.isnan(self.retry_after):

@@ -21,7 +21,9 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the thread, or let its next `wait` return at once."""
-        self._event.set()
+        # Setting it takes a lock. Once rung, the thread is yet to look at what this ring is about.
+        if not self._event.is_set():
+            self._event.set()
 
     def wait(self, timeout: float) -> None:
         """Sleep until rung, at most `timeout` seconds."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -22,10 +22,22 @@ from asyncevents_core.domain.worker import WorkerRow
 from asyncevents_core.engine.delivering.recovery import SILENT_AFTER, reap_workers, release_held
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction, LedgerView
 from asyncevents_core.ports.ledger.subscriptions import KeyAge
-from asyncevents_core.testing.builders import make_attempt, make_delivery, make_subscription
+from asyncevents_core.testing.builders import (
+    make_attempt,
+    make_delivery,
+    make_event,
+    make_subscription,
+)
 from tests.clock import ManualClock
 from tests.conformance.ledger import LedgerConformance
-from tests.conformance.ledger_base import insert, leased, publish, set_status, subscribe
+from tests.conformance.ledger_base import (
+    SECOND,
+    insert,
+    leased,
+    publish,
+    set_status,
+    subscribe,
+)
 from tests.conformance.ledger_secrets import NEW, OLD, ages
 
 if TYPE_CHECKING:
@@ -127,16 +139,89 @@ class ServerLedgerConformance(LedgerConformance):
         assert ages(racing) == {number: KeyAge.OLDER}
 
 
-class TestSqliteLedger(LedgerConformance):
+class PlannedLedger(LedgerConformance):
+    """What a database does to find rows, which it says in words of its own."""
+
+    explain: ClassVar[str]
+    analyze: ClassVar[str]
+    by_id: ClassVar[str]
+    """What it says where it finds events by their ids."""
+
+    def test_events_of_hand_offs_are_found_by_their_ids(
+        self, ledger: SqlLedger, engine: sa.Engine
+    ) -> None:
+        """Not by a look at all that are open, which seem to be few, and may be many."""
+        ended = publish(ledger, *(make_event() for _ in range(2_000)))
+        ledger.run(lambda tx: tx.events.mark_fanned_out(ended))
+        with engine.begin() as connection:
+            connection.exec_driver_sql(self.analyze)
+        ids = publish(ledger, *(make_event() for _ in range(50)))
+
+        seen = sent(ledger, lambda tx: tx.events.lock(ids))
+
+        ((statement, parameters),) = [one for one in seen if "asyncevents_event" in one[0]]
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"{self.explain} {statement}", parameters)
+            found = "\n".join(str(row) for row in plan)
+        assert self.by_id in found
+        assert "event_due" not in found
+
+
+class TestSqliteLedger(PlannedLedger):
+    explain = "EXPLAIN QUERY PLAN"
+    analyze = "ANALYZE"
+    by_id = "sqlite_autoindex_asyncevents_event_1"
+
     @pytest.fixture
     def url(self, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/ledger.db"
 
 
-class TestPostgreSqlLedger(ServerLedgerConformance):
+class TestPostgreSqlLedger(ServerLedgerConformance, PlannedLedger):
+    explain = "EXPLAIN"
+    analyze = "ANALYZE asyncevents_event"
+    by_id = "asyncevents_event_pkey"
+
     @pytest.fixture
     def url(self, start_server: Callable[[str], Database]) -> str:
         return wiped(start_server("PostgreSql"))
+
+    def test_what_is_due_is_found_in_an_index_however_often_it_is_asked_for(
+        self, ledger: SqlLedger, engine: sa.Engine
+    ) -> None:
+        """A plan for any value of its parameters could not use the indexes, which are partial."""
+        number = subscribe(ledger)
+        over = [
+            make_delivery(subscription_id=number, state=DeliveryState.DELIVERED, due_at=None)
+            for _ in range(2_000)
+        ]
+        due = make_delivery(subscription_id=number, due_at=1)
+        ledger.run(lambda tx: tx.deliveries.insert([*over, due]))
+        ended = publish(ledger, *(make_event() for _ in range(2_000)))
+        ledger.run(lambda tx: tx.events.mark_fanned_out(ended))
+        publish(ledger)
+
+        def kept(tx: LedgerTransaction) -> Sequence[sa.Row[Any]]:
+            assert len(tx.deliveries.lock_due(limit=500, expired=False)) == 1
+            assert len(tx.events.lock_due(before=tx.now() + SECOND, limit=500)) == 1
+            connection = tx._sql.connection  # type: ignore[attr-defined]
+            return connection.exec_driver_sql(
+                "SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements"
+                " WHERE statement LIKE 'SELECT asyncevents_%%due_at%%SKIP LOCKED'"
+            ).all()
+
+        for _ in range(20):
+            plans = ledger.run(kept)
+
+        assert len(plans) >= 2
+        for statement, generic, custom in plans:
+            assert (generic, custom > 5) == (0, True), statement
+        for statement, parameters in sent(ledger, kept):
+            if "SKIP LOCKED" in statement and "LIKE" not in statement:
+                with engine.connect() as connection:
+                    plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+                    found = "\n".join(str(row) for row in plan)
+                assert "Index Scan using ix_asyncevents" in found, found
 
 
 class TestPostgreSqlLedgerInSchema(ServerLedgerConformance):

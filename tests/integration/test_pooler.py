@@ -43,6 +43,10 @@ def url(postgresql):
     return postgresql.new_database()
 
 
+def plans_of(connection):
+    return connection.exec_driver_sql("SHOW enable_seqscan").scalar_one()
+
+
 def shown(connection):
     return [connection.exec_driver_sql(f"SHOW {one}").scalar_one() for one in LIMITS]
 
@@ -79,9 +83,11 @@ def test_limits_go_with_the_transaction_and_not_to_whom_the_session_is_lent_next
         within = ledger.run(lambda tx: shown(tx._sql.connection))
         assert within == ["1s", "4s", "3s"]
         assert ledger.read(lambda view: shown(view._sql.connection)) == within
+        assert ledger.run(lambda tx: plans_of(tx._sql.connection)) == "off"
         # More connections than sessions: each of them is seen.
         connections = [plain.connect() for _ in range(5)]
         assert [shown(one) for one in connections] == [before] * 5
+        assert [plans_of(one) for one in connections] == ["on"] * 5
         for one in connections:
             one.close()
     finally:

@@ -97,6 +97,28 @@ def test_every_session_has_limits_and_the_clean_up_has_more_time(ledger, url):
             assert limits_of(connection) == expected
 
 
+def plans_of(transaction):
+    return transaction._sql.connection.exec_driver_sql("SHOW enable_seqscan").scalar_one()
+
+
+@pytest.mark.parametrize("begins", ["run", "read"])
+def test_what_writes_looks_its_rows_up_and_what_reads_may_scan(start_server, open_ledger, begins):
+    ledger = open_ledger(start_server("PostgreSql").new_database())
+    wanted = {"run": "off", "read": "on"}
+    other = "read" if begins == "run" else "run"
+    for name in (begins, other, other, begins, begins, other):
+        assert getattr(ledger, name)(plans_of) == wanted[name]
+
+        # What is rolled back takes its settings along.
+        def fail(transaction):
+            plans_of(transaction)
+            raise KeyError
+
+        for failing in (begins, other):
+            with pytest.raises(KeyError):
+                getattr(ledger, failing)(fail)
+
+
 def test_the_sessions_of_callers_are_left_alone(ledger, url):
     engine = sa.create_engine(url)
     with engine.connect() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from attrs import fields
 
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
 from asyncevents_core.engine.delivering.sinks import attempt
@@ -32,8 +33,8 @@ async def outcome_of(deed):
         {"detail": None},
         {"detail": b"HTTP 503"},
         {"response": b"no"},
-        {"status": "503"},
-        {"status": 2**31},
+        {"http_status": "503"},
+        {"http_status": 2**31},
         {"retry_after": "30"},
         {"retry_after": float("nan")},
         {"timed_out": "yes"},
@@ -47,6 +48,12 @@ async def test_an_outcome_with_a_value_of_the_wrong_type_is_a_bug_of_the_sink(wr
     assert outcome.kind is OutcomeKind.RETRYABLE
     assert outcome.detail.startswith("bug in sink Doing: ")
     assert next(iter(wrong)) in outcome.detail
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Outcome)])
+def test_each_value_of_an_outcome_has_its_type(name):
+    with pytest.raises(TypeError, match=f"^{name} of an outcome must be "):
+        Outcome(**{"kind": OutcomeKind.DELIVERED, name: object()})
 
 
 async def test_what_is_wrong_with_an_outcome_is_said_in_one_line():

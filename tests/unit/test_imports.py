@@ -45,6 +45,16 @@ def test_what_plugins_import_loads_attrs_and_pluggy_only():
     assert not names & set(HEAVY)
 
 
+def test_an_application_is_imported_without_what_it_needs_at_first_use():
+    names = loaded("from asyncevents_core import AsyncEvents; AsyncEvents()")
+    assert not names & {*HEAVY, "pluggy", "cloudevents", "cronsim", "yaml", "amqp", "greenlet"}
+
+
+def test_making_its_parts_loads_neither_the_ledgers_database_nor_its_broker():
+    made = "from asyncevents_core import AsyncEvents; AsyncEvents({}).definitions()"
+    assert not loaded(made) & {"sqlalchemy", "alembic", "kombu", "amqp", "luqum", "tantivy"}
+
+
 def test_publishing_loads_neither_migrations_nor_commands_nor_clients():
     made = "from asyncevents_core import AsyncEvents; AsyncEvents({})._ready_publisher()"
     assert not loaded(made) & {

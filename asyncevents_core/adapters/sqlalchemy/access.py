@@ -9,8 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Row, delete, select, update
 
+from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import audit, once, override, token
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert, page
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, page
 from asyncevents_core.domain.access import AuditEntry
 from asyncevents_core.domain.allowance import SinkAllowance
 from asyncevents_core.domain.idempotency import KEPT_FOR, EarlierResult, IdempotentRequest

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, false, select, true
+from sqlalchemy import Select, false, select, true
 
 from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, marking_fanned_out
-from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
-from asyncevents_core.adapters.sqlalchemy.statements import (
-    CHUNK,
-    InsertionWithUpdate,
-    Noun,
-    chunked,
+from asyncevents_core.adapters.sqlalchemy.insertions import (
+    Insertion,
     insertion,
     with_update,
 )
+from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
+from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Noun, chunked, in_order
 from asyncevents_core.domain.delivery import DeadReason, Delivery, DeliveryState
 from asyncevents_core.ports.ledger.deliveries import Deliveries
+
+_STATES: Final = {one.value: one for one in DeliveryState}
 
 
 class SqlDeliveries(Noun, Deliveries):
@@ -35,9 +35,9 @@ class SqlDeliveries(Noun, Deliveries):
             SqlEvents(self._sql).mark_fanned_out(event_ids)
             return
         values = [delivery_values(one) for one in deliveries]
-        together.execute(self._sql, values, {"ids": sorted(event_ids)})
+        together.execute(self._sql, values, {"ids": in_order(event_ids)})
 
-    def _fanning_out(self) -> InsertionWithUpdate | None:
+    def _fanning_out(self) -> Insertion | None:
         dialect, columns = self._sql.dialect, [column.name for column in delivery.columns]
         return with_update(insertion(dialect.name, delivery, columns), marking_fanned_out(dialect))
 
@@ -61,14 +61,14 @@ class SqlDeliveries(Noun, Deliveries):
                 .order_by(delivery.c.due_at)
                 .limit(limit)
             )
-            locked = self._sql.execute(self._sql.dialect.lock(statement))
+            locked = self._sql.rows(self._sql.dialect.lock(statement))
             found += [to_delivery(row) for row in locked]
         found.sort(key=_due_at)
         return found[:limit]
 
     def lock_expired(self, owner: UUID, *, limit: int) -> list[Delivery]:
         statement = self._expired(select(delivery), owner).order_by(delivery.c.due_at).limit(limit)
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_delivery(row) for row in locked]
 
     def has_expired(self, owner: UUID) -> bool:
@@ -85,7 +85,7 @@ class SqlDeliveries(Noun, Deliveries):
 
     def make_due(self, ids: Collection[UUID], *, before: int) -> int:
         now, changed = self._sql.now(), 0
-        for some in chunked(sorted(ids)):
+        for some in chunked(in_order(ids)):
             found = (
                 select(delivery.c.id)
                 .where(delivery.c.id.in_(some))
@@ -106,7 +106,7 @@ class SqlDeliveries(Noun, Deliveries):
             .order_by(delivery.c.due_at)
             .limit(limit)
         )
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_delivery(row) for row in locked]
 
     def parked_subscriptions(self, *, limit: int) -> Sequence[int]:
@@ -127,7 +127,7 @@ class SqlDeliveries(Noun, Deliveries):
             .where(delivery.c.state == DeliveryState.HELD.value)
             .limit(limit)
         )
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_delivery(row) for row in locked]
 
     def has_held(self, subscription_id: int) -> bool:
@@ -203,25 +203,41 @@ def delivery_values(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def to_delivery(row: Row[Any]) -> Delivery:
-    """Read a delivery."""
-    values = row._mapping
-    reason = values["reason"]
+def to_delivery(row: Sequence[Any]) -> Delivery:
+    """Read a delivery from a row that begins with the columns of its table."""
+    # By position: by name each value is looked up.
+    (
+        id_,
+        event_id,
+        subscription_id,
+        replay_request,
+        replay_of,
+        state,
+        reason,
+        claims,
+        deaths,
+        abandonments,
+        due_at,
+        owner,
+        parked,
+        created_at,
+        *_,
+    ) = row
     return Delivery(
-        id=values["id"],
-        event_id=values["event_id"],
-        subscription_id=values["subscription_id"],
-        replay_request=values["replay_request"],
-        replay_of=values["replay_of"],
-        state=DeliveryState(values["state"]),
+        id=id_,
+        event_id=event_id,
+        subscription_id=subscription_id,
+        replay_request=replay_request,
+        replay_of=replay_of,
+        state=_STATES[state],
         reason=None if reason is None else DeadReason(reason),
-        claims=values["claims"],
-        deaths=values["deaths"],
-        abandonments=values["abandonments"],
-        due_at=values["due_at"],
-        owner=values["owner"],
-        parked=bool(values["parked"]),
-        created_at=values["created_at"],
+        claims=claims,
+        deaths=deaths,
+        abandonments=abandonments,
+        due_at=due_at,
+        owner=owner,
+        parked=bool(parked),
+        created_at=created_at,
     )
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, case, null
+from sqlalchemy import ColumnElement, case, null
 
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import Event, EventState, NewEvent
 
-LISTED: Final = [
-    *(column for column in event.c if column.name not in {"body", "traceback"}),
-    null().label("traceback"),
-    case((event.c.arguments.is_(None), event.c.body)).label("body"),
-]
+_UNLISTED: Final[Mapping[str, ColumnElement[Any]]] = {
+    "body": case((event.c.arguments.is_(None), event.c.body)).label("body"),
+    "traceback": null().label("traceback"),
+}
+LISTED: Final = [_UNLISTED.get(column.name, column) for column in event.c]
 """The columns of an event in a list: without what is long and not shown there."""
+_STATES: Final = {one.value: one for one in EventState}
 
 
 def event_values(new: NewEvent) -> dict[str, Any]:
@@ -35,27 +37,48 @@ def event_values(new: NewEvent) -> dict[str, Any]:
     }
 
 
-def to_event(row: Row[Any]) -> Event:
-    """Read an event."""
-    values = row._mapping
+def to_event(row: Sequence[Any]) -> Event:
+    """Read an event from a row that begins with the columns of its table, or with `LISTED`."""
+    # By position: by name each value is looked up, for every event that is claimed.
+    (
+        id_,
+        external_id,
+        _digest,
+        name,
+        tenant,
+        arguments,
+        body,
+        state,
+        error,
+        traceback,
+        due_at,
+        claims,
+        deaths,
+        abandonments,
+        parked,
+        owner,
+        occurred_at,
+        created_at,
+        *_,
+    ) = row
     return Event(
-        id=values["id"],
-        external_id=values["external_id"],
-        name=values["name"],
-        tenant=values["tenant"],
-        arguments=_bytes(values["arguments"]),
-        body=_bytes(values["body"]),
-        state=EventState(values["state"]),
-        error=values["error"],
-        traceback=values["traceback"],
-        due_at=values["due_at"],
-        claims=values["claims"],
-        deaths=values["deaths"],
-        abandonments=values["abandonments"],
-        parked=values["parked"],
-        owner=values["owner"],
-        occurred_at=values["occurred_at"],
-        created_at=values["created_at"],
+        id=id_,
+        external_id=external_id,
+        name=name,
+        tenant=tenant,
+        arguments=_bytes(arguments),
+        body=_bytes(body),
+        state=_STATES[state],
+        error=error,
+        traceback=traceback,
+        due_at=due_at,
+        claims=claims,
+        deaths=deaths,
+        abandonments=abandonments,
+        parked=parked,
+        owner=owner,
+        occurred_at=occurred_at,
+        created_at=created_at,
     )
 
 

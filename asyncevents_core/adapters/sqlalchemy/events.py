@@ -12,18 +12,19 @@ from sqlalchemy import (
     Row,
     Select,
     Update,
-    and_,
     bindparam,
+    case,
+    false,
     func,
-    or_,
     select,
     update,
 )
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
 from asyncevents_core.adapters.sqlalchemy.event_rows import LISTED, event_values, to_event
+from asyncevents_core.adapters.sqlalchemy.insertions import Insertion, insertion
 from asyncevents_core.adapters.sqlalchemy.schema import event
-from asyncevents_core.adapters.sqlalchemy.statements import Insertion, Noun, chunked, insertion
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked, in_order
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.event import Event, EventState, NewEvent
 from asyncevents_core.ports.ledger.events import Events, EventsView, EventWriter
@@ -69,8 +70,8 @@ class SqlEvents(SqlEventWriter, Events):
     def lock(self, ids: Collection[UUID]) -> list[Event]:
         statement = self._sql.dialect.prepared("lock events", self._locking_events)
         found: list[Event] = []
-        for some in chunked(sorted(ids)):
-            locked = self._sql.execute(statement, {"ids": some, "offset": self._sql.offset()})
+        for some in chunked(in_order(ids)):
+            locked = self._sql.rows(statement, {"ids": some, "offset": self._sql.offset()})
             for row in locked:
                 # A claim begins here: what it needs next comes without a query of its own.
                 self._sql.keep_meta(row)
@@ -79,16 +80,17 @@ class SqlEvents(SqlEventWriter, Events):
 
     def _locking_events(self) -> Select[Any]:
         now = self._sql.dialect.now() + bindparam("offset", type_=BigInteger)
-        expired = event.c.due_at <= now
+        # By CASE, so that no index but that of the ids is of use: led by the one of what is due,
+        # databases would read all events that are open, to find these few among them.
+        is_free = case(
+            (event.c.state == EventState.OPEN.value, event.c.parked == ""),
+            (event.c.state == EventState.RESOLVING.value, event.c.due_at <= now),
+            else_=false(),
+        )
         statement = (
             select(event, *self._sql.meta())
             .where(self._sql.dialect.among(event.c.id, "ids"))
-            .where(
-                or_(
-                    and_(event.c.state == EventState.OPEN.value, event.c.parked == ""),
-                    and_(event.c.state == EventState.RESOLVING.value, expired),
-                )
-            )
+            .where(is_free)
             .order_by(event.c.id)
         )
         return self._sql.dialect.lock(statement)
@@ -105,7 +107,7 @@ class SqlEvents(SqlEventWriter, Events):
                 .order_by(event.c.due_at)
                 .limit(limit)
             )
-            locked = self._sql.execute(self._sql.dialect.lock(statement))
+            locked = self._sql.rows(self._sql.dialect.lock(statement))
             found += [to_event(row) for row in locked]
         found.sort(key=lambda one: one.due_at or 0)
         return found[:limit]
@@ -118,7 +120,7 @@ class SqlEvents(SqlEventWriter, Events):
             .order_by(event.c.due_at)
             .limit(limit)
         )
-        locked = self._sql.execute(self._sql.dialect.lock(statement))
+        locked = self._sql.rows(self._sql.dialect.lock(statement))
         return [to_event(row) for row in locked]
 
     def parked_lines(self, *, limit: int) -> Sequence[str]:
@@ -159,8 +161,8 @@ class SqlEvents(SqlEventWriter, Events):
             .order_by(event.c.id)
         )
         found: list[Event] = []
-        for some in chunked(sorted(numbers)):
-            locked = self._sql.execute(statement, {"ids": some})
+        for some in chunked(in_order(numbers)):
+            locked = self._sql.rows(statement, {"ids": some})
             found += [to_event(row) for row in locked]
         return [one for one in found if numbers[one.id] == one.claims]
 
@@ -207,7 +209,7 @@ class SqlEvents(SqlEventWriter, Events):
             .values(arguments=bindparam("arguments_"), body=None)
         )
         self._sql.execute(
-            statement, [{"id_": one, "arguments_": arguments[one]} for one in sorted(arguments)]
+            statement, [{"id_": one, "arguments_": arguments[one]} for one in in_order(arguments)]
         )
 
     def store_bodies(self, bodies: Mapping[UUID, bytes]) -> None:
@@ -216,7 +218,9 @@ class SqlEvents(SqlEventWriter, Events):
             .where(event.c.id == bindparam("id_"))
             .values(body=bindparam("body_"), abandonments=0)
         )
-        self._sql.execute(statement, [{"id_": one, "body_": bodies[one]} for one in sorted(bodies)])
+        self._sql.execute(
+            statement, [{"id_": one, "body_": bodies[one]} for one in in_order(bodies)]
+        )
 
     def mark_fanned_out(self, ids: Collection[UUID]) -> None:
         self._sql.update_prepared(
@@ -266,7 +270,7 @@ class SqlEvents(SqlEventWriter, Events):
 
     def reopen(self, ids: Collection[UUID]) -> int:
         now, changed = self._sql.now(), 0
-        for some in chunked(sorted(ids)):
+        for some in chunked(in_order(ids)):
             result = self._sql.execute(
                 update(event)
                 .where(event.c.id.in_(some))
@@ -288,7 +292,7 @@ class SqlEvents(SqlEventWriter, Events):
         statement = select(event).where(self._sql.dialect.among(event.c.id, "ids"))
         found: dict[UUID, Event] = {}
         for some in chunked(ids):
-            for row in self._sql.execute(statement, {"ids": some}):
+            for row in self._sql.rows(statement, {"ids": some}):
                 found[row.id] = to_event(row)
         return found
 
@@ -313,7 +317,7 @@ class SqlEventsView(Noun, EventsView):
             .where(self._sql.dialect.among(event.c.id, "ids"))
             .where(event.c.body.is_not(None))
         )
-        for some in chunked(sorted(ids)):
+        for some in chunked(in_order(ids)):
             yield from self._sql.execute(statement, {"ids": some})
 
     def page(

@@ -12,7 +12,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import PREFIX
 from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
 
 VERSION_TABLE: Final = f"{PREFIX}alembic_version"
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 """The newest revision in `migrations`, which this version works with."""
 
 

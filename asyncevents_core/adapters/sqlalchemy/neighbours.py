@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import meta, neighbour
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert
+from asyncevents_core.adapters.sqlalchemy.statements import Noun
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.ports.ledger.neighbours import Neighbours, NeighboursView

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Update, bindparam, not_, or_, select, update
+from sqlalchemy import Update, bindparam, not_, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert, chunked
+from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked, in_order
 from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.ports.ledger.outcomes import Outcomes
@@ -63,7 +64,7 @@ class SqlOutcomes(Noun, Outcomes):
     def _take_from_others(self, ids: Collection[UUID], owner: UUID) -> list[Claim]:
         """Mark those delivered that somebody else has leased; return their claims."""
         claims: list[Claim] = []
-        for some in chunked(sorted(ids)):
+        for some in chunked(in_order(ids)):
             found = (
                 select(delivery.c.id, delivery.c.claims)
                 .where(delivery.c.id.in_(some))
@@ -142,18 +143,31 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def to_attempt(row: Row[Any]) -> Attempt:
-    """Read an attempt."""
-    values = row._mapping
+def to_attempt(row: Sequence[Any]) -> Attempt:
+    """Read an attempt from a row that begins with the columns of its table."""
+    # By position: by name each value is looked up, and lists and an index read many of them.
+    (
+        id_,
+        delivery_id,
+        claim_no,
+        outcome,
+        detail,
+        status,
+        response,
+        target,
+        started_at,
+        duration,
+        *_,
+    ) = row
     return Attempt(
-        log_id=values["id"],
-        delivery_id=values["delivery_id"],
-        claim_no=values["claim_no"],
-        outcome=OutcomeKind(values["outcome"]),
-        detail=values["detail"],
-        http_status=values["status"],
-        response=values["response"],
-        target=values["target"],
-        started_at=values["started_at"],
-        duration=values["duration"],
+        log_id=id_,
+        delivery_id=delivery_id,
+        claim_no=claim_no,
+        outcome=OutcomeKind(outcome),
+        detail=detail,
+        http_status=status,
+        response=response,
+        target=target,
+        started_at=started_at,
+        duration=duration,
     )

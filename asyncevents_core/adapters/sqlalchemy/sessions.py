@@ -39,6 +39,8 @@ _KEEPALIVES: Final = 3
 _PATIENT_WITH_SQLITE: Final = 60.0
 _POOLED: Final = "asyncevents_pooled"
 """In a connection's `info`: whether a pooler lends it a session for each transaction."""
+_READING: Final = "asyncevents_reading"
+"""In a connection's `info`: whether it is set for transactions that only read, if that is known."""
 
 
 @frozen(kw_only=True)
@@ -165,7 +167,8 @@ def _postgresql_engine(
     if ours:
         listen.listen(engine, "connect", partial(_finish_psycopg, limits, options))
     if isolation_level is None:
-        listen.listen(engine, "begin", partial(_limit_transaction, limits))
+        listen.listen(engine, "begin", partial(_begin, limits))
+        listen.listen(engine, "rollback", _forget_plans)
     return engine
 
 
@@ -221,10 +224,29 @@ def _limit_postgresql(
     connection.autocommit = before
 
 
-def _limit_transaction(limits: SessionLimits, connection: Connection) -> None:
-    """Set the limits of a transaction in a session that a pooler lends for as long as it lasts."""
-    if connection.info[_POOLED] and (calls := _set_postgresql(limits, local=True)):
+def _begin(limits: SessionLimits, connection: Connection) -> None:
+    """Set the plans of a transaction, and its limits in a session that a pooler lends for it.
+
+    What writes takes few rows of tables that may be large, and finds them in indexes. The plan that
+    a session keeps for that may be of a time when the table was small, and read all of it: until
+    PostgreSQL looks at a new ledger for the first time, that costs more than all the rest. What
+    only reads may scan where that is cheapest.
+    """
+    reads = connection.get_execution_options().get("asyncevents_read", False)
+    if connection.info[_POOLED]:
+        calls = _set_postgresql(limits, local=True)
+        if not reads:
+            calls.append("set_config('enable_seqscan', 'off', true)")
         connection.exec_driver_sql(f"SELECT {', '.join(calls)}")
+    elif connection.info.get(_READING) is not reads:
+        connection.exec_driver_sql(f"SET enable_seqscan = {'DEFAULT' if reads else 'off'}")
+        connection.info[_READING] = reads
+
+
+def _forget_plans(connection: Connection) -> None:
+    # What was set in the transaction is taken back with it. Of a lost session nothing is known.
+    if not connection.invalidated:
+        connection.info.pop(_READING, None)
 
 
 def _set_postgresql(limits: SessionLimits, *, local: bool) -> list[str]:

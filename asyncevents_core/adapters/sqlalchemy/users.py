@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Table, delete, select, tuple_, update
 
+from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import (
     guesses,
     sign_in_link,
@@ -16,7 +17,7 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     user_network,
     user_session,
 )
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert
+from asyncevents_core.adapters.sqlalchemy.statements import Noun
 from asyncevents_core.domain.guessing import Guesses
 from asyncevents_core.domain.user import Session, SignInLink, Source, User, folded_name
 from asyncevents_core.ports.ledger.users import Users, UsersView

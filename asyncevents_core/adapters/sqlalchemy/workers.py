@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Table, delete, select
 
+from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, event, worker
-from asyncevents_core.adapters.sqlalchemy.statements import Noun, Upsert
+from asyncevents_core.adapters.sqlalchemy.statements import Noun
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.event import EventState
 from asyncevents_core.domain.limits import storable

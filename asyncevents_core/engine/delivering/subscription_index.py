@@ -10,8 +10,41 @@ from asyncevents_core.ports.ledger import LedgerTransaction
 
 logger = logging.getLogger("asyncevents.subscriptions")
 
-_Tenants = dict[str | None, dict[int, Subscription]]
-"""The subscriptions to one event, by tenant and id."""
+
+class _Receivers:
+    """The enabled subscriptions to one event. What an event reaches is kept until one changes."""
+
+    def __init__(self) -> None:
+        self._by_tenant: dict[str | None, dict[int, Subscription]] = {}
+        self._of_tenant: dict[str | None, tuple[Subscription, ...]] = {}
+        self._all: tuple[Subscription, ...] | None = None
+
+    def put(self, subscription: Subscription) -> None:
+        self._by_tenant.setdefault(subscription.tenant, {})[subscription.id] = subscription
+        self._forget(subscription.tenant)
+
+    def remove(self, subscription: Subscription) -> None:
+        self._by_tenant.get(subscription.tenant, {}).pop(subscription.id, None)
+        self._forget(subscription.tenant)
+
+    def reached(self, tenant: str | None) -> tuple[Subscription, ...]:
+        if tenant is not None:
+            everybodys = self._of(None)
+            # Not kept for each tenant: everybody's may be many, and tenants too.
+            return everybodys + self._of(tenant) if tenant in self._by_tenant else everybodys
+        if self._all is None:
+            self._all = tuple(one for some in self._by_tenant.values() for one in some.values())
+        return self._all
+
+    def _of(self, tenant: str | None) -> tuple[Subscription, ...]:
+        kept = self._of_tenant.get(tenant)
+        if kept is None:
+            kept = self._of_tenant[tenant] = tuple(self._by_tenant.get(tenant, {}).values())
+        return kept
+
+    def _forget(self, tenant: str | None) -> None:
+        self._of_tenant.pop(tenant, None)
+        self._all = None
 
 
 class SubscriptionIndex:
@@ -24,7 +57,7 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self._epoch: int | None = None
-        self._by_event: dict[str, _Tenants] = {}
+        self._by_event: dict[str, _Receivers] = {}
         self._by_id: dict[int, Subscription] = {}
         self._rates: dict[int, float] = {}
 
@@ -51,12 +84,8 @@ class SubscriptionIndex:
 
         One without a tenant reaches all of them; one of tenant T those of T, and those without.
         """
-        tenants = self._by_event.get(event_name)
-        if tenants is None:
-            return ()
-        if tenant is None:
-            return [one for some in tenants.values() for one in some.values()]
-        return [*tenants.get(None, {}).values(), *tenants.get(tenant, {}).values()]
+        receivers = self._by_event.get(event_name)
+        return () if receivers is None else receivers.reached(tenant)
 
     def get(self, subscription_id: int) -> Subscription | None:
         """Return a subscription, disabled ones too; None if it is deleted."""
@@ -65,8 +94,8 @@ class SubscriptionIndex:
     def _put(self, subscription: Subscription) -> None:
         number = subscription.id
         old = self._by_id.pop(number, None)
-        if old is not None:
-            self._by_event.get(old.event_name, {}).get(old.tenant, {}).pop(number, None)
+        if old is not None and old.event_name in self._by_event:
+            self._by_event[old.event_name].remove(old)
         self._rates.pop(number, None)
         if subscription.status is SubscriptionStatus.DELETED:
             return
@@ -79,5 +108,4 @@ class SubscriptionIndex:
         if subscription.rate_limit:
             self._rates[number] = subscription.rate_limit
         if subscription.status is SubscriptionStatus.ENABLED:
-            tenants = self._by_event.setdefault(subscription.event_name, {})
-            tenants.setdefault(subscription.tenant, {})[number] = subscription
+            self._by_event.setdefault(subscription.event_name, _Receivers()).put(subscription)
