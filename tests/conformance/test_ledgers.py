@@ -27,6 +27,7 @@ from tests.clock import ManualClock
 from tests.conformance.ledger import LedgerConformance
 from tests.conformance.ledger_base import insert, leased, publish, set_status, subscribe
 from tests.conformance.ledger_secrets import NEW, OLD, ages
+from tests.ledgers import put_ledger
 
 if TYPE_CHECKING:
     from tests.services.servers import Database
@@ -130,6 +131,7 @@ class ServerLedgerConformance(LedgerConformance):
 class TestSqliteLedger(LedgerConformance):
     @pytest.fixture
     def url(self, tmp_path: Path) -> str:
+        put_ledger(tmp_path)
         return f"sqlite:///{tmp_path}/ledger.db"
 
 
@@ -150,10 +152,7 @@ class TestPostgreSqlLedgerInSchema(ServerLedgerConformance):
     def url(self, start_server: Callable[[str], Database], schema: str) -> str:
         server = start_server("PostgreSql")
         database = _of_schemas(server)
-        engine = sa.create_engine(database)
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-        engine.dispose()
+        server.wipe_one(database, schema=schema)
         return database
 
     def test_nothing_is_made_elsewhere(
