@@ -303,6 +303,7 @@ class MariaDb(Database):
             f"--port={self.port}", "--bind-address=127.0.0.1",
             f"--max-connections={self.most_connections}",
             f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}",
+            f"--tmpdir={self.folder}",
         ]  # fmt: skip
 
     @property
@@ -324,6 +325,8 @@ class MariaDb(Database):
         self._run(
             program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
             "--auth-root-authentication-method=normal", "--skip-test-db",
+            # Its temporary tables are named after its process: containers may share /tmp.
+            f"--tmpdir={self.folder}",
         )  # fmt: skip
 
 
