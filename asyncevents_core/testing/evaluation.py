@@ -226,9 +226,8 @@ def _fits(one: Value, pattern: Pattern) -> bool:
 
 def _is_between(one: Value, query: RangeQuery) -> bool:
     numbers, dates = number_bounds(query), date_bounds(query)
-    if numbers is not None:
-        if one.number is not None and _between(one.number, *numbers, query):
-            return True
+    if numbers is not None and one.number is not None and _between(one.number, *numbers, query):
+        return True
     if dates is not None:
         date, (start, end) = one.date, dates
         if date is not None and (start is None or start <= date) and (end is None or date < end):
