@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from attrs import frozen
 
 from asyncevents_core.domain.query import regex
-from asyncevents_core.domain.query.dates import span
+from asyncevents_core.domain.query.dates import Span, span
 from asyncevents_core.domain.query.distance import within
 from asyncevents_core.domain.query.fields import FIELDS, NUMBERS, FieldKind, matches, selects
 from asyncevents_core.domain.query.folding import folded, folded_pattern, without_stars
@@ -59,6 +60,8 @@ class Value:
     folded: str
     whole: str | None
     words: Sequence[str]
+    number: Decimal | None
+    date: int | None
 
     @classmethod
     def of(cls, path: str, value: Scalar) -> Value:
@@ -72,7 +75,24 @@ class Value:
             folded=folded,
             whole=folded if len(folded) <= _LONGEST else None,
             words=words_of_folded(folded) if isinstance(value, str | bool) else (),
+            number=number_of(value),
+            date=date_of(value),
         )
+
+
+@frozen
+class Wanted:
+    """What a text of a query means; one text is held against many values."""
+
+    folded: str
+    words: Sequence[str]
+    number: Decimal | None
+    dates: Span | None
+
+    @classmethod
+    def of(cls, text: str) -> Wanted:
+        """Make one."""
+        return cls(folded=fold(text), words=words(text), number=number_of(text), dates=span(text))
 
 
 class Searchable:
@@ -156,7 +176,7 @@ def _holds(query: Query, one: Value) -> bool:
         case WildcardQuery():
             return _fits(one, query.pattern)
         case RegexQuery():
-            node = folded(regex.parse(query.text))
+            node = _expression(query.text)
             wholes = [] if one.whole is None else [one.whole]
             return any(_consumes(node, text) for text in (*wholes, *one.words))
         case FuzzyQuery():
@@ -167,13 +187,23 @@ def _holds(query: Query, one: Value) -> bool:
 
 
 def _equals(one: Value, text: str, slop: int) -> bool:
-    if one.folded == fold(text) or _has_phrase(one.words, words(text), slop):
+    wanted = _wanted(text)
+    if one.folded == wanted.folded or _has_phrase(one.words, wanted.words, slop):
         return True
-    number = number_of(text)
-    if number is not None and number_of(one.value) == number:
+    if wanted.number is not None and one.number == wanted.number:
         return True
-    dates, date = span(text), date_of(one.value)
+    dates, date = wanted.dates, one.date
     return dates is not None and date is not None and dates.start <= date < dates.end
+
+
+@lru_cache(maxsize=64)
+def _wanted(text: str) -> Wanted:
+    return Wanted.of(text)
+
+
+@lru_cache(maxsize=64)
+def _expression(text: str) -> regex.Node:
+    return folded(regex.parse(text))
 
 
 def _has_phrase(text: Sequence[str], wanted: Sequence[str], slop: int) -> bool:
@@ -196,12 +226,10 @@ def _fits(one: Value, pattern: Pattern) -> bool:
 
 def _is_between(one: Value, query: RangeQuery) -> bool:
     numbers, dates = number_bounds(query), date_bounds(query)
-    if numbers is not None:
-        number = number_of(one.value)
-        if number is not None and _between(number, *numbers, query):
-            return True
+    if numbers is not None and one.number is not None and _between(one.number, *numbers, query):
+        return True
     if dates is not None:
-        date, (start, end) = date_of(one.value), dates
+        date, (start, end) = one.date, dates
         if date is not None and (start is None or start <= date) and (end is None or date < end):
             return True
     if numbers is None and dates is None and one.whole is not None:

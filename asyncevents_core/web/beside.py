@@ -46,7 +46,12 @@ def pages_beside(runtime: Runtime, port: int) -> Iterator[LocalPages]:
     listening = socket.create_server(("127.0.0.1", port))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = uvicorn.Config(
-        create_app(runtime), log_config=None, access_log=False, server_header=False, lifespan="on"
+        create_app(runtime),
+        http="h11",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(

@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvicorn
 from litestar.types import ASGIApp, Receive, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from asyncevents_core.web.api.request_ids import RequestIdFilter
 from asyncevents_core.web.peer import remember_peer
@@ -26,12 +26,17 @@ _HEADERS_WITHIN: Final = 10.0
 """Seconds for the head of a request, from the moment that a connection is there for it."""
 
 
-class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """Ends connections on which no head of a request comes to its end; uvicorn waits for ever."""
+class _Impatient(H11Protocol):
+    """Ends connections on which no head of a request comes to its end; uvicorn waits for ever.
+
+    Always on h11: what else is installed beside it must not decide how large a head may be.
+    """
 
     _timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(  # type: ignore[override] # as uvicorn declares it
+        self, transport: asyncio.Transport
+    ) -> None:
         super().connection_made(transport)
         self._wait_for_head()
 
@@ -48,7 +53,9 @@ class _Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().connection_lost(error)
 
     def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        # Of a connection without a request yet it is None, which its type does not say.
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _wait_for_head(self) -> None:
         self._timer = self.loop.call_later(_HEADERS_WITHIN, self._give_up)

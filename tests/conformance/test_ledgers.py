@@ -39,6 +39,7 @@ from tests.conformance.ledger_base import (
     subscribe,
 )
 from tests.conformance.ledger_secrets import NEW, OLD, ages
+from tests.ledgers import put_ledger
 
 if TYPE_CHECKING:
     from tests.services.servers import Database
@@ -174,6 +175,7 @@ class TestSqliteLedger(PlannedLedger):
 
     @pytest.fixture
     def url(self, tmp_path: Path) -> str:
+        put_ledger(tmp_path)
         return f"sqlite:///{tmp_path}/ledger.db"
 
 
@@ -235,10 +237,7 @@ class TestPostgreSqlLedgerInSchema(ServerLedgerConformance):
     def url(self, start_server: Callable[[str], Database], schema: str) -> str:
         server = start_server("PostgreSql")
         database = _of_schemas(server)
-        engine = sa.create_engine(database)
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-        engine.dispose()
+        server.wipe_one(database, schema=schema)
         return database
 
     def test_nothing_is_made_elsewhere(

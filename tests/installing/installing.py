@@ -14,8 +14,11 @@ import venv
 from collections.abc import Mapping
 from pathlib import Path
 
-PIP: Mapping[str, str] = {"PIP_NO_COMPILE": "1"}
-"""Environment of pip: a program compiles what it imports, which is little of what is installed."""
+PIP: Mapping[str, str] = {"PIP_NO_COMPILE": "0"}
+"""Environment of pip: a program compiles what it imports, which is little of what is installed.
+
+Of an option that denies, pip takes the value of what it denies: 0 is "do not compile".
+"""
 
 
 def run(*command, cwd, **extra: str) -> str:

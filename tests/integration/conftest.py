@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.inbox import Inbox, open_inbox
 from tests.integration.project import Project
+from tests.ledgers import put_ledger
 
 
 @pytest.fixture
@@ -22,7 +23,11 @@ def make_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
         folder.mkdir()
         project = Project(folder=folder, settings=settings)
         made.append(project)
-        project.run("db", "upgrade")
+        if "LEDGER_URL" in settings:
+            with project.events() as events:
+                events.upgrade()
+        else:
+            put_ledger(folder)
         return project
 
     yield make

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from attrs import define, field
+from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
 from asyncevents_core import AsyncEvents
+from asyncevents_core.cli.app import cli
 
+SHORT = {
+    "dead-letters",
+    "logs",
+    "publish",
+    "published",
+    "status",
+    "subscribe",
+    "token",
+    "trace",
+}
+"""Commands that read or write the ledger, and end: `Project.run` starts no process for them."""
 PATIENCE = 180.0
 """Seconds to wait for what is certain to come: far beyond SHUTDOWN_GRACE on a busy machine."""
 
@@ -90,6 +106,10 @@ class Project:
         self, *arguments: str, exit_code: int | None = 0, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `asyncevents …` to its end and check how it ended."""
+        if arguments[0] in SHORT:
+            done = self._run_here(arguments, stdin)
+            assert exit_code is None or done.returncode == exit_code, done.stdout + done.stderr
+            return done
         process = self._open(
             ("-m", "asyncevents_core", *arguments),
             environment=self.environment,
@@ -129,6 +149,34 @@ class Project:
                     with contextlib.suppress(BrokenPipeError):
                         stream.close()
 
+    def _run_here(
+        self, arguments: Sequence[str], stdin: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in this process: a new one imports for a second what is here."""
+        with (
+            contextlib.chdir(self.folder),
+            pytest.MonkeyPatch.context() as patch,
+            _logging_as_it_is(),
+        ):
+            patch.setattr(sys, "path", [str(self.folder), *sys.path])
+            for name in [one for one in os.environ if one.startswith("ASYNCEV")]:
+                patch.delenv(name)
+            try:
+                done = CliRunner().invoke(cli, list(arguments), input=stdin, env=self.environment)
+            finally:
+                self._forget_modules()
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    def _forget_modules(self) -> None:
+        """Let the next project, and this one when it has changed, import its own."""
+        for name, module in list(sys.modules.items()):
+            origin = getattr(module, "__file__", None)
+            if origin is not None and Path(origin).is_relative_to(self.folder):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
     def _open(
         self, arguments: Sequence[str], *, environment: Mapping[str, str], stdin: int | None = None
     ) -> subprocess.Popen[str]:
@@ -144,6 +192,20 @@ class Project:
         )
         self.running.append(process)
         return process
+
+
+@contextlib.contextmanager
+def _logging_as_it_is() -> Iterator[None]:
+    """Give the handlers and levels back that a command sets anew."""
+    names = ("", "asyncevents", "elastic_transport", "sqlalchemy.pool")
+    loggers = [logging.getLogger(name) for name in names]
+    levels, handlers = [one.level for one in loggers], loggers[0].handlers[:]
+    try:
+        yield
+    finally:
+        loggers[0].handlers[:] = handlers
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def kill_tree(process: subprocess.Popen[str]) -> None:

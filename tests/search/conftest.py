@@ -15,6 +15,7 @@ from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.testing.indexer import MemoryIndexConfig, MemoryIndexerType
 from asyncevents_core.testing.ledger import make_ledger
 from tests.clock import ManualClock
+from tests.ledgers import put_ledger
 from tests.search.engines import ENGINES, Place
 
 
@@ -53,7 +54,7 @@ def project(tmp_path, monkeypatch):
     lines = [f"{name} = {value!r}" for name, value in settings.items()]
     (tmp_path / "search_settings.py").write_text("\n".join(lines))
     with AsyncEvents(Settings.from_mapping(settings)) as events:
-        events.upgrade()
+        put_ledger(tmp_path)
         for name in settings["EVENTS"]:
             events.subscribe(NewSubscription(event_name=name, sink="file", target=f"{name}.jsonl"))
         yield events

@@ -124,16 +124,43 @@ class Database(Server):
 
     def wipe(self) -> None:
         """Empty all tables of `database`; the ledger keeps its version and its id."""
-        engine = sa.create_engine(self.database)
+        self.wipe_one(self.database)
+
+    def wipe_one(self, url: str, *, schema: str | None = None) -> None:
+        """Empty all tables of a database, or of one of its schemas, as `wipe` does."""
+        engine = sa.create_engine(url)
+        place = "" if schema is None else f'"{schema}".'
         with engine.begin() as connection:
-            tables = sa.inspect(connection).get_table_names()
+            tables = sa.inspect(connection).get_table_names(schema=schema)
             kept = ("alembic_version", "asyncevents_meta")
             names = [name for name in tables if not name.endswith(kept)]
-            for statement in self._emptying(names) if names else ():
+            # To empty one that is empty costs as much as any.
+            used = {
+                name
+                for statement in self._finding_used(names, place)
+                for name in connection.exec_driver_sql(statement).scalars()
+            }
+            emptied = [f"{place}{name}" for name in names if name in used]
+            for statement in self._emptying(emptied) if emptied else ():
                 connection.exec_driver_sql(statement)
             if "asyncevents_meta" in tables:
-                connection.exec_driver_sql("UPDATE asyncevents_meta SET subscription_epoch = 0")
+                connection.exec_driver_sql(
+                    f"UPDATE {place}asyncevents_meta SET subscription_epoch = 0"
+                )
         engine.dispose()
+
+    def _finding_used(self, tables: Sequence[str], place: str) -> Iterable[str]:
+        """Statements that return the names of tables with rows, or that gave serial numbers."""
+        if tables:
+            yield " UNION ALL ".join(
+                f"(SELECT '{name}' FROM {place}{name} LIMIT 1)" for name in tables
+            )
+        yield self.tables_that_counted
+
+    @property
+    @abstractmethod
+    def tables_that_counted(self) -> str:
+        """The statement that returns the names of tables that gave a serial number."""
 
     @abstractmethod
     def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
@@ -175,6 +202,16 @@ class PostgreSql(Database):
                 connection.exec_driver_sql("SELECT 1")
         finally:
             engine.dispose()
+
+    @property
+    def tables_that_counted(self) -> str:
+        return (
+            "SELECT its_table.relname FROM pg_sequences known"
+            " JOIN pg_class one ON one.relname = known.sequencename AND one.relkind = 'S'"
+            " JOIN pg_depend held ON held.objid = one.oid AND held.deptype IN ('a', 'i')"
+            " JOIN pg_class its_table ON its_table.oid = held.refobjid"
+            " WHERE known.last_value IS NOT NULL"
+        )
 
     def stop(self) -> None:
         # SIGTERM waits for clients to leave; SIGINT does not.
@@ -266,7 +303,15 @@ class MariaDb(Database):
             f"--port={self.port}", "--bind-address=127.0.0.1",
             f"--max-connections={self.most_connections}",
             f"--socket={self.folder / 's'}", f"--pid-file={self.folder / 'pid'}",
+            f"--tmpdir={self.folder}",
         ]  # fmt: skip
+
+    @property
+    def tables_that_counted(self) -> str:
+        return (
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = DATABASE() AND auto_increment > 1"
+        )
 
     def answers(self) -> None:
         pymysql.connect(host="127.0.0.1", port=self.port, user="root", connect_timeout=5).close()
@@ -280,6 +325,8 @@ class MariaDb(Database):
         self._run(
             program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder / 'data'}",
             "--auth-root-authentication-method=normal", "--skip-test-db",
+            # Its temporary tables are named after its process: containers may share /tmp.
+            f"--tmpdir={self.folder}",
         )  # fmt: skip
 
 

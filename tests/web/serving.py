@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 from asyncevents_core.web.app import create_app
 from tests.hashing import PASSWORD, PlainHasher
+from tests.ledgers import put_ledger
 
 EVENTS = {
     "order.created": {"title": "An order was placed"},
@@ -47,6 +49,8 @@ EVENTS = {
 }
 TARGET = "https://example.com/orders"
 OPERATOR = Actor.trusted("test")
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""It knows no authorities, which take longer to read than most requests to answer."""
 
 
 def settings(folder: Path, **more: Any) -> dict[str, Any]:
@@ -65,7 +69,9 @@ def settings(folder: Path, **more: Any) -> dict[str, Any]:
 def running(application: Any) -> Iterator[str]:
     """Serve an ASGI application while the block runs; yield its address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(application, log_config=None, lifespan="auto", proxy_headers=False)
+    config = uvicorn.Config(
+        application, http="h11", log_config=None, lifespan="auto", proxy_headers=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -149,13 +155,15 @@ class Api:
             headers["Authorization"] = (
                 f"Bearer {self.token(*resources, tenant=tenant, sinks=sinks)}"
             )
-        made = httpx.Client(base_url=f"{self.address}/rest/V1", headers=headers, timeout=30)
+        made = httpx.Client(
+            base_url=f"{self.address}/rest/V1", headers=headers, timeout=30, verify=NO_TLS
+        )
         self._clients.append(made)
         return made
 
     def visitor(self, *resources: str, tenant: str | None = None) -> Visitor:
         """Return a browser in which somebody with these resources is signed in; without: nobody."""
-        made = httpx.Client(base_url=f"{self.address}/admin", timeout=30)
+        made = httpx.Client(base_url=f"{self.address}/admin", timeout=30, verify=NO_TLS)
         self._clients.append(made)
         if not resources:
             return Visitor(made, csrf="")
@@ -338,7 +346,10 @@ def serving(folder: Path, **more: Any) -> Iterator[Api]:
         plugins = load_plugins([builtins, Shelves()])
         events._runtime = Runtime(load_settings(settings(folder, **more)), plugins=plugins)
         events._runtime.password_hasher = PlainHasher()
-        events.upgrade()
+        if "LEDGER_URL" in more:
+            events.upgrade()
+        elif not (folder / "ledger.db").exists():
+            put_ledger(folder)
         app = create_app(events.runtime)
         with running(app) as address:
             api = Api(events=events, address=address, app=app)
