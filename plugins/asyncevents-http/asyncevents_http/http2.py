@@ -1,0 +1,191 @@
+"""HTTP/2, over httpcore: for recipients to which many deliveries go over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import httpcore
+
+from asyncevents_http.guard import AddressRefused
+from asyncevents_http.resolving import GuardedResolver
+from asyncevents_http.wire.client import usual_bounds
+from asyncevents_http.wire.errors import (
+    CannotConnect,
+    CannotResolve,
+    NoAnswer,
+    TlsFailed,
+    TooSlow,
+    WireError,
+    in_words,
+)
+from asyncevents_http.wire.exchange import Answer, Headers, Origin
+
+_IDLE: Final = 4.0
+_VERSIONS: Final = {b"HTTP/2": "2", b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
+
+_SocketOption = (
+    tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+)
+
+
+class _GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to the addresses that the resolver returns, one after the other."""
+
+    def __init__(self, resolver: GuardedResolver) -> None:
+        self._resolver = resolver
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[_SocketOption] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Raises `WireError` and `AddressRefused` besides httpcore's errors."""
+        origin = Origin(tls=False, host=host.strip("[]"), port=port)
+        try:
+            found = await self._resolver.resolve(origin.host)
+        except OSError as error:
+            raise CannotResolve(f"cannot resolve {origin.host}: {error}") from error
+        except ValueError as error:
+            raise CannotResolve(f"{type(error).__name__}: {error}") from error
+        failed: Exception | None = None
+        for _, address in found:
+            try:
+                return await self._network.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except httpcore.ConnectError as error:
+                failed = error
+            except httpcore.ConnectTimeout as error:
+                raise TooSlow(f"no connection to {origin} within {timeout:g} s") from error
+        raise CannotConnect(f"cannot connect to {origin}: {_root(failed)}") from failed
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        socket_options: Iterable[_SocketOption] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Refuse: no recipient is a socket of this machine."""
+        raise AddressRefused(f"{path} is no host")
+
+    async def sleep(self, seconds: float) -> None:
+        """See `httpcore.AsyncNetworkBackend`."""
+        await asyncio.sleep(seconds)
+
+
+class Http2:
+    """Posts over connections that requests share. Made on the loop that it is used on.
+
+    `connect_timeout` are the seconds for a connection, and again for its TLS.
+    """
+
+    def __init__(
+        self, resolver: GuardedResolver, tls: ssl.SSLContext, *, connect_timeout: float
+    ) -> None:
+        bounds = usual_bounds()
+        self._timeouts = {"timeout": {"connect": connect_timeout}}
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=bounds.in_use,
+            max_keepalive_connections=bounds.kept,
+            keepalive_expiry=_IDLE,
+            http2=True,
+            network_backend=_GuardedNetwork(resolver),
+        )
+
+    async def post(
+        self,
+        origin: Origin,
+        target: bytes,
+        headers: Headers,
+        body: bytes,
+        *,
+        body_cap: int,
+        deadline: float,
+    ) -> Answer:
+        """Post once, and return the answer, within `deadline` seconds.
+
+        Raises `WireError` where there is no status, `AddressRefused` where the guard lets no
+        address pass.
+        """
+        answer: Answer | None = None
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        url = httpcore.URL(
+            scheme=b"https" if origin.tls else b"http",
+            host=host.encode("ascii"),
+            port=origin.port,
+            target=target,
+        )
+        try:
+            async with (
+                asyncio.timeout(deadline),
+                self._pool.stream(
+                    "POST", url, headers=headers, content=body, extensions=self._timeouts
+                ) as response,
+            ):
+                answer = _begun(response)
+                await _read(response, answer, body_cap)
+        except TimeoutError as error:
+            late = f"no end of it within {deadline:g} s"
+            return _in_part(answer, late, TooSlow(f"no answer within {deadline:g} s"), error)
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            return _in_part(answer, _root(error), _unanswered(error, origin), error)
+        return answer
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._pool.aclose()
+
+
+def _begun(response: httpcore.Response) -> Answer:
+    version = _VERSIONS.get(response.extensions.get("http_version", b""), "")
+    return Answer(status=response.status, headers=list(response.headers), body=b"", version=version)
+
+
+async def _read(response: httpcore.Response, answer: Answer, body_cap: int) -> None:
+    """Read a little more than the cap."""
+    async for chunk in response.aiter_stream():
+        answer.body += chunk
+        if len(answer.body) > body_cap:
+            answer.body, answer.cut = answer.body[:body_cap], True
+            return
+
+
+def _in_part(answer: Answer | None, reason: str, instead: WireError, cause: Exception) -> Answer:
+    """Return what came, if that was a status at least: it stands. Raises `instead`."""
+    if answer is None:
+        raise instead from cause
+    answer.note = f"its body did not arrive ({reason})"
+    return answer
+
+
+def _unanswered(error: Exception, origin: Origin) -> WireError:
+    root = _cause(error)
+    if isinstance(root, ssl.SSLError):
+        return TlsFailed(f"TLS: {root}")
+    if isinstance(error, httpcore.ConnectTimeout):
+        return TooSlow(f"no connection to {origin} in time")
+    if isinstance(error, httpcore.ConnectError):
+        return CannotConnect(f"cannot connect to {origin}: {in_words(root)}")
+    if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" in str(error):
+        return NoAnswer("the connection was closed without an answer")
+    return NoAnswer(f"the connection broke without an answer: {in_words(root)}")
+
+
+def _root(error: BaseException | None) -> str:
+    return "" if error is None else in_words(_cause(error))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what a library's errors were made of."""
+    seen: Sequence[BaseException] = [error]
+    while (inner := seen[-1].__cause__ or seen[-1].__context__) is not None and inner not in seen:
+        seen = [*seen, inner]
+    return seen[-1]
