@@ -10,7 +10,7 @@ import httptools
 
 from asyncevents_http.wire.errors import NoAnswer, in_words
 from asyncevents_http.wire.exchange import Answer, Exchange, Headers, Origin, Way
-from asyncevents_http.wire.heads import idle_seconds, is_interim, status_in
+from asyncevents_http.wire.heads import Head, idle_seconds, is_interim, read_head
 
 _LARGEST_HEAD: Final = 64 * 1024
 _MOST_LINES: Final = 300
@@ -20,6 +20,9 @@ _FRAMING_PER_BYTE: Final = 16
 """As many more of them for each byte of the body, which may come in chunks of one byte."""
 _JOINED: Final = 64 * 1024
 """Bodies up to this size are copied behind the head, which is cheaper than to send two parts."""
+
+_SHOWN: Final = 40
+"""Bytes of what is no answer that are shown."""
 
 _USUAL_IDLE: Final = 4.0
 """Seconds: servers close what is idle after 5 or more, if they do not say when."""
@@ -70,7 +73,7 @@ class Connection(asyncio.Protocol, Way):
         self._status = 0
         self._headers: Headers = []
         self._head_ended = False
-        self._framed = False
+        self._odd = False
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._complete = False
@@ -116,9 +119,9 @@ class Connection(asyncio.Protocol, Way):
     def so_far(self, exchange: Exchange) -> Answer | None:
         """See `Way`."""
         if self._head_ended:
-            return self._answer(self._status)
-        found = status_in(b"".join(self._seen))
-        return None if found is None else self._answer(found[0], version=found[1])
+            return self._answer()
+        head = read_head(b"".join(self._seen))
+        return None if head is None else self._partial(head)
 
     # What asyncio calls.
 
@@ -156,9 +159,11 @@ class Connection(asyncio.Protocol, Way):
             self._finish()
         elif self._head_ended:
             if self._body_bytes > exchange.request.body_cap:
-                self._end(self._answer(self._status))
+                self._end(self._answer())
             elif self._bytes > _LARGEST_FRAMING + (1 + _FRAMING_PER_BYTE) * self._body_bytes:
                 self._broke("little but sizes of chunks and trailers comes")
+        elif self._odd:
+            self._broke("it has no status")
         elif self._bytes > _LARGEST_HEAD or self._lines > _MOST_LINES:
             self._broke(f"it is larger than {_LARGEST_HEAD} bytes or {_MOST_LINES} lines")
 
@@ -193,6 +198,10 @@ class Connection(asyncio.Protocol, Way):
         if self._complete or self._parser is None or self._exchange is None:
             return
         status = self._parser.get_status_code()
+        # The parser knows protocols besides HTTP.
+        if status < 100 or not b"".join(self._seen).lstrip(b"\r\n").startswith(b"HTTP/"):
+            self._odd = True
+            return
         if is_interim(status):
             self._headers = []
             return
@@ -229,7 +238,7 @@ class Connection(asyncio.Protocol, Way):
             # An early answer: the rest of the request would be taken for the next one.
             and not transport.get_write_buffer_size()
         ):
-            answer = self._answer(self._status)
+            answer = self._answer()
             self._used = True
             self._exchange = None
             self._keeper.free(self)
@@ -238,19 +247,20 @@ class Connection(asyncio.Protocol, Way):
             # Of a server that has closed while the request was on its way.
             self._repeat(exchange)
         else:
-            self._end(self._answer(self._status))
+            self._end(self._answer())
 
     def _broke(self, reason: str) -> None:
         """What came cannot be read any further."""
         if self._head_ended:
-            self._end(self._answer(self._status, note=f"its body did not arrive ({reason})"))
+            self._end(self._answer(note=f"its body did not arrive ({reason})"))
             return
-        found = status_in(b"".join(self._seen))
-        if found is not None:
-            note = f"its head is malformed ({reason})"
-            self._end(self._answer(found[0], note=note, version=found[1]))
+        seen = b"".join(self._seen)
+        head = read_head(seen)
+        if head is not None:
+            self._end(self._partial(head, note=f"its head is malformed ({reason})"))
             return
-        self._unanswered(NoAnswer(f"what came is no answer of HTTP: {reason}"))
+        begins = repr(seen[:_SHOWN])[1:]
+        self._unanswered(NoAnswer(f"what came is no answer of HTTP ({reason}): {begins}"))
 
     def _over(self, reason: str, *, broken: Exception | None = None) -> None:
         """Nothing more will come."""
@@ -259,12 +269,11 @@ class Connection(asyncio.Protocol, Way):
         if self._head_ended:
             whole = broken is None and not self._says_its_length()
             note = "" if whole else f"its body did not arrive ({reason})"
-            self._end(self._answer(self._status, note=note))
+            self._end(self._answer(note=note))
             return
-        found = status_in(b"".join(self._seen))
-        if found is not None:
-            note = f"its head did not arrive ({reason})"
-            self._end(self._answer(found[0], note=note, version=found[1]))
+        head = read_head(b"".join(self._seen))
+        if head is not None:
+            self._end(self._partial(head, note=f"its head did not arrive ({reason})"))
         elif broken is None:
             self._unanswered(NoAnswer("the connection was closed without an answer"))
         else:
@@ -296,16 +305,30 @@ class Connection(asyncio.Protocol, Way):
         exchange.replaced = True
         self._keeper.again(exchange, self.origin)
 
-    def _answer(self, status: int, *, note: str = "", version: str = "") -> Answer:
+    def _partial(self, head: Head, *, note: str = "") -> Answer:
+        """Return an answer whose head the parser has not read to its end."""
+        exchange = self._exchange
+        assert exchange is not None  # noqa: S101
+        cap = exchange.request.body_cap
+        return Answer(
+            status=head.status,
+            headers=head.headers,
+            body=head.rest[:cap],
+            cut=len(head.rest) > cap,
+            note=note,
+            version=head.version,
+        )
+
+    def _answer(self, *, note: str = "") -> Answer:
         exchange = self._exchange
         assert exchange is not None and self._parser is not None  # noqa: S101, PT018
         return Answer(
-            status=status,
+            status=self._status,
             headers=self._headers,
             body=b"".join(self._body),
             cut=self._body_bytes > exchange.request.body_cap,
             note=note,
-            version=version or self._parser.get_http_version(),
+            version=self._parser.get_http_version(),
         )
 
     def _announces_too_much(self) -> bool:

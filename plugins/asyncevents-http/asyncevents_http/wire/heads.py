@@ -5,29 +5,51 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_STATUS_LINE: Final = re.compile(rb"HTTP/(\d\.\d)[ \t]+(\d{3})(?:[ \t][^\n]*)?\r?\n")
-_INTERIM_END: Final = re.compile(rb"\r?\n\r?\n")
+from attrs import frozen
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/(\d\.\d)[ \t]+([1-9]\d\d)(?:[ \t][^\n]*)?\r?\n")
+_HEADER: Final = re.compile(rb"([^\s:]+)[ \t]*:(.*)", re.DOTALL)
+_END: Final = re.compile(rb"\n\r?\n")
 
 
-def status_in(head: bytes) -> tuple[int, str] | None:
-    """Return status and version of the last whole status line that is no interim one (1xx).
+@frozen
+class Head:
+    """As much of a head as can be read: lines that are no headers are left out.
 
-    None where there is none. `head` is all that came since the request was sent.
+    `rest` is what followed it.
     """
-    at = 0
+
+    status: int
+    version: str
+    headers: list[tuple[bytes, bytes]]
+    rest: bytes
+
+
+def read_head(seen: bytes) -> Head | None:
+    """Read the last head that is no interim one (1xx); None where there is no whole status line.
+
+    `seen` is all that came since the request was sent.
+    """
     while True:
-        while head.startswith((b"\r\n", b"\n"), at):
-            at = head.index(b"\n", at) + 1
-        line = _STATUS_LINE.match(head, at)
+        seen = seen.lstrip(b"\r\n")
+        line = _STATUS_LINE.match(seen)
         if line is None:
             return None
         status = int(line[2])
+        end = _END.search(seen, line.end() - 1)
         if not is_interim(status):
-            return status, line[1].decode()
-        end = _INTERIM_END.search(head, line.end() - 2)
+            lines = seen[line.end() : len(seen) if end is None else end.start() + 1]
+            rest = b"" if end is None else seen[end.end() :]
+            return Head(status, line[1].decode(), _headers(lines), rest)
         if end is None:
             return None
-        at = end.end()
+        seen = seen[end.end() :]
+
+
+def _headers(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Read headers; the last line only if it is whole."""
+    found = (_HEADER.fullmatch(one.rstrip(b"\r")) for one in lines.split(b"\n")[:-1])
+    return [(one[1], one[2].strip()) for one in found if one is not None]
 
 
 def is_interim(status: int) -> bool:
