@@ -237,8 +237,8 @@ def wrong_chunks() -> Made:
         b"5\r\nhello\r\n0\r\nX-Trailer: " + b"x" * 200_000,
     ):
         yield repr(body[:40]), CHUNKED + body, 200
-    for coding in (b"gzip, chunked", b"chunked, gzip", b"identity", b"chunked, chunked", b"xchunked",
-                   b"Chunked", b" chunked "):  # fmt: skip
+    for coding in (b"gzip, chunked", b"chunked, gzip", b"identity", b"chunked, chunked",
+                   b"xchunked", b"Chunked", b" chunked "):  # fmt: skip
         head = OK + b"Transfer-Encoding: " + coding
         yield repr(coding), head + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200
 

@@ -15,13 +15,13 @@ from asyncevents_http.wire.heads import idle_seconds
 
 DIFFERENCES = {
     "status lines": "httpx takes no empty line before the status",
-    "odd status lines": "httpx takes no more than one space before the status, and no NUL behind it",
+    "odd status lines": "httpx takes one space before the status, and no NUL behind it",
     "malformed headers": "the status stands, though lines are left out; httpx refuses the answer",
     "large heads": "the status stands, though a head over 64 KB is not read; httpx refuses it",
     "wrong lengths": "the status stands, and what came of the body; httpx refuses the answer",
     "wrong chunks": "the status stands, and what came of the body; httpx refuses the answer",
-    "odd interim": "malformed lines as above; 101 is a status, which httpx's parser does not expect",
-    "wrong encodings": "a body that is not what it says is shown as bytes; httpx refuses the answer",
+    "odd interim": "malformed lines as above; 101 is a status, for which httpx is not ready",
+    "wrong encodings": "a body that is not what it says is shown as bytes; httpx refuses it",
     "cuts": "the status stands, once its line is whole; httpx wants the whole body",
 }
 """Why the wire tells a status where httpx tells an error."""

@@ -26,7 +26,7 @@ class Timed(ABC):
 
 
 class Deadlines:
-    """Calls `Timed.expire` up to 1/32 s after the time, never before. Used on one loop.
+    """Calls `Timed.expire` up to 1/32 s after the time. Used on one loop.
 
     Most deadlines are taken back, so both adding and taking back are a look into a dictionary;
     nothing of what was taken back is held until its time.

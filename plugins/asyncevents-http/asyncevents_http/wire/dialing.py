@@ -129,7 +129,8 @@ class Dialer:
                 sock=sock,
                 ssl=self.tls,
                 server_hostname=origin.host.rstrip("."),
-                ssl_handshake_timeout=self.connect_timeout,
+                # Later than the limit of the whole, whose words are better.
+                ssl_handshake_timeout=self.connect_timeout + _FAREWELL,
                 ssl_shutdown_timeout=_FAREWELL,
             )
         except BaseException as error:
