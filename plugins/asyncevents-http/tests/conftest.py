@@ -15,7 +15,6 @@ ON_BOTH_LOOPS = {
     "test_answers",
     "test_certificates",
     "test_connecting",
-    "test_fuzz",
     "test_outcomes",
     "test_reuse",
     "test_transport",
