@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import httpcore
 
@@ -29,6 +29,37 @@ _VERSIONS: Final = {b"HTTP/2": "2", b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 _SocketOption = (
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 )
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is closed where its handshake is broken off; httpcore's is left open."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):
@@ -57,13 +88,13 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
         failed: Exception | None = None
         for _, address in found:
             try:
-                return await self._network.connect_tcp(
-                    address, port, timeout, local_address, socket_options
+                return _Stream(
+                    await self._network.connect_tcp(
+                        address, port, timeout, local_address, socket_options
+                    )
                 )
             except httpcore.ConnectError as error:
                 failed = error
-            except httpcore.ConnectTimeout as error:
-                raise TooSlow(f"no connection to {origin} within {timeout:g} s") from error
         raise CannotConnect(f"cannot connect to {origin}: {_root(failed)}") from failed
 
     async def connect_unix_socket(
@@ -90,7 +121,7 @@ class Http2:
         self, resolver: GuardedResolver, tls: ssl.SSLContext, *, connect_timeout: float
     ) -> None:
         bounds = usual_bounds()
-        self._timeouts = {"timeout": {"connect": connect_timeout}}
+        self._connect_timeout = connect_timeout
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=bounds.in_use,
@@ -127,7 +158,11 @@ class Http2:
             async with (
                 asyncio.timeout(deadline),
                 self._pool.stream(
-                    "POST", url, headers=headers, content=body, extensions=self._timeouts
+                    "POST",
+                    url,
+                    headers=headers,
+                    content=body,
+                    extensions={"timeout": {"connect": self._connect_timeout}},
                 ) as response,
             ):
                 answer = _begun(response)
@@ -135,6 +170,9 @@ class Http2:
         except TimeoutError as error:
             late = f"no end of it within {deadline:g} s"
             return _in_part(answer, late, TooSlow(f"no answer within {deadline:g} s"), error)
+        except httpcore.ConnectTimeout as error:
+            late = f"no connection to {origin} within {self._connect_timeout:g} s"
+            raise TooSlow(late) from error
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             return _in_part(answer, _root(error), _unanswered(error, origin), error)
         return answer
@@ -170,8 +208,6 @@ def _unanswered(error: Exception, origin: Origin) -> WireError:
     root = _cause(error)
     if isinstance(root, ssl.SSLError):
         return TlsFailed(f"TLS: {root}")
-    if isinstance(error, httpcore.ConnectTimeout):
-        return TooSlow(f"no connection to {origin} in time")
     if isinstance(error, httpcore.ConnectError):
         return CannotConnect(f"cannot connect to {origin}: {in_words(root)}")
     if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" in str(error):

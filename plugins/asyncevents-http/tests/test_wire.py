@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
+from certificates import LOOPBACK, make
 from strange import CHUNKED, HELLO, OK
-from test_certificates import LOOPBACK, make
 from wires import CAP, Script, ask, read_request, serving, wire_with
 
 from asyncevents_core.plugin import OutcomeKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from asyncevents_http.clients import wire_of
 from asyncevents_http.config import HttpConfig
@@ -87,7 +87,8 @@ async def serving(handle, **options):
     async def handling(reader, writer):
         tasks.add(asyncio.current_task())
         writers.add(writer)
-        await handle(reader, writer)
+        with suppress(asyncio.CancelledError):
+            await handle(reader, writer)
 
     server = await asyncio.start_server(handling, "127.0.0.1", 0, **options)
     try:
