@@ -24,6 +24,7 @@ from asyncevents_http.wire.errors import (
 from asyncevents_http.wire.exchange import Answer, Headers, Origin
 
 _IDLE: Final = 4.0
+_CLOSED: Final = "the sink was closed"
 _VERSIONS: Final = {b"HTTP/2": "2", b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 
 _SocketOption = (
@@ -122,6 +123,10 @@ class Http2:
     ) -> None:
         bounds = usual_bounds()
         self._connect_timeout = connect_timeout
+        self._limits: set[asyncio.Timeout] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = asyncio.Event()
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=bounds.in_use,
@@ -146,28 +151,30 @@ class Http2:
         Raises `WireError` where there is no status, `AddressRefused` where the guard lets no
         address pass.
         """
+        if self._closed.is_set():
+            raise NoAnswer(_CLOSED)
         answer: Answer | None = None
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        url = httpcore.URL(
-            scheme=b"https" if origin.tls else b"http",
-            host=host.encode("ascii"),
-            port=origin.port,
-            target=target,
-        )
         try:
-            async with (
-                asyncio.timeout(deadline),
-                self._pool.stream(
-                    "POST",
-                    url,
-                    headers=headers,
-                    content=body,
-                    extensions={"timeout": {"connect": self._connect_timeout}},
-                ) as response,
-            ):
-                answer = _begun(response)
-                await _read(response, answer, body_cap)
+            async with asyncio.timeout(deadline) as limit:
+                self._limits.add(limit)
+                self._idle.clear()
+                try:
+                    async with self._pool.stream(
+                        "POST",
+                        _url(origin, target),
+                        headers=headers,
+                        content=body,
+                        extensions={"timeout": {"connect": self._connect_timeout}},
+                    ) as response:
+                        answer = _begun(response)
+                        await _read(response, answer, body_cap)
+                finally:
+                    self._limits.discard(limit)
+                    if not self._limits:
+                        self._idle.set()
         except TimeoutError as error:
+            if self._closed.is_set():
+                return _in_part(answer, _CLOSED, NoAnswer(_CLOSED), error)
             late = f"no end of it within {deadline:g} s"
             return _in_part(answer, late, TooSlow(f"no answer within {deadline:g} s"), error)
         except httpcore.ConnectTimeout as error:
@@ -178,8 +185,25 @@ class Http2:
         return answer
 
     async def close(self) -> None:
-        """Close all connections. Idempotent."""
+        """End what is under way, and close all connections. Idempotent."""
+        self._closed.set()
+        now = asyncio.get_running_loop().time()
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(now)
+        # The pool closes only what it has; not a connection that is being opened.
+        await self._idle.wait()
         await self._pool.aclose()
+
+
+def _url(origin: Origin, target: bytes) -> httpcore.URL:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return httpcore.URL(
+        scheme=b"https" if origin.tls else b"http",
+        host=host.encode("ascii"),
+        port=origin.port,
+        target=target,
+    )
 
 
 def _begun(response: httpcore.Response) -> Answer:
