@@ -16,7 +16,7 @@ from tests.benchmarks.receiving import ROOT
 from tests.benchmarks.services import Services
 
 _PACKAGES: Final = (
-    "aiohttp", "celery", "httpx", "httpx-aiohttp", "kombu", "psycopg", "redis", "sqlalchemy",
+    "aiohttp", "celery", "httptools", "httpx", "httpx-aiohttp", "kombu", "psycopg", "redis", "sqlalchemy",
     "uvloop",
 )  # fmt: skip
 
