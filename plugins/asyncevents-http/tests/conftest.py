@@ -15,6 +15,7 @@ ON_BOTH_LOOPS = {
     "test_answers",
     "test_certificates",
     "test_connecting",
+    "test_deadlines",
     "test_outcomes",
     "test_reuse",
     "test_transport",
