@@ -128,8 +128,8 @@ class UnknownName(PluginError):
 class MissingExtra(PluginError):
     """An optional dependency is missing. The text is the command that installs it."""
 
-    def __init__(self, what: str, *, extra: str) -> None:
-        super().__init__(f"{what} needs an extra: pip install 'asyncevents-core[{extra}]'")
+    def __init__(self, what: str, *, extra: str, of: str = "asyncevents-core") -> None:
+        super().__init__(f"{what} needs an extra: pip install '{of}[{extra}]'")
 
 
 class PublishError(AsyncEventsError):

@@ -62,7 +62,8 @@ def test_publishing_loads_neither_migrations_nor_commands_nor_clients():
         "click",
         "rich",
         "watchfiles",
-        "aiohttp",
+        "httpcore",
+        "httptools",
         "httpx",
         "litestar",
     }

@@ -20,7 +20,8 @@ class HttpConfig:
     those that may not; `ports` are the only ones, where it is not empty; `https_only` refuses
     http://. `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
     header `x-magento-signature` for receivers of mageos-async-events; `ca_certs` is a file (PEM) of
-    certificates to trust besides those of public authorities.
+    certificates to trust besides those of public authorities; `http2` uses HTTP/2 where
+    a recipient has it, which needs the extra `http2`.
     """
 
     connect_timeout: float = field(default=5.0, validator=validators.gt(0))
@@ -43,6 +44,7 @@ class HttpConfig:
     user_agent: str = "asyncevents"
     ca_certs: str | None = None
     dns_threads: int = field(default=64, validator=validators.gt(0))
+    http2: bool = False
 
     @property
     def guard(self) -> Guard:

@@ -160,8 +160,7 @@ def check_name(host: str) -> None:
     """Raise `HostMalformed` unless `host` is a name that DNS can have.
 
     One that ends in a number is none ("2130706433", "127.1", "0x7f.1"; the URL Standard, "ends
-    in a number"): operating systems, and some versions of aiohttp without a look-up, take it
-    for an address.
+    in a number"): operating systems take it for an address.
     """
     labels = host.removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):

@@ -7,16 +7,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from aiohttp import web
 from attrs import field, frozen
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from asyncevents_core.plugin import receiver_secret
-
-_LARGEST_BODY: Final = 64 * 1024 * 1024
+from asyncevents_http.serving import Handler, Received, Serving
 
 
 @frozen(kw_only=True)
@@ -52,7 +50,7 @@ class Behaviour:
     fails: Callable[[str, int], bool] | None = None
 
 
-class Receiver:
+class Receiver(Handler):
     """An HTTP server on this machine. Everything is called on one event loop.
 
     `secrets` are tried for every path, `secrets_by_path` for theirs; `arrived` is called with
@@ -78,7 +76,8 @@ class Receiver:
         self._behaviour = behaviour or Behaviour()
         self._arrived = arrived
         self._attempts: Counter[str] = Counter()
-        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[Serving] = set()
         self.received = 0
         self.invalid = 0
         self.valid_events: set[str] = set()
@@ -95,23 +94,25 @@ class Receiver:
 
     async def start(self) -> None:
         """Listen. With port 0 a free one is taken. Raises OSError where that fails."""
-        app = web.Application(client_max_size=_LARGEST_BODY)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        self._port = int(self._runner.addresses[0][1])
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Serving(self, self._connections), self._host, self._port
+        )
+        self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening. Idempotent."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        """Stop listening, and give up what is not answered yet. Idempotent."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self._connections):
+            connection.stop()
+        # Those are closed when the loop gets to it.
+        while self._connections:
+            await asyncio.sleep(0)
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
+    async def answer(self, request: Received) -> tuple[int, Any]:
+        """See `Handler`."""
+        body, headers = request.body, request.headers
         delivery_id = headers.get("asyncevents-delivery", "")
         self._attempts[delivery_id] += 1
         attempt = self._attempts[delivery_id]
@@ -141,7 +142,7 @@ class Receiver:
                     data=data,
                 )
             )
-        return web.json_response({"received": status < 300}, status=status)
+        return status, {"received": status < 300}
 
     def _verify(self, path: str, headers: dict[str, str], body: bytes) -> tuple[bool | None, str]:
         own = self._by_path.get(path)

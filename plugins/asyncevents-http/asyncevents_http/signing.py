@@ -15,6 +15,10 @@ from typing import Final
 from asyncevents_core.plugin import private_key, symmetric_key
 
 _PRIVATE: Final = "whsk_"
+_BLOCK: Final = 64
+"""Bytes of a block of SHA-256."""
+_INNER_PAD: Final = bytes(one ^ 0x36 for one in range(256))
+_OUTER_PAD: Final = bytes(one ^ 0x5C for one in range(256))
 
 
 class Signer(ABC):
@@ -26,17 +30,28 @@ class Signer(ABC):
 
 
 class HmacSigner(Signer):
-    """Version v1: HMAC-SHA256."""
+    """Version v1: HMAC-SHA256.
+
+    The two hashes of HMAC (RFC 2104) are kept with the key in them. To copy these takes less time
+    than to copy a whole `hmac.HMAC`.
+    """
 
     def __init__(self, token: str) -> None:
-        self._key = hmac.new(symmetric_key(token), digestmod=hashlib.sha256)
+        key = symmetric_key(token)
+        if len(key) > _BLOCK:
+            key = hashlib.sha256(key).digest()
+        key = key.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(key.translate(_INNER_PAD))
+        self._outer = hashlib.sha256(key.translate(_OUTER_PAD))
 
     def sign(self, message_id: str, timestamp: int, body: bytes) -> str:
         """See `Signer`."""
-        mac = self._key.copy()
-        mac.update(f"{message_id}.{timestamp}.".encode())
-        mac.update(body)
-        return "v1," + base64.b64encode(mac.digest()).decode()
+        inner = self._inner.copy()
+        inner.update(f"{message_id}.{timestamp}.".encode())
+        inner.update(body)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return "v1," + base64.b64encode(outer.digest()).decode()
 
 
 class Ed25519Signer(Signer):

@@ -7,7 +7,28 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+import uvloop
 from aiohttp import web
+
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+ON_BOTH_LOOPS = {
+    "test_answers",
+    "test_certificates",
+    "test_connecting",
+    "test_deadlines",
+    "test_outcomes",
+    "test_reuse",
+    "test_transport",
+    "test_wire",
+}
+"""Modules whose tests run on each event loop that a worker may have."""
+
+
+def pytest_asyncio_loop_factories(config, item):
+    if item.path.stem in ON_BOTH_LOOPS:
+        return LOOPS
+    return {"asyncio": LOOPS["asyncio"]}
+
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

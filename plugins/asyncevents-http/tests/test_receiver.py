@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,77 @@ async def test_what_is_no_cloudevent_is_shown_as_it_is(arrivals):
         writer.close()
         await writer.wait_closed()
     assert (arrivals[0].event_type, arrivals[0].data) == ("", "abc")
+
+
+async def say(receiver, *parts: bytes, pause: float = 0.0) -> bytes:
+    """Send parts over one connection; return what comes until the other side closes it."""
+    host, port = receiver.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for part in parts:
+        writer.write(part)
+        await asyncio.sleep(pause)
+    async with asyncio.timeout(10):
+        came = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return came
+
+
+POST = b"POST /a%20b?c HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+LAST = POST + b"Connection: close\r\n\r\nabc"
+
+
+@pytest.mark.parametrize(
+    ("parts", "statuses"),
+    [
+        ([LAST], [b"200"]),
+        ([LAST[:20], LAST[20:70], LAST[70:]], [b"200"]),
+        ([POST + b"\r\nabc", LAST], [b"200", b"200"]),
+        ([POST + b"\r\nabc" + POST + b"\r\nabc" + LAST], [b"200"] * 3),
+        ([POST + b"Expect: 100-continue\r\nConnection: close\r\n\r\n", b"abc"], [b"100", b"200"]),
+        ([b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc"], [b"200"]),
+        ([b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+          b"3\r\nabc\r\n0\r\n\r\n"], [b"200"]),
+        ([b"rubbish\r\n\r\n"], [b"400"]),
+        ([POST + b"X-Large: " + b"x" * 70_000 + b"\r\n\r\n"], [b"431"]),
+        ([(POST + b"\r\nabc") * 30], [b"429"]),
+    ],
+)  # fmt: skip
+async def test_requests_as_they_come(arrivals, parts, statuses):
+    with running(Receiver(arrived=arrivals.append)) as receiver:
+        came = await say(receiver, *parts, pause=0.01)
+    assert re.findall(rb"HTTP/1\.1 (\d{3}) ", came) == statuses
+    if b"200" in statuses:
+        assert {one.data for one in arrivals} == {"abc"}
+        assert arrivals[0].path in {"/a b", "/"}
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_a_status_without_a_body_has_none(status):
+    with running(Receiver(behaviour=Behaviour(status=status))) as receiver:
+        came = await say(receiver, LAST)
+    assert came.endswith(b"\r\n\r\n")
+    assert b"Content-Length" not in came
+
+
+async def test_what_goes_wrong_with_a_request_is_logged_and_said(caplog):
+    def fail(_):
+        raise RuntimeError("oops")
+
+    with running(Receiver(arrived=fail)) as receiver:
+        assert b" 500 " in await say(receiver, LAST)
+        assert b" 500 " in await say(receiver, LAST)
+    assert "oops" in caplog.text
+
+
+async def test_stopping_waits_for_nobody():
+    with running(Receiver(behaviour=Behaviour(delay=60))) as receiver:
+        asking = asyncio.create_task(say(receiver, LAST))
+        async with asyncio.timeout(10):
+            while not receiver.received:
+                await asyncio.sleep(0.01)
+    await asyncio.wait({asking})
+    assert asking.exception() is not None or asking.result() == b""
 
 
 def listen(*arguments: str) -> subprocess.Popen[str]:
