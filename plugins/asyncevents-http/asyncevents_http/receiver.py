@@ -76,8 +76,7 @@ class Receiver(Handler):
         self._behaviour = behaviour or Behaviour()
         self._arrived = arrived
         self._attempts: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
-        self._connections: set[Serving] = set()
+        self._serving = Serving(self)
         self.received = 0
         self.invalid = 0
         self.valid_events: set[str] = set()
@@ -94,21 +93,11 @@ class Receiver(Handler):
 
     async def start(self) -> None:
         """Listen. With port 0 a free one is taken. Raises OSError where that fails."""
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Serving(self, self._connections), self._host, self._port
-        )
-        self._port = int(self._server.sockets[0].getsockname()[1])
+        self._port = self._serving.start(self._host, self._port)
 
     async def stop(self) -> None:
         """Stop listening, and give up what is not answered yet. Idempotent."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for connection in list(self._connections):
-            connection.stop()
-        # Those are closed when the loop gets to it.
-        while self._connections:
-            await asyncio.sleep(0)
+        await self._serving.stop()
 
     async def answer(self, request: Received) -> tuple[int, Any]:
         """See `Handler`."""

@@ -1,28 +1,27 @@
-"""A small server of HTTP/1.1, for receivers to develop with. Not for the open internet."""
+"""The server of receivers: uvicorn, on the loop that they are called on."""
 
 from __future__ import annotations
 
 import asyncio
-import http
+import contextlib
 import json
 import logging
+import socket
 from abc import ABC, abstractmethod
-from collections import deque
-from typing import Any, Final, cast
-from urllib.parse import unquote
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from typing import Any, Final
 
-import httptools
+import uvicorn
 from attrs import field, frozen
 
 logger = logging.getLogger("asyncevents.http")
 
-_WITHOUT_BODY: Final = frozenset({204, 304})
 _LARGEST_BODY: Final = 64 * 1024 * 1024
-_LARGEST_HEAD: Final = 64 * 1024
-_MOST_WAITING: Final = 16
-"""Requests that may wait on one connection until those before are answered."""
-_IDLE: Final = 75.0
-"""Seconds for a request to come, and between two of them."""
+_WITHOUT_BODY: Final = frozenset({204, 304})
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
 
 
 @frozen(kw_only=True)
@@ -42,150 +41,85 @@ class Handler(ABC):
         """Return status and what is sent as JSON."""
 
 
-class Serving(asyncio.Protocol):
-    """One connection: requests are answered one after another, in their order."""
+class Serving:
+    """Serves from `start` to `stop`, both called on one loop."""
 
-    def __init__(self, handler: Handler, connections: set[Serving]) -> None:
+    def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._connections = connections
-        self._transport: asyncio.Transport | None = None
-        self._parser: httptools.HttpRequestParser | None = None
-        self._waiting: deque[Received] = deque()
-        self._answering: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._ends = False
-        self._begin()
+        config = uvicorn.Config(
+            self._application,
+            interface="asgi3",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
 
-    def _begin(self) -> None:
-        self._url = b""
-        self._headers: dict[str, str] = {}
-        self._head_size = 0
-        self._body: list[bytes] = []
-        self._body_size = 0
+    def start(self, host: str, port: int) -> int:
+        """Listen, and return the port; 0 takes a free one. Raises OSError where that fails."""
+        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=kind)
+        self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
+        return int(listening.getsockname()[1])
 
-    def stop(self) -> None:
-        """Close the connection; what is being answered is given up."""
-        if self._answering is not None:
-            self._answering.cancel()
-        if self._transport is not None:
-            self._transport.abort()
-
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's have the methods without the class.
-        self._transport = cast("asyncio.Transport", transport)
-        self._parser = httptools.HttpRequestParser(self)
-        self._connections.add(self)
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        if self._parser is None or self._ends:
+    async def stop(self) -> None:
+        """Stop listening, and give up what is not answered yet. Idempotent."""
+        task, self._task = self._task, None
+        if task is None:
             return
-        self._wait()
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # The request is answered as any other, and nothing follows it.
-            self._ends = True
-        except httptools.HttpParserError as error:
-            self._refuse(400, str(error))
-            return
-        if self._head_size > _LARGEST_HEAD:
-            self._refuse(431, f"a head has at most {_LARGEST_HEAD} bytes")
-        elif self._body_size > _LARGEST_BODY:
-            self._refuse(413, f"a body has at most {_LARGEST_BODY} bytes")
-        elif len(self._waiting) > _MOST_WAITING:
-            self._refuse(429, "too many requests wait on this connection")
+        self._server.should_exit = self._server.force_exit = True
+        for request in list(self._server.server_state.tasks):
+            request.cancel()
+        await task
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._answering is not None:
-            self._answering.cancel()
-        # The parser holds the connection.
-        self._transport = self._parser = None
-
-    # What httptools calls.
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        self._head_size += len(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_size += len(name) + len(value)
-        if self._head_size <= _LARGEST_HEAD:
-            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        if self._headers.get("expect", "").lower() == "100-continue" and self._transport:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        self._body_size += len(body)
-        if self._body_size <= _LARGEST_BODY:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        if self._parser is None:
-            return
-        if not self._parser.should_keep_alive():
-            self._ends = True
-        path = unquote(self._url.decode("latin-1").partition("?")[0])
-        self._waiting.append(Received(path=path, headers=self._headers, body=b"".join(self._body)))
-        self._begin()
-        if self._answering is None:
-            self._answering = asyncio.get_running_loop().create_task(self._answer())
-
-    # Answers.
-
-    async def _answer(self) -> None:
-        """Answer what is there."""
-        while self._waiting and self._transport is not None:
+    async def _application(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        """Answer as ASGI wants it."""
+        body = await _body(receive)
+        if body is None:
+            status, content = 413, {"error": f"a body has at most {_LARGEST_BODY} bytes"}
+        else:
+            headers = {
+                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+            }
             try:
-                status, content = await self._handler.answer(self._waiting.popleft())
+                status, content = await self._handler.answer(
+                    Received(path=scope["path"], headers=headers, body=body)
+                )
+            except asyncio.CancelledError:
+                # By `stop`: uvicorn would log it as a failure.
+                status, content = 503, {"error": "the receiver stops"}
             except Exception:
                 logger.exception("a request was not answered")
                 status, content = 500, {"error": "see the log"}
-            self._send(status, content)
-        self._answering = None
-        if self._ends and self._transport is not None:
-            self._transport.close()
-
-    def _refuse(self, status: int, reason: str) -> None:
-        self._ends = True
-        self._send(status, {"error": reason})
-        if self._transport is not None:
-            self._transport.close()
-
-    def _send(self, status: int, content: Any) -> None:
-        if self._transport is None:
-            return
-        head = f"HTTP/1.1 {status} {_phrase(status)}\r\n"
-        if self._ends and not self._waiting:
-            head += "Connection: close\r\n"
-        body = b""
+        sent, lines = b"", []
         if status not in _WITHOUT_BODY:
-            body = json.dumps(content).encode()
-            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        self._transport.write(f"{head}\r\n".encode() + body)
-
-    def _wait(self) -> None:
-        """Give the other side time for what it sends next."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(_IDLE, self._idle)
-
-    def _idle(self) -> None:
-        if self._answering is not None:
-            self._wait()
-        elif self._transport is not None:
-            self._transport.close()
+            sent = json.dumps(content).encode()
+            lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(sent))]
+        await send({"type": "http.response.start", "status": status, "headers": lines})
+        await send({"type": "http.response.body", "body": sent})
 
 
-def _phrase(status: int) -> str:
-    try:
-        return http.HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+class _Server(uvicorn.Server):
+    """Leaves signals to the command that it is part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def _body(receive: _Receive) -> bytes | None:
+    """Return all of a body; None where it is too large."""
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _LARGEST_BODY:
+            return None
+        more = message.get("more_body", False)
+    return bytes(body)
