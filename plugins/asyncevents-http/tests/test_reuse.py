@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,7 +13,7 @@ from wires import Script, ask, read_request, serving, wire_with
 from asyncevents_core.plugin import OutcomeKind
 from asyncevents_core.testing import make_request
 from asyncevents_http.wire import connection as connections
-from asyncevents_http.wire.errors import NoAnswer, TooSlow
+from asyncevents_http.wire.errors import NoAnswer, TooSlow, WireError
 from asyncevents_http.wire.pool import Bounds
 from sending import sink_with
 
@@ -288,3 +289,56 @@ async def test_no_origin_starves_another():
             assert (await ask(wire, second)).status == 200
             assert not all(one.done() for one in many)
             await asyncio.gather(*many)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 5])
+@pytest.mark.parametrize(("in_use", "attempts"), [(1, 1), (3, 2), (20, 4)])
+async def test_whatever_happens_the_books_of_the_pool_are_right(kept, in_use, attempts):
+    """Connections that stay, close, break, or bring rubbish; requests that wait, or give up."""
+    chance = random.Random(kept * 100 + in_use)
+    wrong = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
+
+    async def handle(reader, writer):
+        while await read_request(reader):
+            await asyncio.sleep(chance.choice([0, 0, 0.001, 0.01]))
+            what = chance.random()
+            if what < 0.1:
+                writer.transport.abort()
+                return
+            if what < 0.15:
+                writer.write(b"rubbish\r\n\r\n")
+            writer.write(HELLO + (b"left over" if what > 0.95 else b""))
+            if what < 0.3:
+                writer.close()
+                return
+
+    async def some(wire, port):
+        for _ in range(12):
+            deadline = chance.choice([0.003, 5.0, 5.0])
+            request = asyncio.create_task(ask(wire, port, deadline=deadline))
+            if chance.random() < 0.1:
+                await asyncio.sleep(0.002)
+                request.cancel()
+            await asyncio.wait({request})
+            if not request.cancelled() and (error := request.exception()) is not None:
+                assert isinstance(error, WireError)
+
+    bounds = Bounds(in_use=in_use, in_use_per_origin=max(1, in_use // 2), kept=kept,
+                    attempts=attempts)  # fmt: skip
+    async with AsyncExitStack() as stack:
+        wire = await stack.enter_async_context(wire_with(bounds))
+        ports = [await stack.enter_async_context(serving(handle)) for _ in range(3)]
+        await asyncio.gather(*(some(wire, port) for port in [1, *ports] * 4))
+        pool = wire._running.pool
+        async with asyncio.timeout(10):
+            while pool._in_use or pool._dials or len(pool._open) > kept:
+                await asyncio.sleep(0.01)
+        assert set(pool._open) == set(pool._kept)
+        assert sorted(map(id, pool._kept)) == sorted(
+            id(one) for lane in pool._lanes.values() for one in lane.kept
+        )
+        assert all(lane.kept and not lane.wanting for lane in pool._lanes.values())
+        assert not pool._starved
+    assert not wrong
+    assert not pool._open

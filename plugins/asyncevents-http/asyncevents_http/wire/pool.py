@@ -204,17 +204,16 @@ class Pool(Keeper, Timed):
                 return
             lane, _none = self._starved.popitem(last=False)
             self._serve(lane)
+            # Those who waited may have given up.
+            self._forget(lane)
 
     def _keep(self, lane: _Lane, connection: Connection) -> None:
         now = self._loop.time()
         connection.idle_until = now + connection.idle_seconds
-        if self._bounds.kept == 0:
-            connection.close()
-            return
-        if len(self._kept) >= self._bounds.kept:
-            self._discard(next(iter(self._kept)))
         self._kept[connection] = None
         lane.kept.append(connection)
+        if len(self._kept) > self._bounds.kept:
+            self._discard(next(iter(self._kept)))
         if self.due is None and self._last_closed is None:
             self._deadlines.add(self, now + _SWEEP_EVERY)
 
