@@ -141,6 +141,7 @@ class Settings:
     maximum_deaths: int = field(default=5, validator=validators.ge(0))
     retry_after_max: float = field(default=3600.0, validator=validators.ge(0))
     indexing_enabled: bool = True
+    indexing_patience: float = field(default=30.0, validator=validators.ge(0))
     search_timeout: float = field(default=10.0, validator=validators.gt(0))
     log_cleanup_enabled: bool = False
     log_lifetime_days: int = field(default=30, validator=validators.ge(1))

@@ -387,6 +387,7 @@ def _index_consumer(runtime: Runtime, roles: Collection[Role]) -> IndexConsumer 
         ledger=runtime.ledger,
         open_indexer=runtime.open_indexer,
         enabled=runtime.settings.indexing_enabled,
+        patience=runtime.settings.indexing_patience,
     )
 
 

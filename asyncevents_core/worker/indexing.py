@@ -15,6 +15,7 @@ from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.settings.run_time import RunTimeValues
+from asyncevents_core.worker.courtesy import Courtesy
 
 logger = logging.getLogger("asyncevents.worker.indexing")
 
@@ -28,16 +29,24 @@ _LAST_STEP: Final = 10.0
 class IndexConsumer:
     """Indexes what waits, every half second; at once again while there is more.
 
+    Deliveries go first: see `Courtesy`, which gets the `patience`.
+
     `enabled` is what the settings say; what is set at run time wins. While it is off, attempts
     are queued, and indexed once it is on again. While a `reindex` runs, that feeds the index.
     """
 
     def __init__(
-        self, *, ledger: Ledger, open_indexer: Callable[[], Indexer], enabled: bool
+        self,
+        *,
+        ledger: Ledger,
+        open_indexer: Callable[[], Indexer],
+        enabled: bool,
+        patience: float,
     ) -> None:
         self._ledger = ledger
         self._open_indexer = open_indexer
         self._enabled = enabled
+        self._courtesy = Courtesy(patience)
         self._run_time = RunTimeValues()
         self._lease = index_lease(ledger)
         self._holding = True
@@ -89,8 +98,10 @@ class IndexConsumer:
                 feed = IndexFeed(self._ledger, indexer)
                 while not self._stop.is_set() and self._on() and not kept.lost:
                     self.progress.step()
-                    if feed.step() < PAGE:
-                        self._wait(_LOOK_EVERY)
+                    self._courtesy.begin()
+                    done = feed.step() < PAGE
+                    pause = self._courtesy.pause(done=done)
+                    self._wait(_LOOK_EVERY if done else pause)
         except Exception:
             # A worker that drains need not wait for an index that cannot be had.
             self._holding = False

@@ -1,0 +1,51 @@
+"""How work that can wait makes room for deliveries in the same process."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+_BUSY: Final = 0.2
+"""Processors that the other threads use, from which on the process is at work."""
+_TIMES: Final = 4.0
+"""How many times as long as a step took is waited after it: it gets a fifth of the time."""
+_LONGEST: Final = 2.0
+"""Seconds of one wait: what the process is at may be over soon."""
+
+
+class Courtesy:
+    """Tells how long to wait after each step. One thread's, the one that makes the steps.
+
+    It waits while the other threads of the process use a processor. For `patience` seconds at most
+    since everything was last done: after that it works as fast as it can until it is done again,
+    so that how far it falls behind is bounded.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._behind_since: float | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """A step begins."""
+        self._begun = time.monotonic()
+        self._others = _others()
+
+    def pause(self, *, done: bool) -> float:
+        """A step has ended; return how many seconds to wait. `done`: there was no more to do."""
+        now = time.monotonic()
+        took = now - self._begun
+        if done:
+            self._behind_since = None
+            return 0.0
+        if self._behind_since is None:
+            self._behind_since = self._begun
+        impatient = now - self._behind_since >= self._patience
+        if impatient or _others() - self._others < _BUSY * took:
+            return 0.0
+        return min(_TIMES * took, _LONGEST)
+
+
+def _others() -> float:
+    """Return the CPU seconds of all threads but this one."""
+    return time.process_time() - time.thread_time()
