@@ -134,7 +134,10 @@ class Terminal:
             port = self._here(PORT.findall(text)[-1].rjust(5)).strip()
             probe = f"(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null"
             # Its exit code is that of the last probe: three minutes, then the step has failed.
-            wait = f"for n in $(seq 3600); do {probe} && break; sleep 0.05; done; {probe}"
+            # What a server says of itself comes when it listens already.
+            wait = (
+                f"for n in $(seq 3600); do {probe} && break; sleep 0.05; done; sleep 0.5; {probe}"
+            )
             self._send(f"{command.removesuffix('&')} &\n{wait}")
         else:
             self._send(command)
