@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from asyncevents_core.adapters.kombu import KombuBroker
 from asyncevents_core.domain.instant import uuid7
@@ -104,6 +106,39 @@ def test_a_broker_that_cannot_be_reached_says_why_without_the_password(wrong, er
         broker.check()
     assert "s3cret" not in str(raised.value)
     assert "s3cret" not in repr(broker)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "(1213, 'Deadlock found when trying to get lock; try restarting transaction')",
+        "deadlock detected",
+        "database is locked",
+    ],
+)
+def test_after_a_deadlock_a_consumer_asks_again_and_keeps_what_it_has(
+    tmp_path, monkeypatch, reason
+):
+    broker = KombuBroker(BrokerConfig(url=f"sqla+sqlite:///{tmp_path}/broker.db"))
+    sent = sorted(uuid7() for _ in range(2))
+    with broker.consumer(prefetch=9) as consumer, closing(broker.producer()) as producer:
+        producer.send(sent[:1])
+        (first,) = consumer.receive(30)
+        asked, get = [], type(consumer._channel)._get
+
+        def deadlocked(channel, queue):
+            asked.append(queue)
+            if len(asked) == 1:
+                raise OperationalError("UPDATE", {}, Exception(reason))
+            return get(channel, queue)
+
+        monkeypatch.setattr(type(consumer._channel), "_get", deadlocked)
+        producer.send(sent[1:])
+        (second,) = consumer.receive(30)
+        assert len(asked) > 1
+        assert [*first.ids, *second.ids] == sent
+        first.ack()
+        second.ack()
 
 
 def test_a_missing_driver_is_named_with_its_extra(monkeypatch):

@@ -218,7 +218,8 @@ class PostgreSql(Database):
         self._signal(signal.SIGINT)
 
     def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
-        yield f"TRUNCATE {', '.join(tables)} RESTART IDENTITY"
+        # Also what refers to them, as kombu's messages do to their queues.
+        yield f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"
 
     def _prepare(self) -> None:
         self._run(

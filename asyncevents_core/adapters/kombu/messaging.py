@@ -15,12 +15,14 @@ from uuid import UUID
 from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.messaging import Consumer as KombuConsumer
+from sqlalchemy.exc import DBAPIError
 
 from asyncevents_core.adapters.kombu.changes import Changes
 from asyncevents_core.adapters.kombu.connections import Link, failures
 from asyncevents_core.adapters.kombu.pigeonholes import pigeonhole
 from asyncevents_core.adapters.kombu.received import ReceivedMessage, receive_as_sent
 from asyncevents_core.adapters.kombu.sorting import Acquaintances, Sorter
+from asyncevents_core.adapters.sqlalchemy.failures import is_worth_a_rerun
 from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
 
@@ -183,6 +185,13 @@ class IdConsumer(Link, Consumer):
         except TimeoutError:
             return False
         except socket.timeout:  # noqa: UP041 - some transports raise a class of their own
+            return False
+        except DBAPIError as error:
+            if error.connection_invalidated or not is_worth_a_rerun(error):
+                raise
+            # Consumers of a database asked for the same rows, and this one is to ask again. What
+            # it has taken before is kept: with a new connection only the sweep would find that.
+            self._channel.session.rollback()
             return False
         return True
 
