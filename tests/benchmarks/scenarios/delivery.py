@@ -1,16 +1,39 @@
-"""Bar 1: delivery on RabbitMQ and PostgreSQL, beside Celery and beside the bare loop."""
+"""Bar 1: delivery on RabbitMQ and PostgreSQL, beside what others would use, and a bare loop."""
 
 from __future__ import annotations
 
-from tests.benchmarks.figures import Bar, Findings, ratio
+from typing import Final
+
+from attrs import frozen
+
+from tests.benchmarks.figures import Bar, Figure, Findings, ratio
+from tests.benchmarks.peers.asyncio_peer import AsyncioPeer
 from tests.benchmarks.peers.bare import BarePeer
 from tests.benchmarks.peers.celery import celery_peers, trial_notes
 from tests.benchmarks.peers.comparing import Comparison, compare, cpu_chart, rates_chart
 from tests.benchmarks.peers.project import AsyncEventsPeer
 from tests.benchmarks.scenario import Context, Scenario
 
-CELERY = 4.0
-BARE = 0.9
+WORKERS: Final = "workers"
+CPU: Final = 0.5
+"""Of the bare loop's, per delivery, in the worker processes."""
+
+
+@frozen(kw_only=True)
+class Limits:
+    """How many times as much as each peer should be delivered."""
+
+    threads: float
+    prefork: float
+    asyncio: float
+    bare: float
+
+
+_LIMITS: Final = (
+    Limits(threads=8.0, prefork=10.0, asyncio=1.8, bare=1.25),
+    Limits(threads=7.0, prefork=9.0, asyncio=1.5, bare=1.1),
+)
+"""With small payloads, and with those of 8 KB."""
 
 
 class Delivery(Scenario):
@@ -27,14 +50,18 @@ class Delivery(Scenario):
 
     def run(self, context: Context) -> Findings:
         """See `Scenario`."""
-        project, bare = AsyncEventsPeer(context), BarePeer(context)
-        peers = [project, *celery_peers(context), bare]
+        project, by_hand, bare = AsyncEventsPeer(context), AsyncioPeer(context), BarePeer(context)
+        peers = [project, *celery_peers(context), by_hand, bare]
         comparisons = [
             compare(context, peers, payloads) for payloads in (context.small, context.real)
         ]
         return Findings(
             figures=[figure for one in comparisons for figure in one.figures],
-            bars=[bar for one in comparisons for bar in _bars(one, project.name, bare.name)],
+            bars=[
+                bar
+                for one, limits in zip(comparisons, _LIMITS, strict=True)
+                for bar in _bars(one, limits, project.name)
+            ],
             notes={
                 **trial_notes(context),
                 "8 KB": f"{context.real.mean:.0f} bytes on average, see payloads.py",
@@ -46,13 +73,31 @@ class Delivery(Scenario):
         )
 
 
-def _bars(comparison: Comparison, project: str, bare: str) -> list[Bar]:
-    rates = comparison.rates
-    size = comparison.payloads.name
+def _bars(comparison: Comparison, limits: Limits, project: str) -> list[Bar]:
+    rates, size = comparison.rates, comparison.payloads.name
+    wanted = {
+        "Celery threads": limits.threads,
+        "Celery prefork": limits.prefork,
+        AsyncioPeer.name: limits.asyncio,
+        BarePeer.name: limits.bare,
+    }
     bars = [
-        Bar(text=f"{size}: {CELERY:g} × {peer}", value=ratio(rates[project], rate), limit=CELERY)
-        for peer, rate in rates.items()
-        if peer.startswith("Celery")
+        Bar(
+            text=f"{size}: {limit:g} × {peer}",
+            value=ratio(rates[project], rates[peer]),
+            limit=limit,
+        )
+        for peer, limit in wanted.items()
+        if peer in rates
     ]
-    part = ratio(rates[project], rates[bare])
-    return [*bars, Bar(text=f"{size}: {BARE:g} × the bare loop", value=part, limit=BARE, aim=True)]
+    costs = {
+        peer: Figure(
+            name=peer,
+            unit="µs",
+            values=[run.usage.per_delivery(WORKERS) for run in comparison.runs[peer]],
+        )
+        for peer in (project, BarePeer.name)
+    }
+    part = ratio(costs[project], costs[BarePeer.name])
+    text = f"{size}: CPU of workers at most {CPU:g} × that of the bare loop"
+    return [*bars, Bar(text=text, value=part, limit=CPU, at_most=True)]
