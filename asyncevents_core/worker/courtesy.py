@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from pathlib import Path
 from typing import Final
 
+_THREADS: Final = Path("/proc/self/task")
+
 _BUSY: Final = 0.2
-"""Processors that the other threads use, from which on the process is at work."""
+"""Processors that others use, from which on the process is at work."""
 _TIMES: Final = 4.0
 """How many times as long as a step took is waited after it: it gets a fifth of the time."""
 _LONGEST: Final = 2.0
@@ -16,9 +20,9 @@ _LONGEST: Final = 2.0
 class Courtesy:
     """Tells how long to wait after each step. One thread's, the one that makes the steps.
 
-    It waits while the other threads of the process use a processor. For `patience` seconds at most
-    since everything was last done: after that it works as fast as it can until it is done again,
-    so that how far it falls behind is bounded.
+    It waits while the other threads of the process use a processor; on systems without /proc,
+    never. For `patience` seconds at most since everything was last done: after that it works as
+    fast as it can until it is done again, so that how far it falls behind is bounded.
     """
 
     def __init__(self, patience: float) -> None:
@@ -47,5 +51,22 @@ class Courtesy:
 
 
 def _others() -> float:
-    """Return the CPU seconds of all threads but this one."""
-    return time.process_time() - time.thread_time()
+    """Return the CPU seconds of all threads of Python but this one.
+
+    Those of libraries do not count: an index may have some, which work for this thread.
+    """
+    own = threading.get_native_id()
+    return sum(
+        _cpu_of(one.native_id)
+        for one in threading.enumerate()
+        if one.native_id is not None and one.native_id != own
+    )
+
+
+def _cpu_of(thread: int) -> float:
+    """Return CPU seconds by the number that the system has for a thread; 0 if it has ended."""
+    try:
+        # Nanoseconds: https://docs.kernel.org/scheduler/sched-stats.html
+        return int((_THREADS / str(thread) / "schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        return 0.0

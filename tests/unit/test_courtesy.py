@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
 
 import pytest
 
@@ -11,31 +12,25 @@ from asyncevents_core.worker.courtesy import Courtesy
 
 
 class Times:
-    """What the clocks of a process say."""
+    """What the clocks say."""
 
     def __init__(self) -> None:
-        self.wall = self.own = self.all = 100.0
+        self.wall = self.others = 100.0
 
     def monotonic(self) -> float:
         return self.wall
 
-    def thread_time(self) -> float:
-        return self.own
-
-    def process_time(self) -> float:
-        return self.all
-
     def step(self, seconds: float, *, others: float) -> None:
         """Let a step take so long, while others use so many processors."""
         self.wall += seconds
-        self.own += seconds / 2
-        self.all += seconds / 2 + others * seconds
+        self.others += others * seconds
 
 
 @pytest.fixture
-def times(monkeypatch) -> Iterator[Times]:
+def times(monkeypatch) -> Times:
     made = Times()
     monkeypatch.setattr(courtesy, "time", made)
+    monkeypatch.setattr(courtesy, "_others", lambda: made.others)
     return made
 
 
@@ -73,7 +68,26 @@ def test_without_patience_it_never_waits(times):
     assert [paused(one, times, others=2.0) for _ in range(3)] == [0.0] * 3
 
 
-def test_the_clocks_of_this_process():
-    one = Courtesy(30.0)
-    one.begin()
-    assert one.pause(done=True) == 0.0
+def test_threads_of_python_are_seen_and_those_that_ended_are_not():
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    before = courtesy._others()
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        until = time.monotonic() + 30
+        while courtesy._others() - before < 0.05:
+            assert time.monotonic() < until, "the work of another thread is not seen"
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        thread.join()
+    # The system forgets it a moment later.
+    until = time.monotonic() + 30
+    while courtesy._cpu_of(thread.native_id):
+        assert time.monotonic() < until, "a thread that has ended is seen"
+        time.sleep(0.01)
