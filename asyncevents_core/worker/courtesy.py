@@ -12,7 +12,7 @@ _THREADS: Final = Path("/proc/self/task")
 _BUSY: Final = 0.2
 """Processors that others use, from which on the process is at work."""
 _TIMES: Final = 4.0
-"""How many times as long as a step took is waited after it: it gets a fifth of the time."""
+"""How many times as long as a step took is waited after it: steps get a fifth of the time."""
 _LONGEST: Final = 2.0
 """Seconds of one wait: what the process is at may be over soon."""
 

@@ -13,6 +13,7 @@ import pytest
 
 from asyncevents_core.adapters.kombu.broker import KombuBroker
 from asyncevents_core.adapters.kombu.changes import Changes
+from asyncevents_core.errors import BrokerUnavailable
 from asyncevents_core.ports.broker import BrokerConfig
 
 LONG = 30.0
@@ -80,3 +81,17 @@ def test_consumers_of_a_file_ask_only_when_it_was_written_to(tmp_path, monkeypat
         producer.send([sent])
         (received,) = consumer.receive(LONG)
         received.ack()
+
+
+def test_a_file_that_can_no_longer_be_watched_is_a_broker_that_is_away(tmp_path, monkeypatch):
+    broker = KombuBroker(BrokerConfig(url=f"sqla+sqlite:///{tmp_path}/broker.db"))
+
+    def fail(changes, timeout):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with broker.consumer(prefetch=9) as consumer:
+        with monkeypatch.context() as patch:
+            patch.setattr(Changes, "wait", fail)
+            with pytest.raises(BrokerUnavailable, match="disk I/O error"):
+                consumer.receive(0.5)
+        assert consumer.receive(0.05) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -116,7 +117,7 @@ def failures(url: str) -> Iterator[None]:
         if isinstance(error, NameError):
             raise BrokerUnavailable(f"BROKER_URL {masked(url)}: {error}") from error
         raise
-    except (KombuError, SQLAlchemyError, OSError, KeyError) as error:
+    except (KombuError, SQLAlchemyError, sqlite3.Error, OSError, KeyError) as error:
         raise BrokerUnavailable(f"{masked(url)}: {_what(error)}") from error
     except Exception as error:
         # The errors of amqp and redis have no base in common that can be imported here.

@@ -135,7 +135,6 @@ class IdConsumer(Link, Consumer):
 
     def _ready(self, connection: Connection) -> None:
         self._channel = connection.channel()
-        self._changes = Changes.of(self._config.url, connection)
         receive_as_sent(self._channel)
         self._inbox.clear()
         self._window = self._prefetch
@@ -151,6 +150,8 @@ class IdConsumer(Link, Consumer):
         self._consumers.clear()
         self._receive_from(self._queue)
         self._receive_from_pigeonhole()
+        # Last: where the others fail, there is nothing to close.
+        self._changes = Changes.of(self._config.url, connection)
 
     def _receive_from_pigeonhole(self) -> None:
         """Receive what others have put aside for this ledger, once its id is known."""
