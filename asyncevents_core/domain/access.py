@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import field, frozen, validators
 
 from asyncevents_core.domain.allowance import Allowance
+from asyncevents_core.domain.event_pattern import pattern_mistake, read_pattern
 from asyncevents_core.domain.limits import LONGEST_NAME
 from asyncevents_core.errors import AccessDenied
 
@@ -25,6 +26,8 @@ class Resource(enum.StrEnum):
     """Make and change subscriptions."""
     SAVE = "save"
     """Enable and disable them."""
+    PUBLISH = "publish"
+    """Publish events. Of some: see `PUBLISH_SOME`."""
     LOGS = "logs"
     """All of the three below."""
     LOGS_LIST = "logs.list"
@@ -35,6 +38,8 @@ class Resource(enum.StrEnum):
 
 
 _OWN: Final[frozenset[str]] = frozenset(one.value for one in Resource)
+PUBLISH_SOME: Final = f"{Resource.PUBLISH}:"
+"""Begins the resources that allow to publish some events: ``publish:sales.*, !sales.paid``."""
 ALL: Final = "all"
 """Stands for every resource, those of events included."""
 
@@ -62,11 +67,42 @@ class Actor:
         """Tell whether the actor has a resource, by itself or implied by another one."""
         if ALL in self.resources or resource in self.resources:
             return True
-        if resource not in _OWN:
+        some = resource.startswith(PUBLISH_SOME)
+        if resource not in _OWN and not some:
             return False
         if Resource.MANAGE in self.resources:
             return True
+        if some:
+            return Resource.PUBLISH in self.resources
         return resource.startswith(f"{Resource.LOGS}.") and Resource.LOGS in self.resources
+
+    def may_partly(self, resource: str) -> bool:
+        """Tell whether the actor has a resource; or some of it, where that is `PUBLISH`."""
+        if self.may(resource):
+            return True
+        return resource == Resource.PUBLISH and any(map(_is_some, self.resources))
+
+    def require_publishing(self, name: str) -> None:
+        """Raise `AccessDenied` unless the actor may publish events of that name.
+
+        The resources that such an event needs are not looked at.
+        """
+        if self.may(Resource.PUBLISH):
+            return
+        patterns = (one.removeprefix(PUBLISH_SOME) for one in self.resources if _is_some(one))
+        if not any(read_pattern(one).matches(name) for one in patterns):
+            raise AccessDenied(f"to publish {name} you need the resource {PUBLISH_SOME}{name}")
+
+    @property
+    def granted(self) -> frozenset[str] | None:
+        """The resources that the actor has, by itself or implied by others; None: all of them."""
+        if ALL in self.resources:
+            return None
+        return self.resources.union(one for one in _OWN if self.may(one))
+
+    def may_all(self, resources: Collection[str]) -> bool:
+        """Tell whether the actor has all of these resources."""
+        return all(map(self.may, resources))
 
     def require(self, resources: Collection[str], *, to: str) -> None:
         """Raise `AccessDenied` unless the actor has all of these; `to` says what for."""
@@ -87,6 +123,16 @@ class Actor:
     def sees(self, tenant: str | None) -> bool:
         """Tell whether what belongs to a tenant (None: to all of them) is this actor's to see."""
         return self.tenant is None or tenant == self.tenant
+
+
+def publish_mistake(resource: str) -> str | None:
+    """Say what is wrong with a resource that begins with `PUBLISH_SOME`; None for nothing."""
+    return pattern_mistake(resource.removeprefix(PUBLISH_SOME))
+
+
+def _is_some(resource: str) -> bool:
+    # Of WEB_GROUPS nobody has looked at the patterns that are not used.
+    return resource.startswith(PUBLISH_SOME) and publish_mistake(resource) is None
 
 
 @frozen(kw_only=True)

@@ -16,6 +16,8 @@ LARGEST_ID: Final = 2**63 - 1
 """Of a BIGINT column."""
 LONGEST_NAME: Final = 255
 """Characters of an event's name, an `event_id`, a tenant, and of who did something."""
+LONGEST_PATTERN: Final = 2000
+"""Characters of the names and patterns of the events that a subscription wants."""
 LONGEST_TOKEN_NAME: Final = 200
 """With its id behind it, a token's name is who did something."""
 LONGEST_SINK: Final = 64
@@ -86,7 +88,7 @@ def schedule_mistake(value: object) -> str | None:
         return f"must be a tuple of delays, not {shown(value)}"
     if not 0 < len(value) <= MOST_DELAYS:
         return f"must have 1 to {MOST_DELAYS} delays, not {len(value)}"
-    wrong = [one for one in value if not _within(one, 0, LONGEST_DELAY)]
+    wrong = [one for one in value if not within(one, 0, LONGEST_DELAY)]
     if wrong:
         return f"must have delays from 0 to {LONGEST_DELAY:.0f} seconds, not {shown(wrong[0])}"
     return None
@@ -94,14 +96,21 @@ def schedule_mistake(value: object) -> str | None:
 
 def jitter_mistake(value: object) -> str | None:
     """Check a fraction of the delay."""
-    return None if _within(value, 0, 1) else f"must be a number from 0 to 1, not {shown(value)}"
+    return None if within(value, 0, 1) else f"must be a number from 0 to 1, not {shown(value)}"
 
 
 def rate_mistake(value: object) -> str | None:
     """Check a rate, in deliveries a second."""
-    if _within(value, 0, HIGHEST_RATE) and value != 0:
+    if within(value, 0, HIGHEST_RATE) and value != 0:
         return None
     return f"must be a number above 0, up to {HIGHEST_RATE:.0f}, not {shown(value)}"
+
+
+def overlap_mistake(value: object) -> str | None:
+    """Check for how long secrets overlap, in seconds."""
+    if within(value, 0, LONGEST_DELAY):
+        return None
+    return f"must be a number from 0 to {LONGEST_DELAY:.0f} seconds, not {shown(value)}"
 
 
 def count_mistake(value: object, lowest: int, highest: int) -> str | None:
@@ -111,7 +120,8 @@ def count_mistake(value: object, lowest: int, highest: int) -> str | None:
     return f"must be a whole number from {lowest} to {highest}, not {shown(value)}"
 
 
-def _within(value: object, lowest: float, highest: float) -> bool:
+def within(value: object, lowest: float, highest: float) -> bool:
+    """Tell whether a value is a number within these bounds."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return not math.isnan(value) and lowest <= value <= highest

@@ -8,15 +8,42 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from collections.abc import Callable, Mapping, Sequence
+from types import MethodType, UnionType
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    overload,
+)
 from uuid import UUID
+
+from attrs import frozen
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Q = ParamSpec("Q")
 S = TypeVar("S")
+
+
+@frozen(kw_only=True)
+class Marks:
+    """What `@event` says of the event; see `event`."""
+
+    title: str | None = None
+    resources: tuple[str, ...] = ()
+    concurrency: int | None = None
+    description: str | None = None
+    version: str | int | None = None
+    schema: Mapping[str, Any] | type | UnionType | str | Literal[False] | None = None
+    examples: tuple[Any, ...] = ()
+    deprecated: str | None = None
+    sunset: str | None = None
 
 
 class Publishes(Protocol):
@@ -42,20 +69,10 @@ class MarkedService(Generic[P, R]):
     type checkers, against the function's own parameters.
     """
 
-    def __init__(
-        self,
-        function: Callable[P, R],
-        name: str,
-        *,
-        title: str | None,
-        resources: Sequence[str],
-        concurrency: int | None,
-    ) -> None:
+    def __init__(self, function: Callable[P, R], name: str, marks: Marks) -> None:
         self.function = function
         self.event_name = name
-        self.title = title
-        self.resources = tuple(resources)
-        self.concurrency = concurrency
+        self.marks = marks
         functools.update_wrapper(cast("Callable[P, R]", self), function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -120,17 +137,37 @@ def event(
     title: str | None = None,
     resources: Sequence[str] = (),
     concurrency: int | None = None,
+    description: str | None = None,
+    version: str | int | None = None,
+    schema: Mapping[str, Any] | type | UnionType | str | Literal[False] | None = None,
+    examples: Sequence[Any] = (),
+    deprecated: str | None = None,
+    sunset: str | None = None,
 ) -> Callable[[Callable[P, R]], MarkedService[P, R]]:
     """Mark a function or method, plain or async, as the service of the event `name`.
 
     It is called in the worker with the published arguments; what it returns is the payload. A
     worker process makes at most `concurrency` calls at the same time.
+
+    `schema` describes the payload: a JSON Schema, a type, or a text that names one of them, as in
+    EVENTS. None: the annotation of what the function returns, where that is an attrs class, a
+    dataclass, a TypedDict or a pydantic model. False: nothing. The rest is as in
+    `EventDefinition`.
     """
+    marks = Marks(
+        title=title,
+        resources=tuple(resources),
+        concurrency=concurrency,
+        description=description,
+        version=version,
+        schema=schema,
+        examples=tuple(examples),
+        deprecated=deprecated,
+        sunset=sunset,
+    )
 
     def mark(function: Callable[P, R]) -> MarkedService[P, R]:
-        return MarkedService(
-            function, name, title=title, resources=resources, concurrency=concurrency
-        )
+        return MarkedService(function, name, marks)
 
     return mark
 

@@ -6,12 +6,14 @@ import dataclasses
 import functools
 import json
 import math
+import sys
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Final, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -54,7 +56,41 @@ def make_converter() -> Converter:
     converter.register_structure_hook(UUID, lambda value, _: UUID(value))
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _strictly)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_factory(
+        _is_mixed, lambda kind: functools.partial(_one_of, converter)
+    )
     return converter
+
+
+def _is_mixed(kind: Any) -> bool:
+    """Tell whether that is a union that cattrs cannot read: one not of classes with fields only."""
+    if get_origin(kind) not in (Union, UnionType):
+        return False
+    members = [one for one in get_args(kind) if one is not NoneType]
+    return len(members) > 1 and not all(
+        attrs.has(one) or dataclasses.is_dataclass(one) for one in members
+    )
+
+
+def _one_of(converter: Converter, value: object, kind: Any) -> object:
+    """Return the value as the first member of a union that it is, or can become."""
+    members = get_args(kind)
+    if type(value) in members:
+        # A text that may be a text is none of what a text can become.
+        return value
+    errors = []
+    for member in members:
+        if member is NoneType:
+            continue
+        try:
+            return converter.structure(value, member)
+        except Exception as error:
+            # Types raise what they like for a value that does not fit.
+            errors.append(error)
+    raise TypeError(f"expected {kind}, got {type(value).__name__} ({value!r})") from ExceptionGroup(
+        "what each of them says", errors
+    )
 
 
 def _strictly(value: Any, kind: type) -> Any:
@@ -77,12 +113,28 @@ _ENCODER: Final = json.JSONEncoder(
 )
 
 
+def _made_encoder() -> Callable[[object], str]:
+    """Return `_ENCODER.encode`, which makes its encoder anew for each value, with one made once."""
+    # Not in the documentation of json, and None where Python has it without its part in C.
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _ENCODER.encode
+    # As `JSONEncoder.iterencode` makes it: markers, default, encoder, indent, separators,
+    # sort_keys, skipkeys, allow_nan.
+    escaped = json.encoder.encode_basestring
+    encode = make(None, _ENCODER.default, escaped, None, ":", ",", False, False, False)
+    return lambda value: "".join(encode(value, 0))
+
+
+_encoded: Final = _made_encoder()
+
+
 def dump(value: object) -> bytes:
     """Return compact JSON text of a plain value, UTF-8.
 
     Raises ValueError for NaN, for half of a surrogate pair, and for too many digits.
     """
-    return _ENCODER.encode(value).encode()
+    return _encoded(value).encode()
 
 
 def is_plain(value: object, level: int = 1) -> bool:
@@ -125,7 +177,7 @@ def plain(value: object, path: str, above: tuple[int, ...] = ()) -> object:
             raise _refused(
                 path,
                 f"{_name(value)} is not JSON. Publish plain values, attrs classes, dataclasses, "
-                "datetimes, Decimals, UUIDs or enums",
+                "pydantic models, msgspec Structs, datetimes, Decimals, UUIDs or enums",
             )
         return plain(opened, path, above)
     if id(value) in above:
@@ -173,6 +225,12 @@ def _opened(value: object) -> object:
     names = _fields(type(value))
     if names is not None:
         return _Members([(name, getattr(value, name)) for name in names])
+    if hasattr(type(value), "model_json_schema"):
+        # A model of pydantic, which is not imported for that.
+        return cast("Any", value).model_dump(mode="json")
+    if hasattr(type(value), "__struct_fields__"):
+        # A Struct of msgspec, which is there where a Struct is.
+        return cast("Any", sys.modules["msgspec"]).to_builtins(value)
     return _converter().unstructure(value)
 
 

@@ -24,6 +24,7 @@ class ProblemKind(enum.StrEnum):
     BROKER = "broker"
     INDEX_BEHIND = "index_behind"
     UNDELIVERED = "undelivered"
+    FAILING_RECIPIENT = "failing_recipient"
     UNSEEN = "unseen"
     NEIGHBOUR = "neighbour"
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import enum
+import hashlib
+import json
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +25,37 @@ _SEED: Final = 32
 _FEWEST: Final = 24
 
 
-def generate_secret() -> str:
-    """Return a new symmetric secret: ``whsec_`` and 24 random bytes in base64."""
+class SecretKind(enum.StrEnum):
+    """What a secret signs with, and so what a receiver has to keep."""
+
+    SYMMETRIC = "symmetric"
+    """HMAC-SHA256 (v1): the receiver has the same secret."""
+    ED25519 = "ed25519"
+    """A private key (v1a): the receiver has the public one, with which nobody can sign."""
+
+
+def generate_secret(kind: SecretKind = SecretKind.SYMMETRIC) -> str:
+    """Return a new secret in base64: ``whsec_`` and 24 random bytes, or ``whsk_`` and 32."""
+    if kind is SecretKind.ED25519:
+        return PRIVATE + base64.b64encode(secrets.token_bytes(_SEED)).decode()
     return SYMMETRIC + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+def kind_of(token: str) -> SecretKind:
+    """Return what a secret signs with."""
+    return SecretKind.ED25519 if token.startswith(PRIVATE) else SecretKind.SYMMETRIC
+
+
+def public_jwk(token: str) -> dict[str, str]:
+    """Return the public half of a ``whsk_`` secret as a JSON Web Key (RFC 8037, section 2).
+
+    Its `kid` is the key's thumbprint (RFC 7638). Raises `InvalidSecret`.
+    """
+    public = private_key(token).public_key().public_bytes_raw()
+    required = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public)}
+    # The members that identify a key, in the order of their names, without spaces.
+    thumbprint = hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).digest()
+    return {**required, "kid": _base64url(thumbprint), "use": "sig", "alg": "EdDSA"}
 
 
 def symmetric_key(token: str) -> bytes:
@@ -78,6 +109,10 @@ def receiver_secret(token: str) -> str:
         public = private_key(token).public_key().public_bytes_raw()
         return _PUBLIC + base64.b64encode(public).decode()
     return SYMMETRIC + base64.b64encode(symmetric_key(token)).decode()
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _decode(token: str, prefix: str) -> bytes:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
+from asyncevents_core.domain.event_pattern import EventPattern, read_pattern
+from asyncevents_core.domain.failing import FailurePolicy, Streak
+from asyncevents_core.domain.instant import micros
 from asyncevents_core.domain.limits import (
     deaths_mistake,
     jitter_mistake,
@@ -58,11 +62,54 @@ class RetryPolicy:
     jitter: float = field(default=0.0, validator=_checked(jitter_mistake))
 
 
+MOST_SECRETS: Final = 5
+"""Secrets of a subscription that are in use at the same time: each of them signs each request."""
+
+
+@frozen(kw_only=True)
+class OlderSecret:
+    """A secret that another one has followed, with which requests are signed besides, until then.
+
+    `until` is microseconds since 1970; None: until somebody ends it.
+    """
+
+    secret: str = field(repr=False, validator=_checked(secret_mistake))
+    until: int | None = None
+
+    def is_active(self, now: int) -> bool:
+        """Tell whether it still signs, at a time in microseconds."""
+        return self.until is None or now < self.until
+
+
+LONGEST_FILTER_ERROR: Final = 500
+
+
+@frozen(kw_only=True)
+class FilterCounts:
+    """How many events a filter did not let pass, and on how many it failed; the last `error`."""
+
+    filtered: int = 0
+    failed: int = 0
+    error: str | None = None
+
+    def __add__(self, other: FilterCounts) -> FilterCounts:
+        return FilterCounts(
+            filtered=self.filtered + other.filtered,
+            failed=self.failed + other.failed,
+            error=self.error if other.error is None else other.error,
+        )
+
+
 @frozen(kw_only=True)
 class NewSubscription:
     """A subscription on its way into the ledger.
 
-    `rate_limit` is the number of deliveries a second, in each worker process, at most.
+    `event_name` is the name of an event, or names and patterns: see `EventPattern`. `rate_limit`
+    is the number of deliveries a second, by all workers together, at most. `older_secrets` sign
+    besides `secret`, newest first. `granted` are the resources of whoever subscribed, by which
+    events that a pattern matches are its to get; None: all of them. `filter` says by their content
+    which events it gets, as JSON: see `FilterCompiler`; None: all of them. `failure` says when
+    attempts that fail in a row end it.
 
     Raises `InvalidValue` for what is out of its limits (`asyncevents_core.domain.limits`).
     """
@@ -78,6 +125,26 @@ class NewSubscription:
         factory=dict, repr=False, validator=_checked(options_mistake)
     )
     status: SubscriptionStatus = SubscriptionStatus.ENABLED
+    older_secrets: tuple[OlderSecret, ...] = field(default=(), repr=False)
+    granted: frozenset[str] | None = None
+    filter: object = None
+    failure: FailurePolicy = field(factory=FailurePolicy)
+
+    def rotated(self, secret: str, *, now: int, overlap: float | None) -> NewSubscription:
+        """Return it with a new secret; those there are go on to sign for `overlap` seconds.
+
+        None: until somebody ends them; 0: not at all. `now` is microseconds since 1970. Raises
+        `InvalidValue` where too many would be in use.
+        """
+        until = None if overlap is None else now + micros(overlap)
+        older = [] if overlap == 0 else [*_ending(self, now, until)]
+        if len(older) >= MOST_SECRETS:
+            raise InvalidValue(
+                f"a subscription has at most {MOST_SECRETS} secrets in use: end the older ones "
+                "first",
+                field="secret",
+            )
+        return evolve(self, secret=secret, older_secrets=tuple(older))
 
 
 @frozen(kw_only=True)
@@ -92,6 +159,7 @@ class SubscriptionSummary:
     status: SubscriptionStatus
     subscribed_at: int
     modified_at: int | None = None
+    streak: Streak = field(factory=Streak)
 
 
 @frozen(kw_only=True)
@@ -138,6 +206,9 @@ class Subscription:
     Times are microseconds since 1970. `modified_at` is that of the last change that people or
     recipients made, be it to its status only; None: it is as it was made, as far as is known.
 
+    `streak` are the latest attempts, if they failed in a row, `filter_counts` what its filter has
+    done since it was made or changed, as they are known.
+
     `unreadable` says why that was not possible; None: it was. Then `unread` names what is not
     here (`secret`, `options`), and nothing can be delivered.
     """
@@ -154,13 +225,34 @@ class Subscription:
     status: SubscriptionStatus
     subscribed_at: int
     modified_at: int | None = None
+    older_secrets: tuple[OlderSecret, ...] = field(default=(), repr=False)
+    granted: frozenset[str] | None = None
+    filter: object = None
+    failure: FailurePolicy = field(factory=FailurePolicy)
+    streak: Streak = field(factory=Streak)
+    filter_counts: FilterCounts = field(factory=FilterCounts)
     unread: tuple[str, ...] = ()
     unreadable: str | None = None
+
+    @property
+    def pattern(self) -> EventPattern:
+        """Which events it wants. Raises `InvalidValue` for what is no pattern."""
+        return read_pattern(self.event_name)
 
     @property
     def signed(self) -> bool:
         """Whether it has a secret, be it one that cannot be read."""
         return self.secret is not None or "secret" in self.unread
+
+    def secrets(self, now: int) -> tuple[str, ...]:
+        """Return the secrets that sign at a time in microseconds, newest first."""
+        if self.secret is None:
+            return ()
+        return (self.secret, *(one.secret for one in self.older_secrets if one.is_active(now)))
+
+    def may_get(self, resources: Sequence[str]) -> bool:
+        """Tell whether an event that its pattern matches, and that needs these, is its to get."""
+        return self.granted is None or self.granted.issuperset(resources)
 
     def as_new(self) -> NewSubscription:
         """Return it as it was when it was on its way into the ledger, to change it."""
@@ -174,4 +266,32 @@ class Subscription:
             rate_limit=self.rate_limit,
             options=self.options,
             status=self.status,
+            older_secrets=self.older_secrets,
+            granted=self.granted,
+            filter=self.filter,
+            failure=self.failure,
         )
+
+
+def filter_text(filter: object) -> str:
+    """Return a filter as people write it: the search's language as it is, other ones in JSON."""
+    if filter is None:
+        return ""
+    return filter if isinstance(filter, str) else json.dumps(filter, ensure_ascii=False)
+
+
+def _ending(one: NewSubscription, now: int, until: int | None) -> Sequence[OlderSecret]:
+    """Return the secrets that are in use now, each with an end that is no later than `until`."""
+    if one.secret is None:
+        return ()
+    older = (old for old in one.older_secrets if old.is_active(now))
+    return [
+        OlderSecret(secret=one.secret, until=until),
+        *(evolve(old, until=_earlier(old.until, until)) for old in older),
+    ]
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)

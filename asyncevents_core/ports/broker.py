@@ -13,6 +13,7 @@ from uuid import UUID
 
 from attrs import field, frozen, validators
 
+from asyncevents_core.domain.foreign_event import ForeignEvent
 from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.ports.passwords import PasswordSource
 from asyncevents_core.showing import SECRET
@@ -83,6 +84,8 @@ class BrokerConfig:
     options: BrokerOptions = BrokerOptions()
     publications: bool = False
     """Whether hand-offs may be `Publication`s: MAGENTO_MESSAGES_ENABLED."""
+    publish_queue: str | None = None
+    """The queue from which other programs' CloudEvents are published: PUBLISH_QUEUE."""
     name: Callable[[], str] = field(default=lambda: "asyncevents", eq=False, repr=False)
     """Returns the name of a new connection, by which operators know it; without a space."""
     source: str = "/asyncevents"
@@ -105,17 +108,15 @@ class HandOff(ABC):
 
 
 class Publication(HandOff):
-    """A received message that asks for an event to be published: see MAGENTO_MESSAGES_ENABLED.
+    """A received message that asks for events to be published, all of them or none.
 
-    It has no ids. It is acknowledged when the event is committed, or refused.
+    See MAGENTO_MESSAGES_ENABLED and PUBLISH_QUEUE. It has no ids. It is acknowledged when its
+    events are committed, or refused.
     """
 
     ids = ()
-    name: str
-    data: object
-    tenant: str | None
-    event_id: str | None
-    """Names the event, so that a message which comes twice is published once; None: it cannot."""
+    events: Sequence[ForeignEvent]
+    """One at least. Where an `event_id` is None, a message which comes twice is published twice."""
 
     @abstractmethod
     def refuse(self, reason: str) -> None:
@@ -180,6 +181,13 @@ class Broker(ABC):
     @abstractmethod
     def consumer(self, *, prefetch: int) -> Consumer:
         """Return a new consumer with a connection of its own, `prefetch` messages ahead."""
+
+    @abstractmethod
+    def publications(self, *, prefetch: int) -> Consumer:
+        """Return a new consumer of the `publish_queue`, from which come `Publication`s only.
+
+        It puts aside what cannot be read. Raises `BrokerError` where there is no such queue.
+        """
 
     @abstractmethod
     def validate(self) -> None:

@@ -64,6 +64,10 @@ class AttemptDocument:
     def attempt_leaves(self) -> Iterator[Leaf]:
         """Yield texts and success of the attempt; numbers and dates are not among them."""
         yield "uuid", self.uuid
+        yield from self.usual_leaves()
+
+    def usual_leaves(self) -> Iterator[Leaf]:
+        """Yield those of `attempt_leaves` that many attempts have alike: all but its own id."""
         yield "event_name", self.event_name
         yield "success", self.success
         yield "fate", self.fate

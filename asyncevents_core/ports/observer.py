@@ -59,6 +59,12 @@ class Observer:
     def backlog_counted(self, notice: BacklogCounted) -> None:
         """A worker has counted what is open; about every `BACKLOG_EVERY` seconds."""
 
+    def hand_offs_dropped(self, notice: HandOffsDropped) -> None:
+        """Ids of events do not go through the broker; workers find the events in the ledger."""
+
+    def worker_measured(self, notice: WorkerMeasured) -> None:
+        """A worker has looked at itself; about every `BACKLOG_EVERY` seconds."""
+
     def worker_started(self, notice: WorkerStarted) -> None:
         """A worker of this process has begun to claim."""
 
@@ -142,7 +148,7 @@ class RoundClaimed(Notice):
 
 @frozen(kw_only=True)
 class AttemptStarted(Notice):
-    """`number` counts the attempts of a delivery from 1 on."""
+    """`number` counts the attempts of a delivery from 1 on, those that were given back left out."""
 
     delivery_id: UUID
     event_name: str
@@ -156,7 +162,11 @@ class AttemptStarted(Notice):
 
 @frozen(kw_only=True)
 class AttemptEnded(Notice):
-    """`seconds` is how long the sink took."""
+    """`seconds` is how long the sink took.
+
+    `since_published` are the seconds from the event's `occurred_at` to the end of the attempt;
+    None for a replay.
+    """
 
     delivery_id: UUID
     event_name: str
@@ -164,6 +174,7 @@ class AttemptEnded(Notice):
     sink: str
     outcome: Outcome
     seconds: float
+    since_published: float | None = None
 
     def tell(self, observer: Observer) -> None:
         observer.attempt_ended(self)
@@ -171,9 +182,11 @@ class AttemptEnded(Notice):
 
 @frozen(kw_only=True)
 class DeliveryDied(Notice):
-    """A dead letter and why it is one."""
+    """A dead letter and why it is one. `sink` is None where its subscription is not known."""
 
     delivery_id: UUID
+    subscription_id: int
+    sink: str | None
     reason: DeadReason
 
     def tell(self, observer: Observer) -> None:
@@ -185,6 +198,7 @@ class EventFailed(Notice):
     """`error` is what the service failed with last."""
 
     event_id: UUID
+    event_name: str
     error: str
 
     def tell(self, observer: Observer) -> None:
@@ -227,6 +241,43 @@ class BacklogCounted(Notice):
 
     def tell(self, observer: Observer) -> None:
         observer.backlog_counted(self)
+
+
+@frozen(kw_only=True)
+class HandOffsDropped(Notice):
+    """So many ids could not be kept, or were in the way of a process's end."""
+
+    events: int
+
+    def tell(self, observer: Observer) -> None:
+        observer.hand_offs_dropped(self)
+
+
+@frozen(kw_only=True)
+class WorkerMeasured(Notice):
+    """What a worker sees of itself.
+
+    `in_flight` attempts are under way, and so many more may begin as permits are `free`;
+    `unwritten` outcomes are not in the ledger yet. `loop_lag` are the seconds by which the event
+    loop was late, at most, since it was told last. `stuck` calls of sinks and services go on
+    although their time is over. `ledger_answers` and `broker_answers` say whether it reaches them;
+    None: it receives nothing. `index_waiting` attempts are not in the search index yet; None:
+    another worker feeds it, or nobody. `stalled` says whether something without which nothing is
+    delivered stands still.
+    """
+
+    in_flight: int
+    free: int
+    unwritten: int
+    loop_lag: float
+    stuck: int
+    ledger_answers: bool
+    broker_answers: bool | None
+    index_waiting: int | None
+    stalled: bool
+
+    def tell(self, observer: Observer) -> None:
+        observer.worker_measured(self)
 
 
 @frozen(kw_only=True)

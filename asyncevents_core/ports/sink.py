@@ -11,12 +11,15 @@ import attrs
 from attrs import field, frozen, validators
 
 from asyncevents_core.domain.outcome import Outcome
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.showing import SECRET
 
 __all__ = [
     "DEVELOPMENT",
     "EXAMPLE",
+    "GROUP",
     "HELP",
+    "LINES",
     "ORDER",
     "SECRET",
     "TITLE",
@@ -45,6 +48,13 @@ TITLE: Final = "title"
 """Key in the metadata of an option's field: what the field is called for people, else its name."""
 EXAMPLE: Final = "example"
 """Key in the metadata of an option's field: a value that it could have."""
+LINES: Final = "lines"
+"""Key in the metadata of an option's field: True for a text of several lines, as in PEM."""
+GROUP: Final = "group"
+"""Key in the metadata of an option's field: the heading that forms put it under, with others.
+
+Groups are folded until something in them has a value. Fields without one are always seen.
+"""
 ORDER: Final = "order"
 """Key in the metadata of an option's field: a number; forms have lower ones first. Else: 0."""
 
@@ -72,7 +82,8 @@ class DeliveryRequest:
     in structured JSON (UTF-8), to be sent as it is. `secrets` holds the active ones, newest
     first. `options` are the subscription's own settings for this sink, an instance of
     `SinkType.options_class`; `prepared` is what `SinkType.prepare` made of them and of `target`.
-    `attempt` counts from 1.
+    `attempt` counts from 1. `trace_context` is where the attempt belongs in the trace of the
+    application, for those who can be told so: its `attributes` are headers.
     """
 
     delivery_id: UUID
@@ -83,6 +94,7 @@ class DeliveryRequest:
     target: str
     body: bytes = field(repr=False)
     attempt: int
+    trace_context: TraceContext | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     options: Any = field(factory=NoOptions, repr=False)
     prepared: Any = field(default=None, repr=False)

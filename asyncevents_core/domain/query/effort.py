@@ -8,80 +8,14 @@ the language, so that the answer does not depend on the engine.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from attrs import define, field, frozen
-
-from asyncevents_core.domain.query.regex import Chars, Choice, Node, Repeat
-from asyncevents_core.domain.query.regex import Sequence as Parts
+from asyncevents_core.domain.query.positions import Positions, bits, union
+from asyncevents_core.domain.query.regex import Chars, Node
 
 MAX_EFFORT: Final = 50_000
 """The largest effort of an expression: see `is_too_much`."""
-
-
-@frozen
-class _Part:
-    """Where a part of an expression may begin and end, as sets of positions (bits)."""
-
-    empty: bool
-    first: int
-    last: int
-
-
-@define
-class _Positions:
-    """The characters of an expression with its counts written out, and what may follow each."""
-
-    chars: list[Chars] = field(factory=list)
-    follow: list[int] = field(factory=list)
-
-    def part(self, node: Node) -> _Part:
-        """Add an expression."""
-        match node:
-            case Chars():
-                self.chars.append(node)
-                self.follow.append(0)
-                bit = 1 << len(self.chars) - 1
-                return _Part(False, bit, bit)
-            case Parts():
-                return self._one_after_the_other(map(self.part, node.parts))
-            case Choice():
-                options = [self.part(one) for one in node.options]
-                return _Part(
-                    any(one.empty for one in options),
-                    _union(one.first for one in options),
-                    _union(one.last for one in options),
-                )
-            case Repeat():
-                return self._one_after_the_other(self._copies(node))
-
-    def _copies(self, node: Repeat) -> Iterator[_Part]:
-        for _ in range(node.least):
-            yield self.part(node.node)
-        if node.most is None:
-            again = self.part(node.node)
-            self._join(again.last, again.first)
-            yield _Part(True, again.first, again.last)
-            return
-        for _ in range(node.most - node.least):
-            once = self.part(node.node)
-            yield _Part(True, once.first, once.last)
-
-    def _one_after_the_other(self, parts: Iterable[_Part]) -> _Part:
-        whole = _Part(True, 0, 0)
-        for part in parts:
-            self._join(whole.last, part.first)
-            whole = _Part(
-                whole.empty and part.empty,
-                whole.first | part.first if whole.empty else whole.first,
-                whole.last | part.last if part.empty else part.last,
-            )
-        return whole
-
-    def _join(self, before: int, after: int) -> None:
-        for one in _bits(before):
-            self.follow[one] |= after
 
 
 def is_too_much(node: Node, most: int = MAX_EFFORT) -> bool:
@@ -94,7 +28,7 @@ def is_too_much(node: Node, most: int = MAX_EFFORT) -> bool:
     >>> is_too_much(parse(".*a.{5}")), is_too_much(parse(".*a.{50}"))
     (False, True)
     """
-    positions = _Positions()
+    positions = Positions()
     start = positions.part(node).first
     classes = _classes(positions.chars)
     found = {mask for one in classes if (mask := start & one)}
@@ -105,7 +39,7 @@ def is_too_much(node: Node, most: int = MAX_EFFORT) -> bool:
         spent += state.bit_count()
         if spent > most:
             return True
-        following = _union(positions.follow[one] for one in _bits(state))
+        following = union(positions.follow[one] for one in bits(state))
         for one in classes:
             mask = following & one
             if mask and mask not in found:
@@ -134,17 +68,3 @@ def _classes(chars: Sequence[Chars]) -> list[int]:
         for place in set(range(len(places))) - inside if one.negated else inside:
             takers[place] |= mask
     return list(set(takers))
-
-
-def _union(masks: Iterable[int]) -> int:
-    whole = 0
-    for one in masks:
-        whole |= one
-    return whole
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -83,6 +83,9 @@ def microseconds(seconds: float | str) -> int:
     if number is None:
         raise ValueError(f"not a number: {seconds!r}")
     nearest = max(-_LONGEST_DURATION, min(number, _LONGEST_DURATION))
+    if isinstance(seconds, float):
+        # A float is written with 17 digits at most, which a Decimal multiplies exactly.
+        return int((nearest * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
     return round(Fraction(nearest) * 1_000_000)
 
 

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.trace import Backlog
+from asyncevents_core.errors import BrokerUnavailable
+from asyncevents_core.ports.broker import Consumer
 from asyncevents_core.ports.ledger.access import Access, AccessView
 from asyncevents_core.ports.ledger.dead_letters import DeadLetters, DeadLettersView
 from asyncevents_core.ports.ledger.deliveries import Deliveries
@@ -25,6 +27,7 @@ from asyncevents_core.ports.ledger.index import IndexQueue, IndexView
 from asyncevents_core.ports.ledger.log import LogView
 from asyncevents_core.ports.ledger.neighbours import Neighbours, NeighboursView
 from asyncevents_core.ports.ledger.outcomes import Outcomes
+from asyncevents_core.ports.ledger.rates import Rates
 from asyncevents_core.ports.ledger.replays import Replays, ReplaysView
 from asyncevents_core.ports.ledger.server import ServerView
 from asyncevents_core.ports.ledger.statistics import StatisticsView
@@ -104,6 +107,11 @@ class LedgerTransaction(ABC):
     @abstractmethod
     def neighbours(self) -> Neighbours:
         """Others whose messages arrive in queues of this ledger's."""
+
+    @property
+    @abstractmethod
+    def rates(self) -> Rates:
+        """What subscriptions may receive, over all workers together."""
 
     @property
     @abstractmethod
@@ -245,15 +253,28 @@ class Ledger(ABC):
     def read(self, query: Callable[[LedgerView], T]) -> T:
         """Run `query` on a consistent view; return what it returned. Raises as `run`."""
 
+    @property
+    def tells_of_events(self) -> bool:
+        """Whether `arrivals` can be had: workers learn of new events from the ledger alone."""
+        return False
+
+    def arrivals(self) -> Consumer:
+        """Open what receives the ids of events soon after they are committed, by whomever.
+
+        It is closed by the caller. Raises `BrokerUnavailable` where the ledger cannot be watched.
+        """
+        raise BrokerUnavailable("only a broker tells of events in this ledger")
+
     @abstractmethod
     def join(self, transaction: object) -> JoinedTransaction:
         """Write within the caller's transaction. Raises `ForeignTransaction` if it cannot."""
 
     @abstractmethod
     def check(self) -> Sequence[str]:
-        """Connect, compare the schema, and return warnings about unsafe durability settings.
+        """Connect, compare the schema, and return warnings.
 
-        Raises `LedgerUnavailable`, `LedgerNotMigrated`.
+        They are about unsafe durability settings, and about the schema of a newer version that
+        serves this one, too. Raises `LedgerUnavailable`, `LedgerNotMigrated`.
         """
 
     @abstractmethod
@@ -265,7 +286,11 @@ class Ledger(ABC):
 
     @abstractmethod
     def upgrade(self) -> str:
-        """Bring the schema to this version; return the revision. Safe to repeat."""
+        """Bring the schema to this version; return the revision. Safe to repeat.
+
+        A newer schema that serves this version stays as it is. Raises `LedgerUnavailable`, also
+        where others hold locks for minutes, and `LedgerNotMigrated` for one that is too new.
+        """
 
     @abstractmethod
     def after_fork(self) -> None:

@@ -31,8 +31,11 @@ class Deliveries(ABC):
         """Return those of the delivery ids that exist."""
 
     @abstractmethod
-    def lock_due(self, *, limit: int, expired: bool) -> list[Delivery]:
-        """Lock unparked deliveries that are due, oldest first: waiting, and leased if `expired`."""
+    def lock_due(self, *, limit: int, expired: bool, since: int = 0) -> list[Delivery]:
+        """Lock unparked deliveries that are due, oldest first: waiting, and leased if `expired`.
+
+        Only those that have been due since `since` or later.
+        """
 
     @abstractmethod
     def lock_expired(self, owner: UUID, *, limit: int) -> list[Delivery]:

@@ -42,8 +42,8 @@ class Events(EventWriter):
         """
 
     @abstractmethod
-    def lock_due(self, *, before: int, limit: int) -> list[Event]:
-        """Lock events open or resolving whose due_at is at most `before`, oldest first.
+    def lock_due(self, *, before: int, limit: int, since: int = 0) -> list[Event]:
+        """Lock events open or resolving whose due_at is `since` to `before`, oldest first.
 
         Without those that are parked.
         """

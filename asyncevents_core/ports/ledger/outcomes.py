@@ -13,10 +13,18 @@ class Outcomes(ABC):
     """Outcomes in a transaction."""
 
     @abstractmethod
-    def record(self, attempts: Sequence[Attempt]) -> None:
+    def lock(self, ids: Collection[UUID]) -> set[UUID]:
+        """Lock deliveries, passing over those that others have locked; return which it got.
+
+        A delivery that is gone is among them: nobody has locked it.
+        """
+
+    @abstractmethod
+    def record(self, attempts: Sequence[Attempt], *, indexing: bool = False) -> None:
         """Upsert by (delivery_id, claim_no); a row there already yields only if 'abandoned'.
 
-        An attempt 'abandoned' never overwrites anything.
+        An attempt 'abandoned' never overwrites anything. With `indexing`, what this writes is
+        queued for the index: see `IndexQueue`.
         """
 
     @abstractmethod

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
+from asyncevents_core.domain.failing import Streak
 from asyncevents_core.domain.subscription import (
+    FilterCounts,
     NewSubscription,
     Subscription,
     SubscriptionFilter,
@@ -30,6 +32,18 @@ class KeyAge(enum.StrEnum):
 
 
 @frozen(kw_only=True)
+class SubscriptionTotals:
+    """Of all enabled subscriptions: of how many people were `warned` that their recipients fail.
+
+    Their filters let `filtered` events not pass, and failed on `filter_failed` (`FilterCounts`).
+    """
+
+    warned: int = 0
+    filtered: int = 0
+    filter_failed: int = 0
+
+
+@frozen(kw_only=True)
 class KeptSecret:
     """A subscription that keeps something encrypted: its secret, its options, or both.
 
@@ -38,6 +52,15 @@ class KeptSecret:
 
     subscription_id: int
     key: KeyAge
+
+
+@frozen(kw_only=True)
+class KeptStreak:
+    """How a subscription's recipient fares, and since when the subscription is as it is."""
+
+    status: SubscriptionStatus
+    modified_at: int | None
+    streak: Streak
 
 
 class Subscriptions(ABC):
@@ -68,22 +91,26 @@ class Subscriptions(ABC):
         """Return which of these are disabled, and keep them so until this transaction ends."""
 
     @abstractmethod
-    def insert(self, subscription: NewSubscription) -> int:
-        """Insert it, increment the epoch, return its id (1, 2, …)."""
+    def insert(self, subscription: NewSubscription, *, subscribed_at: int | None = None) -> int:
+        """Insert it, increment the epoch, return its id (1, 2, …).
+
+        `subscribed_at`: when it was made elsewhere, in microseconds; None: now.
+        """
 
     @abstractmethod
     def update(self, subscription_id: int, subscription: NewSubscription) -> None:
         """Set everything of one that is not deleted, note when, and increment the epoch.
 
-        Its status changes as by `set_status`.
+        Its status changes as by `set_status`. Failures that were counted are forgotten.
         """
 
     @abstractmethod
     def set_status(self, ids: Collection[int], status: SubscriptionStatus) -> None:
         """Set the status, unless deleted already, note when, and increment the epoch.
 
-        Disabling sets `holding`: deliveries may be held from then on, until
-        `stop_holding`. The rows stay locked: a concurrent `still_disabled` waits.
+        Failures that were counted are forgotten. Disabling sets `holding`: deliveries may be held
+        from then on, until `stop_holding`. The rows stay locked: a concurrent `still_disabled`
+        waits.
         """
 
     @abstractmethod
@@ -93,6 +120,24 @@ class Subscriptions(ABC):
     @abstractmethod
     def stop_holding(self, subscription_id: int) -> None:
         """Clear `holding`: nothing is held for it any more. Does not change the epoch."""
+
+    @abstractmethod
+    def lock_streaks(self, ids: Collection[int]) -> Mapping[int, KeptStreak]:
+        """Lock subscriptions, and return how their recipients fare, by id.
+
+        Without those that others have locked: nobody is waited for.
+        """
+
+    @abstractmethod
+    def set_streaks(self, streaks: Mapping[int, Streak]) -> None:
+        """Set how recipients fare. Not a change of the subscriptions: the epoch does not grow."""
+
+    @abstractmethod
+    def add_filter_counts(self, counts: Mapping[int, FilterCounts]) -> set[int]:
+        """Add to what filters did, and return of which subscriptions that was written.
+
+        Without those that others have locked: nobody is waited for.
+        """
 
     @abstractmethod
     def renew_secrets(self, ids: Collection[int]) -> set[int]:
@@ -130,12 +175,37 @@ class SubscriptionsView(ABC):
         """Return those that a filter matches, in this order; the first `offset` are left out."""
 
     @abstractmethod
+    def matching(
+        self, wanted: SubscriptionFilter, *, after: int, limit: int
+    ) -> Sequence[Subscription]:
+        """Return those that a filter matches whose id is higher than `after`, by id.
+
+        As a whole, with what is encrypted: `page` is faster.
+        """
+
+    @abstractmethod
     def count(self, wanted: SubscriptionFilter) -> int:
         """Count those that a filter matches."""
 
     @abstractmethod
     def ids_of(self, tenant: str) -> Sequence[int]:
         """Return the ids of a tenant's subscriptions, also of those that are deleted."""
+
+    @abstractmethod
+    def epoch(self) -> int:
+        """Return `subscription_epoch`: it grows with each change to a subscription."""
+
+    @abstractmethod
+    def patterns_with(self, part: str) -> Sequence[str]:
+        """Return the events of enabled subscriptions that have a text in them, each once."""
+
+    @abstractmethod
+    def totals(self) -> SubscriptionTotals:
+        """Return what the enabled subscriptions come to together."""
+
+    @abstractmethod
+    def failing(self) -> set[int]:
+        """Return the enabled subscriptions whose latest attempts failed."""
 
     @abstractmethod
     def sinks_in_use(self) -> set[str]:

@@ -21,7 +21,7 @@ class Workers(ABC):
         """Delete the worker's row, if there is one."""
 
     @abstractmethod
-    def silent(self, *, before: int) -> Sequence[UUID]:
+    def silent(self, *, before: int) -> Sequence[WorkerRow]:
         """Return the workers whose last beat is older than `before`."""
 
     @abstractmethod
