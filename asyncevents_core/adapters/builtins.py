@@ -10,6 +10,8 @@ from asyncevents_core.adapters.elasticsearch import ElasticsearchIndexerType
 from asyncevents_core.adapters.importing import ImportResolverType
 from asyncevents_core.adapters.retries import LedgerRetryManagerType, RabbitMqRetryManagerType
 from asyncevents_core.adapters.tantivy import EmbeddedIndexerType
+from asyncevents_core.domain import operational
+from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.ports.indexer import AnyIndexerType
 from asyncevents_core.ports.resolver import ServiceResolverType
@@ -26,6 +28,12 @@ def asyncevents_register_service_resolvers() -> Sequence[ServiceResolverType]:
 def asyncevents_register_retry_managers() -> Sequence[RetryManagerType]:
     """Register `ledger` and `rabbitmq`."""
     return [LedgerRetryManagerType(), RabbitMqRetryManagerType()]
+
+
+@hookimpl
+def asyncevents_register_events() -> Sequence[EventDefinition]:
+    """Register the events about the framework itself."""
+    return operational.DEFINITIONS
 
 
 @hookimpl

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cattrs import Converter
-from cattrs.errors import BaseValidationError
+from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.marked import MarkedMethod, MarkedService
@@ -171,7 +171,14 @@ class _Arguments:
             return value
         try:
             return self._converter.structure(value, wanted)
-        except (BaseValidationError, ValueError, TypeError, KeyError, ArithmeticError) as error:
+        except (
+            BaseValidationError,
+            StructureHandlerNotFoundError,
+            ValueError,
+            TypeError,
+            KeyError,
+            ArithmeticError,
+        ) as error:
             label = getattr(wanted, "__qualname__", str(wanted))
             raise ServiceArguments(
                 f"{self._path}: argument {name!r} is not of type {label}: "

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from kombu.connection import Connection
 
+from asyncevents_core.adapters.kombu.cloud_events import CloudEventMessages
 from asyncevents_core.adapters.kombu.connections import (
     beside_others,
     failures,
@@ -16,11 +17,13 @@ from asyncevents_core.adapters.kombu.connections import (
     release,
     validate,
 )
-from asyncevents_core.adapters.kombu.messaging import IdConsumer
+from asyncevents_core.adapters.kombu.messaging import IdConsumer, PublicationConsumer
 from asyncevents_core.adapters.kombu.protocol import QUARANTINE, declared_depth, hand_off_queue
+from asyncevents_core.adapters.kombu.publications import MagentoMessages
 from asyncevents_core.adapters.kombu.sending import IdProducer
 from asyncevents_core.adapters.kombu.trial import send_and_take_back, trial_name
 from asyncevents_core.domain.addresses import masked
+from asyncevents_core.errors import BrokerError
 from asyncevents_core.ports.broker import Broker, BrokerConfig, Consumer, Producer
 
 T = TypeVar("T")
@@ -44,7 +47,19 @@ class KombuBroker(Broker):
             hand_off_queue(self._config),
             quarantine=hand_off_queue(self._config, QUARANTINE),
             prefetch=prefetch,
-            publications=self._config.publications,
+            reading=MagentoMessages() if self._config.publications else None,
+        )
+
+    def publications(self, *, prefetch: int) -> Consumer:
+        name = self._config.publish_queue
+        if name is None:
+            raise BrokerError("there is no queue from which to publish: name it by PUBLISH_QUEUE")
+        return PublicationConsumer(
+            self._config,
+            hand_off_queue(self._config, name),
+            quarantine=hand_off_queue(self._config, QUARANTINE),
+            prefetch=prefetch,
+            reading=CloudEventMessages(),
         )
 
     def validate(self) -> None:

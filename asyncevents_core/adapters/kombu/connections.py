@@ -28,7 +28,7 @@ from asyncevents_core.ports.broker import BrokerConfig
 T = TypeVar("T")
 
 _POLL_EVERY: Final = 0.1
-"""Seconds between questions to a database; consumers watch SQLite instead (`Changes`)."""
+"""Seconds between questions to a database; consumers watch SQLite instead (`FileChanges`)."""
 _CLOSE_WITHIN: Final = 1.0
 """Seconds for the broker to say that a connection, or a channel, is closed."""
 _OF_CLUSTERS: Final = ("MOVED ", "CROSSSLOT", "CLUSTERDOWN", "Hash slot not served")

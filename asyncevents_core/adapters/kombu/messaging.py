@@ -17,12 +17,15 @@ from kombu.entity import Queue
 from kombu.messaging import Consumer as KombuConsumer
 from sqlalchemy.exc import DBAPIError
 
-from asyncevents_core.adapters.kombu.changes import Changes
+from asyncevents_core.adapters.kombu.bare import receive_bare
+from asyncevents_core.adapters.kombu.changes import changes_of
 from asyncevents_core.adapters.kombu.connections import Link, failures
 from asyncevents_core.adapters.kombu.pigeonholes import pigeonhole
+from asyncevents_core.adapters.kombu.publications import Reading
 from asyncevents_core.adapters.kombu.received import ReceivedMessage, receive_as_sent
 from asyncevents_core.adapters.kombu.sorting import Acquaintances, Sorter
 from asyncevents_core.adapters.sqlalchemy.failures import is_worth_a_rerun
+from asyncevents_core.adapters.sqlalchemy.file_changes import FileChanges
 from asyncevents_core.domain.neighbour import Neighbour
 from asyncevents_core.ports.broker import BrokerConfig, Consumer, HandOff
 
@@ -48,8 +51,8 @@ class _Received(HandOff):
 class IdConsumer(Link, Consumer):
     """Receives ids from one queue, and from the one where others put what is this ledger's.
 
-    With `publications` it receives messages of mageos-async-events, too. What else arrives is
-    sorted: see `Sorter`.
+    With `reading` it receives messages that ask for publishing, too. What else arrives is sorted:
+    see `Sorter`.
     """
 
     _heartbeat = True
@@ -61,15 +64,15 @@ class IdConsumer(Link, Consumer):
         *,
         quarantine: Queue,
         prefetch: int,
-        publications: bool = False,
+        reading: Reading | None = None,
     ) -> None:
         super().__init__(config)
         self._queue = queue
-        self._publications = publications
+        self._reading = reading
         self._quarantine = quarantine
         self._prefetch = prefetch
         self._channel: Any = None
-        self._changes: Changes | None = None
+        self._changes: FileChanges | None = None
         self._consumers: list[Any] = []
         self._own_is_known = False
         self._rests_until = 0.0
@@ -145,13 +148,14 @@ class IdConsumer(Link, Consumer):
             queue=self._queue,
             quarantine=self._quarantine,
             acquaintances=self._acquaintances,
-            settle=self._settle if self._publications else None,
+            reading=self._reading,
+            settle=self._settle,
         )
         self._consumers.clear()
         self._receive_from(self._queue)
         self._receive_from_pigeonhole()
         # Last: where the others fail, there is nothing to close.
-        self._changes = Changes.of(self._config.url, connection)
+        self._changes = changes_of(self._config.url, connection)
 
     def _receive_from_pigeonhole(self) -> None:
         """Receive what others have put aside for this ledger, once its id is known."""
@@ -198,7 +202,8 @@ class IdConsumer(Link, Consumer):
 
     def _drain(self, connection: Connection, timeout: float) -> None:
         """Wait for the first message, then take what else is ready without waiting."""
-        more = self._await_messages(connection, timeout)
+        # One may be there: it came while something else was asked of the broker.
+        more = self._await_messages(connection, 0 if self._inbox else timeout)
         while more and len(self._inbox) < self._prefetch:
             more = self._await_messages(connection, 0)
         if connection.supports_heartbeats:
@@ -232,6 +237,21 @@ class IdConsumer(Link, Consumer):
         if now >= self._clean_at:
             self._clean_at = now + _CLEAN_EVERY
             delete_consumed(self._channel)
+
+
+class PublicationConsumer(IdConsumer):
+    """Receives what other programs ask to publish, from a queue in which is nothing else.
+
+    They need not know kombu.
+    """
+
+    def _ready(self, connection: Connection) -> None:
+        super()._ready(connection)
+        receive_bare(self._channel, self._queue)
+
+    def _receive_from_pigeonhole(self) -> None:
+        """Receive from that queue alone: nobody puts aside what is in there."""
+        self._own_is_known = True
 
 
 _BATCH: Final = 500

@@ -15,7 +15,7 @@ from kombu.entity import Queue
 
 from asyncevents_core.adapters.kombu.pigeonholes import Pigeonholes
 from asyncevents_core.adapters.kombu.protocol import CONTENT_TYPE, IdMessage, NotOurs, decode
-from asyncevents_core.adapters.kombu.publications import ReceivedPublication, asks_to_publish
+from asyncevents_core.adapters.kombu.publications import Reading, ReceivedPublication, Settle
 from asyncevents_core.adapters.kombu.received import ReceivedMessage
 from asyncevents_core.adapters.kombu.sending import Sender
 from asyncevents_core.adapters.kombu.strangers import Strangers
@@ -60,10 +60,6 @@ class Acquaintances:
         return new
 
 
-Settle = Callable[[ReceivedMessage, str | None], None]
-"""Acknowledges a message, or puts it aside for the reason that is given."""
-
-
 @frozen(kw_only=True)
 class Sorted:
     """What is for this ledger: ids with their messages, and what is to be published."""
@@ -76,7 +72,7 @@ class Sorter:
     """Sorts the messages of one connection. Used by its thread.
 
     * Ids of another ledger are sent on to the queue where only its workers look.
-    * Messages of mageos-async-events are ours if there is `settle`, which acknowledges them.
+    * Messages that `reading` takes ask for publishing; `settle` acknowledges them.
     * What nobody can read that is for us goes to the quarantine.
     * What others have sent is kept a while and put back.
     """
@@ -90,13 +86,15 @@ class Sorter:
         queue: Queue,
         quarantine: Queue,
         acquaintances: Acquaintances,
-        settle: Settle | None,
+        reading: Reading | None,
+        settle: Settle,
     ) -> None:
         self._config = config
         self._channel = channel
         self._queue = queue
         self._quarantine_queue = quarantine
         self._acquaintances = acquaintances
+        self._reading = reading
         self._settle = settle
         self._strangers = Strangers(queue.name)
         self._pigeonholes = Pigeonholes(config, queue)
@@ -116,8 +114,8 @@ class Sorter:
         while inbox:
             message = inbox.popleft()
             try:
-                if self._settle is not None and asks_to_publish(message):
-                    publications.append(ReceivedPublication(message, self._settle))
+                if self._reading is not None and self._reading.takes(message):
+                    publications.append(ReceivedPublication(message, self._reading, self._settle))
                     continue
                 found = _read(message)
             except NotOurs as error:

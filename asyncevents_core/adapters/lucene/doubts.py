@@ -18,6 +18,9 @@ _BEFORE_A_VALUE: Final = frozenset({"COLUMN", "GREATERTHAN", "LESSTHAN"})
 _OPERATORS: Final = frozenset({"and", "or", "not"})
 _ASSIGNED: Final = re.compile(r"([A-Za-z_][\w.]*)=(.+)", re.DOTALL)
 _WILD: Final = re.compile(r"(?<!\\)[*?]")
+_EVENT_ID: Final = "data.id"
+_OF_UUIDS: Final = re.compile(r"[0-9a-fA-F-]*[*?][0-9a-fA-F*?-]*|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
+"""A UUID, or a part of one with wildcards."""
 _NUMBER: Final = re.compile(r"[0-9.]+(?:[eE][+-]?[0-9]+)?")
 
 
@@ -46,6 +49,9 @@ def _doubts(text: str, tokens: Sequence[Token]) -> Iterator[Doubt]:
         found = text[start : start + size]
         if token.type == "TERM" and not named and not names:
             yield from _of_term(found, start)
+        if names and found == _EVENT_ID:
+            value = tokens[number + 2] if number + 2 < len(tokens) else None
+            yield from _of_event_id(text, start, value)
         if token.type == "TO" and _is_value(before) and _is_value(after):
             yield Doubt(
                 position=start,
@@ -70,6 +76,20 @@ def _doubts(text: str, tokens: Sequence[Token]) -> Iterator[Doubt]:
                 found=wild[0],
                 hint="within quotes it stands for itself; without them for any characters",
             )
+
+
+def _of_event_id(text: str, start: int, value: Token | None) -> Iterator[Doubt]:
+    """Yield a doubt where the id of the event cannot have the value that is asked for."""
+    if value is None or value.type == "LPAREN":
+        return
+    begin = value.lexpos
+    found = text[begin : begin + value.value.size] if _is_value(value) else ""
+    if not _OF_UUIDS.fullmatch(found.strip('"')):
+        yield Doubt(
+            position=start,
+            found=_EVENT_ID,
+            hint=f"the id of the event, a UUID; what the payload has as id is {PAYLOAD}.id",
+        )
 
 
 def _is_value(token: Token | None) -> bool:

@@ -11,8 +11,8 @@ from sqlalchemy import Select, false, select, true
 from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, marking_fanned_out
 from asyncevents_core.adapters.sqlalchemy.insertions import (
     Insertion,
+    completed,
     insertion,
-    with_update,
 )
 from asyncevents_core.adapters.sqlalchemy.schema import delivery, subscription
 from asyncevents_core.adapters.sqlalchemy.statements import CHUNK, Noun, chunked, in_order
@@ -39,7 +39,11 @@ class SqlDeliveries(Noun, Deliveries):
 
     def _fanning_out(self) -> Insertion | None:
         dialect, columns = self._sql.dialect, [column.name for column in delivery.columns]
-        return with_update(insertion(dialect.name, delivery, columns), marking_fanned_out(dialect))
+        marking = marking_fanned_out(dialect)
+        return completed(
+            insertion(dialect.name, delivery, columns),
+            lambda inserting: marking.add_cte(inserting.cte("inserted")),
+        )
 
     def existing(self, ids: Collection[UUID]) -> set[UUID]:
         found: set[UUID] = set()
@@ -48,7 +52,7 @@ class SqlDeliveries(Noun, Deliveries):
             found.update(self._sql.execute(statement, {"ids": some}).scalars())
         return found
 
-    def lock_due(self, *, limit: int, expired: bool) -> list[Delivery]:
+    def lock_due(self, *, limit: int, expired: bool, since: int = 0) -> list[Delivery]:
         now = self._sql.now()
         states = [DeliveryState.WAITING, DeliveryState.LEASED][: 1 + expired]
         found: list[Delivery] = []
@@ -57,7 +61,7 @@ class SqlDeliveries(Noun, Deliveries):
                 select(delivery)
                 .where(delivery.c.state == state.value)
                 .where(delivery.c.parked == false())
-                .where(delivery.c.due_at <= now)
+                .where(delivery.c.due_at.between(since, now))
                 .order_by(delivery.c.due_at)
                 .limit(limit)
             )

@@ -21,19 +21,26 @@ _STATES: Final = {one.value: one for one in EventState}
 
 def event_values(new: NewEvent) -> dict[str, Any]:
     """Return the columns of a new event, without its times."""
+    return {column: value for column, (value,) in event_columns([new]).items()}
+
+
+def event_columns(new: Sequence[NewEvent]) -> dict[str, list[Any]]:
+    """Return the columns of new events, without their times: a list of values for each."""
+    none = [0] * len(new)
     return {
-        "id": new.id,
-        "external_id": new.external_id,
-        "digest": new.digest,
-        "name": new.name,
-        "tenant": new.tenant,
-        "arguments": new.arguments,
-        "body": new.body,
-        "state": EventState.OPEN.value,
-        "claims": 0,
-        "deaths": 0,
-        "abandonments": 0,
-        "occurred_at": new.occurred_at,
+        "id": [one.id for one in new],
+        "external_id": [one.external_id for one in new],
+        "digest": [one.digest for one in new],
+        "name": [one.name for one in new],
+        "tenant": [one.tenant for one in new],
+        "arguments": [one.arguments for one in new],
+        "body": [one.body for one in new],
+        "state": [EventState.OPEN.value] * len(new),
+        "claims": none,
+        "deaths": none,
+        "abandonments": none,
+        "occurred_at": [one.occurred_at for one in new],
+        "trace_context": [one.trace_context for one in new],
     }
 
 
@@ -59,6 +66,7 @@ def to_event(row: Sequence[Any]) -> Event:
         owner,
         occurred_at,
         created_at,
+        trace_context,
         *_,
     ) = row
     return Event(
@@ -79,6 +87,7 @@ def to_event(row: Sequence[Any]) -> Event:
         owner=owner,
         occurred_at=occurred_at,
         created_at=created_at,
+        trace_context=trace_context,
     )
 
 

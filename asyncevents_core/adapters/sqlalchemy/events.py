@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect
-from asyncevents_core.adapters.sqlalchemy.event_rows import LISTED, event_values, to_event
+from asyncevents_core.adapters.sqlalchemy.event_rows import LISTED, event_columns, to_event
 from asyncevents_core.adapters.sqlalchemy.insertions import Insertion, insertion
 from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked, in_order
@@ -34,19 +34,31 @@ class SqlEventWriter(Noun, EventWriter):
     """What publishing needs, on any SQLAlchemy connection."""
 
     def insert(self, events: Sequence[NewEvent], *, due_in: float) -> None:
-        values = [event_values(one) for one in events]
-        if values:
-            self._sql.dialect.prepared("publish", lambda: self._inserting(list(values[0]))).execute(
-                self._sql,
-                values,
-                {"offset_": self._sql.offset(), "due_in_": round(due_in * 1e6)},
-            )
+        self._insert(events, due_in, refusing=False)
 
-    def _inserting(self, columns: Sequence[str]) -> Insertion:
+    def insert_new(self, events: Sequence[NewEvent], *, due_in: float) -> None:
+        """As `insert`, for less; an IntegrityError where one of them is there already."""
+        self._insert(events, due_in, refusing=True)
+
+    def _insert(self, events: Sequence[NewEvent], due_in: float, *, refusing: bool) -> None:
+        if not events:
+            return
+        columns = event_columns(events)
+        insertion = self._sql.dialect.prepared(
+            ("publish", refusing), lambda: self._inserting(list(columns), refusing=refusing)
+        )
+        constants = {"offset_": self._sql.offset(), "due_in_": round(due_in * 1e6)}
+        insertion.execute_columns(self._sql, columns, constants)
+
+    def _inserting(self, columns: Sequence[str], *, refusing: bool) -> Insertion:
         clock = self._sql.dialect.now() + bindparam("offset_", type_=BigInteger)
         due_at = clock + bindparam("due_in_", type_=BigInteger)
         return insertion(
-            self._sql.dialect.name, event, columns, computed={"created_at": clock, "due_at": due_at}
+            self._sql.dialect.name,
+            event,
+            columns,
+            computed={"created_at": clock, "due_at": due_at},
+            refusing=refusing,
         )
 
     def find(
@@ -95,7 +107,7 @@ class SqlEvents(SqlEventWriter, Events):
         )
         return self._sql.dialect.lock(statement)
 
-    def lock_due(self, *, before: int, limit: int) -> list[Event]:
+    def lock_due(self, *, before: int, limit: int, since: int = 0) -> list[Event]:
         found: list[Event] = []
         # A query per state, so that each one walks the index in order.
         for state in (EventState.OPEN, EventState.RESOLVING):
@@ -103,7 +115,7 @@ class SqlEvents(SqlEventWriter, Events):
                 select(event)
                 .where(event.c.state == state.value)
                 .where(event.c.parked == "")
-                .where(event.c.due_at <= before)
+                .where(event.c.due_at.between(since, before))
                 .order_by(event.c.due_at)
                 .limit(limit)
             )

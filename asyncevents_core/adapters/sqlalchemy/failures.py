@@ -15,6 +15,9 @@ _READ_ONLY: Final = {"25006", 1290, 1792, 1836}
 _FORBIDDEN: Final = {"42501", 1044, 1142, 1143, 1227}
 _PREPARED_STATEMENT: Final = {"26000", "42P05"}
 """One that the session has forgotten, or has already: a pooler gave it to somebody else."""
+_NOT_SUPPORTED: Final = "0A000"
+_STALE_PLAN: Final = ("RevalidateCachedQuery", "cached plan must not change")
+"""Where PostgreSQL says, and in English how, that a statement's result has other types by now."""
 _SESSION_OVER: Final = {
     "57P01",  # ended by an administrator
     "57P02",  # the server crashed
@@ -118,7 +121,20 @@ def throw_away(context: ExceptionContext) -> None:
 
 
 def _is_useless(error: BaseException | None) -> bool:
-    return _code(error) in _READ_ONLY | _PREPARED_STATEMENT
+    return _code(error) in _READ_ONLY | _PREPARED_STATEMENT or _has_stale_plans(error)
+
+
+def _has_stale_plans(error: BaseException | None) -> bool:
+    """Tell whether a migration changed a column of a statement that the session has prepared.
+
+    The session would fail with it for ever, and so would all others that have it.
+    """
+    if _code(error) != _NOT_SUPPORTED:
+        return False
+    function, words = _STALE_PLAN
+    # Servers speak other languages, too.
+    said_by = getattr(getattr(error, "diag", None), "source_function", None)
+    return said_by == function or words in str(error)
 
 
 def _is_over(error: BaseException | None) -> bool:

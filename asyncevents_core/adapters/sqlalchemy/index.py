@@ -1,23 +1,15 @@
-"""The queue of attempts for an indexer, and what feeds an index."""
+"""What an index is fed with: attempts and their events, those that wait and all there are."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
-    and_,
-    delete,
     func,
-    literal,
     select,
-    update,
 )
-from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.sql.dml import Insert
 
 from asyncevents_core.adapters.sqlalchemy.event_rows import to_event
 from asyncevents_core.adapters.sqlalchemy.log import to_log_row
@@ -29,77 +21,16 @@ from asyncevents_core.adapters.sqlalchemy.schema import (
     subscription,
 )
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, Statements, chunked
-from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.domain.trace import LoggedAttempt
 from asyncevents_core.ports.ledger.index import (
     COUNTED_UP_TO,
     IndexBacklog,
-    IndexQueue,
     IndexView,
     QueuedAttempt,
 )
 
 _QUEUED: Final = index_queue.c.version > 0
 """What is set aside has a negative version: that it had, and the sign."""
-
-
-class SqlIndexQueue(Noun, IndexQueue):
-    """See `IndexQueue`."""
-
-    def queue(self, claims: Collection[Claim]) -> None:
-        numbers: defaultdict[int, list[Any]] = defaultdict(list)
-        for claim in claims:
-            numbers[claim.claim_no].append(claim.id)
-        for claim_no, ids in sorted(numbers.items()):
-            for some in chunked(sorted(ids)):
-                of_claim = and_(attempt.c.delivery_id.in_(some), attempt.c.claim_no == claim_no)
-                self._queue(of_claim)
-
-    def queue_deleted(self, log_ids: Sequence[int]) -> None:
-        """Queue attempts that this transaction is about to delete."""
-        self._queue(attempt.c.id.in_(log_ids))
-
-    def unqueue(self, versions: Mapping[int, int]) -> None:
-        for version, some in _by_version(versions):
-            self._sql.execute(
-                delete(index_queue)
-                .where(index_queue.c.attempt_id.in_(some))
-                .where(index_queue.c.version == version)
-            )
-
-    def set_aside(self, versions: Mapping[int, int]) -> None:
-        for version, some in _by_version(versions):
-            self._sql.execute(
-                update(index_queue)
-                .where(index_queue.c.attempt_id.in_(some))
-                .where(index_queue.c.version == version)
-                .values(version=-version)
-            )
-
-    def queue_set_aside(self) -> int:
-        changed = self._sql.execute(
-            update(index_queue)
-            .where(index_queue.c.version < 0)
-            .values(version=1 - index_queue.c.version)
-        )
-        return changed.rowcount
-
-    def _queue(self, which: ColumnElement[bool]) -> None:
-        source = select(attempt.c.id, literal(1)).where(which).order_by(attempt.c.id)
-        columns = ["attempt_id", "version"]
-        newer = func.abs(index_queue.c.version) + 1
-        insert: Insert
-        if self._sql.dialect.name in {"mysql", "mariadb"}:
-            made = mysql.insert(index_queue).from_select(columns, source)
-            insert = made.on_duplicate_key_update(version=newer)
-        else:
-            kind = sqlite if self._sql.dialect.is_sqlite else postgresql
-            insert = (
-                kind.insert(index_queue)
-                .from_select(columns, source)
-                .on_conflict_do_update(index_elements=["attempt_id"], set_={"version": newer})
-            )
-        self._sql.execute(insert)
 
 
 class SqlIndexView(Noun, IndexView):
@@ -195,12 +126,3 @@ def _with_events(sql: Statements, found: Sequence[Any]) -> list[LoggedAttempt]:
         for row in found
         if row.event_id in events
     ]
-
-
-def _by_version(versions: Mapping[int, int]) -> Iterator[tuple[int, list[int]]]:
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for log_id, version in versions.items():
-        groups[version].append(log_id)
-    for version, ids in sorted(groups.items()):
-        for some in chunked(sorted(ids)):
-            yield version, some

@@ -7,18 +7,19 @@ What that costs, and what one statement per row costs: `make bench ARGS="--only 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import frozen
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Dialect,
     Executable,
+    LargeBinary,
     String,
     Table,
     Text,
-    Update,
     bindparam,
     func,
     literal_column,
@@ -28,6 +29,8 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 Rows = Sequence[Mapping[str, Any]]
+Columns = Mapping[str, Sequence[Any]]
+"""The values of each column, in the order of the rows."""
 
 
 class Executes(Protocol):
@@ -58,6 +61,12 @@ class Insertion(ABC):
     ) -> None:
         """Insert rows of the same columns; `constants` are parameters of what is computed."""
 
+    @abstractmethod
+    def execute_columns(
+        self, sql: Executes, columns: Columns, constants: Mapping[str, Any] | None = None
+    ) -> None:
+        """As `execute`, of rows that are given column by column."""
+
 
 class RowInsertion(Insertion):
     """A statement that is executed for each row; the driver may put rows together."""
@@ -74,11 +83,21 @@ class RowInsertion(Insertion):
         elif rows:
             sql.execute(self._statement, [{**row, **more} for row in rows])
 
+    def execute_columns(
+        self, sql: Executes, columns: Columns, constants: Mapping[str, Any] | None = None
+    ) -> None:
+        rows = zip(*columns.values(), strict=True)
+        self.execute(sql, [dict(zip(columns, row, strict=True)) for row in rows], constants)
+
+
+Complete = Callable[[Insert], Executable]
+"""Puts an INSERT into a larger statement."""
+
 
 class ArrayInsertion(Insertion):
     """PostgreSQL's: an array for each column, or a value where all rows have the same.
 
-    With an `update` one statement inserts, and updates other rows; `constants` are its parameters.
+    With `complete` it is part of a larger statement, whose parameters are `constants`.
     """
 
     def __init__(
@@ -88,44 +107,54 @@ class ArrayInsertion(Insertion):
         *,
         upsert: Upsert | None,
         computed: Mapping[str, ColumnElement[Any]],
-        update: Update | None = None,
+        complete: Complete | None = None,
+        refusing: bool = False,
     ) -> None:
         self._table = table
         self._columns = tuple(columns)
         self._upsert = upsert
         self._computed = computed
-        self._update = update
+        self._complete = complete
+        self._refusing = refusing
         self._prepared: dict[tuple[str, ...], Executable] = {}
 
-    def with_update(self, update: Update) -> ArrayInsertion:
-        """Return the same insertion and this update as one statement."""
+    def completed(self, complete: Complete) -> ArrayInsertion:
+        """Return the same insertion as part of a larger statement."""
         return ArrayInsertion(
             self._table,
             self._columns,
             upsert=self._upsert,
             computed=self._computed,
-            update=update,
+            complete=complete,
+            refusing=self._refusing,
         )
 
     def execute(
         self, sql: Executes, rows: Rows, constants: Mapping[str, Any] | None = None
     ) -> None:
-        if not rows:
+        columns = {column: [row[column] for row in rows] for column in self._columns}
+        self.execute_columns(sql, columns, constants)
+
+    def execute_columns(
+        self, sql: Executes, columns: Columns, constants: Mapping[str, Any] | None = None
+    ) -> None:
+        number = len(columns[self._columns[0]])
+        if not number:
             return
         parameters: dict[str, Any] = dict(constants or {})
         different: list[str] = []
         for column in self._columns:
-            values = [row[column] for row in rows]
+            values = columns[column]
             # The last one first: ids, which are slow to compare, differ in that.
             if values[0] == values[-1] and values.count(values[0]) == len(values):
                 parameters[_value(column)] = values[0]
             else:
                 parameters[_array(column)] = values
                 different.append(column)
-        if not different and len(rows) > 1:
+        if not different and number > 1:
             # As many rows as there are, even if all of them are the same.
             different.append(self._columns[0])
-            parameters[_array(different[0])] = [parameters.pop(_value(different[0]))] * len(rows)
+            parameters[_array(different[0])] = [parameters.pop(_value(different[0]))] * number
         key = tuple(different)
         statement = self._prepared.get(key)
         if statement is None:
@@ -149,10 +178,10 @@ class ArrayInsertion(Insertion):
             )
         else:
             inserted = inserted.values({**values, **self._computed})
-        statement = _on_conflict(inserted, self._table, self._upsert)
-        if self._update is None:
-            return statement
-        return self._update.add_cte(statement.cte("inserted"))
+        statement: Insert = inserted
+        if not self._refusing:
+            statement = _on_conflict(inserted, self._table, self._upsert)
+        return statement if self._complete is None else self._complete(statement)
 
 
 def _value(column: str) -> str:
@@ -170,26 +199,46 @@ def insertion(
     *,
     upsert: Upsert | None = None,
     computed: Mapping[str, ColumnElement[Any]] | None = None,
+    refusing: bool = False,
 ) -> Insertion:
-    """Prepare an insertion of these columns, and of others that the database computes."""
+    """Prepare an insertion of these columns, and of others that the database computes.
+
+    With `refusing` a row that breaks a unique key is an error, of the driver's, instead of being
+    passed over: PostgreSQL and MariaDB need not look for it then before they insert.
+    """
     values = dict(computed or {})
     if dialect in {"mysql", "mariadb"}:
-        return RowInsertion(_on_duplicate_key(mysql.insert(table).values(values), table, upsert))
+        in_mysql = mysql.insert(table).values(values)
+        return RowInsertion(in_mysql if refusing else _on_duplicate_key(in_mysql, table, upsert))
     if dialect == "sqlite":
         made = sqlite.insert(table).values(values) if values else sqlite.insert(table)
-        return RowInsertion(_on_conflict(made, table, upsert))
-    return ArrayInsertion(table, columns, upsert=upsert, computed=values)
+        return RowInsertion(made if refusing else _on_conflict(made, table, upsert))
+    return ArrayInsertion(table, columns, upsert=upsert, computed=values, refusing=refusing)
 
 
-def with_update(insertion: Insertion, update: Update) -> Insertion | None:
-    """Return both as one statement, where the database has such a thing: PostgreSQL."""
-    return insertion.with_update(update) if isinstance(insertion, ArrayInsertion) else None
+def completed(insertion: Insertion, complete: Complete) -> Insertion | None:
+    """Return an insertion as part of a larger statement, where PostgreSQL is the database.
+
+    None where it is another one: they have no INSERT in a WITH.
+    """
+    return insertion.completed(complete) if isinstance(insertion, ArrayInsertion) else None
 
 
 def _arrays(column: Column[Any]) -> postgresql.ARRAY[Any]:
     # A cast to a text of limited length would cut what is too long; the INSERT refuses it.
     kind = column.type
+    if isinstance(kind, LargeBinary):
+        return postgresql.ARRAY(_PlainBytes())
     return postgresql.ARRAY(Text() if isinstance(kind, String) else kind)
+
+
+class _PlainBytes(LargeBinary):
+    """Bytes as they are: PostgreSQL's drivers take them, and each need not be wrapped before."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Return what makes a parameter of bytes: nothing has to."""
 
 
 def _on_conflict(

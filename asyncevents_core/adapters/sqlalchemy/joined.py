@@ -65,7 +65,7 @@ class Outbox:
             connection = transaction
         elif callable(getattr(transaction, "cursor", None)):
             writer = BorrowedWriter(transaction, self._dialect, self._offset)
-            return _Joined(writer, None)
+            return _Joined(writer, _callbacks_of_django(transaction))
         else:
             raise ForeignTransaction(
                 "session= takes a SQLAlchemy Session, scoped_session or Connection, connection= a "
@@ -112,10 +112,32 @@ class _Callbacks:
         self._waiting.clear()
 
 
+class _DjangoCallbacks:
+    """What to do after the commit of a transaction of Django, which forgets what is rolled back."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def add(self, callback: Callable[[], None]) -> None:
+        self._connection.on_commit(callback)
+
+
+def _callbacks_of_django(connection: Any) -> _DjangoCallbacks | None:
+    """Return what hears of the commit of Django's `atomic`; None where there is none.
+
+    Outside of it a statement is committed as it is executed, or by whoever switched that off:
+    Django would call back at once, or not at all.
+    """
+    observed = hasattr(connection, "on_commit") and getattr(connection, "in_atomic_block", False)
+    return _DjangoCallbacks(connection) if observed else None
+
+
 class _Joined(JoinedTransaction):
     """A transaction of the caller; without `callbacks` its commit cannot be observed."""
 
-    def __init__(self, events: EventWriter, callbacks: _Callbacks | None) -> None:
+    def __init__(
+        self, events: EventWriter, callbacks: _Callbacks | _DjangoCallbacks | None
+    ) -> None:
         self._events = events
         self._callbacks = callbacks
 

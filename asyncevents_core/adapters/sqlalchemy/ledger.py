@@ -7,8 +7,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import define, evolve
 from sqlalchemy import Connection, Engine
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import migrating
+from asyncevents_core.adapters.sqlalchemy.arrivals import FileArrivals
 from asyncevents_core.adapters.sqlalchemy.connecting import Given, unnamed
 from asyncevents_core.adapters.sqlalchemy.dialects import SqlDialect, durability_warnings
 from asyncevents_core.adapters.sqlalchemy.events import SqlEventWriter
@@ -30,18 +32,19 @@ from asyncevents_core.adapters.sqlalchemy.failures import (
     is_statement_timeout,
     is_worth_a_rerun,
 )
-from asyncevents_core.adapters.sqlalchemy.joined import Outbox
-from asyncevents_core.adapters.sqlalchemy.sessions import SessionLimits, open_engine
+from asyncevents_core.adapters.sqlalchemy.sessions import SessionLimits, open_engine, session_of
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
 from asyncevents_core.adapters.sqlalchemy.transactions import SqlTransaction, SqlView
 from asyncevents_core.domain.addresses import masked
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.errors import (
+    BrokerUnavailable,
     LedgerError,
     LedgerForbidden,
     LedgerNotMigrated,
     LedgerUnavailable,
 )
+from asyncevents_core.ports.broker import Consumer
 from asyncevents_core.ports.ledger import (
     JoinedTransaction,
     Ledger,
@@ -50,6 +53,9 @@ from asyncevents_core.ports.ledger import (
 )
 from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.ports.observer import NOBODY, LedgerUsed, Observers
+
+if TYPE_CHECKING:
+    from asyncevents_core.adapters.sqlalchemy.joined import Outbox
 
 logger = logging.getLogger("asyncevents.ledger")
 T = TypeVar("T")
@@ -102,7 +108,8 @@ class SqlLedger(Ledger):
         self._dialect = SqlDialect(self._engine.dialect.name, schema)
         self._cipher = cipher
         self._offset = clock_offset
-        self._outbox = Outbox(self._dialect, clock_offset, cipher)
+        self._outbox: Outbox | None = None
+        self._making_outbox = threading.Lock()
         self._reader = self._engine.execution_options(asyncevents_read=True)
         self._autocommit: Engine | None = None
         if self._dialect.name == "postgresql":
@@ -145,9 +152,17 @@ class SqlLedger(Ledger):
         self._notice_revision()
 
     def _publish_once(self, events: Sequence[NewEvent], due_in: float) -> None:
-        engine = self._autocommit
-        with self._engine.begin() if engine is None else engine.connect() as connection:
-            SqlEventWriter(self._statements(connection)).insert(events, due_in=due_in)
+        try:
+            with self._to_publish() as connection:
+                SqlEventWriter(self._statements(connection)).insert_new(events, due_in=due_in)
+        except IntegrityError:
+            # They are there, as after a commit whose answer was lost. Else it fails again.
+            with self._to_publish() as connection:
+                SqlEventWriter(self._statements(connection)).insert(events, due_in=due_in)
+
+    def _to_publish(self) -> AbstractContextManager[Connection]:
+        """Return a connection on which one statement is committed."""
+        return self._engine.begin() if self._autocommit is None else self._autocommit.connect()
 
     def read(self, query: Callable[[LedgerView], T]) -> T:
         def once() -> T:
@@ -156,9 +171,34 @@ class SqlLedger(Ledger):
 
         return self._insist(once, reads_only=True)
 
+    @property
+    def tells_of_events(self) -> bool:
+        return self._dialect.is_sqlite
+
+    def arrivals(self) -> Consumer:
+        if not self.tells_of_events:
+            return super().arrivals()
+        try:
+            return FileArrivals(partial(session_of, self._reader), self._offset)
+        except SQLAlchemyError as error:
+            raise BrokerUnavailable(f"{masked(self._url)} cannot be watched: {error}") from error
+
     def join(self, transaction: object) -> JoinedTransaction:
+        # In this order: to look at the schema makes SQLAlchemy look for its ORM, half of which is
+        # there while another thread imports it.
+        outbox = self._made_outbox()
         self._notice_revision()
-        return self._outbox.join(transaction)
+        return outbox.join(transaction)
+
+    def _made_outbox(self) -> Outbox:
+        with self._making_outbox:
+            if self._outbox is None:
+                # Imported here: it loads SQLAlchemy's ORM, which neither workers need nor those
+                # who publish without a session.
+                from asyncevents_core.adapters.sqlalchemy.joined import Outbox
+
+                self._outbox = Outbox(self._dialect, self._offset, self._cipher)
+            return self._outbox
 
     def _notice_revision(self) -> None:
         """Say once that a newer version has made the schema, with whose rows we may not agree."""
@@ -171,23 +211,29 @@ class SqlLedger(Ledger):
         except SQLAlchemyError as error:
             logger.debug("the schema's revision cannot be read", extra={"error": str(error)})
             return
-        if migrating.is_newer(found):
+        if migrating.is_newer(found) and not migrating.serves_us(found):
             logger.warning(migrating.too_new(found))
 
     def check(self) -> Sequence[str]:
         def once() -> list[str]:
             with self._reader.begin() as connection:
                 current = migrating.revision(connection, self._dialect)
-                if migrating.is_newer(current):
+                beside = migrating.is_newer(current)
+                if beside and not migrating.serves_us(current):
                     raise LedgerNotMigrated(migrating.too_new(current))
-                if current != migrating.REVISION:
+                if not beside and current != migrating.REVISION:
                     raise LedgerNotMigrated(
                         f"the ledger's schema is {current or 'missing'}, this version needs "
                         f"{migrating.REVISION}: `asyncevents db upgrade`"
                     )
-                return durability_warnings(connection, self._dialect)
+                return [
+                    *([migrating.beside_newer(current)] if beside else []),
+                    *durability_warnings(connection, self._dialect),
+                ]
 
-        return self._insist(once)
+        found = self._insist(once)
+        self._revision_noticed = True
+        return found
 
     def describe(self) -> str:
         place = f" in {self._dialect.schema}" if self._dialect.schema else ""
@@ -197,16 +243,13 @@ class SqlLedger(Ledger):
         # A change to a large table takes as long as it takes.
         engine = open_engine(self._url, self._options, SessionLimits(), given=self._given)
 
-        def once() -> str:
-            with engine.begin() as connection:
-                return migrating.upgrade(connection, self._dialect)
-
         try:
-            return self._insist(once)
+            return self._insist(partial(migrating.upgrade, engine, self._dialect))
         finally:
             engine.dispose()
 
     def after_fork(self) -> None:
+        self._making_outbox = threading.Lock()
         for engine in self._engines:
             engine.dispose(close=False)
 

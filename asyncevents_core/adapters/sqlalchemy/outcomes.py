@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Update, bindparam, not_, or_, select, update
+from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import ColumnElement
 
-from asyncevents_core.adapters.sqlalchemy.insertions import Upsert
+from asyncevents_core.adapters.sqlalchemy.deliveries import SqlDeliveries
+from asyncevents_core.adapters.sqlalchemy.index_queue import SqlIndexQueue, queueing
+from asyncevents_core.adapters.sqlalchemy.insertions import Insertion, Upsert, completed, insertion
 from asyncevents_core.adapters.sqlalchemy.schema import attempt, delivery
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked, in_order
 from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
@@ -23,6 +27,7 @@ _OVER_ABANDONED: Final = Upsert(
     only_over=("outcome", OutcomeKind.ABANDONED.value),
 )
 
+_WRITTEN: Final = [column.name for column in attempt.columns if column.name != "id"]
 
 _DELIVERED: Final[Mapping[str, Any]] = {
     "state": DeliveryState.DELIVERED.value,
@@ -37,11 +42,40 @@ _DELIVERED: Final[Mapping[str, Any]] = {
 class SqlOutcomes(Noun, Outcomes):
     """See `Outcomes`."""
 
-    def record(self, attempts: Sequence[Attempt]) -> None:
+    def lock(self, ids: Collection[UUID]) -> set[UUID]:
+        among = self._sql.dialect.among(delivery.c.id, "ids")
+        locking = self._sql.dialect.lock(select(delivery.c.id).where(among).order_by(delivery.c.id))
+        wanted, got = set(ids), set[UUID]()
+        for some in chunked(in_order(ids)):
+            got.update(self._sql.execute(locking, {"ids": some}).scalars())
+        return wanted - SqlDeliveries(self._sql).existing(wanted - got)
+
+    def record(self, attempts: Sequence[Attempt], *, indexing: bool = False) -> None:
         abandoned = [one for one in attempts if one.outcome is OutcomeKind.ABANDONED]
         others = [one for one in attempts if one.outcome is not OutcomeKind.ABANDONED]
-        self._sql.insert(attempt, [attempt_values(one) for one in abandoned])
-        self._sql.insert(attempt, [attempt_values(one) for one in others], _OVER_ABANDONED)
+        for some, upsert in ((abandoned, None), (others, _OVER_ABANDONED)):
+            if some and indexing:
+                self._record_and_queue(some, upsert)
+            else:
+                self._sql.insert(attempt, [attempt_values(one) for one in some], upsert)
+
+    def _record_and_queue(self, attempts: Sequence[Attempt], upsert: Upsert | None) -> None:
+        values = [attempt_values(one) for one in attempts]
+        together = self._sql.dialect.prepared(
+            ("record and queue", upsert), partial(self._recording_and_queueing, upsert)
+        )
+        if together is not None:
+            together.execute(self._sql, values)
+            return
+        self._sql.insert(attempt, values, upsert)
+        claims = [Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts]
+        SqlIndexQueue(self._sql).queue(claims)
+
+    def _recording_and_queueing(self, upsert: Upsert | None) -> Insertion | None:
+        dialect = self._sql.dialect.name
+        return completed(
+            insertion(dialect, attempt, _WRITTEN, upsert=upsert), partial(_queued_too, dialect)
+        )
 
     def mark_delivered(self, ids: Collection[UUID], *, owner: UUID) -> Sequence[Claim]:
         done = self._sql.update_prepared(
@@ -125,6 +159,13 @@ def _fence(owner: UUID, claim_no: int) -> tuple[ColumnElement[bool], ...]:
         delivery.c.owner == owner,
         delivery.c.claims == claim_no,
     )
+
+
+def _queued_too(dialect: str, recording: Insert) -> Insert:
+    """Return the statement that records attempts and queues those that it has written."""
+    # An outcome that is written again returns nothing: it was queued the first time.
+    written = recording.returning(attempt.c.id).cte("written")
+    return queueing(dialect, select(written.c.id)).add_cte(written)
 
 
 def attempt_values(attempt: Attempt) -> dict[str, Any]:

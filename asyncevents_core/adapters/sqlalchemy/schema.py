@@ -95,7 +95,7 @@ meta = _table(
 subscription = _table(
     "subscription",
     Column("id", _Serial, primary_key=True, autoincrement=True),
-    Column("event_name", String(255), nullable=False),
+    Column("event_name", String(2000), nullable=False),
     Column("sink", String(64), nullable=False),
     Column("target", String(2048), nullable=False),
     Column("secret", Text, nullable=True),
@@ -110,7 +110,26 @@ subscription = _table(
     Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
     Column("modified_at", BigInteger, nullable=True),
+    Column("older_secrets", Text, nullable=True),
+    Column("granted", Text, nullable=True),
+    Column("filter", Text, nullable=True),
+    Column("failure_policy", Text, nullable=True),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", BigInteger, nullable=True),
+    Column("failing_error", String(500), nullable=True),
+    Column("warned_at", BigInteger, nullable=True),
+    Column("filtered", BigInteger, nullable=False, server_default="0"),
+    Column("filter_failed", BigInteger, nullable=False, server_default="0"),
+    Column("filter_error", String(500), nullable=True),
     Index(f"ix_{PREFIX}subscription_epoch", "epoch"),
+    Index(f"ix_{PREFIX}subscription_failing", "failures", postgresql_where=text("failures > 0")),
+)
+
+rate = _table(
+    "rate",
+    Column("subscription_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("tokens", Float, nullable=False),
+    Column("filled_at", BigInteger, nullable=False),
 )
 
 event = _table(
@@ -133,6 +152,7 @@ event = _table(
     Column("owner", Identifier, nullable=True),
     Column("occurred_at", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("trace_context", String(600), nullable=True),
     Index(
         f"ix_{PREFIX}event_due",
         "state",

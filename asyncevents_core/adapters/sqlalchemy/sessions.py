@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
@@ -17,7 +15,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from asyncevents_core.adapters.private_files import make_file
 from asyncevents_core.adapters.sqlalchemy.connecting import (
     NOTHING,
     Given,
@@ -26,6 +23,7 @@ from asyncevents_core.adapters.sqlalchemy.connecting import (
 )
 from asyncevents_core.adapters.sqlalchemy.dialects import CLOCKS
 from asyncevents_core.adapters.sqlalchemy.failures import throw_away
+from asyncevents_core.adapters.sqlalchemy.sqlite_sessions import sqlite_engine
 from asyncevents_core.adapters.sqlalchemy.urls import read_url
 from asyncevents_core.errors import LedgerUnavailable, MissingExtra
 from asyncevents_core.ports.ledger.options import ANSWER_LATER, LedgerOptions
@@ -95,7 +93,8 @@ def open_engine(
                 raise LedgerUnavailable(
                     "LEDGER_OPTIONS: TLS and password are of no use with SQLite, which is a file"
                 )
-            return _sqlite_engine(parsed, limits, pool)
+            busy = _PATIENT_WITH_SQLITE if limits.lock is None else limits.lock
+            return sqlite_engine(parsed, busy, pool)
         if backend == "postgresql":
             return _postgresql_engine(parsed, options, limits, pool, isolation_level, given)
         return _mysql_engine(parsed, options, limits, pool, given)
@@ -106,6 +105,15 @@ def open_engine(
         if extra is None:
             raise
         raise MissingExtra(f"LEDGER_URL ({extra})", extra=extra) from error
+
+
+def session_of(engine: Engine) -> Any:
+    """Open a session of an engine's kind that belongs to the caller: a DBAPI connection."""
+    borrowed = engine.raw_connection()
+    connection = borrowed.dbapi_connection
+    borrowed.detach()
+    assert connection is not None  # noqa: S101 - it was just opened
+    return connection
 
 
 def session_maker(
@@ -121,11 +129,8 @@ def session_maker(
         return open_engine(url, options, limits, given=given)
 
     def make() -> DBAPIConnection:
-        borrowed = engine().raw_connection()
-        connection = borrowed.dbapi_connection
-        borrowed.detach()
-        assert connection is not None  # noqa: S101 - it was just opened
-        return connection
+        opened: DBAPIConnection = session_of(engine())
+        return opened
 
     return make
 
@@ -331,40 +336,6 @@ def _limit_mysql(limits: SessionLimits, connection: Any, _: object) -> None:
 
 
 # -- SQLite -----------------------------------------------------------------------------------
-
-
-def _sqlite_engine(url: URL, limits: SessionLimits, pool: dict[str, Any]) -> Engine:
-    if url.database in {None, "", ":memory:"}:
-        raise LedgerUnavailable(
-            "LEDGER_URL: an SQLite ledger needs a file, since several connections share it: "
-            "sqlite:///asyncevents.db"
-        )
-    folder = Path(str(url.database)).resolve().parent
-    if not folder.is_dir():
-        raise LedgerUnavailable(f"LEDGER_URL: the folder {folder} does not exist: make it first")
-    busy = _PATIENT_WITH_SQLITE if limits.lock is None else limits.lock
-    engine = create_engine(url, connect_args={"timeout": busy, "check_same_thread": False}, **pool)
-
-    @listen.listens_for(engine, "do_connect")
-    def before_connecting(*_: object) -> None:
-        # SQLite gives its other files the rights of this one.
-        make_file(Path(str(url.database)))
-
-    @listen.listens_for(engine, "connect")
-    def connect(connection: sqlite3.Connection, _: object) -> None:
-        # The driver must not begin transactions by itself: `begin` below does.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-
-    @listen.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later fails with "locked" at once if
-        # another one wrote meanwhile; one that begins IMMEDIATE waits for its turn.
-        reads = connection.get_execution_options().get("asyncevents_read", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _not_in_url(url: URL, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy.schema import subscription
 from asyncevents_core.adapters.sqlalchemy.statements import Noun, chunked
+from asyncevents_core.adapters.sqlalchemy.subscription_rows import (
+    ENCRYPTED,
+    streak_values,
+    subscription_values,
+    to_streak,
+    to_subscription,
+    to_summary,
+    tokens_of,
+)
+from asyncevents_core.domain.failing import Streak
 from asyncevents_core.domain.subscription import (
+    FilterCounts,
     NewSubscription,
-    RetryPolicy,
     Subscription,
     SubscriptionColumn,
     SubscriptionFilter,
@@ -24,9 +44,11 @@ from asyncevents_core.domain.subscription import (
 from asyncevents_core.errors import SecretKeysError
 from asyncevents_core.ports.ledger.subscriptions import (
     KeptSecret,
+    KeptStreak,
     KeyAge,
     Subscriptions,
     SubscriptionsView,
+    SubscriptionTotals,
 )
 
 _SUMMARY: Final = [
@@ -34,8 +56,11 @@ _SUMMARY: Final = [
     for name in (
         *("id", "event_name", "sink", "target", "tenant", "status"),
         *("created_at", "modified_at"),
+        *("failures", "failing_since", "failing_error", "warned_at"),
     )
 ]
+_STREAK_NAMES: Final = ("failures", "failing_since", "failing_error", "warned_at")
+_STREAKS: Final = [subscription.c[name] for name in ("id", "status", "modified_at", *_STREAK_NAMES)]
 _COLUMNS: Final = {SubscriptionColumn.SUBSCRIBED_AT: "created_at"}
 """Columns that are called otherwise here."""
 _UNDELETED: Final = (
@@ -43,11 +68,20 @@ _UNDELETED: Final = (
     .where(subscription.c.status != SubscriptionStatus.DELETED.value)
     .order_by(subscription.c.id)
 )
+_FAILING: Final = (
+    subscription.c.failures > 0,
+    subscription.c.status == SubscriptionStatus.ENABLED.value,
+)
+_WARNED: Final = and_(subscription.c.failures > 0, subscription.c.warned_at.is_not(None))
+_TOTALS: Final = select(
+    func.count(case((_WARNED, 1))).label("warned"),
+    func.sum(subscription.c.filtered).label("filtered"),
+    func.sum(subscription.c.filter_failed).label("failed"),
+).where(subscription.c.status == SubscriptionStatus.ENABLED.value)
 _WORST_FIRST: Final = (KeyAge.MISSING, KeyAge.OLDER, KeyAge.NEWEST)
-_ENCRYPTED: Final = (subscription.c.secret, subscription.c.options)
 _KEPT: Final = (
-    select(subscription.c.id, *_ENCRYPTED)
-    .where(or_(*(column.is_not(None) for column in _ENCRYPTED)))
+    select(subscription.c.id, *ENCRYPTED)
+    .where(or_(*(column.is_not(None) for column in ENCRYPTED)))
     .order_by(subscription.c.id)
 )
 
@@ -74,8 +108,9 @@ class SqlSubscriptions(Noun, Subscriptions):
         status = self._sql.execute(statement).scalar_one_or_none()
         return None if status is None else SubscriptionStatus(status)
 
-    def insert(self, new: NewSubscription) -> int:
-        values = subscription_values(new, self._sql.cipher, self._sql.now())
+    def insert(self, new: NewSubscription, *, subscribed_at: int | None = None) -> int:
+        at = self._sql.now() if subscribed_at is None else subscribed_at
+        values = subscription_values(new, self._sql.cipher, at)
         epoch = self._sql.increment_epoch()
         result = self._sql.execute(insert(subscription), {**values, "epoch": epoch})
         key = result.inserted_primary_key
@@ -90,6 +125,7 @@ class SqlSubscriptions(Noun, Subscriptions):
     def update(self, subscription_id: int, new: NewSubscription) -> None:
         values = subscription_values(new, self._sql.cipher, 0)
         del values["created_at"]
+        values |= {"filtered": 0, "filter_failed": 0, "filter_error": None}
         if not values["holding"]:
             # It may still have deliveries that were held before.
             del values["holding"]
@@ -113,7 +149,57 @@ class SqlSubscriptions(Noun, Subscriptions):
 
     def _change(self) -> dict[str, int]:
         """Return the columns that every change sets."""
-        return {"epoch": self._sql.increment_epoch(), "modified_at": self._sql.now()}
+        return {
+            "epoch": self._sql.increment_epoch(),
+            "modified_at": self._sql.now(),
+            **streak_values(Streak()),
+        }
+
+    def lock_streaks(self, ids: Collection[int]) -> Mapping[int, KeptStreak]:
+        statement = (
+            select(*_STREAKS).where(subscription.c.id.in_(sorted(ids))).order_by(subscription.c.id)
+        )
+        return {
+            row.id: KeptStreak(
+                status=SubscriptionStatus(row.status),
+                modified_at=row.modified_at,
+                streak=to_streak(row),
+            )
+            for row in self._sql.execute(self._sql.dialect.lock(statement))
+        }
+
+    def set_streaks(self, streaks: Mapping[int, Streak]) -> None:
+        if streaks:
+            statement = update(subscription).where(subscription.c.id == bindparam("id_"))
+            self._sql.execute(
+                statement.values({name: bindparam(name) for name in _STREAK_NAMES}),
+                [{"id_": id_, **streak_values(one)} for id_, one in sorted(streaks.items())],
+            )
+
+    def add_filter_counts(self, counts: Mapping[int, FilterCounts]) -> set[int]:
+        columns = subscription.c
+        statement = select(columns.id).where(columns.id.in_(sorted(counts))).order_by(columns.id)
+        free = set(self._sql.execute(self._sql.dialect.lock(statement)).scalars())
+        if free:
+            self._sql.execute(
+                update(subscription)
+                .where(columns.id == bindparam("id_"))
+                .values(
+                    filtered=columns.filtered + bindparam("more_filtered"),
+                    filter_failed=columns.filter_failed + bindparam("more_failed"),
+                    filter_error=func.coalesce(bindparam("error"), columns.filter_error),
+                ),
+                [
+                    {
+                        "id_": id_,
+                        "more_filtered": counts[id_].filtered,
+                        "more_failed": counts[id_].failed,
+                        "error": counts[id_].error,
+                    }
+                    for id_ in sorted(free)
+                ],
+            )
+        return free
 
     def still_disabled(self, ids: Collection[int]) -> set[int]:
         statement = (
@@ -149,7 +235,7 @@ class SqlSubscriptions(Noun, Subscriptions):
         return renewed
 
     def _renew(self, row: Row[Any]) -> bool:
-        tokens = _tokens(row)
+        tokens = tokens_of(row)
         try:
             made = {name: self._sql.cipher.renew(token) for name, token in tokens.items()}
         except SecretKeysError:
@@ -189,7 +275,7 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
             .where(subscription.c.status != SubscriptionStatus.DELETED.value)
             .order_by(subscription.c.id)
         )
-        return [_to_summary(row) for row in self._sql.execute(statement)]
+        return [to_summary(row) for row in self._sql.execute(statement)]
 
     def page(
         self, wanted: SubscriptionFilter, order: SubscriptionOrder, *, limit: int, offset: int
@@ -203,7 +289,19 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
             .limit(limit)
             .offset(offset)
         )
-        return [_to_summary(row) for row in self._sql.execute(statement)]
+        return [to_summary(row) for row in self._sql.execute(statement)]
+
+    def matching(
+        self, wanted: SubscriptionFilter, *, after: int, limit: int
+    ) -> Sequence[Subscription]:
+        columns = subscription.c
+        statement = (
+            select(subscription)
+            .where(*_meant(wanted), columns.id > after)
+            .order_by(columns.id)
+            .limit(limit)
+        )
+        return [to_subscription(row, self._sql.cipher) for row in self._sql.execute(statement)]
 
     def count(self, wanted: SubscriptionFilter) -> int:
         statement = select(func.count()).select_from(subscription).where(*_meant(wanted))
@@ -221,12 +319,34 @@ class SqlSubscriptionsView(Noun, SubscriptionsView):
         )
         return set(self._sql.execute(statement).scalars())
 
+    def epoch(self) -> int:
+        return self._sql.epoch()
+
+    def patterns_with(self, part: str) -> Sequence[str]:
+        statement = (
+            select(subscription.c.event_name)
+            .where(subscription.c.event_name.contains(part, autoescape=True))
+            .where(subscription.c.status == SubscriptionStatus.ENABLED.value)
+            .distinct()
+        )
+        return list(self._sql.execute(statement).scalars())
+
+    def failing(self) -> set[int]:
+        return set(self._sql.execute(select(subscription.c.id).where(*_FAILING)).scalars())
+
+    def totals(self) -> SubscriptionTotals:
+        row = self._sql.execute(_TOTALS).one()
+        # Sums are decimals on some databases, and NULL where there is no row.
+        return SubscriptionTotals(
+            warned=row.warned, filtered=int(row.filtered or 0), filter_failed=int(row.failed or 0)
+        )
+
     def kept_secrets(self, *, after: int, limit: int) -> Sequence[KeptSecret]:
         statement = _KEPT.where(subscription.c.id > after).limit(limit)
         return [
             KeptSecret(
                 subscription_id=row.id,
-                key=min(map(self._sql.cipher.age, _tokens(row).values()), key=_WORST_FIRST.index),
+                key=min(map(self._sql.cipher.age, tokens_of(row).values()), key=_WORST_FIRST.index),
             )
             for row in self._sql.execute(statement)
         ]
@@ -249,75 +369,3 @@ def _meant(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         given.append(columns.created_at < wanted.until)
     return given
-
-
-def _to_summary(row: Row[Any]) -> SubscriptionSummary:
-    return SubscriptionSummary(
-        id=row.id,
-        event_name=row.event_name,
-        sink=row.sink,
-        target=row.target,
-        tenant=row.tenant,
-        status=SubscriptionStatus(row.status),
-        subscribed_at=row.created_at,
-        modified_at=row.modified_at,
-    )
-
-
-def subscription_values(new: NewSubscription, cipher: Cipher, now: int) -> dict[str, Any]:
-    """Return the columns of a new subscription, what is secret encrypted."""
-    schedule = new.retry.schedule
-    return {
-        "event_name": new.event_name,
-        "sink": new.sink,
-        "target": new.target,
-        "secret": None if new.secret is None else cipher.encrypt(new.secret),
-        "tenant": new.tenant,
-        "maximum_deaths": new.retry.maximum_deaths,
-        "schedule": None if schedule is None else json.dumps(schedule),
-        "jitter": new.retry.jitter,
-        "rate_limit": new.rate_limit,
-        "options": cipher.encrypt(json.dumps(dict(new.options))) if new.options else None,
-        "status": new.status.value,
-        "holding": new.status is SubscriptionStatus.DISABLED,
-        "created_at": now,
-    }
-
-
-def to_subscription(row: Row[Any], cipher: Cipher) -> Subscription:
-    """Read a subscription. What no key decrypts is named in its `unread`."""
-    values = row._mapping
-    schedule = values["schedule"]
-    texts: dict[str, str] = {}
-    unread: dict[str, str] = {}
-    for name in ("secret", "options"):
-        if values[name] is not None:
-            try:
-                texts[name] = cipher.decrypt(values[name])
-            except SecretKeysError as error:
-                unread[name] = str(error)
-    return Subscription(
-        id=values["id"],
-        event_name=values["event_name"],
-        sink=values["sink"],
-        target=values["target"],
-        secret=texts.get("secret"),
-        tenant=values["tenant"],
-        retry=RetryPolicy(
-            maximum_deaths=values["maximum_deaths"],
-            schedule=None if schedule is None else tuple(json.loads(schedule)),
-            jitter=values["jitter"],
-        ),
-        rate_limit=values["rate_limit"],
-        options=json.loads(texts.get("options", "{}")),
-        status=SubscriptionStatus(values["status"]),
-        subscribed_at=values["created_at"],
-        modified_at=values["modified_at"],
-        unread=tuple(unread),
-        unreadable=next(iter(unread.values()), None),
-    )
-
-
-def _tokens(row: Row[Any]) -> dict[str, str]:
-    both = {column.name: row._mapping[column.name] for column in _ENCRYPTED}
-    return {name: token for name, token in both.items() if token is not None}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import case, delete, false, or_, select, true, update
 
-from asyncevents_core.adapters.sqlalchemy.index import SqlIndexQueue
+from asyncevents_core.adapters.sqlalchemy.index_queue import SqlIndexQueue
 from asyncevents_core.adapters.sqlalchemy.schema import (
     attempt,
     delivery,
@@ -70,11 +70,17 @@ class SqlTasks(Noun, Tasks):
 
     def _candidates(self, before: int, after: UUID | None) -> list[UUID]:
         """Old events in the order of their ids, which is that of time."""
+        # By CASE, so that no index but that of the ids is of use: by the one of states, SQLite
+        # would read and sort all events that have ended, in each step.
+        has_ended = case(
+            (event.c.state.in_([EventState.FANNED_OUT.value, EventState.FAILED.value]), true()),
+            else_=false(),
+        )
         statement = (
             select(event.c.id)
             .where(event.c.id < first_uuid7(before))
             .where(event.c.created_at < before)
-            .where(event.c.state.in_([EventState.FANNED_OUT.value, EventState.FAILED.value]))
+            .where(has_ended)
             .order_by(event.c.id)
             .limit(_EVENTS_AT_ONCE)
         )

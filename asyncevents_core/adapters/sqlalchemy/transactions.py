@@ -9,10 +9,12 @@ from asyncevents_core.adapters.sqlalchemy.backlog import backlog
 from asyncevents_core.adapters.sqlalchemy.dead_letters import SqlDeadLetters, SqlDeadLettersView
 from asyncevents_core.adapters.sqlalchemy.deliveries import SqlDeliveries
 from asyncevents_core.adapters.sqlalchemy.events import SqlEvents, SqlEventsView
-from asyncevents_core.adapters.sqlalchemy.index import SqlIndexQueue, SqlIndexView
+from asyncevents_core.adapters.sqlalchemy.index import SqlIndexView
+from asyncevents_core.adapters.sqlalchemy.index_queue import SqlIndexQueue
 from asyncevents_core.adapters.sqlalchemy.log import SqlLogView
 from asyncevents_core.adapters.sqlalchemy.neighbours import SqlNeighbours, SqlNeighboursView
 from asyncevents_core.adapters.sqlalchemy.outcomes import SqlOutcomes
+from asyncevents_core.adapters.sqlalchemy.rates import SqlRates
 from asyncevents_core.adapters.sqlalchemy.replays import SqlReplays, SqlReplaysView
 from asyncevents_core.adapters.sqlalchemy.server import SqlServerView
 from asyncevents_core.adapters.sqlalchemy.statements import Statements
@@ -86,6 +88,10 @@ class SqlTransaction(LedgerTransaction):
     @cached_property
     def neighbours(self) -> SqlNeighbours:
         return SqlNeighbours(self._sql)
+
+    @cached_property
+    def rates(self) -> SqlRates:
+        return SqlRates(self._sql)
 
     @cached_property
     def trial(self) -> SqlTrial:

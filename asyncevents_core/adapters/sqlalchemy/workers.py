@@ -42,9 +42,9 @@ class SqlWorkers(Noun, Workers):
     def remove(self, worker_id: UUID) -> None:
         self._sql.execute(delete(worker).where(worker.c.id == worker_id))
 
-    def silent(self, *, before: int) -> Sequence[UUID]:
-        statement = select(worker.c.id).where(worker.c.beat_at < before).order_by(worker.c.id)
-        return list(self._sql.execute(self._sql.dialect.lock(statement)).scalars())
+    def silent(self, *, before: int) -> Sequence[WorkerRow]:
+        statement = select(worker).where(worker.c.beat_at < before).order_by(worker.c.id)
+        return [_to_worker(row) for row in self._sql.execute(self._sql.dialect.lock(statement))]
 
     def expire_leases(self, owners: Collection[UUID], *, limit: int) -> int:
         expired = 0

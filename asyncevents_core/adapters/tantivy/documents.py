@@ -28,6 +28,9 @@ _GAPS: Final = " ".join([_GAP] * (MAX_SLOP + 1))
 """Between the values of an array, so that no phrase reaches from one into the next."""
 _TOKENIZER: Final = "tokens"
 _EVENTS_KEPT: Final = 64
+_USUAL_KEPT: Final = 256
+_LONGEST_KEPT: Final = 1_000
+"""Characters of an attempt's texts that are remembered: few attempts share longer ones."""
 
 
 def make_schema() -> tantivy.Schema:
@@ -62,10 +65,16 @@ class _Parts:
 
 
 class DocumentMaker:
-    """Makes documents. The terms of an event are made once for all its attempts in a row."""
+    """Makes documents. The terms of an event are made once for all its attempts in a row.
+
+    So are those of what many attempts have alike: their event's name, their outcome, their target.
+    """
 
     def __init__(self) -> None:
         self._maker = TermMaker()
+        self._usual: Callable[[tuple[Leaf, ...]], _Parts] = functools.lru_cache(
+            maxsize=_USUAL_KEPT, typed=True
+        )(self._parts)
         self._of_event: Callable[[bytes], _Parts] = functools.lru_cache(maxsize=_EVENTS_KEPT)(
             lambda body: self._parts(event_leaves(body))
         )
@@ -73,19 +82,26 @@ class DocumentMaker:
     def make(self, document: AttemptDocument) -> tantivy.Document:
         """Return what is written. Raises `ValueError` if the body is not a JSON object."""
         event = self._of_event(document.body)
-        own = self._parts(document.attempt_leaves())
+        own = self._maker.terms("uuid", document.uuid)
+        usual = self._usual_parts(document)
         made = tantivy.Document(
-            leaf=own.leaf + event.leaf,
-            value=own.value + event.value,
-            word=[f"{own.word} {_GAP} {event.word}"],
-            word_at=[f"{own.word_at} {event.word_at}"],
-            path=own.path + event.path,
+            leaf=[*own.leaf, *usual.leaf, *event.leaf],
+            value=[*own.value, *usual.value, *event.value],
+            word=[f"{own.word} {_GAP} {usual.word} {_GAP} {event.word}"],
+            word_at=[f"{own.word_at} {usual.word_at} {event.word_at}"],
+            path=[*own.paths, *usual.path, *event.path],
         )
         for name in NUMBERS:
             number = document.number(name)
             if number is not None:
                 made.add_integer(name, number)
         return made
+
+    def _usual_parts(self, document: AttemptDocument) -> _Parts:
+        leaves = tuple(document.usual_leaves())
+        if len(document.response) + len(document.detail) > _LONGEST_KEPT:
+            return self._parts(leaves)
+        return self._usual(leaves)
 
     def _parts(self, leaves: Iterable[Leaf]) -> _Parts:
         leaf, word_at = list[str](), list[str]()

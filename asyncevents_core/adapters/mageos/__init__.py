@@ -1,0 +1,1 @@
+"""The files of mageos-async-events: what a shop defines, and dumps of what it keeps."""
