@@ -25,7 +25,6 @@ from asyncevents_core.engine.publishing.publish import SWEEP_AFTER
 from asyncevents_core.engine.shared.progress import LoopProgress
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.logging_setup import Format
-from asyncevents_core.ports.observer import BACKLOG_EVERY, BacklogCounted
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.configs import ledger_options
 from asyncevents_core.settings.schema import Settings
@@ -34,12 +33,13 @@ from asyncevents_core.worker.children import Home
 from asyncevents_core.worker.claimer import Claimer
 from asyncevents_core.worker.deliverer import Deliverer
 from asyncevents_core.worker.inboxes import Alarm, Bell, Inbox, PublicationInbox, ResolvedInbox
-from asyncevents_core.worker.indexing import IndexConsumer
+from asyncevents_core.worker.indexing import IndexConsumer, index_consumer
 from asyncevents_core.worker.intake import Intake
 from asyncevents_core.worker.isolation import IsolatedResolver, ServiceProcesses
 from asyncevents_core.worker.janitor import Janitor
 from asyncevents_core.worker.ledger_health import LedgerHealth
-from asyncevents_core.worker.receiving import intake, receivers
+from asyncevents_core.worker.measuring import Measuring
+from asyncevents_core.worker.receiving import intakes, receivers
 from asyncevents_core.worker.sink_processes import WorkerSinks
 from asyncevents_core.worker.vitals import Vitals
 from asyncevents_core.worker.watchdog import BLOCKED_AFTER, Limits, Watch, Watchdog
@@ -85,19 +85,23 @@ class WorkerAssembly:
         self._observers = runtime.observers
         self._horizon = SWEEP_AFTER + policy.retry_backstop
         self._checks = ThreadPoolExecutor(1, thread_name_prefix="checks")
-        bell, health, vitals = Bell(), LedgerHealth(), Vitals()
+        bell = Bell()
+        self.health, self.vitals = health, vitals = LedgerHealth(), Vitals()
         alarm, resolved = Alarm(bell), ResolvedInbox(bell)
         hand_offs, retries = PublicationInbox(bell), Inbox(bell)
-        self._intake = intake(runtime, options.roles, hand_offs)
+        asked = PublicationInbox(bell)
+        self._intakes = intakes(runtime, options.roles, hand_offs, asked)
         self.permits = Permits(
-            budget=settings.permits, per_subscription=settings.permits_per_subscription
+            budget=settings.permits,
+            per_subscription=settings.permits_per_subscription,
+            probe_after=settings.probe_after,
         )
-        self.sinks = SinkRack(WorkerSinks(runtime.sinks, options.home_for))
+        self.sinks = SinkRack(WorkerSinks(runtime.sinks, options.home_for), runtime.tracing)
         calls = Calls(threads=settings.service_threads)
         self._processes = service_processes(runtime, options)
         self.services = _service_caller(runtime, calls, self._processes)
         self._janitor = _janitor(runtime, options.roles)
-        self._indexing = _index_consumer(runtime, options.roles)
+        self._indexing = index_consumer(runtime, options.roles)
         self._bookkeeper = Bookkeeper(
             ledger=runtime.ledger,
             retries=runtime.retry_manager,
@@ -111,7 +115,7 @@ class WorkerAssembly:
             observers=runtime.observers,
         )
         self._receivers = receivers(
-            runtime, options.roles, hand_offs, retries, self._bookkeeper.met
+            runtime, options.roles, hand_offs, retries, asked, self._bookkeeper.met
         )
         self.deliverer = Deliverer(
             loop=loop,
@@ -125,7 +129,12 @@ class WorkerAssembly:
         )
         self._claimer = Claimer(
             ledger=runtime.ledger,
-            claimant=Claimant(owner=self.row.id, policy=policy, definitions=runtime.catalog),
+            claimant=Claimant(
+                owner=self.row.id,
+                policy=policy,
+                definitions=runtime.catalog,
+                filters=runtime.filters,
+            ),
             permits=self.permits,
             calls=calls,
             roles=options.roles,
@@ -145,6 +154,18 @@ class WorkerAssembly:
         self.ending = "the beginning"
         """What `stop` waits for."""
         self._stepping = LoopProgress("the event loop")
+        self._measuring = Measuring(
+            ledger=runtime.ledger,
+            observers=runtime.observers,
+            permits=self.permits,
+            bookkeeper=self._bookkeeper,
+            receivers=self._receivers,
+            indexing=self._indexing,
+            health=health,
+            vitals=vitals,
+            loop=self._stepping,
+            stuck=lambda: self.stuck,
+        )
         self._watchdog: Watchdog | None = None
         if settings.watchdog:
             self._watchdog = Watchdog(
@@ -201,7 +222,7 @@ class WorkerAssembly:
             self._watchdog.start()
 
     def _helpers(self) -> list[Janitor | IndexConsumer | Intake]:
-        found = (self._janitor, self._indexing, self._intake)
+        found = (self._janitor, self._indexing, *self._intakes)
         return [one for one in found if one is not None]
 
     @property
@@ -236,7 +257,7 @@ class WorkerAssembly:
             loop.create_task(self._stepping.keep_stepping()),
         ]
         if self._observers.any:
-            watches.append(loop.create_task(self._watch_backlog()))
+            watches.append(loop.create_task(self._measuring.run(self._checks)))
         try:
             while True:
                 self.services.expire()
@@ -244,20 +265,6 @@ class WorkerAssembly:
         finally:
             for one in watches:
                 one.cancel()
-
-    async def _watch_backlog(self) -> None:
-        """Tell observers what is open; runs until cancelled."""
-        while True:
-            await asyncio.get_running_loop().run_in_executor(self._checks, self._tell_backlog)
-            await asyncio.sleep(BACKLOG_EVERY)
-
-    def _tell_backlog(self) -> None:
-        try:
-            backlog = self._ledger.read(lambda view: view.backlog())
-        except LedgerError as error:
-            logger.warning("cannot count the backlog", extra={"error": str(error)})
-        else:
-            self._observers.tell(BacklogCounted(backlog=backlog))
 
     def idle(self) -> bool:
         """Tell whether there is nothing to do within seconds, here or in the ledger. Blocks."""
@@ -299,10 +306,10 @@ class WorkerAssembly:
         if self._janitor is not None:
             self.ending = "the clean-up"
             await run(self._checks, self._janitor.stop)
-        if self._intake is not None:
+        for intake in self._intakes:
             # Before the receivers, which acknowledge what it has published.
             self.ending = "publications"
-            await run(self._checks, self._intake.stop)
+            await run(self._checks, intake.stop)
         for receiver in self._receivers:
             self.ending = receiver.progress.name
             await run(self._checks, receiver.stop)
@@ -330,13 +337,14 @@ class WorkerAssembly:
         return hanging
 
     def _busy(self) -> bool:
-        if self._intake is not None and not self._nothing_to_publish(self._intake):
+        if self._intakes and not self._nothing_to_publish():
             return True
         return bool(self.permits.in_flight or self._bookkeeper.unwritten or not self._claimer.idle)
 
-    def _nothing_to_publish(self, intake: Intake) -> bool:
+    def _nothing_to_publish(self) -> bool:
         # What only the broker's queue holds, no look into the ledger would find.
-        return intake.idle and all(one.found_nothing for one in self._receivers)
+        idle = all(one.idle for one in self._intakes)
+        return idle and all(one.found_nothing for one in self._receivers)
 
 
 def service_processes(runtime: Runtime, options: WorkerOptions) -> ServiceProcesses | None:
@@ -356,13 +364,17 @@ def _service_caller(
 ) -> ServiceCaller:
     policy = runtime.policy
     return ServiceCaller(
-        resolver=runtime.resolver if processes is None else IsolatedResolver(processes),
+        resolver=runtime.resolver
+        if processes is None
+        else IsolatedResolver(processes, runtime.tracing),
         threads=runtime.settings.service_threads,
         # That a process which has started ends in time is its own pool's work.
         timeout=policy.service_start + policy.service_timeout,
         patience=policy.service_patience,
         clock=runtime.clock,
         calls=calls,
+        schemas=runtime.schema_checks,
+        tracing=runtime.tracing,
     )
 
 
@@ -376,18 +388,9 @@ def _janitor(runtime: Runtime, roles: Collection[Role]) -> Janitor | None:
         days=settings.log_lifetime_days,
         indexed=runtime.policy.indexing,
         idle=settings.web_session_idle,
+        source=settings.source,
         next_run=functools.partial(next_run, settings.log_cleanup_schedule),
-    )
-
-
-def _index_consumer(runtime: Runtime, roles: Collection[Role]) -> IndexConsumer | None:
-    if not runtime.policy.indexing or Role.INDEX not in roles:
-        return None
-    return IndexConsumer(
-        ledger=runtime.ledger,
-        open_indexer=runtime.open_indexer,
-        enabled=runtime.settings.indexing_enabled,
-        patience=runtime.settings.indexing_patience,
+        observers=runtime.observers,
     )
 
 

@@ -16,10 +16,13 @@ from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.events import chunks_of, fan_out_chunk, is_large
 from asyncevents_core.engine.delivering.leases import Claimant, Claimed, Resolved
+from asyncevents_core.engine.delivering.operational import Operations
 from asyncevents_core.engine.delivering.permits import Permits
+from asyncevents_core.engine.delivering.rates import take_turns
 from asyncevents_core.engine.delivering.recovery import Reaped, reap_workers
 from asyncevents_core.engine.delivering.round import Round, RoundResult, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.engine.delivering.telling import tell_of_lost, tell_of_round
 from asyncevents_core.engine.shared.progress import Progress
 from asyncevents_core.errors import LedgerNotMigrated, LedgerUnavailable
 from asyncevents_core.ports.clock import Clock
@@ -79,6 +82,7 @@ class Claimer:
         self._deliverer = deliverer
         self._bookkeeper = bookkeeper
         self._observers = observers
+        self._operations = Operations(claimant.policy.source)
         self._state = ClaimState(roles=frozenset(roles))
         self.claimed = 0
         """Events that this worker has claimed."""
@@ -142,12 +146,16 @@ class Claimer:
         self.progress.step()
 
     def _finish(self) -> None:
-        """Fan out what services return within the grace; workers take it as due rows."""
+        """Fan out what services return within the grace; workers take it as due rows.
+
+        And write down what filters did since the last time.
+        """
         pause = 0.0
         while self._state.resolving and (left := self._give_up_at - time.monotonic()) > 0:
             if pause or not len(self._resolved):
                 self._wait(min(left, pause or left))
             pause = self._try(self._fan_out_late, pause)
+        self._try(self._write_filter_counts, 0.0)
 
     def _try(self, step: Callable[[], None], pause: float) -> float:
         """Run a step; return how long to pause before the next: 0 when it worked."""
@@ -210,10 +218,13 @@ class Claimer:
             else:
                 self._fan_out_singly(taken.resolved)
             raise
+        self._claimant.looks.settle()
         self._permits.take(result.permits)
         self._calls.take(result.calls)
-        if result.permits.next_token is not None:
-            self._alarm.set(result.permits.next_token)
+        if result.permits.starved:
+            delay = take_turns(self._ledger, self._permits, result.permits)
+            if delay is not None:
+                self._alarm.set(delay)
         if self._health.found():
             logger.info("the ledger answers again")
         self._hand_offs.acknowledge(taken.hand_offs)
@@ -226,25 +237,45 @@ class Claimer:
 
     def _reap(self) -> None:
         """Make the leases of vanished workers due, a transaction per batch."""
+        self._operations.refresh(self._ledger)
+        self._write_filter_counts()
         leases = 0
         reaped = Reaped(more=True)
         while reaped.more and not self._stop.is_set():
             self.progress.step()
-            reaped = self._ledger.run(functools.partial(reap_workers, me=self._claimant.owner))
+            reaped = self._ledger.run(self._reap_some)
             leases += reaped.leases
         if leases:
             logger.warning("workers have vanished", extra={"leases": leases})
 
+    def _write_filter_counts(self) -> None:
+        content = self._claimant.content
+        counts = content.take_counts()
+        if not counts:
+            return
+        written: set[int] = set()
+        try:
+            written = self._ledger.run(lambda tx: tx.subscriptions.add_filter_counts(counts))
+        finally:
+            content.put_back({k: v for k, v in counts.items() if k not in written})
+
+    def _reap_some(self, tx: LedgerTransaction) -> Reaped:
+        reaped = reap_workers(tx, me=self._claimant.owner)
+        tell_of_lost(tx, self._operations, reaped.lost)
+        return reaped
+
     def _round(self, tx: LedgerTransaction, *, wanted: Round) -> RoundResult:
         # Run again where others hold locks: each time is a step.
         self.progress.step()
-        return claim_round(tx, self._claimant, wanted, self._permits, self._calls)
+        result = claim_round(tx, self._claimant, wanted, self._permits, self._calls)
+        tell_of_round(tx, self._operations, self._claimant, result.claimed)
+        return result
 
     def _hand_on(self, claimed: Claimed, begun: float) -> None:
         self.claimed += claimed.events
         self.stale += claimed.stale
         if claimed.dead:
-            self._bookkeeper.bury(claimed.dead)
+            self._bookkeeper.bury([one.id for one in claimed.dead])
         if claimed.leases:
             self._deliverer.submit(claimed.leases, begun)
         for resolving in claimed.resolving:
@@ -263,10 +294,18 @@ class Claimer:
                 seconds=seconds,
             )
         )
-        for delivery_id in claimed.dead:
-            self._observers.tell(DeliveryDied(delivery_id=delivery_id, reason=DeadReason.POISON))
+        for dead in claimed.dead:
+            subscription = self._claimant.subscriptions.get(dead.subscription_id)
+            self._observers.tell(
+                DeliveryDied(
+                    delivery_id=dead.id,
+                    subscription_id=dead.subscription_id,
+                    sink=None if subscription is None else subscription.sink,
+                    reason=DeadReason.POISON,
+                )
+            )
         for one in claimed.failed:
-            self._observers.tell(EventFailed(event_id=one.id, error=one.error))
+            self._observers.tell(EventFailed(event_id=one.id, event_name=one.name, error=one.error))
 
     # -- what services returned ---------------------------------------------------------------
 

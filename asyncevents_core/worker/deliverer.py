@@ -229,6 +229,7 @@ class Deliverer:
             running.lease.subscription.id,
             slow=running.slow,
             delivered=outcome is not None and outcome.kind is OutcomeKind.DELIVERED,
+            failed=outcome is not None and outcome.kind is OutcomeKind.RETRYABLE,
             timed_out=outcome is not None and outcome.timed_out,
         )
         self._bell.ring()
@@ -290,4 +291,14 @@ def _ended(finished: Finished) -> AttemptEnded:
         sink=lease.subscription.sink,
         outcome=finished.outcome,
         seconds=finished.duration,
+        since_published=_since_published(finished),
     )
+
+
+def _since_published(finished: Finished) -> float | None:
+    """Return the seconds from an event's `occurred_at` to the end of an attempt; None: a replay."""
+    lease = finished.lease
+    if lease.delivery.replay_of is not None:
+        return None
+    waited = max(0, lease.leased_at - lease.event.occurred_at) / 1e6
+    return waited + finished.started + finished.duration

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
+from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.searching.feed import PAGE, IndexFeed, index_lease
 from asyncevents_core.engine.searching.rebuild import is_reindexing
 from asyncevents_core.engine.shared.progress import Progress
@@ -14,8 +15,9 @@ from asyncevents_core.engine.shared.task_lease import Kept
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
+from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.run_time import RunTimeValues
-from asyncevents_core.worker.courtesy import Courtesy
+from asyncevents_core.worker.courtesy import AmongOthers, ByPriority, Courtesy
 
 logger = logging.getLogger("asyncevents.worker.indexing")
 
@@ -26,10 +28,23 @@ _LAST_STEP: Final = 10.0
 """Seconds for the step that is under way when the worker stops."""
 
 
+def index_consumer(runtime: Runtime, roles: Collection[Role]) -> IndexConsumer | None:
+    """Return what feeds the index in a process of these roles; None where nothing does."""
+    if not runtime.policy.indexing or Role.INDEX not in roles:
+        return None
+    kind = ByPriority if set(roles) == {Role.INDEX} else AmongOthers
+    return IndexConsumer(
+        ledger=runtime.ledger,
+        open_indexer=runtime.open_indexer,
+        enabled=runtime.settings.indexing_enabled,
+        courtesy=kind(runtime.settings.indexing_patience),
+    )
+
+
 class IndexConsumer:
     """Indexes what waits, every half second; at once again while there is more.
 
-    Deliveries go first: see `Courtesy`, which gets the `patience`.
+    Deliveries go first, as the `courtesy` has it.
 
     `enabled` is what the settings say; what is set at run time wins. While it is off, attempts
     are queued, and indexed once it is on again. While a `reindex` runs, that feeds the index.
@@ -41,12 +56,12 @@ class IndexConsumer:
         ledger: Ledger,
         open_indexer: Callable[[], Indexer],
         enabled: bool,
-        patience: float,
+        courtesy: Courtesy,
     ) -> None:
         self._ledger = ledger
         self._open_indexer = open_indexer
         self._enabled = enabled
-        self._courtesy = Courtesy(patience)
+        self._courtesy = courtesy
         self._run_time = RunTimeValues()
         self._lease = index_lease(ledger)
         self._holding = True
@@ -56,7 +71,16 @@ class IndexConsumer:
 
     def idle(self) -> bool:
         """Tell whether nothing waits for this process to index it. Blocks; raises `LedgerError`."""
-        return not self._holding or not self._ledger.read(lambda view: view.index.backlog().waiting)
+        return not self.waiting()
+
+    def waiting(self) -> int | None:
+        """Return how many attempts wait to be indexed; None: that is another process's task.
+
+        Blocks; raises `LedgerError`.
+        """
+        if not self._holding:
+            return None
+        return self._ledger.read(lambda view: view.index.backlog().waiting)
 
     def start(self) -> None:
         """Start the thread."""
@@ -72,7 +96,7 @@ class IndexConsumer:
         pause = 0.0
         while not self._wait(pause):
             try:
-                pause = self._hold()
+                pause = self._courtesy.run(self._hold)
             except AsyncEventsError as error:
                 pause = min(_LONGEST_PAUSE, max(1.0, pause * 2))
                 logger.warning("indexing is put off", extra={"error": str(error)})
@@ -90,13 +114,17 @@ class IndexConsumer:
 
     def _hold(self) -> float:
         """Index while this process has the lease; return how long to wait before the next try."""
+        # It may run on another thread than the last time.
+        self.progress.begin()
         self._holding = self._on() and self._lease.keep()
         if not self._holding:
             return _WAIT_FOR_LEASE
         try:
             with Kept(self._lease) as kept, self._open_indexer() as indexer:
                 feed = IndexFeed(self._ledger, indexer)
-                while not self._stop.is_set() and self._on() and not kept.lost:
+                while not (self._stop.is_set() or kept.lost or self._courtesy.turned):
+                    if not self._on():
+                        break
                     self.progress.step()
                     self._courtesy.begin()
                     done = feed.step() < PAGE

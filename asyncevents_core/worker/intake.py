@@ -1,27 +1,31 @@
-"""The thread that publishes what messages of mageos-async-events ask for."""
+"""The thread that publishes what messages of other programs ask for."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-from asyncevents_core.engine.publishing.publish import (
-    LedgerPublisher,
-    PublishRequest,
-    PublishRules,
-)
+from asyncevents_core.domain.foreign_event import MOST_EVENTS
+from asyncevents_core.engine.publishing.foreign import refused_of, request_of
+from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRules
 from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.engine.shared.progress import Progress
-from asyncevents_core.errors import AsyncEventsError, LedgerNotMigrated, LedgerUnavailable
+from asyncevents_core.errors import (
+    AsyncEventsError,
+    LedgerNotMigrated,
+    LedgerUnavailable,
+    PublishError,
+)
 from asyncevents_core.ports.broker import HandOff, Publication
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.observer import Observers
 from asyncevents_core.ports.resolver import Definitions
-from asyncevents_core.worker.inboxes import PublicationInbox
+from asyncevents_core.ports.tracing import Tracing
+from asyncevents_core.worker.inboxes import Inbox, PublicationInbox
 
 logger = logging.getLogger("asyncevents.worker.intake")
 
@@ -40,7 +44,8 @@ class Intake:
     """Publishes messages and lets them be acknowledged once their events are committed.
 
     While the ledger is away they stay in the broker's queue. What cannot be published is put
-    aside, with the reason, and keeps nothing else waiting.
+    aside, with the reason, and keeps nothing else waiting. `claiming` is where the thread beside
+    this one takes ids from, `name` tells this thread from others.
     """
 
     def __init__(
@@ -50,20 +55,26 @@ class Intake:
         definitions: Definitions,
         rules: PublishRules,
         inbox: PublicationInbox,
+        claiming: Inbox,
+        name: str,
         observers: Observers,
+        tracing: Tracing,
     ) -> None:
         self._inbox = inbox
+        self._definitions = definitions
+        self._rules = rules
         self._publisher = LedgerPublisher(
             ledger=ledger,
             definitions=definitions,
             rules=rules,
-            carrier=_ToThisProcess(inbox),
+            carrier=_ToThisProcess(claiming),
             observers=observers,
+            tracing=tracing,
         )
-        self.progress = Progress("the intake of messages to publish")
+        self.progress = Progress(f"the {name} of messages to publish")
         self._publishing = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -129,19 +140,30 @@ class Intake:
 
         What is done with is taken out of `left`.
         """
-        if len(left) > 1:
-            try:
-                self._commit(left)
-            except _AWAY:
-                raise
-            except Exception as error:
-                logger.debug("publishing one by one", extra={"error": str(error)})
-            else:
-                left.clear()
         while left and not self._stop.is_set():
             self.progress.step()
-            self._publish_or_refuse(left[0])
-            left.popleft()
+            together = _together(left)
+            if len(together) > 1 and self._publish_together(together):
+                for _ in together:
+                    left.popleft()
+                continue
+            for one in together:
+                if self._stop.is_set():
+                    return
+                self.progress.step()
+                self._publish_or_refuse(one)
+                left.popleft()
+
+    def _publish_together(self, messages: Sequence[Publication]) -> bool:
+        """Publish messages in one transaction; tell whether that could be."""
+        try:
+            self._commit(messages)
+        except _AWAY:
+            raise
+        except Exception as error:
+            logger.debug("publishing one by one", extra={"error": str(error)})
+            return False
+        return True
 
     def _publish_or_refuse(self, one: Publication) -> None:
         try:
@@ -150,17 +172,36 @@ class Intake:
             raise
         except Exception as error:
             if not isinstance(error, AsyncEventsError):
-                logger.exception("a message cannot be published", extra={"event": one.name})
-            one.refuse(f"it cannot be published: {error}")
+                names = sorted({event.name for event in one.events})
+                logger.exception("a message cannot be published", extra={"events": names})
+            one.refuse(f"it cannot be published: {self._explained(one, error)}")
             self._inbox.acknowledge([one])
 
+    def _explained(self, one: Publication, error: Exception) -> str:
+        """Return what is wrong, and with which event where there are several."""
+        if len(one.events) > 1 and isinstance(error, PublishError):
+            requests = list(map(request_of, one.events))
+            found = refused_of(requests, error, self._definitions, self._rules)
+            if found is not None:
+                return f"events[{found.index}]: {found}"
+        return str(error)
+
     def _commit(self, messages: Sequence[Publication]) -> None:
-        requests = [
-            PublishRequest(name=one.name, data=one.data, tenant=one.tenant, event_id=one.event_id)
-            for one in messages
-        ]
+        requests = [request_of(event) for one in messages for event in one.events]
         self._publisher.publish_many(requests, transaction=None)
         self._inbox.acknowledge(messages)
+
+
+def _together(messages: Iterable[Publication]) -> list[Publication]:
+    """Return the first messages, of `MOST_EVENTS` events in all; one at least."""
+    found: list[Publication] = []
+    room = MOST_EVENTS
+    for one in messages:
+        room -= len(one.events)
+        if found and room < 0:
+            break
+        found.append(one)
+    return found
 
 
 class _ToThisProcess(IdCarrier):
@@ -169,7 +210,7 @@ class _ToThisProcess(IdCarrier):
     What it does not get is found in the ledger, by whoever has permits free.
     """
 
-    def __init__(self, inbox: PublicationInbox) -> None:
+    def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
 
     def submit(self, ids: Sequence[UUID]) -> None:

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.domain.payload import from_json, to_json
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.engine.delivering.policy import SERVICE_START
 from asyncevents_core.errors import (
     InvalidPayload,
@@ -20,6 +21,7 @@ from asyncevents_core.errors import (
     ServiceTimeout,
 )
 from asyncevents_core.ports.resolver import Service, ServiceResolver
+from asyncevents_core.ports.tracing import NO_TRACING, Tracing
 from asyncevents_core.worker.children import (
     FAILED,
     RESULT,
@@ -46,15 +48,17 @@ class ServiceProcesses:
         self._timeout = timeout
         self._children = Children(lambda: Child(_PROGRAM, home, start_limit=SERVICE_START))
 
-    def call(self, event_name: str, arguments: bytes) -> bytes:
+    def call(self, event_name: str, arguments: bytes, context: TraceContext | None = None) -> bytes:
         """Call the service of an event with JSON text and return its result as JSON text.
 
-        Raises `ServiceTimeout` after `timeout` seconds, `ServiceFailed` where the service raises or
-        its process ends, and what `ERRORS` lists.
+        `context` is where the call belongs in a distributed trace. Raises `ServiceTimeout` after
+        `timeout` seconds, `ServiceFailed` where the service raises or its process ends, and what
+        `ERRORS` lists.
         """
         try:
             kind, text = self._children.call(
-                [event_name.encode(), arguments], timeout=self._timeout
+                [event_name.encode(), arguments, (context.text if context else "").encode()],
+                timeout=self._timeout,
             )
         except ChildTimedOut as error:
             what = "its process took longer" if error.starting else "the service took longer"
@@ -77,18 +81,21 @@ class ServiceProcesses:
 class IsolatedResolver(ServiceResolver):
     """Resolves every service to a call in another process, which finds it by the event's name."""
 
-    def __init__(self, processes: ServiceProcesses) -> None:
+    def __init__(self, processes: ServiceProcesses, tracing: Tracing = NO_TRACING) -> None:
         self._processes = processes
+        self._tracing = tracing
 
     def resolve(self, definition: EventDefinition) -> Service:
         """See `ServiceResolver`. Whether there is such a service shows when it is called."""
-        return Service(call=_IsolatedCall(self._processes, definition.name))
+        return Service(call=_IsolatedCall(self._processes, definition.name, self._tracing))
 
 
 class _IsolatedCall:
-    def __init__(self, processes: ServiceProcesses, event_name: str) -> None:
+    def __init__(self, processes: ServiceProcesses, event_name: str, tracing: Tracing) -> None:
         self._processes = processes
         self._event_name = event_name
+        self._tracing = tracing
 
     def __call__(self, arguments: Mapping[str, object]) -> object:
-        return from_json(self._processes.call(self._event_name, to_json(arguments)))
+        context = self._tracing.current()
+        return from_json(self._processes.call(self._event_name, to_json(arguments), context))

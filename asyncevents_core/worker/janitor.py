@@ -7,12 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from asyncevents_core.engine.delivering.operational import Operations
 from asyncevents_core.engine.shared.progress import Progress
+from asyncevents_core.engine.upkeep.callbacks import end_expired_if_due
 from asyncevents_core.engine.upkeep.cleanup import clean_up_if_due
+from asyncevents_core.engine.upkeep.lateness import tell_if_late
 from asyncevents_core.engine.upkeep.sign_ins import forget_old_sign_ins_if_due
 from asyncevents_core.errors import LedgerError
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.ledger.tasks import Cleaned
+from asyncevents_core.ports.observer import Observers
 from asyncevents_core.settings.run_time import RunTimeValues
 
 logger = logging.getLogger("asyncevents.worker.janitor")
@@ -25,8 +29,9 @@ _LAST_STEP: Final = 5.0
 class Janitor:
     """Looks every half minute whether the clean-up is due and nobody else runs it.
 
+    It tells of what is late to those who subscribe to that; `source` is the CloudEvents source.
     What signing in leaves is deleted whether the clean-up is enabled or not: sessions are over
-    that nobody used for `idle` seconds.
+    that nobody used for `idle` seconds. So are the subscriptions of agents that nobody renewed.
 
     `enabled` and `days` are what the settings say; what is set at run time wins. `indexed` says
     whether an index has to drop what is deleted.
@@ -40,8 +45,11 @@ class Janitor:
         days: float,
         indexed: bool,
         idle: float,
+        source: str,
         next_run: Callable[[int], int],
+        observers: Observers,
     ) -> None:
+        self._operations = Operations(source)
         self._ledger = ledger
         self._enabled = enabled
         self._run_time = RunTimeValues()
@@ -49,6 +57,7 @@ class Janitor:
         self._indexed = indexed
         self._idle = idle
         self._next_run = next_run
+        self._observers = observers
         self.progress = Progress("the janitor")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
@@ -79,7 +88,11 @@ class Janitor:
                 return
 
     def _look(self) -> Cleaned | None:
+        tell_if_late(self._ledger, self._operations)
         forget_old_sign_ins_if_due(self._ledger, idle=self._idle)
+        ended = end_expired_if_due(self._ledger, observers=self._observers)
+        if ended:
+            logger.info("subscriptions of agents have ended", extra={"subscriptions": ended})
         run_time = self._run_time
         run_time.refresh(self._ledger)
         if not run_time.switch("LOG_CLEANUP_ENABLED", self._enabled):

@@ -42,6 +42,10 @@ class Line:
         """The child has its end: close it here."""
         os.close(self.child_end)
 
+    def taken(self) -> None:
+        """To be called in the child, where it was forked: only the supervisor keeps its end."""
+        os.close(self._our_end)
+
     def say(self) -> None:
         """Give a sign of life, at most every second. One that does not read is no mistake."""
         now = time.monotonic()
@@ -75,7 +79,7 @@ class Lifeline:
         """
         # What this process starts has nothing to do with it.
         os.set_inheritable(self._descriptor, False)
-        _die_with_parent()
+        die_with_parent()
         threading.Thread(target=self._run, name="lifeline", daemon=True).start()
 
     def _run(self) -> None:
@@ -100,7 +104,7 @@ class Lifeline:
         os._exit(EXIT_AT_ONCE)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let Linux send SIGTERM when the thread that started this process ends.
 
     That is the supervisor's main thread. If it ended before, the pipe says so.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -15,8 +16,10 @@ from asyncevents_core.domain.worker import Role
 from asyncevents_core.engine.shared.progress import stack_of
 from asyncevents_core.engine.shared.running import on_own_thread, run_in_time
 from asyncevents_core.errors import LedgerUnavailable
+from asyncevents_core.health_endpoint import open_endpoint
 from asyncevents_core.ports.observer import WorkerStarted, WorkerStopping
 from asyncevents_core.runtime import Runtime
+from asyncevents_core.service_manager import ServiceManager
 from asyncevents_core.worker.assembly import WorkerAssembly, WorkerOptions, service_processes
 from asyncevents_core.worker.exits import (
     EXIT_AT_ONCE,
@@ -27,6 +30,7 @@ from asyncevents_core.worker.exits import (
     time_for_work,
     time_to_end,
 )
+from asyncevents_core.worker.health import WorkerProbe
 
 logger = logging.getLogger("asyncevents.worker")
 
@@ -39,6 +43,11 @@ START_PATIENCE: Final = 60.0
 
 MOST_FILES: Final = 65536
 """How many files a worker asks to have open at once: connections to recipients are files."""
+
+_GARBAGE: Final = (10_000, 10, 10)
+"""Objects after which Python looks for cycles, and how many looks until those that stayed are
+looked at again. Deliveries make many objects and hardly a cycle; with the usual 700, a delivery
+took a fifth more CPU (docs/explanation/choices.md)."""
 
 _START_AGAIN: Final = 0.5
 _SUPERVISE_EVERY: Final = 0.25
@@ -57,6 +66,9 @@ class Worker:
         self._loop_thread: int | None = None
         self._wake: asyncio.Event | None = None
         self._assembly: WorkerAssembly | None = None
+        self._probe = WorkerProbe()
+        # Until the process is the worker's own: nobody is told.
+        self._manager = ServiceManager({})
 
     def run(self) -> int:
         """Work until stopped, or idle with `drain`; return the exit code.
@@ -71,9 +83,15 @@ class Worker:
             return self._work()
         for number in stop_signals():
             signal.signal(number, lambda *_: self._on_signal())
-        # Signals are handled on the main thread. On it, a sink could keep them waiting with a
-        # call that nothing interrupts.
-        return on_own_thread(self._work, name="event loop")
+        self._manager = ServiceManager()
+        endpoint = open_endpoint(self._runtime, self._probe)
+        try:
+            # Signals are handled on the main thread. On it, a sink could keep them waiting with a
+            # call that nothing interrupts.
+            return on_own_thread(self._work, name="event loop")
+        finally:
+            if endpoint is not None:
+                endpoint.stop()
 
     def stop(self) -> None:
         """Stop claiming, finish what is under way within SHUTDOWN_GRACE, return. Thread-safe.
@@ -121,6 +139,11 @@ class Worker:
             return EXIT_OK
         self._assembly = assembly
         assembly.start()
+        self._probe.begun(assembly.vitals, assembly.health)
+        self._manager.ready()
+        if self._options.handle_signals:
+            # The process is the worker's own.
+            look_for_garbage_rarely()
         logger.info(
             "worker started",
             extra={
@@ -133,6 +156,8 @@ class Worker:
         watch = self._loop.create_task(assembly.watch())
         try:
             while not self._stop_requested:
+                if not assembly.vitals.stalled:
+                    self._manager.alive()
                 if (exhausted := assembly.exhausted) is not None:
                     logger.error(
                         "too many calls go on although their time is over; draining",
@@ -146,6 +171,8 @@ class Worker:
         finally:
             if self._options.handle_signals and self._signalled_at is None:
                 self._end_in_time()
+            self._probe.ending()
+            self._manager.stopping()
             grace = time_for_work(self._runtime.settings.shutdown_grace)
             assembly.claim_no_more(grace)
             under_way = assembly.permits.in_flight
@@ -163,6 +190,16 @@ class Worker:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def look_for_garbage_rarely() -> None:
+    """Keep what is there now out of all looks for cycles, and look less often.
+
+    It is the modules and what has been assembled, which stay as long as the process.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def allow_many_files() -> None:

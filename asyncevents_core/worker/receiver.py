@@ -43,6 +43,8 @@ class Receiver:
         self._inbox = inbox
         self._stop = threading.Event()
         self._outstanding: dict[int, HandOff] = {}
+        self.connected = False
+        """Whether it receives: where it could not connect, or lost its connection, it does not."""
         self.found_nothing = False
         """Whether there was nothing to receive when it last looked, or no broker to ask."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -68,12 +70,14 @@ class Receiver:
                     while not self._stop.is_set():
                         self.progress.step()
                         self._step(consumer)
+                        # Not before: a consumer connects when it is first asked.
+                        self.connected = True
                         if pause:
                             logger.info("the broker answers again")
                             pause = 0.0
                     self._send_acks(wait=0.0)
             except BrokerUnavailable as error:
-                self.found_nothing = True
+                self.connected, self.found_nothing = False, True
                 if not pause:
                     logger.warning(
                         "the broker does not answer; delivery goes on from the ledger",
@@ -81,7 +85,7 @@ class Receiver:
                     )
                 pause = min(_LONGEST_PAUSE, max(0.5, pause * 2))
             except Exception:
-                self.found_nothing = True
+                self.connected, self.found_nothing = False, True
                 logger.exception("receiving failed; delivery goes on from the ledger")
                 pause = min(_LONGEST_PAUSE, max(0.5, pause * 2))
         self.progress.end()

@@ -8,13 +8,16 @@ print goes to the log.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.payload import from_json, to_json
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.engine.shared.exceptions import LONGEST_TRACEBACK, reason_of, traceback_of
 from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceNotFound
 from asyncevents_core.logging_setup import Format
@@ -40,15 +43,13 @@ class Services:
     def answer(self, parts: Sequence[bytes]) -> tuple[bytes, bytes]:
         """Call a service; return the kind of the answer, and its text. Never raises.
 
-        The parts are the event's name, and the arguments.
+        The parts are the event's name, the arguments, and where the call belongs in a distributed
+        trace, if anywhere.
         """
-        event_name, arguments = parts
+        event_name, arguments, trace_context = parts
         try:
-            result = self._service(event_name.decode()).call(
-                cast("Mapping[str, object]", from_json(arguments))
-            )
-            if inspect.isawaitable(result):
-                result = self._runner.run(_awaited(result))
+            with self._within(trace_context.decode()):
+                result = self._call(event_name.decode(), arguments)
             return RESULT, to_json(result)
         except BaseException as error:
             for kind, name in _KINDS:
@@ -56,6 +57,18 @@ class Services:
                     return name, str(error).encode(errors="replace")
             # The worker logs it.
             return FAILED, _failure(error)
+
+    def _within(self, trace_context: str) -> AbstractContextManager[None]:
+        context = TraceContext.read(trace_context)
+        return nullcontext() if context is None else self._runtime.tracing.continuing(context)
+
+    def _call(self, event_name: str, arguments: bytes) -> object:
+        service = self._service(event_name)
+        result = service.call(cast("Mapping[str, object]", from_json(arguments)))
+        if inspect.isawaitable(result):
+            # The runner's own context is that of its first call.
+            return self._runner.run(_awaited(result), context=contextvars.copy_context())
+        return result
 
     def _service(self, event_name: str) -> Service:
         service = self._found.get(event_name)
@@ -91,7 +104,7 @@ def main(settings_module: str, log_format: Format, log_level: str) -> None:
             runtime.resolver  # noqa: B018
             return Services(runtime, runner).answer
 
-        serve(home, prepare, parts=2)
+        serve(home, prepare, parts=3)
 
 
 if __name__ == "__main__":

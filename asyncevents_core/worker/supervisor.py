@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,9 +13,12 @@ from typing import Final
 
 from attrs import define
 
+from asyncevents_core.service_manager import ServiceManager
 from asyncevents_core.worker.exits import EXIT_OK, EXIT_STUCK
-from asyncevents_core.worker.lifeline import OPTION, Line
+from asyncevents_core.worker.lifeline import Line
+from asyncevents_core.worker.orphans import bury_orphans
 from asyncevents_core.worker.process import AGAIN_AFTER, stop_signals
+from asyncevents_core.worker.starting import Born, Process, Start
 
 logger = logging.getLogger("asyncevents.supervisor")
 
@@ -30,8 +32,8 @@ _ENDED: Final = (EXIT_OK, -signal.SIGTERM)
 
 @define
 class _Child:
-    command: Sequence[str]
-    process: subprocess.Popen[bytes]
+    how: Start
+    process: Process
     line: Line | None
     started: float
     failures: int = 0
@@ -51,46 +53,62 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `commands` as children. Each is a program of its own: nothing is forked.
+    """Runs children, one for each of `starts`: programs of their own, or forks of this process.
 
     A child that exits with 0 is done (`--drain`); one that dies, or ends itself because it hangs,
     is started again, at once the first time, later after 1 to 30 seconds. SIGTERM, SIGINT and a
     terminal that is closed stop all of them; children end themselves `within` seconds; those
     that do not, a moment later, are killed. A second signal kills them at once.
 
-    Where the system has pipes for it, each command gets the option `--lifeline`: its end of a
-    `Line`, by which it learns that this process was killed, or is frozen.
+    Where the system has pipes for it, each child gets its end of a `Line`, by which it learns that
+    this process was killed, or is frozen.
     """
 
-    def __init__(self, commands: Sequence[Sequence[str]], *, within: float) -> None:
-        self._commands = commands
+    def __init__(self, starts: Sequence[Start], *, within: float) -> None:
+        self._starts = starts
         self._within = within
         # Not an Event: the signal could come while this thread holds its lock.
         self._stop = False
         self._stop_at: float | None = None
         self._at_once = False
+        # Children do not talk to it: they are this process's to watch.
+        self._manager = ServiceManager()
 
     def run(self) -> int:
         """Supervise until all children are done or a signal comes; return the exit code.
 
-        To be called on the main thread, which gets the signal handlers.
+        To be called on the main thread, which gets the signal handlers. Raises `Born` in children
+        that are forked: they have nothing of the supervisor any more.
         """
         for number in stop_signals():
             signal.signal(number, self._on_signal)
         children: list[_Child] = []
         try:
-            for command in self._commands:
-                children.append(self._start(command))
-            logger.info("supervisor started", extra={"processes": len(children)})
-            while not (self._stop or all(child.done for child in children)):
-                time.sleep(_LOOK_EVERY)
-                for child in children:
-                    child.say()
-                    self._look_after(child)
-        finally:
+            self._supervise(children)
+        except Born:
+            for child in children:
+                # Held here, too, their lines would not end with the supervisor.
+                child.let_go()
+            raise
+        except BaseException:
             # Children have sessions of their own: nobody else would stop them.
-            code = self._stop_all(children)
-        return code
+            self._stop_all(children)
+            raise
+        return self._stop_all(children)
+
+    def _supervise(self, children: list[_Child]) -> None:
+        """Start `children`, and look after them until they are done or a signal comes."""
+        for how in self._starts:
+            children.append(self._start(how))
+        logger.info("supervisor started", extra={"processes": len(children)})
+        self._manager.ready()
+        while not (self._stop or all(child.done for child in children)):
+            self._manager.alive()
+            time.sleep(_LOOK_EVERY)
+            for child in children:
+                child.say()
+                self._look_after(child)
+            bury_orphans({child.process.pid for child in children})
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         now = time.monotonic()
@@ -98,24 +116,20 @@ class Supervisor:
             self._stop_at = now
         self._stop, self._at_once = True, now - self._stop_at >= AGAIN_AFTER
 
-    def _start(self, command: Sequence[str]) -> _Child:
+    def _start(self, how: Start) -> _Child:
         line = Line() if os.name == "posix" else None
-        ends = () if line is None else (line.child_end,)
         try:
-            # A session of its own: Ctrl-C reaches the parent only, which passes it on once.
-            process = subprocess.Popen(  # noqa: S603
-                [*command, *(f"{OPTION}={end}" for end in ends)],
-                start_new_session=True,
-                pass_fds=ends,
-            )
+            process = how.start(line)
+        except Born:
+            raise
         except BaseException:
             if line is not None:
+                line.handed_over()
                 line.close()
             raise
-        finally:
-            if line is not None:
-                line.handed_over()
-        return _Child(command=command, process=process, line=line, started=time.monotonic())
+        if line is not None:
+            line.handed_over()
+        return _Child(how=how, process=process, line=line, started=time.monotonic())
 
     def _look_after(self, child: _Child) -> None:
         if child.done:
@@ -144,7 +158,7 @@ class Supervisor:
 
     def _start_again(self, child: _Child) -> None:
         try:
-            fresh = self._start(child.command)
+            fresh = self._start(child.how)
         except OSError as error:
             # No memory or no process is left: that is no reason to stop the others.
             pause = _back_off(child)
@@ -161,6 +175,7 @@ class Supervisor:
         if not running:
             return EXIT_OK
         logger.info("supervisor stopping", extra={"running": len(running)})
+        self._manager.stopping()
         for process in running:
             process.terminate()
         until = time.monotonic() + self._within + _A_MOMENT
@@ -180,7 +195,7 @@ class Supervisor:
         return next((code if code > 0 else 1 for code in codes if code not in _ENDED), EXIT_OK)
 
 
-def _any_runs(processes: Sequence[subprocess.Popen[bytes]]) -> bool:
+def _any_runs(processes: Sequence[Process]) -> bool:
     return any(process.poll() is None for process in processes)
 
 

@@ -24,17 +24,15 @@ def record_abandoned(
     """Record the attempt of each of these leases, which have run out, as abandoned."""
     if not rows:
         return
-    claims = [Claim(id=row.id, claim_no=row.claims) for row in rows]
     attempts = []
-    for row, claim in zip(rows, claims, strict=True):
+    for row in rows:
+        claim = Claim(id=row.id, claim_no=row.claims)
         subscription = claimant.subscriptions.get(row.subscription_id)
         target = subscription.target if subscription else ""
         attempts.append(
             Attempt.abandoned(claim, target=target, started_at=now, detail="its worker vanished")
         )
-    tx.outcomes.record(attempts)
-    if claimant.policy.indexing:
-        tx.index.queue(claims)
+    tx.outcomes.record(attempts, indexing=claimant.policy.indexing)
 
 
 def blamed(tx: LedgerTransaction, rows: Sequence[Delivery]) -> set[UUID]:

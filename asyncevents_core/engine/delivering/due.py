@@ -32,14 +32,20 @@ def claim_due_deliveries(
     `idle` says whether nothing is under way in this process. What it returns `wants_alone` if a
     delivery has to run alone and could not, so that the caller lets the process run empty.
     """
-    rows = tx.deliveries.lock_due(limit=limit, expired=expired)
+    look, now = claimant.looks.deliveries, tx.now()
+    rows = tx.deliveries.lock_due(since=look.begin(), limit=limit, expired=expired)
+    oldest = min((row.due_at for row in rows if row.due_at is not None), default=now)
     guilty = blamed(tx, rows)
     suspects = [row for row in rows if _abandonments(row, guilty) >= ALONE_FROM]
     more = len(rows) == limit
     if idle and suspects:
         rows, more = suspects[:1], True
     taken = _sort_out(tx, claimant, plan, rows, guilty, idle=idle)
-    return taken + Claimed(left_waiting=more or taken.wants_alone)
+    waiting = more or taken.wants_alone
+    if expired:
+        # Else leases were not looked at. What has to wait may be left as it was.
+        look.end(oldest if waiting or taken.left_waiting else now)
+    return taken + Claimed(left_waiting=waiting)
 
 
 def claim_parked(
@@ -94,7 +100,7 @@ def _sort_out(
     now = tx.now()
     moves = _Moves(tx, guilty)
     granted: list[tuple[Delivery, Subscription]] = []
-    dead: list[UUID] = []
+    dead: list[Delivery] = []
     parked: set[int] = set()
     left_waiting = wants_alone = False
     abandoned = [row for row in rows if row.state is DeliveryState.LEASED]
@@ -105,7 +111,7 @@ def _sort_out(
         subscription = claimant.subscriptions.get(row.subscription_id)
         if abandonments >= POISON_AFTER:
             moves.add(DeliveryState.DEAD, row, reason=DeadReason.POISON)
-            dead.append(row.id)
+            dead.append(row)
         elif subscription is None:
             moves.add(DeliveryState.CANCELLED, row)
         elif subscription.id in disabled:

@@ -7,8 +7,8 @@ retries. What fails is recorded as a dead letter and raised.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -25,11 +25,13 @@ from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.delivering.services import ServiceCaller
 from asyncevents_core.engine.delivering.sinks import SinkOpener, SinkRack
 from asyncevents_core.engine.shared.carrier import IdCarrier
-from asyncevents_core.engine.shared.running import run_in_time
+from asyncevents_core.engine.shared.running import on_own_thread, run_in_time
 from asyncevents_core.errors import EagerDeliveryFailed
 from asyncevents_core.ports.clock import Clock
+from asyncevents_core.ports.filters import FilterCompiler
 from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.ports.resolver import Definitions
+from asyncevents_core.ports.tracing import NO_TRACING, Tracing
 
 T = TypeVar("T")
 
@@ -46,6 +48,8 @@ class EagerDelivery(IdCarrier):
         clock: Clock,
         services: ServiceCaller,
         sinks: SinkOpener,
+        filters: FilterCompiler,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._ledger = ledger
         self._definitions = definitions
@@ -53,6 +57,8 @@ class EagerDelivery(IdCarrier):
         self._clock = clock
         self._services = services
         self._sinks = sinks
+        self._filters = filters
+        self._tracing = tracing
 
     def submit(self, ids: Sequence[UUID]) -> None:
         """Resolve and deliver these events.
@@ -60,7 +66,12 @@ class EagerDelivery(IdCarrier):
         An exception of a service passes through, after it was recorded; failed deliveries are
         raised together as `EagerDeliveryFailed`.
         """
-        claimant = Claimant(owner=uuid7(), definitions=self._definitions, policy=self._policy)
+        claimant = Claimant(
+            owner=uuid7(),
+            definitions=self._definitions,
+            policy=self._policy,
+            filters=self._filters,
+        )
         claimed = self._claim(claimant, Round(room=NO_LIMIT, event_ids=frozenset(ids)))
         leases = claimed.leases
         if claimed.resolving:
@@ -100,7 +111,7 @@ class EagerDelivery(IdCarrier):
         return Resolved(resolving=resolving, data=data)
 
     async def _attempt_all(self, leases: Sequence[Lease]) -> list[Finished]:
-        rack = SinkRack(self._sinks)
+        rack = SinkRack(self._sinks, self._tracing)
         try:
             return [await self._attempt(rack, lease) for lease in leases]
         finally:
@@ -135,18 +146,4 @@ def _run_anywhere(work: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return run_in_time(work)
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(run_in_time(work))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="eager")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    return on_own_thread(partial(run_in_time, work), name="eager")

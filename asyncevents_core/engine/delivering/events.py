@@ -20,6 +20,7 @@ from asyncevents_core.domain.instant import micros, uuid7
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.payload import envelope
 from asyncevents_core.domain.subscription import RetryPolicy, Subscription
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.engine.delivering.abandoned import excuse_deliveries
 from asyncevents_core.engine.delivering.calls import CallPlan
 from asyncevents_core.engine.delivering.leases import (
@@ -92,7 +93,7 @@ class _Sorting:
         except UnknownEvent as error:
             self._unknown.append((event, error))
             return
-        matches = claimant.subscriptions.matches(event.name, event.tenant)
+        matches = claimant.subscriptions.matches(event.name, event.tenant, definition.resources)
         if not matches:
             self._nobody.append(event.id)
             return
@@ -131,7 +132,10 @@ class _Sorting:
         failed: list[FailedEvent] = []
         for event in self._poison:
             poison = FailedEvent(
-                id=event.id, error=f"poison: its workers vanished {POISON_AFTER} times"
+                id=event.id,
+                name=event.name,
+                tenant=event.tenant,
+                error=f"poison: its workers vanished {POISON_AFTER} times",
             )
             tx.events.fail(event.id, deaths=event.deaths, error=poison.error)
             failed.append(poison)
@@ -166,9 +170,20 @@ def claim_due_events(
     tx: LedgerTransaction, claimant: Claimant, plan: Plan, calls: CallPlan, *, limit: int
 ) -> Claimed:
     """Claim up to `limit` events that no hand-off brought, or whose worker vanished."""
-    events = tx.events.lock_due(before=tx.now(), limit=limit)
+    look, now = claimant.looks.events, tx.now()
+    events = tx.events.lock_due(since=look.begin(), before=now, limit=limit)
+    look.end(_dealt_with(events, limit, now))
     found = claim_events(tx, claimant, events, plan, calls)
     return found + Claimed(more_events=len(events) >= limit)
+
+
+def _dealt_with(events: Sequence[Event], limit: int, now: int) -> int:
+    """Return the due time before which no event is left, once these are claimed."""
+    due = [event.due_at for event in events if event.due_at is not None]
+    if any(event.state is EventState.RESOLVING for event in events):
+        # Some of them may be left to another sweep.
+        return min(due, default=now)
+    return max(due, default=now) if len(events) >= limit else now
 
 
 def claim_lines(
@@ -254,7 +269,7 @@ def _fail(
     retry = RetryPolicy()
     if final or claimant.policy.is_exhausted(deaths, retry):
         tx.events.fail(event.id, deaths=deaths, error=error, traceback=traceback)
-        return [FailedEvent(id=event.id, error=error)]
+        return [FailedEvent(id=event.id, name=event.name, tenant=event.tenant, error=error)]
     delay = claimant.policy.delay(deaths, retry, retry_after=None, random=0.5)
     tx.events.postpone(
         event.id,
@@ -285,7 +300,7 @@ def fan_out(
     parked: set[int] = set()
     left_waiting = False
     for event in events:
-        for subscription in claimant.subscriptions.matches(event.name, event.tenant):
+        for subscription in claimant.receivers(event):
             verdict = plan.ask(subscription.id)
             delivery = _delivery(claimant, event, subscription, verdict, now)
             rows.append(delivery)
@@ -305,7 +320,7 @@ def fan_out(
 
 def is_large(claimant: Claimant, event: Event) -> bool:
     """Tell whether an event reaches so many that it is fanned out in chunks."""
-    return too_many(claimant.subscriptions.matches(event.name, event.tenant))
+    return too_many(claimant.matches(event))
 
 
 def too_many(matches: Sequence[Subscription]) -> bool:
@@ -315,7 +330,7 @@ def too_many(matches: Sequence[Subscription]) -> bool:
 
 def chunks_of(claimant: Claimant, event: Event) -> list[Sequence[Subscription]]:
     """Return the subscriptions of a large fan-out, a transaction's worth each."""
-    matches = claimant.subscriptions.matches(event.name, event.tenant)
+    matches = claimant.matches(event)
     return [matches[start : start + CHUNK] for start in range(0, len(matches), CHUNK)]
 
 
@@ -334,11 +349,11 @@ def fan_out_chunk(
     event = locked[0]
     if event.body is None:
         data = event.published if resolved.data is None else resolved.data
-        tx.events.store_bodies({event.id: body_of(claimant, event, data)})
+        event = evolve(event, body=body_of(claimant, event, data))
+        tx.events.store_bodies({event.id: event.body or b""})
     now = tx.now()
-    tx.deliveries.insert(
-        [_delivery(claimant, event, one, Verdict.FULL, now) for one in subscriptions]
-    )
+    wanted = claimant.content.passing(event, subscriptions)
+    tx.deliveries.insert([_delivery(claimant, event, one, Verdict.FULL, now) for one in wanted])
     if last:
         tx.events.mark_fanned_out([event.id])
     return True
@@ -353,6 +368,7 @@ def body_of(claimant: Claimant, event: Event, data: bytes) -> bytes:
         occurred_at=event.occurred_at,
         tenant=event.tenant,
         data=data,
+        trace_context=TraceContext.read(event.trace_context),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Final, Self
 from uuid import UUID
 
 from attrs import field, frozen
@@ -10,11 +11,22 @@ from attrs import field, frozen
 from asyncevents_core.domain.delivery import Claim, Delivery
 from asyncevents_core.domain.event import Event, EventDefinition
 from asyncevents_core.domain.subscription import Subscription
+from asyncevents_core.engine.delivering.filtering import ContentFilters
+from asyncevents_core.engine.delivering.looking import Looks
 from asyncevents_core.engine.delivering.policy import Policy
 from asyncevents_core.engine.delivering.subscription_index import SubscriptionIndex
 from asyncevents_core.engine.shared.exceptions import reason_of, traceback_of
-from asyncevents_core.errors import InvalidPayload, ServiceArguments, ServiceFailed
+from asyncevents_core.errors import (
+    InvalidPayload,
+    ServiceArguments,
+    ServiceFailed,
+    UnknownEvent,
+)
+from asyncevents_core.ports.filters import FilterCompiler
 from asyncevents_core.ports.resolver import Definitions
+
+_NOT_DEFINED: Final = "(not defined)"
+"""In place of the resources of an event that has no definition."""
 
 
 @frozen(kw_only=True)
@@ -24,7 +36,31 @@ class Claimant:
     owner: UUID
     policy: Policy
     definitions: Definitions
-    subscriptions: SubscriptionIndex = field(factory=SubscriptionIndex)
+    filters: FilterCompiler | None = None
+    content: ContentFilters = field(init=False)
+    subscriptions: SubscriptionIndex = field(init=False)
+    looks: Looks = field(factory=Looks)
+
+    @content.default
+    def _make_content(self) -> ContentFilters:
+        return ContentFilters(self.filters)
+
+    @subscriptions.default
+    def _make_index(self) -> SubscriptionIndex:
+        return SubscriptionIndex(self.content)
+
+    def receivers(self, event: Event) -> Sequence[Subscription]:
+        """Return the subscriptions that receive an event, which has its body."""
+        return self.content.passing(event, self.matches(event))
+
+    def matches(self, event: Event) -> Sequence[Subscription]:
+        """Return the subscriptions that receive an event, as far as its name and tenant say."""
+        try:
+            resources = self.definitions.get(event.name).resources
+        except UnknownEvent:
+            # Nobody knows what it needs: a pattern that is bound to resources does not reach it.
+            resources = (_NOT_DEFINED,)
+        return self.subscriptions.matches(event.name, event.tenant, resources)
 
 
 @frozen(kw_only=True)
@@ -91,6 +127,8 @@ class FailedEvent:
     """An event that was given up, and why."""
 
     id: UUID
+    name: str
+    tenant: str | None
     error: str
 
 
@@ -102,7 +140,7 @@ class Claimed:
     """Deliveries to attempt now."""
     resolving: tuple[Resolving, ...] = ()
     """Events whose service is to be called now."""
-    dead: tuple[UUID, ...] = ()
+    dead: tuple[Delivery, ...] = ()
     """Deliveries that were given up as poison."""
     failed: tuple[FailedEvent, ...] = ()
     """Events that were given up."""

@@ -67,41 +67,61 @@ class _Verdict:
 class Booking:
     """A batch whose decisions are made: running `write` twice writes the same.
 
-    What has to be kept about outcomes (the state of a circuit breaker, say) is written here too,
-    in the same transaction.
+    What has to be kept about outcomes (how recipients fare, say) is written in the same
+    transaction.
     """
 
     retries: tuple[ScheduledRetry, ...]
     dead: tuple[DeliveryDied, ...]
-    disabled: frozenset[int]
-    _audit: tuple[AuditEntry, ...] = field(repr=False)
+    _gone: tuple[Subscription, ...] = field(repr=False)
     _verdicts: tuple[_Verdict, ...] = field(repr=False)
     _returned: tuple[Returned, ...] = field(repr=False)
     _policy: Policy = field(repr=False)
     _owner: UUID = field(repr=False)
 
-    def write(self, tx: LedgerTransaction) -> None:
-        """Write the batch: attempts, then successes, failures, disabled subscriptions."""
+    @property
+    def dead_letters(self) -> Sequence[tuple[Finished, DeadReason]]:
+        """The attempts after which deliveries were given up, and why."""
+        return [
+            (one.finished, _REASONS[one.fate]) for one in self._verdicts if one.fate in _REASONS
+        ]
+
+    def write(self, tx: LedgerTransaction) -> Sequence[Subscription]:
+        """Write the batch: attempts, then successes, failures, disabled subscriptions.
+
+        Return these.
+        """
+        indexing = self._policy.indexing
         attempts = [_attempt(verdict.finished) for verdict in self._verdicts]
         attempts += [_cut_off(one) for one in self._returned if one.attempted]
         if attempts:
-            tx.outcomes.record(attempts)
+            tx.outcomes.record(attempts, indexing=indexing)
         delivered = [
             one.finished.lease.delivery.id for one in self._verdicts if one.fate is _Fate.DELIVERED
         ]
         if delivered:
             taken = tx.outcomes.mark_delivered(delivered, owner=self._owner)
-            overtaken = self._overtaken(taken, tx.now()) if taken else []
-            tx.outcomes.record(overtaken)
-            attempts += overtaken
+            if taken:
+                tx.outcomes.record(self._overtaken(taken, tx.now()), indexing=indexing)
         self._write_failures(tx)
         if self._returned:
             tx.outcomes.give_back([one.lease.claim for one in self._returned], owner=self._owner)
-        if self.disabled:
-            tx.subscriptions.set_status(self.disabled, SubscriptionStatus.DISABLED)
-            tx.access.write_audit(self._audit)
-        if self._policy.indexing and attempts:
-            tx.index.queue([Claim(id=one.delivery_id, claim_no=one.claim_no) for one in attempts])
+        return self._disable(tx) if self._gone else ()
+
+    def _disable(self, tx: LedgerTransaction) -> Sequence[Subscription]:
+        """Disable what wants no more, unless it was given another target meanwhile."""
+        found = [(one, tx.subscriptions.lock_one(one.id)) for one in self._gone]
+        gone = [
+            seen
+            for seen, now in found
+            if now is not None
+            and now.status is SubscriptionStatus.ENABLED
+            and (now.sink, now.target) == (seen.sink, seen.target)
+        ]
+        if gone:
+            tx.subscriptions.set_status([one.id for one in gone], SubscriptionStatus.DISABLED)
+            tx.access.write_audit([_disabled(one) for one in gone])
+        return gone
 
     def _overtaken(self, claims: Sequence[Claim], now: int) -> list[Attempt]:
         """Return the attempts of others which successes of this batch have overtaken."""
@@ -163,12 +183,16 @@ def book(
             if one.fate is _Fate.RETRY
         ),
         dead=tuple(
-            DeliveryDied(delivery_id=one.finished.lease.delivery.id, reason=_REASONS[one.fate])
+            DeliveryDied(
+                delivery_id=one.finished.lease.delivery.id,
+                subscription_id=one.finished.lease.subscription.id,
+                sink=one.finished.lease.subscription.sink,
+                reason=_REASONS[one.fate],
+            )
             for one in verdicts
             if one.fate in _REASONS
         ),
-        disabled=frozenset(gone),
-        audit=tuple(_disabled(one) for one in gone.values()),
+        gone=tuple(gone[number] for number in sorted(gone)),
         verdicts=tuple(verdicts),
         returned=tuple(one for one in batch if isinstance(one, Returned)),
         policy=policy,

@@ -6,7 +6,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from asyncevents_core.domain.backoff import DEFAULT_MAXIMUM_DEATHS, exhausted, retry_delay
+from asyncevents_core.domain.backoff import MINUTE, RetrySchedule, exhausted, retry_delay
+from asyncevents_core.domain.failing import USUAL, FailurePolicy
 from asyncevents_core.domain.subscription import RetryPolicy
 from asyncevents_core.ports.retry_policy import RetryPolicyType
 from asyncevents_core.settings.run_time import RunTimeValues
@@ -30,22 +31,25 @@ class Policy:
     """Deadlines and limits, in seconds. `source` is the CloudEvents source of all events.
 
     `service_start` is how long the process of a service may take to start, 0 where it runs on a
-    thread. `maximum_deaths` is what the settings say; what is set at run time wins. With `indexing`
-    attempts are queued for the index, also while it is switched off. `retry_policy` decides when to
-    try again; None: subscriptions do. Without `retries` the first failure is final, whatever they
-    say.
+    thread. `schedule` and `maximum_deaths` are for what has none of its own; what is set at run
+    time goes before `maximum_deaths`. With `indexing` attempts are queued for the index, also while
+    it is switched off. `retry_policy` decides when to try again; None: subscriptions do. `failure`
+    says what comes of recipients that fail time after time, where subscriptions do not; it says
+    everything. Without `retries` the first failure is final, whatever they say.
     """
 
     source: str
     sink_deadline: float = 15.0
     service_timeout: float = 30.0
     service_start: float = 0.0
-    maximum_deaths: int = DEFAULT_MAXIMUM_DEATHS
+    schedule: RetrySchedule = MINUTE
+    maximum_deaths: int = MINUTE.retries
     retry_after_max: float = 3600.0
     retry_backstop: float = 0.0
     retries: bool = True
     indexing: bool = False
     retry_policy: RetryPolicyType | None = None
+    failure: FailurePolicy = USUAL
     run_time: RunTimeValues = field(factory=RunTimeValues, eq=False)
 
     @property
@@ -80,6 +84,7 @@ class Policy:
         return retry_delay(
             deaths,
             retry,
+            self.schedule,
             retry_after=retry_after,
             retry_after_max=self.retry_after_max,
             random=random,

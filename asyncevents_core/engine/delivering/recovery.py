@@ -34,6 +34,8 @@ class Reaped:
     """Leases that were made due."""
     more: bool = False
     """There may be more of them that can be had at once."""
+    lost: tuple[WorkerRow, ...] = ()
+    """The workers that are taken off the list."""
 
 
 def reap_workers(tx: LedgerTransaction, *, me: UUID) -> Reaped:
@@ -43,15 +45,16 @@ def reap_workers(tx: LedgerTransaction, *, me: UUID) -> Reaped:
     one that is frozen may have locked what it leased. Such rows are passed over, and its worker
     stays on the list until somebody has had them too.
     """
-    silent = [one for one in tx.workers.silent(before=tx.now() - micros(SILENT_AFTER)) if one != me]
+    before = tx.now() - micros(SILENT_AFTER)
+    silent = {one.id: one for one in tx.workers.silent(before=before) if one.id != me}
     if not silent:
         return Reaped()
     expired = tx.workers.expire_leases(silent, limit=REAP_BATCH)
     leasing = tx.workers.leasing(silent)
-    for worker_id in silent:
-        if worker_id not in leasing:
-            tx.workers.remove(worker_id)
-    return Reaped(leases=expired, more=expired == REAP_BATCH)
+    lost = tuple(one for one in silent.values() if one.id not in leasing)
+    for one in lost:
+        tx.workers.remove(one.id)
+    return Reaped(leases=expired, more=expired == REAP_BATCH, lost=lost)
 
 
 def retire(tx: LedgerTransaction, worker_id: UUID) -> None:

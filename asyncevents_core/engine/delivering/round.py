@@ -78,11 +78,14 @@ def claim_round(
 ) -> RoundResult:
     """Claim what is wanted, as far as permits go. What it returns is valid after the commit.
 
+    Then the claimant's looks are to be settled.
+
     Those that wait longest come first: what services returned, parked deliveries, due ones; parked
     events; then the events of hand-offs; at last events that nobody brought. Events with and
     without a service have lanes of their own: `calls` says which services may be called, and what
     has to wait for that is parked, so that it holds up nothing.
     """
+    claimant.looks.forget()
     # The first statement: it brings the clock and the epoch along.
     handed_off = tx.events.lock(wanted.event_ids) if wanted.event_ids else []
     claimant.subscriptions.refresh(tx)

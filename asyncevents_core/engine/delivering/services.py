@@ -11,17 +11,19 @@ from collections.abc import Awaitable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol, cast
 
-from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.event import Event, EventDefinition
 from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Resolved, Resolving
 from asyncevents_core.engine.shared.exceptions import reason_of
 from asyncevents_core.engine.shared.progress import LoopProgress, stack_of
+from asyncevents_core.engine.shared.schema_checks import UNCHECKED, SchemaChecks
 from asyncevents_core.errors import (
     ServiceTimeout,
 )
 from asyncevents_core.ports.clock import Clock
 from asyncevents_core.ports.resolver import Service, ServiceResolver
+from asyncevents_core.ports.tracing import NO_TRACING, Tracing
 
 logger = logging.getLogger("asyncevents.service")
 
@@ -42,7 +44,7 @@ class ServiceCaller:
 
     So neither a slow nor a badly behaved service keeps deliveries waiting, and none has all the
     threads: `calls` says how many each may have. A call that found no free thread within
-    `patience` seconds is given back unstarted. Thread-safe.
+    `patience` seconds is given back unstarted. `schemas` check what services return. Thread-safe.
     """
 
     def __init__(
@@ -54,8 +56,12 @@ class ServiceCaller:
         patience: float,
         clock: Clock,
         calls: Calls,
+        schemas: SchemaChecks = UNCHECKED,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._resolver = resolver
+        self._tracing = tracing
+        self._schemas = schemas
         self.threads = threads
         """How many calls of blocking services there can be at a time."""
         self.progress = LoopProgress("the loop of async services")
@@ -97,8 +103,8 @@ class ServiceCaller:
         """Call a service now and return its result as JSON text; its exceptions pass through."""
         result = _invoke(self._service(definition), arguments)
         if inspect.isawaitable(result):
-            return to_json(self._on_loop(result).result())
-        return to_json(result)
+            result = self._on_loop(result).result()
+        return self._data(definition, result)
 
     def submit(self, resolving: Resolving, results: Results) -> None:
         """Call a service in the background; `results` get its result, on any thread, once."""
@@ -217,12 +223,16 @@ class ServiceCaller:
         """Call an async service, all of it on the loop."""
         call.on_thread = False
         service = self._services[call.definition.name]
-        future = self._on_loop(_awaited(service, call.resolving.event.published))
+        future = self._on_loop(self._traced(service, call.resolving.event))
         future.add_done_callback(lambda done: self._end(call, done))
+
+    async def _traced(self, service: Service, event: Event) -> object:
+        with self._tracing.resolving(event):
+            return await _awaited(service, event.published)
 
     def _end(self, call: _Call, future: Future[object]) -> None:
         """Report the result of an async call."""
-        self._report(call, _outcome(call, future))
+        self._report(call, self._outcome(call, future))
 
     def _begins(self, call: _Call) -> bool:
         """Move a call from those that wait to those under way; False if it was given back."""
@@ -239,11 +249,13 @@ class ServiceCaller:
         """Call a service; one that returns an awaitable is still under way then."""
         try:
             service = self._services[call.definition.name]
-            result = _invoke(service, call.resolving.event.published)
+            event = call.resolving.event
+            with self._tracing.resolving(event):
+                result = _invoke(service, event.published)
             if inspect.isawaitable(result):
                 call.on_thread = False
                 return self._on_loop(result)
-            return Resolved(resolving=call.resolving, data=to_json(result))
+            return Resolved(resolving=call.resolving, data=self._data(call.definition, result))
         except BaseException as error:
             # `sys.exit` in a service is a mistake of the service too.
             return _failure(call, error)
@@ -267,6 +279,19 @@ class ServiceCaller:
                 "a service returned after all",
                 extra={"service": call.definition.service, "seconds": round(took, 1)},
             )
+
+    def _outcome(self, call: _Call, future: Future[object]) -> Resolved:
+        try:
+            data = self._data(call.definition, future.result())
+            return Resolved(resolving=call.resolving, data=data)
+        except BaseException as error:
+            return _failure(call, error)
+
+    def _data(self, definition: EventDefinition, result: object) -> bytes:
+        """Return what a service returned as JSON text. Raises `InvalidPayload`."""
+        data = to_json(result)
+        self._schemas.require(definition.name, result, data)
+        return data
 
     def _count_stuck(self, calls: Iterable[_Call]) -> None:
         for call in calls:
@@ -350,13 +375,6 @@ async def _within(result: Awaitable[object], timeout: float) -> object:
     except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
         # Before the end nobody else cancels it; the others would end the loop's thread.
         raise RuntimeError(f"the service ended itself: {error!r}") from error
-
-
-def _outcome(call: _Call, future: Future[object]) -> Resolved:
-    try:
-        return Resolved(resolving=call.resolving, data=to_json(future.result()))
-    except BaseException as error:
-        return _failure(call, error)
 
 
 def _failure(call: _Call, error: BaseException) -> Resolved:

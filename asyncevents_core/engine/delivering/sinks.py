@@ -18,11 +18,13 @@ from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.outcome import Failure, Outcome
 from asyncevents_core.domain.subscription import Subscription
 from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.engine.delivering.apart import LoopSink
 from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
 from asyncevents_core.errors import AsyncEventsError, InvalidOptions, InvalidTarget
 from asyncevents_core.ports.sink import DeliveryRequest, Sink
+from asyncevents_core.ports.tracing import NO_TRACING, Attempted, Tracing
 
 logger = logging.getLogger("asyncevents.sinks")
 
@@ -57,8 +59,9 @@ class SinkRack:
     a plugin installed later is found.
     """
 
-    def __init__(self, opener: SinkOpener) -> None:
+    def __init__(self, opener: SinkOpener, tracing: Tracing = NO_TRACING) -> None:
         self._opener = opener
+        self._tracing = tracing
         self._sinks: dict[str, Sink] = {}
         self._prepared: dict[int, tuple[Subscription, Prepared]] = {}
         self._apart: dict[str, LoopSink] = {}
@@ -149,7 +152,15 @@ class SinkRack:
         except Exception as error:
             logger.exception("a sink failed to open", extra={"sink": name})
             return Outcome.retryable(f"sink {name!r} failed to open: {error!r}"[:LONGEST_DETAIL])
-        return await attempt(sink, request_of(lease, prepared), deadline)
+        text = lease.event.trace_context
+        context = None if text is None else TraceContext.read(text)
+        # What was not sampled at its beginning has no span: most events, so it has to be quick.
+        if context is None or not (context.is_sampled and self._tracing.enabled):
+            return await attempt(sink, request_of(lease, prepared, context), deadline)
+        with self._tracing.attempting(_attempted(lease, context)) as span:
+            outcome = await attempt(sink, request_of(lease, prepared, span.context), deadline)
+            span.ended(outcome)
+            return outcome
 
     async def attempt_in_time(self, lease: Lease, deadline: float) -> Outcome:
         """As `attempt`; ends in time whatever the sink does. For callers that have no watch."""
@@ -208,10 +219,23 @@ LONGEST_RESPONSE: Final = 1_000_000
 """Characters that are kept, whatever a sink returns."""
 
 
-def request_of(lease: Lease, prepared: Prepared) -> DeliveryRequest:
-    """Return the attempt to make for a lease."""
+def _attempted(lease: Lease, context: TraceContext) -> Attempted:
+    return Attempted(
+        context=context,
+        event=lease.event,
+        delivery=lease.delivery,
+        subscription=lease.subscription,
+        waited=max(0, lease.leased_at - lease.event.occurred_at) / 1e6,
+    )
+
+
+def request_of(
+    lease: Lease, prepared: Prepared, context: TraceContext | None = None
+) -> DeliveryRequest:
+    """Return the attempt to make for a lease; `context` is what the recipient is told."""
     subscription, delivery = lease.subscription, lease.delivery
-    return _request(delivery.id, lease.event, subscription, prepared, delivery.deaths + 1)
+    number = delivery.deaths + 1
+    return _request(delivery.id, lease.event, subscription, prepared, number, context)
 
 
 def request_of_attempt(
@@ -225,7 +249,12 @@ def request_of_attempt(
 
 
 def _request(
-    delivery_id: UUID, event: Event, subscription: Subscription, prepared: Prepared, attempt: int
+    delivery_id: UUID,
+    event: Event,
+    subscription: Subscription,
+    prepared: Prepared,
+    attempt: int,
+    context: TraceContext | None = None,
 ) -> DeliveryRequest:
     return DeliveryRequest(
         delivery_id=delivery_id,
@@ -236,10 +265,18 @@ def _request(
         target=subscription.target,
         body=event.body or b"",
         attempt=attempt,
-        secrets=() if subscription.secret is None else (subscription.secret,),
+        trace_context=context,
+        secrets=_secrets(subscription),
         options=prepared.options,
         prepared=prepared.value,
     )
+
+
+def _secrets(subscription: Subscription) -> tuple[str, ...]:
+    """Return the secrets that sign now; few have any but one, and most attempts ask no clock."""
+    if not subscription.older_secrets:
+        return () if subscription.secret is None else (subscription.secret,)
+    return subscription.secrets(time.time_ns() // 1000)
 
 
 def refusal(lease: Lease) -> Outcome | None:

@@ -6,7 +6,6 @@ ledger, for a worker to make, and appears in the log.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -30,7 +29,11 @@ from asyncevents_core.domain.subscription import (
 )
 from asyncevents_core.engine.delivering.leases import Lease
 from asyncevents_core.engine.delivering.sinks import SinkOpener, SinkRack
-from asyncevents_core.engine.managing.subscriptions import require_resources, visible
+from asyncevents_core.engine.managing.subscriptions import (
+    reached_names,
+    require_resources,
+    visible,
+)
 from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.engine.shared.idempotency import do_idempotently
@@ -69,7 +72,8 @@ class DryRules:
     """How test events are sent.
 
     `check` raises where a sink is unknown or refuses the target or the options; `sinks` opens
-    them; `source` is the CloudEvents source; `deadline` is in seconds.
+    them; `source` is the CloudEvents source; `deadline` is in seconds. A test event of a name that
+    `definitions` have an example of has that as its data.
     """
 
     check: Callable[[NewSubscription], object]
@@ -77,6 +81,14 @@ class DryRules:
     clock: Clock
     source: str
     deadline: float
+    definitions: Definitions | None = None
+
+    def data(self, event_name: str) -> object:
+        """Return the data of a test event."""
+        if self.definitions is not None and event_name in self.definitions.names():
+            examples = self.definitions.get(event_name).examples
+            return examples[0] if examples else _DATA
+        return _DATA
 
 
 async def deliver_dry(
@@ -122,7 +134,7 @@ async def deliver_dry_to_target(wanted: NewSubscription, rules: DryRules) -> Dry
 
 async def _try(subscription: Subscription, rules: DryRules, event_name: str) -> DryDelivery:
     _check(subscription, rules)
-    lease = _lease(subscription, event_name, rules.source)
+    lease = _lease(subscription, event_name, rules)
     rack = SinkRack(rules.sinks)
     begun = rules.clock.monotonic()
     try:
@@ -152,9 +164,9 @@ def _check(subscription: Subscription, rules: DryRules) -> None:
     )
 
 
-def _lease(subscription: Subscription, event_name: str, source: str) -> Lease:
+def _lease(subscription: Subscription, event_name: str, rules: DryRules) -> Lease:
     now = _now()
-    event = _event(event_name, source, subscription.tenant, now)
+    event = _event(event_name, rules, subscription.tenant, now)
     delivery = Delivery(
         id=uuid7(),
         event_id=event.id,
@@ -166,10 +178,15 @@ def _lease(subscription: Subscription, event_name: str, source: str) -> Lease:
     return Lease(delivery=delivery, subscription=subscription, event=event, leased_at=now)
 
 
-def _event(name: str, source: str, tenant: str | None, now: int) -> Event:
-    event_id, data = uuid7(), to_json(_DATA)
+def _event(name: str, rules: DryRules, tenant: str | None, now: int) -> Event:
+    event_id = uuid7()
     body = envelope(
-        event_id=event_id, name=name, source=source, occurred_at=now, tenant=tenant, data=data
+        event_id=event_id,
+        name=name,
+        source=rules.source,
+        occurred_at=now,
+        tenant=tenant,
+        data=to_json(rules.data(name)),
     )
     return Event(
         id=event_id,
@@ -226,8 +243,16 @@ def send_recorded_test(
                 f"subscription {subscription_id} is disabled: "
                 f"`asyncevents subscriptions enable {subscription_id}` first"
             )
-        require_resources(definitions, [subscription.event_name], by)
-        event = _new_event(event_id, subscription, content, rules.source, tx.now())
+        require_resources(definitions, [subscription], by)
+        name = _event_of(subscription, definitions)
+        event = NewEvent.carrying(
+            content,
+            event_id=event_id,
+            name=name,
+            tenant=subscription.tenant,
+            source=rules.source,
+            occurred_at=tx.now(),
+        )
         tx.events.insert([event], due_in=0.0)
         tx.events.lock([event_id])
         tx.events.mark_fanned_out([event_id])
@@ -249,23 +274,7 @@ def send_recorded_test(
     return UUID(ledger.run(lambda tx: do_idempotently(tx, idempotency, lambda: insert(tx))))
 
 
-def _new_event(
-    event_id: UUID, subscription: Subscription, content: bytes, source: str, now: int
-) -> NewEvent:
-    return NewEvent(
-        id=event_id,
-        external_id=None,
-        digest=hashlib.sha256(content).digest(),
-        name=subscription.event_name,
-        tenant=subscription.tenant,
-        arguments=None,
-        body=envelope(
-            event_id=event_id,
-            name=subscription.event_name,
-            source=source,
-            occurred_at=now,
-            tenant=subscription.tenant,
-            data=content,
-        ),
-        occurred_at=now,
-    )
+def _event_of(subscription: Subscription, definitions: Definitions) -> str:
+    """Return the name of a subscription's event; the first one that its pattern reaches."""
+    name = subscription.pattern.name
+    return name or next(iter(reached_names(definitions, subscription)), TEST_EVENT)

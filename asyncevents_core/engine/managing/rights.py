@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from asyncevents_core.domain.access import ALL, Actor, Resource
+from asyncevents_core.domain.access import (
+    ALL,
+    PUBLISH_SOME,
+    Actor,
+    Resource,
+    publish_mistake,
+)
 from asyncevents_core.domain.limits import tenant_mistake
 from asyncevents_core.errors import AccessDenied, InvalidValue, suggestion
 
@@ -23,10 +29,16 @@ def check_rights(
     own = [one.value for one in Resource]
     all_known = {*own, ALL, *known}
     for one in resources:
-        if one not in all_known:
+        if one.startswith(PUBLISH_SOME) and one not in all_known:
+            if mistake := publish_mistake(one):
+                raise InvalidValue(
+                    f"the events of a resource {PUBLISH_SOME}… {mistake}", field="resources"
+                )
+        elif one not in all_known:
             raise InvalidValue(
                 f"no resource {one!r}{suggestion(one, all_known)}: asyncevents has "
-                f"{', '.join([*own, ALL])}, the events {', '.join(sorted(known)) or 'none'}",
+                f"{', '.join([*own, ALL])}, {PUBLISH_SOME}EVENTS for some of them; "
+                f"the events have {', '.join(sorted(known)) or 'none'}",
                 field="resources",
             )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 from attrs import evolve, frozen
 
 from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.event_pattern import read_pattern, require_matched
 from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.limits import LARGEST_ID
@@ -18,9 +20,16 @@ from asyncevents_core.domain.subscription import (
     Subscription,
     SubscriptionStatus,
 )
+from asyncevents_core.engine.managing.subscription_audit import differences, plain_fields
 from asyncevents_core.engine.shared.audit import audit
 from asyncevents_core.engine.shared.idempotency import do_idempotently
-from asyncevents_core.errors import AccessDenied, IdempotencyConflict, NotFound, SecretKeysError
+from asyncevents_core.errors import (
+    AccessDenied,
+    IdempotencyConflict,
+    InvalidValue,
+    NotFound,
+    SecretKeysError,
+)
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.observer import NOBODY, Observers, SubscriptionChanged
 from asyncevents_core.ports.resolver import Definitions
@@ -63,28 +72,13 @@ def subscribe(
     Raises `UnknownEvent`, `UnknownName`, `InvalidTarget`, `InvalidOptions`, `InvalidSecret`,
     `SecretKeysError`, `AccessDenied`, `IdempotencyConflict`.
     """
-    checked = _checked(definitions, subscription, check)
-    subscription = checked.subscription
-    _allow_sink(checked, by)
-    require_resources(definitions, [subscription.event_name], by)
-    _allow_tenant(subscription.tenant, by)
+    subscription = allowed(definitions, subscription, check=check, by=by)
     entry_id = uuid7()
     # Without a key one of our own: a commit whose fate is unknown is run again.
     request = idempotency or IdempotentRequest.of(by.who, str(entry_id), b"")
 
     def insert(tx: LedgerTransaction) -> str:
-        made = tx.subscriptions.insert(subscription)
-        details = {**_plain(subscription), "signed": subscription.secret is not None}
-        audit(
-            tx,
-            by,
-            "subscription.create",
-            entry_id=entry_id,
-            subject=made,
-            tenant=subscription.tenant,
-            details=details,
-        )
-        return str(made)
+        return str(insert_audited(tx, subscription, by=by, entry_id=entry_id))
 
     def work(tx: LedgerTransaction) -> Subscription:
         made = int(do_idempotently(tx, request, lambda: insert(tx)))
@@ -99,6 +93,47 @@ def subscribe(
     made = ledger.run(work)
     _warn_of_weakness(made)
     _tell(made.id, made.status, observers)
+    return made
+
+
+def allowed(
+    definitions: Definitions, subscription: NewSubscription, *, check: Check, by: Actor
+) -> NewSubscription:
+    """Return a new subscription as it is kept, if `by` may have it; nothing is written.
+
+    It has a secret if its sink signs. Raises as `subscribe`.
+    """
+    checked = _checked(definitions, evolve(subscription, granted=by.granted), check)
+    _allow_sink(checked, by)
+    require_resources(definitions, [checked.subscription], by)
+    _allow_tenant(checked.subscription.tenant, by)
+    return checked.subscription
+
+
+def insert_audited(
+    tx: LedgerTransaction,
+    subscription: NewSubscription,
+    *,
+    by: Actor,
+    entry_id: UUID,
+    subscribed_at: int | None = None,
+    details: Mapping[str, object] | None = None,
+) -> int:
+    """Insert what `allowed` returned and return its id; `details` are what the audit says besides.
+
+    `subscribed_at`: when it was made elsewhere, in microseconds; None: now.
+    """
+    made = tx.subscriptions.insert(subscription, subscribed_at=subscribed_at)
+    signed = subscription.secret is not None
+    audit(
+        tx,
+        by,
+        "subscription.create",
+        entry_id=entry_id,
+        subject=made,
+        tenant=subscription.tenant,
+        details={**plain_fields(subscription), "signed": signed, **(details or {})},
+    )
     return made
 
 
@@ -124,17 +159,17 @@ def change(
     def work(tx: LedgerTransaction) -> tuple[Subscription, NewSubscription | None]:
         found = visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by)
         old = _to_change(found)
-        new = edit(old)
+        new = _without_older(old, edit(old))
         if new == old:
             return found, None
         status_only = evolve(new, status=old.status) == old
         if not status_only:
             _refuse_unread(found, old, new)
-            checked = _checked(definitions, new, check)
+            checked = _checked(definitions, _granted(old, new, by), check)
             new = checked.subscription
             if _where(new) != _where(old):
                 _allow_sink(checked, by)
-        require_resources(definitions, [old.event_name, new.event_name], by)
+        require_resources(definitions, [old, new], by)
         _allow_tenant(new.tenant, by)
         if status_only:
             tx.subscriptions.set_status([subscription_id], new.status)
@@ -147,7 +182,7 @@ def change(
             entry_id=entry_id,
             subject=subscription_id,
             tenant=new.tenant,
-            details=_differences(old, new),
+            details=differences(old, new),
         )
         return visible(tx.subscriptions.lock_one(subscription_id), subscription_id, by), old
 
@@ -168,6 +203,12 @@ def _to_change(found: Subscription) -> NewSubscription:
     # Something else than None, which asks for a new secret or for none.
     old = found.as_new()
     return evolve(old, secret=_UNREAD) if "secret" in found.unread else old
+
+
+def _without_older(old: NewSubscription, new: NewSubscription) -> NewSubscription:
+    """End older secrets where the secret is replaced without a word about them."""
+    replaced = new.secret != old.secret and new.older_secrets == old.older_secrets
+    return evolve(new, older_secrets=()) if replaced else new
 
 
 def _refuse_unread(found: Subscription, old: NewSubscription, new: NewSubscription) -> None:
@@ -201,7 +242,7 @@ def set_status(
     def work(tx: LedgerTransaction) -> list[int]:
         found = [visible(tx.subscriptions.lock_one(one), one, by) for one in wanted]
         if definitions is not None:
-            require_resources(definitions, [one.event_name for one in found], by)
+            require_resources(definitions, found, by)
         changed = [one for one in found if one.status is not status]
         if not changed:
             return []
@@ -269,10 +310,26 @@ def no_subscription(subscription_id: int) -> NotFound:
 
 
 def _checked(definitions: Definitions, subscription: NewSubscription, check: Check) -> Checked:
-    definitions.get(subscription.event_name)
-    if subscription.secret is not None:
-        receiver_secret(subscription.secret)
-    return check(subscription)
+    pattern = read_pattern(subscription.event_name)
+    for name in pattern.names:
+        definitions.get(name)
+    require_matched(pattern, definitions.names())
+    for secret in (subscription.secret, *(one.secret for one in subscription.older_secrets)):
+        if secret is not None:
+            receiver_secret(secret)
+    granted = None if pattern.name is not None else subscription.granted
+    return check(evolve(subscription, event_name=pattern.text, granted=granted))
+
+
+def _granted(old: NewSubscription, new: NewSubscription, by: Actor) -> NewSubscription:
+    """Return a changed subscription with what its pattern may reach from now on.
+
+    Another target, say, must not get what whoever names it may not get; another pattern gets what
+    whoever wrote it may get.
+    """
+    bounds = [by.granted] if new.event_name != old.event_name else [by.granted, old.granted]
+    given = [one for one in bounds if one is not None]
+    return evolve(new, granted=frozenset.intersection(*given) if given else None)
 
 
 def _warn_of_weakness(made: Subscription) -> None:
@@ -281,14 +338,32 @@ def _warn_of_weakness(made: Subscription) -> None:
         logger.warning("a verification token is weak", extra={"subscription": made.id, "why": why})
 
 
-def require_resources(definitions: Definitions, event_names: Collection[str], by: Actor) -> None:
-    """Raise `AccessDenied` unless `by` has all resources of these events.
+def require_resources(
+    definitions: Definitions, subscriptions: Iterable[NewSubscription | Subscription], by: Actor
+) -> None:
+    """Raise `AccessDenied` unless `by` has all resources of the events of these subscriptions.
 
     An event that is defined no more has none: its subscriptions can be cleared away.
     """
-    known = set(definitions.names())
-    for name in sorted(set(event_names) & known):
+    names = {name for one in subscriptions for name in reached_names(definitions, one)}
+    for name in sorted(names):
         by.require(definitions.get(name).resources, to=f"subscribe to {name}")
+
+
+def reached_names(definitions: Definitions, one: NewSubscription | Subscription) -> Sequence[str]:
+    """Return the names of the defined events that a subscription gets, sorted."""
+    try:
+        pattern = read_pattern(one.event_name)
+    except InvalidValue:
+        # Written by another release: it gets nothing.
+        return ()
+    return [
+        name
+        for name in pattern.among(definitions.names())
+        if name in pattern.names
+        or one.granted is None
+        or one.granted.issuperset(definitions.get(name).resources)
+    ]
 
 
 def _allow_sink(checked: Checked, by: Actor) -> None:
@@ -305,33 +380,3 @@ def _allow_tenant(tenant: str | None, by: Actor) -> None:
     if not by.sees(tenant):
         of = "all tenants" if tenant is None else f"tenant {tenant!r}"
         raise AccessDenied(f"you are bound to tenant {by.tenant!r}: not to {of}")
-
-
-_CHANGED: Final = "changed"
-
-
-def _plain(one: NewSubscription) -> dict[str, object]:
-    """Return what is not secret, for the audit log."""
-    return {
-        "event_name": one.event_name,
-        "sink": one.sink,
-        "target": one.target,
-        "tenant": one.tenant,
-        "maximum_deaths": one.retry.maximum_deaths,
-        "schedule": one.retry.schedule,
-        "jitter": one.retry.jitter,
-        "rate_limit": one.rate_limit,
-        "status": one.status.value,
-    }
-
-
-def _differences(old: NewSubscription, new: NewSubscription) -> dict[str, object]:
-    before, after = _plain(old), _plain(new)
-    changed: dict[str, object] = {
-        name: [before[name], after[name]] for name in before if before[name] != after[name]
-    }
-    if old.secret != new.secret:
-        changed["secret"] = _CHANGED
-    if old.options != new.options:
-        changed["options"] = _CHANGED
-    return changed

@@ -20,7 +20,7 @@ from uuid import UUID
 from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.ports.broker import MOST_IDS, Broker, Producer
-from asyncevents_core.ports.observer import NOBODY, EventsHandedOff, Observers
+from asyncevents_core.ports.observer import NOBODY, EventsHandedOff, HandOffsDropped, Observers
 
 logger = logging.getLogger("asyncevents.handoff")
 
@@ -68,7 +68,7 @@ class HandOffThread(IdCarrier):
         with self._lock:
             room = self._capacity - len(self._queue)
             if room < len(ids):
-                self.dropped += len(ids) - max(0, room)
+                self._drop(len(ids) - max(0, room))
                 ids = ids[: max(0, room)]
             was_empty = not self._queue
             self._queue.extend(ids)
@@ -129,10 +129,16 @@ class HandOffThread(IdCarrier):
                     extra={"error": str(error)},
                 )
             self._startable = False
-            self.dropped += len(self._queue)
+            self._drop(len(self._queue))
             self._queue.clear()
         else:
             self._thread, self._startable = thread, True
+
+    def _drop(self, count: int) -> None:
+        """Count ids that go no further. To be called with the lock."""
+        self.dropped += count
+        if self._observers.any:
+            self._observers.tell(HandOffsDropped(events=count))
 
     def _reset(self) -> None:
         self._pid = os.getpid()
@@ -196,7 +202,7 @@ class HandOffThread(IdCarrier):
                 )
             self.works = False
             with self._lock:
-                self.dropped += len(ids)
+                self._drop(len(ids))
             return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, pause * 2))
         if self._observers.any:
             self._observers.tell(EventsHandedOff(event_ids=tuple(ids)))

@@ -7,60 +7,47 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import frozen
 
-from asyncevents_core.domain.event import NewEvent
-from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.event import OPERATIONAL, EventDefinition, NewEvent
+from asyncevents_core.domain.instant import uuid7s
 from asyncevents_core.domain.limits import (
     LONGEST_NAME,
     own_id_mistake,
     tenant_mistake,
     text_mistake,
 )
-from asyncevents_core.domain.payload import envelope, to_json
+from asyncevents_core.domain.payload import Frame, frame, to_json
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.engine.publishing.arguments import ArgumentChecks
+from asyncevents_core.engine.publishing.request import PublishRequest
 from asyncevents_core.engine.shared.carrier import IdCarrier
+from asyncevents_core.engine.shared.schema_checks import UNCHECKED, SchemaChecks
 from asyncevents_core.errors import EventConflict, InvalidPayload, PayloadTooLarge
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
 from asyncevents_core.ports.ledger.events import EventWriter
 from asyncevents_core.ports.observer import NOBODY, EventsPublished, Observers
 from asyncevents_core.ports.resolver import Definitions
-from asyncevents_core.showing import shown
+from asyncevents_core.ports.tracing import NO_TRACING, Tracing
 
 SWEEP_AFTER: Final = 10.0
 """Seconds after which the sweep takes an event whose hand-off was lost."""
 
 
 @frozen(kw_only=True)
-class PublishRequest:
-    """One event to publish, as the application gives it."""
-
-    name: str
-    data: object = field(repr=False)
-    tenant: str | None = None
-    event_id: str | None = None
-
-    @classmethod
-    def of(cls, one: object) -> PublishRequest:
-        """Return it from a pair ``(name, data)``, or as it is. Raises TypeError for the rest."""
-        if isinstance(one, PublishRequest):
-            return one
-        if isinstance(one, tuple | list) and len(one) == 2:
-            name, data = one
-            return cls(name=name, data=data)
-        raise TypeError(f"a request is a pair (name, data) or a PublishRequest, not {shown(one)}")
-
-
-@frozen(kw_only=True)
 class PublishRules:
-    """What `publish()` accepts, and the CloudEvents source of its events."""
+    """What `publish()` accepts, and the CloudEvents source of its events.
+
+    `schemas` check what has no service; with one, they are about what the service returns.
+    """
 
     source: str
     max_payload_bytes: int
     arguments: ArgumentChecks
+    schemas: SchemaChecks = UNCHECKED
 
 
 class Publisher(ABC):
@@ -88,8 +75,10 @@ class LedgerPublisher(Publisher):
         rules: PublishRules,
         carrier: IdCarrier,
         observers: Observers = NOBODY,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._observers = observers
+        self._tracing = tracing
         self._ledger = ledger
         self._definitions = definitions
         self._rules = rules
@@ -98,7 +87,18 @@ class LedgerPublisher(Publisher):
     def publish_many(
         self, requests: Sequence[PublishRequest], *, transaction: object | None
     ) -> list[UUID]:
-        events = [prepare(request, self._definitions, self._rules) for request in requests]
+        if not self._tracing.enabled:
+            return self._publish(requests, transaction, None)
+        with self._tracing.publishing([str(one.name) for one in requests]) as context:
+            return self._publish(requests, transaction, context)
+
+    def _publish(
+        self,
+        requests: Sequence[PublishRequest],
+        transaction: object | None,
+        context: TraceContext | None,
+    ) -> list[UUID]:
+        events = prepare(requests, self._definitions, self._rules, context)
         if not events:
             return []
         if transaction is None:
@@ -133,14 +133,30 @@ class LedgerPublisher(Publisher):
         return self._ledger.run(work)
 
 
-def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRules) -> NewEvent:
-    """Check a request against its definition and turn it into a row.
+def prepare(
+    requests: Sequence[PublishRequest],
+    definitions: Definitions,
+    rules: PublishRules,
+    context: TraceContext | None = None,
+) -> list[NewEvent]:
+    """Check requests against their definitions and turn them into rows, in order.
 
-    Where no service is to resolve it, its body is made here, so that a worker need not write it.
-    Raises `UnknownEvent`, `InvalidPayload`, `ServiceArguments`, `PayloadTooLarge`.
+    Where no service is to resolve it, an event's body is made here, so that a worker need not
+    write it. `context` is where those belong in a trace that do not say so themselves. Raises
+    `UnknownEvent`, `InvalidPayload`, `ServiceArguments`, `PayloadTooLarge`.
     """
-    name = _checked_name(request)
-    definition = definitions.get(name)
+    kinds = _Kinds(definitions, rules, context)
+    return [
+        _prepared(request, event_id, kinds, rules)
+        for request, event_id in zip(requests, uuid7s(len(requests)), strict=True)
+    ]
+
+
+def _prepared(
+    request: PublishRequest, event_id: UUID, kinds: _Kinds, rules: PublishRules
+) -> NewEvent:
+    kind = kinds.of(request)
+    name, definition = kind.name, kind.definition
     data = to_json(request.data)
     if definition.service is not None and not data.startswith(b"{"):
         raise InvalidPayload(
@@ -155,39 +171,104 @@ def prepare(request: PublishRequest, definitions: Definitions, rules: PublishRul
         )
     if definition.service is not None:
         rules.arguments.require(definition, data)
-    if mistake := tenant_mistake(request.tenant):
-        raise InvalidPayload(f"{name}: tenant {mistake}")
-    if request.event_id is not None and (mistake := own_id_mistake(request.event_id)):
-        raise InvalidPayload(f"{name}: event_id {mistake}")
-    tenant, external_id = _exact(request.tenant), _exact(request.event_id)
-    event_id, occurred_at = uuid7(), time.time_ns() // 1000
-    body: bytes | None = None
-    if definition.service is None:
-        body = envelope(
-            event_id=event_id,
-            name=name,
-            source=rules.source,
-            occurred_at=occurred_at,
-            tenant=tenant,
-            data=data,
-        )
+    if kind.has_schema:
+        rules.schemas.require(name, request.data, data)
+    external_id = _checked_id(request, name)
     return NewEvent(
         id=event_id,
         external_id=external_id,
-        digest=b"" if external_id is None else _digest(name, tenant, data),
+        digest=b"" if external_id is None else _digest(name, kind.tenant, data),
         name=name,
-        tenant=tenant,
-        arguments=data if body is None else None,
-        body=body,
-        occurred_at=occurred_at,
+        tenant=kind.tenant,
+        arguments=data if kind.frame is None else None,
+        body=None if kind.frame is None else kind.frame.around(event_id, data),
+        occurred_at=kinds.occurred_at,
+        trace_context=kind.trace_context,
     )
 
 
-def _checked_name(request: PublishRequest) -> str:
+@frozen(kw_only=True)
+class _Kind:
+    """What the events of one name, tenant and trace have in common.
+
+    `frame` is that of their bodies. `has_schema`: what is published is checked by it.
+    """
+
+    name: str
+    tenant: str | None
+    definition: EventDefinition
+    frame: Frame | None
+    has_schema: bool
+    trace_context: str | None
+
+
+class _Kinds:
+    """The kinds of events that are published together, each looked up and checked once."""
+
+    def __init__(
+        self, definitions: Definitions, rules: PublishRules, context: TraceContext | None
+    ) -> None:
+        self._context = context
+        self.occurred_at = time.time_ns() // 1000
+        self._definitions = definitions
+        self._rules = rules
+        self._known: dict[tuple[str, str | None, TraceContext | None], _Kind] = {}
+
+    def of(self, request: PublishRequest) -> _Kind:
+        """Return the kind of a request. Raises `UnknownEvent`, `InvalidPayload`."""
+        name, tenant, context = request.name, request.tenant, request.trace_context
+        if type(name) is not str:
+            name = _checked_name(name)
+        if type(tenant) is not str and tenant is not None:
+            tenant = _checked_tenant(tenant, name)
+        kind = self._known.get((name, tenant, context))
+        if kind is None:
+            kind = self._checked(name, tenant, context or self._context)
+            self._known[name, tenant, context] = kind
+        return kind
+
+    def _checked(self, name: str, tenant: str | None, context: TraceContext | None) -> _Kind:
+        definition = self._definitions.get(_checked_name(name))
+        tenant = _checked_tenant(tenant, name)
+        body: Frame | None = None
+        if definition.service is None:
+            body = frame(
+                name=name,
+                source=self._rules.source,
+                occurred_at=self.occurred_at,
+                tenant=tenant,
+                trace_context=context,
+            )
+        return _Kind(
+            name=name,
+            tenant=tenant,
+            definition=definition,
+            frame=body,
+            has_schema=body is not None and self._rules.schemas.has(name),
+            trace_context=None if context is None else context.text,
+        )
+
+
+def _checked_name(name: object) -> str:
     """Return the name. What is no text, or too long to be one, is nobody's event."""
-    if mistake := text_mistake(request.name, LONGEST_NAME):
+    if mistake := text_mistake(name, LONGEST_NAME):
         raise InvalidPayload(f"name {mistake}")
-    return str.__str__(request.name)
+    checked = str.__str__(cast("str", name))
+    if checked.startswith(OPERATIONAL):
+        raise InvalidPayload(f"{checked}: asyncevents tells that itself, and nobody else does")
+    return checked
+
+
+def _checked_tenant(tenant: str | None, name: str) -> str | None:
+    if mistake := tenant_mistake(tenant):
+        raise InvalidPayload(f"{name}: tenant {mistake}")
+    return _exact(tenant)
+
+
+def _checked_id(request: PublishRequest, name: str) -> str | None:
+    if request.event_id is not None and (mistake := own_id_mistake(request.event_id)):
+        raise InvalidPayload(f"{name}: event_id {mistake}")
+    return _exact(request.event_id)
 
 
 def _exact(text: str | None) -> str | None:
@@ -217,7 +298,8 @@ def insert(writer: EventWriter, events: Sequence[NewEvent], *, due_in: float) ->
     for external_id in wanted.keys() - known.keys():
         raise EventConflict(
             f"event_id {external_id!r} was published meanwhile, which this transaction does not "
-            "see: roll it back and publish again in a new one"
+            "see: roll it back and publish again in a new one",
+            event_id=external_id,
         )
     return [event.id if event.external_id is None else known[event.external_id] for event in events]
 
@@ -235,7 +317,8 @@ def _same_content(event: NewEvent, digest: bytes) -> None:
     if event.digest != digest:
         raise EventConflict(
             f"event_id {event.external_id!r} was published before with another name, tenant or "
-            "data. An event_id names one event for ever: use a new one"
+            "data. An event_id names one event for ever: use a new one",
+            event_id=event.external_id,
         )
 
 

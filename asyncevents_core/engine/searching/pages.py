@@ -9,6 +9,7 @@ from uuid import UUID
 from asyncevents_core.domain.trace import LogFilter, LogPosition, LogRow, Trace
 from asyncevents_core.errors import InvalidValue
 from asyncevents_core.ports.ledger import Ledger, LedgerView
+from asyncevents_core.showing import shown
 
 PAGE: Final = 1000
 """Attempts that `pages_of_log` reads at once."""
@@ -60,6 +61,14 @@ def _next(ledger: Ledger, wanted: LogFilter, limit: int, before: LogPosition) ->
 
 _TRACES: Final = 200
 """Traces that `traces_of_event` reads at once."""
+
+
+def require_event_id(
+    event_id: object, *, taken: str = "traces takes the id that publish() returned"
+) -> None:
+    """Raise TypeError where an id given by an application is no UUID; `taken` says which it is."""
+    if not isinstance(event_id, UUID):
+        raise TypeError(f"{taken}, a UUID (of a text: UUID(text)), not {shown(event_id)}")
 
 
 def traces_of_event(ledger: Ledger, event_id: UUID) -> Iterator[Trace]:

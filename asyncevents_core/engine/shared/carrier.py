@@ -18,3 +18,12 @@ class IdCarrier(ABC):
     @abstractmethod
     def submit(self, ids: Sequence[UUID]) -> None:
         """Take ids of events that are committed."""
+
+
+class NobodyNeeded(IdCarrier):
+    """For a ledger that tells workers of its events by itself."""
+
+    works = False
+
+    def submit(self, ids: Sequence[UUID]) -> None:
+        """See `IdCarrier`."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from asyncevents_core.ports.observer import Notice, Observer, Observers
@@ -17,6 +16,8 @@ logger = logging.getLogger("asyncevents.observers")
 
 MOST_NOTICES: Final = 10_000
 """Notices that wait for one observer; more are dropped, and counted."""
+_PACE: Final = 0.05
+"""Seconds for which notices gather: to wake a thread for each would cost more than the notice."""
 _LAST_NOTICES: Final = 2.0
 """Seconds to tell what waits when the process ends."""
 
@@ -55,7 +56,9 @@ class _ObserverThread:
         self._reset()
 
     def _reset(self) -> None:
-        self._notices: queue.Queue[Notice | None] = queue.Queue(MOST_NOTICES)
+        self._notices: deque[Notice] = deque()
+        self._bell = threading.Event()
+        self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self.dropped = 0
@@ -63,22 +66,24 @@ class _ObserverThread:
     def tell(self, notice: Notice) -> None:
         if self._thread is None or self._pid != os.getpid():
             self._start()
-        try:
-            self._notices.put_nowait(notice)
-        except queue.Full:
+        if len(self._notices) >= MOST_NOTICES:
             if not self.dropped:
                 logger.warning(
                     "an observer is too slow; notices are dropped",
                     extra={"observer": type(self._observer).__qualname__},
                 )
             self.dropped += 1
+            return
+        self._notices.append(notice)
+        if not self._bell.is_set():
+            self._bell.set()
 
     def end(self) -> None:
         """Ask the thread to end when what waits is told. Does not wait for it."""
         if self._thread is None or self._pid != os.getpid():
             return
-        with suppress(queue.Full):
-            self._notices.put_nowait(None)
+        self._ending.set()
+        self._bell.set()
 
     def join(self, timeout: float) -> None:
         """Wait until it has ended, for so many seconds."""
@@ -97,15 +102,23 @@ class _ObserverThread:
                 self._thread.start()
 
     def _run(self) -> None:
-        notices = self._notices
-        while (notice := notices.get()) is not None:
-            try:
-                notice.tell(self._observer)
-            except BaseException:
-                logger.exception(
-                    "an observer failed",
-                    extra={
-                        "observer": type(self._observer).__qualname__,
-                        "notice": type(notice).__name__,
-                    },
-                )
+        # Those of this thread: what `_reset` makes is the next one's.
+        notices, bell, ending = self._notices, self._bell, self._ending
+        while notices or not ending.is_set():
+            bell.wait()
+            bell.clear()
+            while notices:
+                self._tell(notices.popleft())
+            ending.wait(_PACE)
+
+    def _tell(self, notice: Notice) -> None:
+        try:
+            notice.tell(self._observer)
+        except BaseException:
+            logger.exception(
+                "an observer failed",
+                extra={
+                    "observer": type(self._observer).__qualname__,
+                    "notice": type(notice).__name__,
+                },
+            )

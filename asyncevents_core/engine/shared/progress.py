@@ -62,6 +62,7 @@ class LoopProgress(Progress):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._lag = 0.0
 
     async def keep_stepping(self) -> None:
         """Step four times a second, on the loop in question, until cancelled."""
@@ -69,10 +70,17 @@ class LoopProgress(Progress):
         self.begin()
         try:
             while True:
+                begun = self._loop.time()
                 await asyncio.sleep(STEP_EVERY)
+                self._lag = max(self._lag, self._loop.time() - begun - STEP_EVERY)
                 self.step()
         finally:
             self.end()
+
+    def take_lag(self) -> float:
+        """Return the most seconds by which a step was late since the last call, from any thread."""
+        lag, self._lag = self._lag, 0.0
+        return lag
 
     @property
     def position(self) -> Hashable:

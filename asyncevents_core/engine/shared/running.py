@@ -10,6 +10,9 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
+_LOOK_EVERY: Final = 0.25
+"""Seconds after which a thread that waits runs handlers of signals at the latest."""
+
 _LAST_WORDS: Final = 2.0
 """Seconds for what is cancelled at the end of a loop."""
 
@@ -35,8 +38,9 @@ def run_in_time(
 def on_own_thread(work: Callable[[], T], *, name: str) -> T:
     """Run `work` on a new thread and return its result, or raise what it raises.
 
-    On the main thread, handlers of signals run while it is waited for. Where something ends the
-    wait, the thread goes on; it does not keep the process alive.
+    On the main thread, handlers of signals run while it is waited for, at most a quarter of a
+    second late. Where something ends the wait, the thread goes on; it does not keep the process
+    alive.
     """
     done: Future[T] = Future()
 
@@ -46,8 +50,20 @@ def on_own_thread(work: Callable[[], T], *, name: str) -> T:
         except BaseException as error:
             done.set_exception(error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    wait_for(thread)
     return done.result()
+
+
+def wait_for(thread: threading.Thread) -> None:
+    """Wait for the end of a thread; on the main thread, handlers of signals run meanwhile.
+
+    The system may give a signal to any thread of the process. Only where it chose the main one
+    would a wait without a limit be interrupted; elsewhere the signal would be lost.
+    """
+    while thread.is_alive():
+        thread.join(_LOOK_EVERY)
 
 
 def end_in_time(loop: asyncio.AbstractEventLoop) -> None:

@@ -40,6 +40,17 @@ def problems_of(found: Status, *, indexing: bool) -> Iterator[Problem]:
             words="there are dead letters",
             advice="`asyncevents dead-letters`, `asyncevents replay --dead`",
         )
+    yield from _of_recipients(found)
+
+
+def _of_recipients(found: Status) -> Iterator[Problem]:
+    if number := found.recipients_failing:
+        recipients = "recipient fails" if number == 1 else "recipients fail"
+        yield Problem.advised(
+            kind=ProblemKind.FAILING_RECIPIENT,
+            words=f"{number:,} {recipients} time after time",
+            advice="find out which, and why, with `asyncevents subscriptions list --failing`",
+        )
 
 
 def _of_workers(found: Status) -> Iterator[Problem]:

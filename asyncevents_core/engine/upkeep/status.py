@@ -19,7 +19,9 @@ class Status:
     deliveries that are not parked, None where there are none; `oldest_due_seconds` is how long
     ago that is, to a tenth, 0 while it is still to come. `index_waiting` attempts are
     not in the search index yet (counted up to 100,000: if not `index_exact`, there are more),
-    `index_set_aside` were refused by it. `workers` are
+    `index_set_aside` were refused by it. `recipients_failing` is of how many subscriptions people
+    were warned, or would have been. Filters of subscriptions let `events_filtered` not pass, and
+    failed on `filters_failed`, since each was last changed. `workers` are
     those that are alive, by start; `silent` those that have given no sign for too long and are
     not forgotten yet. `problems` say what is wrong; `read_status` leaves them to `diagnose`.
     """
@@ -40,6 +42,9 @@ class Status:
     workers: tuple[WorkerRow, ...]
     silent: tuple[WorkerRow, ...]
     now: int
+    recipients_failing: int = 0
+    events_filtered: int = 0
+    filters_failed: int = 0
     index_exact: bool = True
     problems: tuple[Problem, ...] = ()
 
@@ -57,6 +62,7 @@ def status_with(view: LedgerView, backlog: Backlog) -> Status:
     """Return the status with a backlog that was read already."""
     index, now = view.index.backlog(), view.now()
     oldest = backlog.oldest_due_at
+    totals = view.subscriptions.totals()
     known = view.workers.all()
     living = alive(known, now)
     return Status(
@@ -77,4 +83,7 @@ def status_with(view: LedgerView, backlog: Backlog) -> Status:
         workers=tuple(living),
         silent=tuple(one for one in known if one not in living),
         now=now,
+        recipients_failing=totals.warned,
+        events_filtered=totals.filtered,
+        filters_failed=totals.filter_failed,
     )
