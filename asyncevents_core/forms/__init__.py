@@ -7,6 +7,7 @@ Words: `uuid` is a delivery's id, `event_id` an event's, `external_id` what its 
 it. `http_status` is the recipient's, `status` a subscription's. Times are UTC.
 """
 
+from asyncevents_core.forms.filter_trial import FilterTrialForm as FilterTrialForm
 from asyncevents_core.forms.log import AttemptForm as AttemptForm
 from asyncevents_core.forms.log import DeadLetterForm as DeadLetterForm
 from asyncevents_core.forms.log import LogRowForm as LogRowForm

@@ -23,8 +23,12 @@ from asyncevents_core.forms.values import ReadJson, optional_time
 class SubscriptionForm:
     """Everything about a subscription but its secret; what is secret in `options` is masked.
 
-    `signed` says whether it has a secret, `unreadable` why secret or options cannot be decrypted;
-    `modified_at` is null until the first change.
+    `event_name` is a name, or names and patterns with commas. `filter` is as it was given; since
+    the last change it has not let pass `filtered` events, and has failed on `filter_failed`.
+    `signed` says whether it has a secret, `older_secrets_until` how long others sign besides (null:
+    until somebody ends them); `unreadable` why secret or options cannot be decrypted; `modified_at`
+    is null until the first change. `failures` are the latest attempts that failed in a row, since
+    `failing_since`, the last one with `failing_error`; from `warned_at` on people know.
     """
 
     subscription_id: int
@@ -38,7 +42,20 @@ class SubscriptionForm:
     jitter: float
     rate_limit: float | None
     options: dict[str, Any]
+    filter: Any
+    filtered: int
+    filter_failed: int
+    filter_error: str | None
+    warn_failures: int | None
+    warn_after: float | None
+    disable_failures: int | None
+    disable_after: float | None
+    failures: int
+    failing_since: datetime | None
+    failing_error: str | None
+    warned_at: datetime | None
     signed: bool
+    older_secrets_until: list[datetime | None]
     unreadable: str | None
     subscribed_at: datetime
     modified_at: datetime | None
@@ -59,7 +76,23 @@ class SubscriptionForm:
             jitter=retry.jitter,
             rate_limit=one.rate_limit,
             options=options,
+            filter=one.filter,
+            filtered=one.filter_counts.filtered,
+            filter_failed=one.filter_counts.failed,
+            filter_error=one.filter_counts.error,
+            warn_failures=one.failure.warn_failures,
+            warn_after=one.failure.warn_after,
+            disable_failures=one.failure.disable_failures,
+            disable_after=one.failure.disable_after,
+            failures=one.streak.failures,
+            failing_since=optional_time(one.streak.since),
+            failing_error=one.streak.error,
+            warned_at=optional_time(one.streak.warned_at),
             signed=one.signed,
+            older_secrets_until=[
+                None if older.until is None else to_datetime(older.until)
+                for older in one.older_secrets
+            ],
             unreadable=one.unreadable,
             subscribed_at=to_datetime(one.subscribed_at),
             modified_at=None if one.modified_at is None else to_datetime(one.modified_at),
@@ -68,22 +101,40 @@ class SubscriptionForm:
 
 @frozen(kw_only=True)
 class EventDefinitionForm:
-    """An event that can be subscribed to; `resources` are all needed to do so."""
+    """An event that can be subscribed to; `resources` are all needed to do so.
+
+    `schema` is the JSON Schema of its data, `examples` are such data: null and none for who does
+    not have the resources. `deprecated` says what to use instead, `sunset` from which day on the
+    event may be gone.
+    """
 
     name: str
     title: str | None
+    description: str | None
+    version: str | None
     service: str | None
     resources: list[str]
+    deprecated: str | None
+    sunset: str | None
+    schema: dict[str, Any] | None
+    examples: list[Any]
     origin: str
 
     @classmethod
-    def of(cls, one: EventDefinition) -> Self:
-        """Return the form of an event definition."""
+    def of(cls, one: EventDefinition, *, with_data: bool = True) -> Self:
+        """Return the form of an event definition; `with_data`: with what says what is in it."""
+        schema = one.schema if with_data else None
         return cls(
             name=one.name,
             title=one.title,
+            description=one.description,
+            version=one.version,
             service=one.service,
             resources=list(one.resources),
+            deprecated=one.deprecated,
+            sunset=one.sunset,
+            schema=None if schema is None else dict(schema),
+            examples=list(one.examples) if with_data else [],
             origin=one.origin,
         )
 
@@ -154,8 +205,9 @@ class StatusForm:
     Of `workers_alive` processes, `trigger_consumers` take new events, `retry_consumers` make
     deliveries that are due again, and `index_consumers` feed the search index.
     `index_waiting` attempts are not in the search index yet, counted up to 100,000: there are more
-    where that is not `index_exact`. `index_set_aside` were refused by it. `problems` say what is
-    wrong, and what to do.
+    where that is not `index_exact`. `index_set_aside` were refused by it. `recipients_failing` have
+    failed time after time. Filters of subscriptions let `events_filtered` not pass, and failed on
+    `filters_failed`. `problems` say what is wrong, and what to do.
     """
 
     events_open: int
@@ -176,6 +228,9 @@ class StatusForm:
     index_waiting: int
     index_exact: bool
     index_set_aside: int
+    recipients_failing: int
+    events_filtered: int
+    filters_failed: int
     workers: list[WorkerForm]
     problems: list[Problem]
 
@@ -201,6 +256,9 @@ class StatusForm:
             index_waiting=found.index_waiting,
             index_exact=found.index_exact,
             index_set_aside=found.index_set_aside,
+            recipients_failing=found.recipients_failing,
+            events_filtered=found.events_filtered,
+            filters_failed=found.filters_failed,
             workers=[WorkerForm.of(one) for one in found.workers],
             problems=list(found.problems),
         )

@@ -18,10 +18,13 @@ from asyncevents_core.web.patience import patience_of
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 RESOURCE: Final = "resource"
-"""Key of a route's options: the `Resource` that it needs, `PUBLIC`, or `SIGNED_IN` of pages."""
+"""Key of a route's options: the `Resource` that it needs, or one of the three below."""
 PUBLIC: Final = "public"
+"""In place of a resource: nobody is asked who they are."""
 SIGNED_IN: Final = "signed in"
 """In place of a resource: a page for everybody who is signed in."""
+AUTHENTICATED: Final = "authenticated"
+"""In place of a resource: what is asked for decides which one it needs."""
 UNBOUND: Final = "unbound"
 """Key of a route's options: True where it is about the whole installation, not a tenant."""
 
@@ -48,7 +51,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         return
     actor = await _actor(connection)
     connection.scope["state"]["actor"] = actor
-    if resource is None or not actor.may(resource):
+    if resource is None or (resource != AUTHENTICATED and not actor.may_partly(resource)):
         raise Problem(
             403,
             f"you need the resource {resource}: make a token with --resource {resource}",

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from litestar import Litestar, Router, get, head
+from litestar import Litestar, Response, Router, get, head
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
@@ -33,11 +33,15 @@ from asyncevents_core.web.api.routes import (
     catalog,
     logs,
     operations,
+    publishing,
     replays,
+    secrets,
 )
 from asyncevents_core.web.api.slow_bodies import BodyDeadline
 from asyncevents_core.web.api.store_codes import StoreCodes
 from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.health import ServerProbe
+from asyncevents_core.web.mcp import routes as mcp
 from asyncevents_core.web.pages import filters, router
 from asyncevents_core.web.vouching import provider_of
 
@@ -84,6 +88,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
         route_handlers=[
             health,
             health_head,
+            ready,
             Router(
                 BASE,
                 route_handlers=[
@@ -91,18 +96,28 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
                     *actions.HANDLERS,
                     *operations.HANDLERS,
                     *catalog.HANDLERS,
+                    *publishing.HANDLERS,
                     *logs.HANDLERS,
                     *replays.HANDLERS,
+                    *secrets.HANDLERS,
                 ],
                 guards=[guard],
                 security=[{"token": []}],
             ),
+            Router(BASE, route_handlers=secrets.PUBLIC_HANDLERS, security=[]),
+            *mcp.routes(settings),
             *(router.routes() if with_pages else ()),
         ],
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(filters.environment())
         ),
-        state=State({"backend": backend, "openid": provider_of(runtime)}),
+        state=State(
+            {
+                "backend": backend,
+                "openid": provider_of(runtime),
+                "probe": ServerProbe(runtime.ledger),
+            }
+        ),
         dependencies={
             "backend": Provide(provide_backend, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
@@ -123,7 +138,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
 
 
 @get(
-    "/health",
+    ["/health", "/livez"],
     opt={RESOURCE: PUBLIC, _UNLIMITED: True},
     include_in_schema=False,
     sync_to_thread=False,
@@ -134,13 +149,25 @@ def health() -> dict[str, str]:
 
 
 @head(
-    "/health",
+    ["/health", "/livez"],
     opt={RESOURCE: PUBLIC, _UNLIMITED: True},
     include_in_schema=False,
     sync_to_thread=False,
 )
 def health_head() -> None:
     """Tell the same to those that ask for no more."""
+
+
+@get("/readyz", opt={RESOURCE: PUBLIC, _UNLIMITED: True}, include_in_schema=False)
+async def ready(state: State) -> Response[dict[str, str]]:
+    """Tell whether the ledger answers, for a load balancer."""
+    probe: ServerProbe = state.probe
+    well = await asyncio.to_thread(probe.not_ready) is None
+    # What is wrong in detail, the log and HEALTH_ADDRESS say: here anybody may ask.
+    return Response(
+        {"status": "ok" if well else "the ledger does not answer"},
+        status_code=200 if well else 503,
+    )
 
 
 def _middleware(settings: Settings) -> list[Any]:
@@ -169,7 +196,13 @@ def _cors(settings: Settings) -> CORSConfig | None:
         return None
     return CORSConfig(
         allow_origins=list(settings.web_cors_origins),
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "X-Request-ID",
+            *mcp.HEADERS,
+        ],
         expose_headers=[
             "X-Request-ID",
             "Retry-After",

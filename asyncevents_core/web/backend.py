@@ -18,6 +18,7 @@ from asyncevents_core.runtime import Runtime
 from asyncevents_core.web.api.problems import Problem
 from asyncevents_core.web.jobs import JobRunner
 from asyncevents_core.web.patience import Patience
+from asyncevents_core.web.publishing import WebPublisher
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Backend:
         self.dashboards = Dashboards(
             runtime.ledger, runtime.clock, indexing=runtime.indexer is not None
         )
+        self.publisher = WebPublisher(runtime)
         self._threads = threads
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -103,6 +105,7 @@ class Backend:
             jobs.stop()
         if pool is not None:
             pool.shutdown()
+        self.publisher.close()
 
     def _enter(self, who: str) -> _Share:
         room = self._threads * (1 + _WAITING_PER_THREAD)
@@ -171,6 +174,11 @@ class RequestBackend:
     def dashboards(self) -> Dashboards:
         """What makes dashboards, the same one for all requests."""
         return self._backend.dashboards
+
+    @property
+    def publisher(self) -> WebPublisher:
+        """What publishes, the same one for all requests."""
+        return self._backend.publisher
 
     @property
     def search(self) -> LogSearch:

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from asyncevents_core.domain.access import ALL, Actor
 from asyncevents_core.engine.managing.users import create_link, create_user
+from asyncevents_core.engine.shared.running import wait_for
 from asyncevents_core.errors import AsyncEventsError
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.web.app import create_app
@@ -64,7 +65,7 @@ def pages_beside(runtime: Runtime, port: int) -> Iterator[LocalPages]:
         yield LocalPages(address=f"{address}{BASE}", link=f"{address}{_link(runtime)}")
     finally:
         server.should_exit = True
-        thread.join()
+        wait_for(thread)
         listening.close()
 
 

@@ -16,7 +16,12 @@ from litestar.types import ASGIApp, Receive, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from asyncevents_core.health_endpoint import open_endpoint
+from asyncevents_core.runtime import Runtime
+from asyncevents_core.service_manager import ServiceManager
 from asyncevents_core.web.api.request_ids import RequestIdFilter
+from asyncevents_core.web.app import create_app
+from asyncevents_core.web.health import ServerProbe
 from asyncevents_core.web.peer import remember_peer
 
 logger = logging.getLogger("asyncevents.web")
@@ -74,6 +79,25 @@ class _Impatient(H11Protocol):
 class _Server(uvicorn.Server):
     """Ends with exit code 0 when it is told to: uvicorn's own raises the signal once more."""
 
+    def __init__(self, config: uvicorn.Config, probe: ServerProbe) -> None:
+        super().__init__(config)
+        self._probe = probe
+        self._manager = ServiceManager()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            for address in (one.getsockname() for one in sockets or ()):
+                logger.info("serving", extra={"host": address[0], "port": address[1]})
+            self._manager.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: the loop goes on."""
+        self._probe.step()
+        self._manager.alive()
+        return await super().on_tick(counter)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; at a second Ctrl-C at once."""
         told = self.should_exit
@@ -84,6 +108,7 @@ class _Server(uvicorn.Server):
             logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         elif not told:
             logger.info("stopping", extra={"grace_seconds": _GRACE})
+            self._manager.stopping()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,13 +136,18 @@ class _Forwarded:
         await self._next(scope, receive, send)
 
 
-def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = ()) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way may finish within 30 seconds.
+def run(
+    runtime: Runtime, *, host: str, port: int, pages: bool, proxies: Sequence[str] = ()
+) -> None:
+    """Serve REST API and, if wanted, `pages`, until SIGTERM or SIGINT.
+
+    Requests under way may finish within 30 seconds.
 
     A second SIGINT cuts them off. Port 0 stands for a free one; the log says which. `proxies`
     are addresses and networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed.
     Raises `OSError`.
     """
+    application = create_app(runtime, pages=pages)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RequestIdFilter())
     config = uvicorn.Config(
@@ -131,10 +161,15 @@ def run(application: ASGIApp, *, host: str, port: int, proxies: Sequence[str] = 
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE,
     )
-    listening = _listen(host, port)
-    address = listening.getsockname()
-    logger.info("serving", extra={"host": address[0], "port": address[1]})
-    _Server(config).run(sockets=[listening])
+    probe = ServerProbe(runtime.ledger)
+    server = _Server(config, probe)
+    with contextlib.ExitStack() as stack:
+        # From now on, although it takes a moment until uvicorn handles them.
+        stack.enter_context(server.capture_signals())
+        listening = stack.enter_context(contextlib.closing(_listen(host, port)))
+        if (endpoint := open_endpoint(runtime, probe)) is not None:
+            stack.callback(endpoint.stop)
+        server.run(sockets=[listening])
     logger.info("stopped")
 
 

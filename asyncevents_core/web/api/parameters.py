@@ -52,7 +52,7 @@ def provide_backend(request: Request[Any, Any, Any], state: State) -> RequestBac
     backend: Backend = state.backend
     seconds = backend.runtime.settings.web_request_timeout
     patience = patience_of(request.scope, seconds, request.receive)
-    return backend.for_request(actor_of(request).who, patience)
+    return backend.for_request(_who(request), patience)
 
 
 async def provide_idempotency(
@@ -64,6 +64,13 @@ async def provide_idempotency(
     body = await request.body()
     what = b"\0".join([request.method.encode(), request.url.path.encode(), body])
     return IdempotentRequest.of(actor_of(request).who, idempotency_key, what)
+
+
+def _who(request: Request[Any, Any, Any]) -> str:
+    """Return who shares threads with others: who asks, or where a public route is asked from."""
+    if "actor" in request.scope["state"]:
+        return actor_of(request).who
+    return "" if request.client is None else request.client.host
 
 
 def row_id(number: int) -> int:

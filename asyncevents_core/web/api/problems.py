@@ -77,6 +77,17 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
+def refuse_wrong(wrong: Mapping[str, str | None]) -> None:
+    """Raise the problem of fields of a body that are wrong, each with what is; None: nothing."""
+    errors = [
+        FieldError(field=f"body.{name}", message=f"it {text}")
+        for name, text in wrong.items()
+        if text is not None
+    ]
+    if errors:
+        raise invalid(*errors)
+
+
 def invalid(*fields: FieldError) -> Problem:
     """Return the problem of fields that are wrong."""
     detail = "; ".join(f"{one.field}: {one.message}" for one in fields)
@@ -88,6 +99,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (errors.InvalidTarget, 400, f"{SUBSCRIPTION}.target"),
     (errors.InvalidOptions, 400, f"{SUBSCRIPTION}.options"),
     (errors.InvalidSecret, 400, f"{SUBSCRIPTION}.secret"),
+    (errors.InvalidFilter, 400, f"{SUBSCRIPTION}.filter"),
     (errors.MissingExtra, 409, None),
     (errors.PluginError, 400, f"{SUBSCRIPTION}.sink"),
     (errors.InvalidPayload, 400, "data"),
@@ -111,12 +123,17 @@ _OURS: Final[tuple[tuple[type[Exception], str], ...]] = (
 _LATER: Final = {"Retry-After": "5"}
 
 
+def kind_of(error: Exception) -> str:
+    """Return what the type of an error's problem ends with."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+
+
 def problem_of(error: Exception, renamed: Mapping[str, str]) -> Problem | None:
     """Return the problem that an error of asyncevents is; None for one that is a bug.
 
     `renamed` are the fields that the request has under other names than ours.
     """
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    kind = kind_of(error)
     if isinstance(error, errors.InvalidValue):
         return invalid(FieldError(field=error.field, message=str(error)))
     if isinstance(error, CriteriaError):

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 import attrs
 from attrs import frozen
 
-from asyncevents_core.ports.sink import EXAMPLE, HELP, SECRET, TITLE, ordered_fields
+from asyncevents_core.ports.sink import EXAMPLE, GROUP, HELP, LINES, SECRET, TITLE, ordered_fields
 from asyncevents_core.showing import DOTS
 from asyncevents_core.structuring import read_texts
 from asyncevents_core.web.pages.form import Form
@@ -22,9 +22,10 @@ PREFIX: Final = "options."
 class OptionField:
     """One option: how it is asked for.
 
-    `kind` is "line", "number", "choice", "secret", or of several lines: "list" or "object". What
-    is secret is never shown: `kept` says that it has a value, which stays where nothing is typed
-    in. `example` is shown where there is neither a value nor a default.
+    `kind` is "line", "number", "choice", "secret", or of several lines: "lines", "list" or
+    "object". What is secret is never shown: `kept` says that it has a value, which stays where
+    nothing is typed in. `example` is shown where there is neither a value nor a default. `group`
+    is the heading that it stands under, empty for none.
     """
 
     name: str
@@ -37,6 +38,29 @@ class OptionField:
     hint: str = ""
     required: bool = False
     kept: bool = False
+    group: str = ""
+
+
+@frozen(kw_only=True)
+class OptionGroup:
+    """Fields under a heading; `is_open`: one of them has a value, or needs one."""
+
+    title: str
+    fields: Sequence[OptionField]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to see in it."""
+        return any(one.value or one.kept or one.required for one in self.fields)
+
+
+def grouped(fields: Sequence[OptionField]) -> Sequence[OptionGroup]:
+    """Return the groups of fields, by their first one; those without a heading are none."""
+    titles = dict.fromkeys(one.group for one in fields if one.group)
+    return [
+        OptionGroup(title=title, fields=[one for one in fields if one.group == title])
+        for title in titles
+    ]
 
 
 def option_fields(cls: type, values: Mapping[str, object]) -> Sequence[OptionField]:
@@ -61,13 +85,17 @@ def _field(one: attrs.Attribute[Any], values: Mapping[str, object]) -> OptionFie
     secret = bool(one.metadata.get(SECRET))
     required = one.default is attrs.NOTHING
     kind, choices = _kind(one.type)
+    if one.metadata.get(LINES):
+        kind = "lines"
+    elif secret:
+        kind = "secret"
     if kind == "choice" and not required:
         choices = [("", "default"), *choices]
     plain = one.default if isinstance(one.default, str | int | float) else None
     return OptionField(
         name=one.name,
         label=str(one.metadata.get(TITLE) or one.name.replace("_", " ").capitalize()),
-        kind="secret" if secret else kind,
+        kind=kind,
         value="" if secret else _text(values.get(one.name)),
         choices=choices,
         default="" if secret or plain is None else _text(plain),
@@ -75,6 +103,7 @@ def _field(one: attrs.Attribute[Any], values: Mapping[str, object]) -> OptionFie
         hint=str(one.metadata.get(HELP, "")),
         required=required and one.name not in values,
         kept=secret and one.name in values,
+        group=str(one.metadata.get(GROUP, "")),
     )
 
 

@@ -1,21 +1,26 @@
-"""One subscription: as it is, a test event, a new secret, its end."""
+"""One subscription: as it is, a test event, its end."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Actor, AuditEntry, Resource
-from asyncevents_core.domain.secret import generate_secret, receiver_secret
-from asyncevents_core.domain.subscription import Subscription, SubscriptionStatus
+from asyncevents_core.domain.subscription import (
+    OlderSecret,
+    Subscription,
+    SubscriptionStatus,
+    filter_text,
+)
 from asyncevents_core.domain.trace import LogFilter, LogRow
 from asyncevents_core.engine.managing.delivery_tests import send_recorded_test
-from asyncevents_core.engine.managing.subscriptions import change, set_status, visible
+from asyncevents_core.engine.managing.subscriptions import reached_names, set_status, visible
 from asyncevents_core.ports.ledger import LedgerView
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import GivenActor, GivenBackend, RowId, row_id
@@ -23,7 +28,6 @@ from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.confirming import Confirmation
 from asyncevents_core.web.pages.form import form_of
 from asyncevents_core.web.pages.frame import GivenFrame, done, shown
-from asyncevents_core.web.pages.subscription_form import MadeSubscription
 
 PATH: Final = "/subscriptions"
 _ONE: Final = f"{PATH}/{{subscription_id:int}}"
@@ -34,13 +38,28 @@ _TEST_DATA: Final = '{"test": true}'
 
 @frozen(kw_only=True)
 class SubscriptionPage:
-    """A subscription with its options, secrets masked, its latest attempts and changes."""
+    """A subscription with its options, secrets masked, its latest attempts and changes.
+
+    `events` are those that its pattern reaches now; None where it names a single one.
+    """
 
     subscription: Subscription
     options: Mapping[str, object]
     latest: Sequence[LogRow]
     changes: Sequence[AuditEntry]
+    events: Sequence[str] | None
     test_data: str = _TEST_DATA
+
+    @property
+    def older(self) -> Sequence[OlderSecret]:
+        """The older secrets that sign, too."""
+        now = time.time_ns() // 1000
+        return [one for one in self.subscription.older_secrets if one.is_active(now)]
+
+    @property
+    def filter_text(self) -> str:
+        """The filter as people write it."""
+        return filter_text(self.subscription.filter)
 
 
 @get(_ONE, opt=needs(Resource.GET))
@@ -69,6 +88,7 @@ async def read(
         options=backend.runtime.shown_options(one),
         latest=latest,
         changes=changes,
+        events=_reached(backend, one),
     )
     return shown(frame, "subscription.html", view)
 
@@ -100,52 +120,6 @@ async def send_test(
     if not actor.may(Resource.LOGS_TRACE):
         return done(frame, f"{PATH}/{number}", f"A test event is on its way: delivery {delivery}.")
     return done(frame, f"/traces/{delivery}", "A test event is on its way.")
-
-
-@get(f"{_ONE}/secret", opt=needs(Resource.CREATE))
-async def ask_for_secret(
-    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
-) -> Template:
-    """Ask whether to give a subscription a new secret."""
-    one = await _visible(backend, subscription_id, actor)
-    asking = Confirmation(
-        title=f"Replace the secret of subscription {one.id}?",
-        sentences=[
-            f"Everything to {one.target} is signed with the new secret from then on, also "
-            "retries. The recipient has to know it: until then it refuses what arrives. The "
-            "new secret is shown once.",
-        ],
-        action=frame.url(f"{PATH}/{one.id}/secret"),
-        button="Replace the secret",
-        back=frame.url(f"{PATH}/{one.id}"),
-        danger=True,
-    )
-    return shown(frame, "confirm.html", asking)
-
-
-@post(f"{_ONE}/secret", opt=needs(Resource.CREATE))
-async def replace_secret(
-    subscription_id: RowId, backend: GivenBackend, actor: GivenActor, frame: GivenFrame
-) -> Template:
-    """Give a subscription a new secret, and show it this once."""
-    number = row_id(subscription_id)
-    runtime = backend.runtime
-    secret = generate_secret()
-    changed = await backend.run(
-        lambda: change(
-            runtime.ledger,
-            runtime.catalog,
-            number,
-            lambda old: evolve(old, secret=secret),
-            check=runtime.check_subscription,
-            by=actor,
-            observers=runtime.observers,
-        )
-    )
-    view = MadeSubscription(
-        subscription=changed, secret=receiver_secret(secret), title="The secret is replaced"
-    )
-    return shown(frame, "subscription_made.html", view)
 
 
 @get(f"{_ONE}/delete", opt=needs(Resource.CREATE))
@@ -187,7 +161,12 @@ async def delete(
     return done(frame, PATH, f"Subscription {number} is deleted; what was open is cancelled.")
 
 
-HANDLERS: Final = [read, send_test, ask_for_secret, replace_secret, ask_to_delete, delete]
+HANDLERS: Final = [read, send_test, ask_to_delete, delete]
+
+
+def _reached(backend: RequestBackend, one: Subscription) -> Sequence[str] | None:
+    alone = one.pattern.name is not None
+    return None if alone else reached_names(backend.runtime.catalog, one)
 
 
 async def _visible(backend: RequestBackend, subscription_id: int, actor: Actor) -> Subscription:

@@ -10,10 +10,17 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
 from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.event_pattern import read_pattern
+from asyncevents_core.domain.filtering.stored import from_text
 from asyncevents_core.domain.idempotency import IdempotentRequest
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.secret import receiver_secret
-from asyncevents_core.domain.subscription import NewSubscription, Subscription
+from asyncevents_core.domain.subscription import (
+    NewSubscription,
+    Subscription,
+    filter_text,
+)
+from asyncevents_core.engine.managing.filter_trials import FilterTrial, try_filter
 from asyncevents_core.engine.managing.subscriptions import change, subscribe, visible
 from asyncevents_core.errors import PluginError
 from asyncevents_core.runtime import Runtime
@@ -27,17 +34,25 @@ from asyncevents_core.web.api.problems import (
     problem_of,
 )
 from asyncevents_core.web.api.schemas.subscription_input import SubscriptionBody
+from asyncevents_core.web.backend import RequestBackend
 from asyncevents_core.web.pages.filters import sentence
 from asyncevents_core.web.pages.form import Form, form_of
-from asyncevents_core.web.pages.frame import GivenFrame, done, shown
-from asyncevents_core.web.pages.option_fields import OptionField, option_fields, read_options
+from asyncevents_core.web.pages.frame import Frame, GivenFrame, done, shown
+from asyncevents_core.web.pages.option_fields import (
+    OptionField,
+    OptionGroup,
+    grouped,
+    option_fields,
+    read_options,
+)
 
 PATH: Final = "/subscriptions"
 _NEW: Final = f"{PATH}/new"
 _EDIT: Final = f"{PATH}/{{subscription_id:int}}/edit"
 _DEFAULT_SINK: Final = "http"
 _THEIR_OWN: Final = 500
-_NUMBERS: Final = ("maximum_deaths", "jitter", "rate_limit")
+_WHOLE: Final = ("maximum_deaths", "warn_failures", "disable_failures")
+_NUMBERS: Final = (*_WHOLE, "jitter", "rate_limit", "warn_after", "disable_after")
 
 
 @frozen(kw_only=True)
@@ -45,6 +60,7 @@ class SubscriptionForm:
     """The form as it is shown: its values as texts, and what is wrong with them by field.
 
     `subscription_id` is None for a new one. `key` makes a form that is sent twice be done once.
+    `trial` is what its filter lets pass, if that was asked for.
     """
 
     subscription_id: int | None
@@ -54,7 +70,13 @@ class SubscriptionForm:
     signs: bool
     options: Sequence[OptionField]
     key: str = ""
+    trial: FilterTrial | None = None
     errors: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def option_groups(self) -> Sequence[OptionGroup]:
+        """The options that stand under a heading."""
+        return grouped(self.options)
 
     def value(self, name: str) -> str:
         """Return the text of a field."""
@@ -99,6 +121,8 @@ async def create(
     if "choose" in form.fields:
         # Without JavaScript: another sink was chosen, whose options are to be asked for.
         return shown(frame, "subscription_form.html", again)
+    if "try" in form.fields:
+        return await _tried(backend, actor, frame, form, again)
 
     def work() -> Subscription:
         sent = _sent(runtime, form, {}, actor)
@@ -163,6 +187,8 @@ async def save(
     again = _form(runtime, actor, number, _texts(form), kept)
     if "choose" in form.fields:
         return shown(frame, "subscription_form.html", again)
+    if "try" in form.fields:
+        return await _tried(backend, actor, frame, form, again)
 
     def work() -> Subscription:
         sent = _sent(runtime, form, kept, actor)
@@ -186,6 +212,30 @@ async def save(
 
 
 HANDLERS: Final = [new, create, edit, save]
+
+
+async def _tried(
+    backend: RequestBackend, actor: Actor, frame: Frame, form: Form, again: SubscriptionForm
+) -> Template:
+    """Show the form again, with what its filter lets pass; nothing is saved."""
+    actor.require([Resource.LOGS_LIST], to="try a filter")
+
+    def work() -> FilterTrial:
+        return try_filter(
+            backend.ledger,
+            backend.runtime.filters,
+            read_pattern(form.text("event_name")),
+            from_text(form.text("filter")),
+            tenant=actor.tenant or form.text("tenant") or None,
+        )
+
+    try:
+        trial = await backend.run(work)
+    except Exception as error:
+        view, status = evolve(again, errors=_errors(error)), 400
+    else:
+        view, status = evolve(again, trial=trial), 200
+    return shown(frame, "subscription_form.html", view, status=status)
 
 
 def _form(
@@ -238,6 +288,8 @@ def _values(one: Subscription) -> dict[str, str]:
         "schedule": "" if retry.schedule is None else ", ".join(f"{s:g}" for s in retry.schedule),
         "jitter": f"{retry.jitter:g}" if retry.jitter else "",
         "rate_limit": "" if one.rate_limit is None else f"{one.rate_limit:g}",
+        "filter": filter_text(one.filter),
+        **{name: "" if value is None else f"{value:g}" for name, value in one.failure.said.items()},
     }
 
 
@@ -256,6 +308,7 @@ def _sent(
         "tenant": form.text("tenant") or actor.tenant,
         "status": form.text("status") or "enabled",
         "schedule": _schedule(form.text("schedule")),
+        "filter": _filter(form.text("filter")),
         **{name: _number(name, form.text(name)) for name in _NUMBERS},
     }
     if form.get("secret"):
@@ -271,9 +324,9 @@ def _number(name: str, text: str) -> float | None:
     if not text:
         return None
     try:
-        return int(text) if name == "maximum_deaths" else float(text)
+        return int(text) if name in _WHOLE else float(text)
     except ValueError as error:
-        what = "a whole number" if name == "maximum_deaths" else "a number"
+        what = "a whole number" if name in _WHOLE else "a number"
         raise _wrong(name, f"it is {what}") from error
 
 
@@ -284,6 +337,10 @@ def _schedule(text: str) -> list[float] | None:
         return [float(one) for one in text.split(",")]
     except ValueError as error:
         raise _wrong("schedule", "it is seconds with commas in between: 1, 10, 60") from error
+
+
+def _filter(text: str) -> object:
+    return from_text(text) if text else None
 
 
 def _wrong(name: str, message: str) -> Problem:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
-from asyncevents_core.domain.access import ALL, Resource
+from asyncevents_core.domain.access import ALL, PUBLISH_SOME, Resource
 from asyncevents_core.domain.limits import LONGEST_DAYS, LONGEST_TOKEN_NAME
 from asyncevents_core.domain.token import ApiToken
 from asyncevents_core.engine.managing.tokens import create_token, revoke_token
@@ -70,7 +70,7 @@ async def create(
             lambda: create_token(
                 backend.ledger,
                 name=form.text("name"),
-                resources=form.all("resource"),
+                resources=[*form.all("resource"), *_publish_some(form.text("publish"))],
                 tenant=form.text("tenant") or None,
                 days=_days(form.text("days")),
                 known=event_resources(backend),
@@ -108,7 +108,10 @@ async def make_for_an_hour(backend: GivenBackend, actor: GivenActor, frame: Give
             backend.ledger,
             name=name[:LONGEST_TOKEN_NAME],
             # WEB_GROUPS may name resources of events that are not there any more.
-            resources=[one for one in all_resources(backend) if one in actor.resources],
+            resources=[
+                *(one for one in all_resources(backend) if one in actor.resources),
+                *sorted(one for one in actor.resources if one.startswith(PUBLISH_SOME)),
+            ],
             tenant=None,
             days=_HOUR_IN_DAYS,
             known=event_resources(backend),
@@ -174,6 +177,11 @@ async def _tokens(
         form=form,
         errors=errors,
     )
+
+
+def _publish_some(events: str) -> Sequence[str]:
+    """Return the resource to publish these events; none where there is no text."""
+    return [f"{PUBLISH_SOME}{events}"] if events else []
 
 
 def _days(text: str) -> float | None:

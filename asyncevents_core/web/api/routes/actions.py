@@ -8,9 +8,12 @@ from litestar import post
 from litestar.params import JSONBody
 
 from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.event_pattern import read_pattern
 from asyncevents_core.domain.subscription import SubscriptionStatus
 from asyncevents_core.engine.managing.delivery_tests import send_recorded_test
+from asyncevents_core.engine.managing.filter_trials import try_filter
 from asyncevents_core.engine.managing.subscriptions import set_status
+from asyncevents_core.forms import FilterTrialForm
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.parameters import (
     GivenActor,
@@ -21,6 +24,7 @@ from asyncevents_core.web.api.parameters import (
 )
 from asyncevents_core.web.api.problems import documented
 from asyncevents_core.web.api.schemas.bodies import StatusChange, TestEvent
+from asyncevents_core.web.api.schemas.filter_trial import TrialRequest
 from asyncevents_core.web.api.schemas.pages import Accepted, Changed
 from asyncevents_core.web.api.strict_body import StrictBody
 
@@ -86,4 +90,30 @@ async def send_test(
     return Accepted(uuid=made)
 
 
-HANDLERS: Final = [change_status, send_test]
+@post(
+    "/async_events/try_filter",
+    opt=needs(Resource.CREATE),
+    status_code=200,
+    dto=StrictBody[TrialRequest],
+    return_dto=None,
+    responses=documented(400),
+    tags=TAG,
+    summary="Try a filter on events that were published",
+)
+async def try_on_latest(
+    data: JSONBody[TrialRequest], backend: GivenBackend, actor: GivenActor
+) -> FilterTrialForm:
+    """Tell which of the latest 1,000 events a filter lets pass. Nothing is changed or sent."""
+    actor.require([Resource.LOGS_LIST], to="try a filter")
+    trial = await backend.run(
+        try_filter,
+        backend.ledger,
+        backend.runtime.filters,
+        read_pattern(data.event_name),
+        data.filter,
+        tenant=data.tenant if actor.tenant is None else actor.tenant,
+    )
+    return FilterTrialForm.of(trial)
+
+
+HANDLERS: Final = [change_status, send_test, try_on_latest]

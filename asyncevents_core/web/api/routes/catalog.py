@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from litestar import get
 
-from asyncevents_core.domain.access import Resource
+from asyncevents_core.domain.access import Actor, Resource
+from asyncevents_core.domain.event import EventDefinition
+from asyncevents_core.domain.event_documents import asyncapi, json_schema, openapi
 from asyncevents_core.errors import NotFound
-from asyncevents_core.forms import EventDefinitionForm, PublishedForm
+from asyncevents_core.forms import PublishedForm
 from asyncevents_core.web.access import needs
 from asyncevents_core.web.api.json_schema import schema_of
 from asyncevents_core.web.api.keyset import page
@@ -29,6 +32,7 @@ from asyncevents_core.web.api.schemas.catalog import (
     SinkItem,
     SinkList,
 )
+from asyncevents_core.web.backend import RequestBackend
 
 TAG: Final = ["catalog"]
 
@@ -40,10 +44,53 @@ TAG: Final = ["catalog"]
     tags=TAG,
     summary="List what can be subscribed to",
 )
-async def event_definitions(backend: GivenBackend) -> EventDefinitionList:
-    """List the event definitions, with the resources that a subscriber needs."""
-    catalog = backend.runtime.catalog
-    return EventDefinitionList(items=[EventDefinitionForm.of(one) for one in catalog])
+async def event_definitions(backend: GivenBackend, actor: GivenActor) -> EventDefinitionList:
+    """List the event definitions, with the resources that a subscriber needs.
+
+    Schema and examples are there for those who have the resources.
+    """
+    return EventDefinitionList.of(backend.runtime.catalog, actor)
+
+
+@get(
+    "/event_definitions/asyncapi.json",
+    opt=needs(Resource.VIEW),
+    responses=documented(),
+    tags=TAG,
+    summary="Describe the events in AsyncAPI",
+)
+async def events_asyncapi(backend: GivenBackend, actor: GivenActor) -> dict[str, Any]:
+    """Describe the events whose resources one has in an AsyncAPI 3.0 document."""
+    return asyncapi(_shown(backend, actor), backend.runtime.about_events)
+
+
+@get(
+    "/event_definitions/openapi.json",
+    opt=needs(Resource.VIEW),
+    responses=documented(),
+    tags=TAG,
+    summary="Describe the events as webhooks in OpenAPI",
+)
+async def events_openapi(backend: GivenBackend, actor: GivenActor) -> dict[str, Any]:
+    """Describe the events whose resources one has as the webhooks of an OpenAPI 3.1 document."""
+    return openapi(_shown(backend, actor), backend.runtime.about_events)
+
+
+@get(
+    "/event_definitions/json-schema.json",
+    opt=needs(Resource.VIEW),
+    responses=documented(),
+    tags=TAG,
+    summary="Describe the data of events in JSON Schema",
+)
+async def events_json_schema(backend: GivenBackend, actor: GivenActor) -> dict[str, Any]:
+    """Describe the data of the events whose resources one has in one JSON Schema."""
+    return json_schema(_shown(backend, actor), backend.runtime.about_events)
+
+
+def _shown(backend: RequestBackend, actor: Actor) -> Iterator[EventDefinition]:
+    """Return the events whose resources an actor has."""
+    return (one for one in backend.runtime.catalog if actor.may_all(one.resources))
 
 
 @get(
@@ -112,4 +159,12 @@ async def read_published(event_id: Uuid, backend: GivenBackend, actor: GivenActo
     return PublishedForm.of(found, as_it_is)
 
 
-HANDLERS: Final = [event_definitions, sinks, published, read_published]
+HANDLERS: Final = [
+    event_definitions,
+    events_asyncapi,
+    events_openapi,
+    events_json_schema,
+    sinks,
+    published,
+    read_published,
+]

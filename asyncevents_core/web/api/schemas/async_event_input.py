@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from attrs import field, frozen
 
@@ -32,6 +32,11 @@ OUR_WORDS: Final[Mapping[str, str]] = {
     "schedule": "schedule",
     "jitter": "jitter",
     "rate_limit": "rate_limit",
+    "filter": "filter",
+    "warn_failures": "warn_failures",
+    "warn_after": "warn_after",
+    "disable_failures": "disable_failures",
+    "disable_after": "disable_after",
     "options": "options",
 }
 """What the fields are called elsewhere. `status` and `store_id` also have another form there."""
@@ -70,6 +75,11 @@ class AsyncEventInput:
     schedule: tuple[float, ...] | None = None
     jitter: float | None = None
     rate_limit: float | None = None
+    filter: Any = None
+    warn_failures: int | None = None
+    warn_after: float | None = None
+    disable_failures: int | None = None
+    disable_after: float | None = None
     options: Mapping[str, object] | None = field(default=None, repr=False)
     subscription_id: int | None = None
     subscribed_at: str | None = None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from attrs import frozen
 
+from asyncevents_core.domain.access import Actor
+from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.forms import EventDefinitionForm, PublishedForm, TokenForm
 
 
@@ -16,6 +19,16 @@ class EventDefinitionList:
     """All event definitions, by name."""
 
     items: list[EventDefinitionForm]
+
+    @classmethod
+    def of(cls, catalog: Iterable[EventDefinition], actor: Actor) -> Self:
+        """Return the list; schema and examples are there for those who have the resources."""
+        return cls(
+            items=[
+                EventDefinitionForm.of(one, with_data=actor.may_all(one.resources))
+                for one in catalog
+            ]
+        )
 
 
 @frozen(kw_only=True)

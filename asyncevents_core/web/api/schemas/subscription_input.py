@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Final, Literal, Self, cast
 
 from attrs import evolve, field, frozen
 
+from asyncevents_core.domain.event_pattern import pattern_mistake
+from asyncevents_core.domain.failing import failures_mistake, seconds_mistake
 from asyncevents_core.domain.limits import (
-    LONGEST_NAME,
     deaths_mistake,
     jitter_mistake,
     rate_mistake,
@@ -17,7 +18,6 @@ from asyncevents_core.domain.limits import (
     sink_mistake,
     target_mistake,
     tenant_mistake,
-    text_mistake,
 )
 from asyncevents_core.domain.subscription import (
     NewSubscription,
@@ -29,18 +29,28 @@ from asyncevents_core.web.api.problems import SUBSCRIPTION, FieldError, invalid
 from asyncevents_core.web.api.strict_body import read_object
 
 _READ_ONLY: Final = frozenset(
-    {"subscription_id", "signed", "unreadable", "subscribed_at", "modified_at"}
+    {
+        "subscription_id",
+        "signed",
+        "older_secrets_until",
+        *("failures", "failing_since", "failing_error", "warned_at"),
+        *("filtered", "filter_failed", "filter_error"),
+        "unreadable",
+        "subscribed_at",
+        "modified_at",
+    }
 )
 _NEVER_NULL: Final = ("event_name", "target", "sink", "status")
 _RETRY: Final = ("maximum_deaths", "schedule", "jitter")
+_FAILURE: Final = ("warn_failures", "warn_after", "disable_failures", "disable_after")
 
 
 @frozen(kw_only=True)
 class SubscriptionInput:
     """What is to change of a subscription: what is sent; null clears what can be empty.
 
-    `signed`, `unreadable`, `subscribed_at` and `modified_at` are taken and left alone, so that a
-    client may send back what it got.
+    What only tells how a subscription is, such as `signed`, `failures` and `modified_at`, is taken
+    and left alone, so that a client may send back what it got. A `secret` replaces all there are.
     """
 
     event_name: str | None = None
@@ -53,9 +63,22 @@ class SubscriptionInput:
     schedule: tuple[float, ...] | None = None
     jitter: float | None = None
     rate_limit: float | None = None
+    filter: Any = None
+    warn_failures: int | None = None
+    warn_after: float | None = None
+    disable_failures: int | None = None
+    disable_after: float | None = None
     options: Mapping[str, object] | None = field(default=None, repr=False)
     subscription_id: int | None = None
     signed: bool | None = None
+    older_secrets_until: tuple[str | None, ...] | None = None
+    failures: int | None = None
+    failing_since: str | None = None
+    failing_error: str | None = None
+    warned_at: str | None = None
+    filtered: int | None = None
+    filter_failed: int | None = None
+    filter_error: str | None = None
     unreadable: str | None = None
     subscribed_at: str | None = None
     modified_at: str | None = None
@@ -112,14 +135,21 @@ def merged(
     """Return a subscription with the fields in `given` as they were sent; the others stay."""
     changes: dict[str, Any] = {
         name: getattr(sent, name)
-        for name in ("event_name", "target", "secret", "sink", "tenant", "rate_limit")
+        for name in ("event_name", "target", "secret", "sink", "tenant", "rate_limit", "filter")
         if name in given
     }
     if sent.status is not None:
         changes["status"] = SubscriptionStatus(sent.status)
     if "options" in given:
         changes["options"] = _unmasked(sent.options or {}, old.options)
-    return evolve(old, **changes, retry=_retry(old.retry, sent, given))
+    return evolve(
+        old,
+        **changes,
+        retry=_retry(old.retry, sent, given),
+        failure=evolve(
+            old.failure, **{name: getattr(sent, name) for name in _FAILURE if name in given}
+        ),
+    )
 
 
 def other_id(named: int | None, wanted: int, path: str) -> FieldError | None:
@@ -152,12 +182,8 @@ def _unmasked(sent: Mapping[str, object], old: Mapping[str, object]) -> dict[str
     return {name: old.get(name) if value == DOTS else value for name, value in sent.items()}
 
 
-def _event_name_mistake(value: object) -> str | None:
-    return text_mistake(value, LONGEST_NAME)
-
-
 _MISTAKES: Final[Mapping[str, Callable[[object], str | None]]] = {
-    "event_name": _event_name_mistake,
+    "event_name": pattern_mistake,
     "target": target_mistake,
     "secret": secret_mistake,
     "sink": sink_mistake,
@@ -166,4 +192,8 @@ _MISTAKES: Final[Mapping[str, Callable[[object], str | None]]] = {
     "schedule": schedule_mistake,
     "jitter": jitter_mistake,
     "rate_limit": rate_mistake,
+    "warn_failures": failures_mistake,
+    "warn_after": seconds_mistake,
+    "disable_failures": failures_mistake,
+    "disable_after": seconds_mistake,
 }
