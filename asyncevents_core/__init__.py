@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asyncevents_core.domain.subscription import Subscription as Subscription
     from asyncevents_core.domain.subscription import SubscriptionStatus as SubscriptionStatus
     from asyncevents_core.domain.trace import Trace as Trace
-    from asyncevents_core.engine.publishing.publish import PublishRequest as PublishRequest
+    from asyncevents_core.engine.publishing.request import PublishRequest as PublishRequest
     from asyncevents_core.plugin_api import PLUGIN_API as PLUGIN_API
     from asyncevents_core.settings.schema import Settings as Settings
 
@@ -34,7 +34,7 @@ _HOMES = {
     "DeliveryState": "asyncevents_core.domain.delivery",
     "event": "asyncevents_core.domain.marked",
     "NewSubscription": "asyncevents_core.domain.subscription",
-    "PublishRequest": "asyncevents_core.engine.publishing.publish",
+    "PublishRequest": "asyncevents_core.engine.publishing.request",
     "RetryPolicy": "asyncevents_core.domain.subscription",
     "Settings": "asyncevents_core.settings.schema",
     "Subscription": "asyncevents_core.domain.subscription",

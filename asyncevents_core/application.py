@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from uuid import UUID
 
-from asyncevents_core.domain.access import Actor
-from asyncevents_core.engine.managing.subscriptions import (
-    change,
-    require_subscription_id,
-    subscribe,
-)
-from asyncevents_core.engine.publishing.publish import LedgerPublisher, Publisher, PublishRequest
-from asyncevents_core.showing import shown
+from asyncevents_core.engine.publishing.request import PublishRequest
 from asyncevents_core.under_test import within_test
 
-# What brings SQLAlchemy, kombu or a worker along is imported at first use: every process of an
-# application imports this module, and most of them publish or work much later, or never.
+# All else is imported at first use: every process of an application imports this module, and most
+# of them publish or work much later, or never.
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+    from uuid import UUID
+
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session, scoped_session
 
+    from asyncevents_core.domain.access import Actor
     from asyncevents_core.domain.event import EventDefinition
     from asyncevents_core.domain.subscription import NewSubscription, Subscription
     from asyncevents_core.domain.trace import Trace
-    from asyncevents_core.engine.delivering.services import ServiceCaller
-    from asyncevents_core.engine.publishing.handoff import HandOffThread
-    from asyncevents_core.engine.shared.carrier import IdCarrier
+    from asyncevents_core.engine.publishing.publish import Publisher
+    from asyncevents_core.opened_publisher import OpenedPublisher
     from asyncevents_core.ports.observer import Observer
     from asyncevents_core.runtime import Runtime
     from asyncevents_core.settings.schema import Settings
     from asyncevents_core.web.beside import LocalPages
+    from asyncevents_core.worker.assembly import WorkerOptions
     from asyncevents_core.worker.process import Worker
 
 _PUBLISH_THREADS = 4
-_ITSELF = Actor.trusted("application")
 
 
 class AsyncEvents:
@@ -56,7 +49,8 @@ class AsyncEvents:
     the module that ASYNCEVENTS_SETTINGS_MODULE names. Nothing is loaded or connected before
     the first use. Thread-safe; an object made before `fork()` works in the children.
 
-    `observers` hear what happens in this process, and hold nothing up; see `Observer`.
+    `observers` hear what happens in this process, and hold nothing up; see `Observer`. `plugins`
+    are objects or modules with hooks of this application, after those that PLUGINS names.
     """
 
     def __init__(
@@ -64,14 +58,13 @@ class AsyncEvents:
         source: str | Mapping[str, object] | Settings | None = None,
         *,
         observers: Sequence[Observer] = (),
+        plugins: Sequence[object] = (),
     ) -> None:
         self._source = source
-        self._observers = tuple(observers)
+        self._observers, self._own_plugins = tuple(observers), tuple(plugins)
         self._lock = threading.RLock()
         self._runtime: Runtime | None = None
-        self._publisher: Publisher | None = None
-        self._hand_off: HandOffThread | None = None
-        self._services: ServiceCaller | None = None
+        self._opened: OpenedPublisher | None = None
         self._threads: ThreadPoolExecutor | None = None
         # What a test makes of settings of its own is its own.
         by_name = source is None or isinstance(source, str)
@@ -153,10 +146,25 @@ class AsyncEvents:
     ) -> list[UUID]:
         """As `publish_many`, without blocking the event loop. Raises as `publish`."""
         wanted = [PublishRequest.of(one) for one in requests]
+        import asyncio
+
+        loop = asyncio.get_running_loop()
         if session is None:
-            loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._pool(), self.publish_many, wanted)
+        if self._opened is None:
+            # What follows runs on the loop, which would wait for imports and event modules.
+            await loop.run_in_executor(self._pool(), self._ready_publisher)
         return await session.run_sync(lambda sync: self.publish_many(wanted, session=sync))
+
+    def check(self) -> Sequence[str]:
+        """Find out what the first `publish` would: whether settings, events and ledger are well.
+
+        Opens what publishing needs, so that nothing waits for that later. Returns what is worth a
+        warning, each as a text. Raises `SettingsError`, `MissingExtra`, `LedgerUnavailable`,
+        `LedgerNotMigrated`; `LedgerProtected` in tests.
+        """
+        self._ready_publisher()
+        return self.runtime.ledger.check()
 
     # -- subscriptions and traces -----------------------------------------------------------
 
@@ -170,7 +178,7 @@ class AsyncEvents:
     def definitions(self) -> Sequence[EventDefinition]:
         """Return the event definitions: what can be published and subscribed to, by name.
 
-        Raises `SettingsError`.
+        Raises `SettingsError`; `MissingExtra` where data cannot be checked by their schemas.
         """
         return list(self.runtime.catalog)
 
@@ -186,13 +194,16 @@ class AsyncEvents:
         `UnknownEvent`, `UnknownName` (the sink), `InvalidTarget`, `InvalidOptions`,
         `InvalidSecret`, `SecretKeysError`, `AccessDenied`, `LedgerError`.
         """
+        from asyncevents_core.domain.access import Actor
+        from asyncevents_core.engine.managing.subscriptions import subscribe
+
         runtime = self.runtime
         return subscribe(
             runtime.ledger,
             runtime.catalog,
             subscription,
             check=runtime.check_subscription,
-            by=by or _ITSELF,
+            by=by or Actor.trusted("application"),
             observers=runtime.observers,
         )
 
@@ -208,6 +219,9 @@ class AsyncEvents:
         What is open goes to the new target from the next attempt on. Raises as `subscribe`,
         `NotFound`, and what `edit` raises; TypeError where the id is no whole number.
         """
+        from asyncevents_core.domain.access import Actor
+        from asyncevents_core.engine.managing.subscriptions import change, require_subscription_id
+
         require_subscription_id(subscription_id)
         runtime = self.runtime
         return change(
@@ -216,7 +230,7 @@ class AsyncEvents:
             subscription_id,
             edit,
             check=runtime.check_subscription,
-            by=by or _ITSELF,
+            by=by or Actor.trusted("application"),
             observers=runtime.observers,
         )
 
@@ -230,10 +244,39 @@ class AsyncEvents:
         `event_id` is the UUID that `publish` returned. Raises `LedgerError`, and TypeError for
         what is no UUID.
         """
-        _require_uuid(event_id)
-        from asyncevents_core.engine.searching.pages import traces_of_event
+        from asyncevents_core.engine.searching.pages import require_event_id, traces_of_event
 
+        require_event_id(event_id)
         return list(traces_of_event(self.runtime.ledger, event_id))
+
+    def replay(self, identifier: UUID, *, by: Actor | None = None) -> UUID:
+        """Send a delivery's stored bytes again, as a new delivery; return its id, to be traced.
+
+        `identifier` may be that of an event, too, whose service failed: it is tried anew, and its
+        own id returned. `by` is who asks for it, and needs the resource `logs.replay`; None: the
+        application itself. Raises `NotFound`; `ReplayRefused` where the subscription is disabled or
+        deleted, an attempt is under way, or the body is no longer kept; `AccessDenied`,
+        `LedgerError`; TypeError for what is no UUID.
+        """
+        from asyncevents_core.domain.access import Actor, Resource
+        from asyncevents_core.engine.replaying.replay import replay_visible
+        from asyncevents_core.engine.searching.pages import require_event_id
+
+        require_event_id(identifier, taken="replay takes the id of a delivery or an event")
+        actor = by or Actor.trusted("application")
+        actor.require([Resource.LOGS_REPLAY], to="replay")
+        return replay_visible(self.runtime.ledger, identifier, by=actor)
+
+    def metrics(self) -> str:
+        """Return the numbers of this process as text for Prometheus: METRICS = "prometheus".
+
+        For processes that have a page for Prometheus already, as many web applications have.
+        Empty where METRICS is something else. Thread-safe.
+        """
+        from asyncevents_core.adapters.prometheus import Tally, exposition
+
+        kept = self.runtime.instruments
+        return exposition([({}, kept.numbers())]) if isinstance(kept, Tally) else ""
 
     # -- working ----------------------------------------------------------------------------
 
@@ -244,12 +287,9 @@ class AsyncEvents:
         Call it on the main thread; `asyncevents worker` is the same. Raises `LedgerError` where
         the ledger does not answer for a minute at the start.
         """
-        from asyncevents_core.settings.loading import settings_module_name
-        from asyncevents_core.worker.assembly import WorkerOptions
         from asyncevents_core.worker.process import Worker
 
-        options = WorkerOptions(drain=drain, settings_module=settings_module_name(self._source))
-        return Worker(self.runtime, options).run()
+        return Worker(self.runtime, self._worker_options(drain=drain)).run()
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
@@ -257,14 +297,9 @@ class AsyncEvents:
 
         Leaving the block stops the worker and waits for it. Raises what ended the worker.
         """
-        from asyncevents_core.settings.loading import settings_module_name
-        from asyncevents_core.worker.assembly import WorkerOptions
         from asyncevents_core.worker.beside import worker_beside
 
-        options = WorkerOptions(
-            handle_signals=False, settings_module=settings_module_name(self._source)
-        )
-        with worker_beside(self.runtime, options) as worker:
+        with worker_beside(self.runtime, self._worker_options(handle_signals=False)) as worker:
             yield worker
 
     @contextmanager
@@ -292,6 +327,7 @@ class AsyncEvents:
                 self._runtime = Runtime(
                     load_settings(self._source),
                     observers=self._observers,
+                    own_plugins=self._own_plugins,
                     protected=self._protected,
                 )
             return self._runtime
@@ -301,23 +337,19 @@ class AsyncEvents:
 
         Never needed for the guarantee: the ledger has it already.
         """
-        hand_off = self._hand_off
+        hand_off = None if self._opened is None else self._opened.hand_off
         return True if hand_off is None else hand_off.flush(timeout)
 
     def close(self) -> None:
         """Hand over what waits and close connections. Idempotent; publishing opens them again."""
         with self._lock:
-            hand_off, self._hand_off = self._hand_off, None
-            services, self._services = self._services, None
+            opened, self._opened = self._opened, None
             threads, self._threads = self._threads, None
             runtime, self._runtime = self._runtime, None
-            self._publisher = None
         if threads is not None:
             threads.shutdown()
-        if hand_off is not None:
-            hand_off.close()
-        if services is not None:
-            services.close()
+        if opened is not None:
+            opened.close()
         if runtime is not None:
             runtime.close()
 
@@ -334,35 +366,26 @@ class AsyncEvents:
 
     def _ready_publisher(self) -> Publisher:
         """Return what `publish` writes to. The fixture `published_events` replaces this."""
-        publisher = self._publisher
-        if publisher is None:
+        opened = self._opened
+        if opened is None:
+            from asyncevents_core.opened_publisher import OpenedPublisher
+
             with self._lock:
-                publisher = self._publisher = self._publisher or self._open_publisher()
-        return publisher
+                opened = self._opened = self._opened or OpenedPublisher.of(self.runtime)
+        return opened.publisher
 
-    def _open_publisher(self) -> Publisher:
-        runtime = self.runtime
-        return LedgerPublisher(
-            ledger=runtime.ledger,
-            definitions=runtime.catalog,
-            rules=runtime.publish_rules,
-            carrier=self._eager(runtime) if runtime.settings.eager else self._deferred(runtime),
-            observers=runtime.observers,
-        )
+    def _worker_options(self, *, drain: bool = False, handle_signals: bool = True) -> WorkerOptions:
+        from asyncevents_core.settings.loading import settings_module_name
+        from asyncevents_core.worker.assembly import WorkerOptions
 
-    def _deferred(self, runtime: Runtime) -> IdCarrier:
-        from asyncevents_core.engine.publishing.handoff import HandOffThread
-
-        self._hand_off = HandOffThread(runtime.broker, observers=runtime.observers)
-        return self._hand_off
-
-    def _eager(self, runtime: Runtime) -> IdCarrier:
-        self._services, carrier = runtime.eager_delivery()
-        return carrier
+        module = settings_module_name(self._source)
+        return WorkerOptions(drain=drain, handle_signals=handle_signals, settings_module=module)
 
     def _pool(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._threads is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._threads = ThreadPoolExecutor(
                     _PUBLISH_THREADS, thread_name_prefix="asyncevents-publish"
                 )
@@ -374,14 +397,6 @@ class AsyncEvents:
         self._threads = None
         if self._runtime is not None:
             self._runtime.after_fork()
-
-
-def _require_uuid(event_id: object) -> None:
-    if not isinstance(event_id, UUID):
-        raise TypeError(
-            "traces takes the id that publish() returned, a UUID (of a text: UUID(text)), "
-            f"not {shown(event_id)}"
-        )
 
 
 def _survive_fork(events: AsyncEvents) -> None:

@@ -128,6 +128,18 @@ def asyncevents_prepare_process() -> None:
 
 
 @hookspec
+def asyncevents_preload() -> Sequence[str]:
+    """Return modules that worker processes import before they are forked, to share their memory.
+
+    For modules of this distribution and of libraries that a delivering worker needs. They are
+    imported in an order of their own, before the settings module: they start no threads, open no
+    connections, and keep nothing of the process (its id, its environment) when they are imported.
+    Called once, when a worker with several processes starts.
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
 def asyncevents_around_service(
     definition: EventDefinition, is_async: bool
 ) -> AbstractContextManager[object] | AbstractAsyncContextManager[object] | None:

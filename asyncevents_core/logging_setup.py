@@ -83,5 +83,17 @@ def printable_lines(text: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what was passed as `extra`."""
-    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+    """Return what was passed as `extra`, and the trace that OpenTelemetry records meanwhile."""
+    found = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+    return {**found, **_trace()}
+
+
+def _trace() -> dict[str, str]:
+    """Return the ids of the span that goes on on this thread, if there is one."""
+    opentelemetry = sys.modules.get("opentelemetry.trace")
+    if opentelemetry is None:
+        return {}
+    context = opentelemetry.get_current_span().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}

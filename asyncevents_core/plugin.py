@@ -14,8 +14,10 @@ from asyncevents_core.domain.outcome import Failure as Failure
 from asyncevents_core.domain.outcome import Outcome as Outcome
 from asyncevents_core.domain.outcome import OutcomeKind as OutcomeKind
 from asyncevents_core.domain.secret import private_key as private_key
+from asyncevents_core.domain.secret import public_jwk as public_jwk
 from asyncevents_core.domain.secret import receiver_secret as receiver_secret
 from asyncevents_core.domain.secret import symmetric_key as symmetric_key
+from asyncevents_core.domain.trace_context import TraceContext as TraceContext
 from asyncevents_core.hookspecs import hookimpl as hookimpl
 from asyncevents_core.ports.broker import BrokerConfig as BrokerConfig
 from asyncevents_core.ports.broker import Consumer as Consumer
@@ -33,11 +35,13 @@ from asyncevents_core.ports.observer import DeliveryDied as DeliveryDied
 from asyncevents_core.ports.observer import EventFailed as EventFailed
 from asyncevents_core.ports.observer import EventsHandedOff as EventsHandedOff
 from asyncevents_core.ports.observer import EventsPublished as EventsPublished
+from asyncevents_core.ports.observer import HandOffsDropped as HandOffsDropped
 from asyncevents_core.ports.observer import LedgerUsed as LedgerUsed
 from asyncevents_core.ports.observer import Notice as Notice
 from asyncevents_core.ports.observer import Observer as Observer
 from asyncevents_core.ports.observer import RoundClaimed as RoundClaimed
 from asyncevents_core.ports.observer import SubscriptionChanged as SubscriptionChanged
+from asyncevents_core.ports.observer import WorkerMeasured as WorkerMeasured
 from asyncevents_core.ports.observer import WorkerStarted as WorkerStarted
 from asyncevents_core.ports.observer import WorkerStopping as WorkerStopping
 from asyncevents_core.ports.resolver import ArgumentCheck as ArgumentCheck
@@ -52,7 +56,9 @@ from asyncevents_core.ports.retry_policy import FailedAttempt as FailedAttempt
 from asyncevents_core.ports.retry_policy import RetryPolicyType as RetryPolicyType
 from asyncevents_core.ports.sink import DEVELOPMENT as DEVELOPMENT
 from asyncevents_core.ports.sink import EXAMPLE as EXAMPLE
+from asyncevents_core.ports.sink import GROUP as GROUP
 from asyncevents_core.ports.sink import HELP as HELP
+from asyncevents_core.ports.sink import LINES as LINES
 from asyncevents_core.ports.sink import ORDER as ORDER
 from asyncevents_core.ports.sink import SECRET as SECRET
 from asyncevents_core.ports.sink import TITLE as TITLE

@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
-from attrs import evolve
-
 from asyncevents_core.adapters import builtins
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.catalog import EventCatalog, collect_events
 from asyncevents_core.domain.addresses import masked as masked_address
+from asyncevents_core.domain.backoff import SCHEDULES
 from asyncevents_core.domain.connection_name import connection_name
-from asyncevents_core.domain.secret import generate_secret
+from asyncevents_core.domain.event_documents.parts import About
+from asyncevents_core.domain.failing import USUAL
 from asyncevents_core.domain.subscription import NewSubscription, Subscription
 from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.policy import SERVICE_START, Policy
@@ -31,6 +31,8 @@ from asyncevents_core.engine.publishing.publish import PublishRules
 from asyncevents_core.engine.searching.search import LogSearch
 from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.engine.shared.observing import ObserverThreads
+from asyncevents_core.engine.shared.schema_checks import SchemaChecks
+from asyncevents_core.engine.upkeep.metrics import MetricsObserver
 from asyncevents_core.errors import (
     AsyncEventsError,
     LedgerProtected,
@@ -38,9 +40,11 @@ from asyncevents_core.errors import (
     SearchOff,
     SettingsError,
 )
+from asyncevents_core.metering import instruments_of, tracing_of
 from asyncevents_core.plugin_registry import PluginSet, load_plugins
 from asyncevents_core.ports.broker import Broker, BrokerConfig
 from asyncevents_core.ports.clock import Clock, SystemClock
+from asyncevents_core.ports.filters import FilterCompiler
 from asyncevents_core.ports.hasher import PasswordHasher
 from asyncevents_core.ports.indexer import Indexer
 from asyncevents_core.ports.ledger import Ledger
@@ -51,14 +55,17 @@ from asyncevents_core.ports.retry_policy import RetryPolicyType
 from asyncevents_core.ports.sink import NoOptions
 from asyncevents_core.settings.configs import (
     broker_options,
+    event_schemas,
     indexer_config,
     ledger_options,
+    may_do_without_broker,
     resolved_indexer,
     why_off,
 )
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.showing import masked
 from asyncevents_core.sink_catalog import SinkCatalog
+from asyncevents_core.subscription_checks import checked
 from asyncevents_core.under_test import test_runner
 
 logger = logging.getLogger("asyncevents.runtime")
@@ -72,9 +79,10 @@ class Runtime:
 
     A context manager: leaving it closes connections. `ledger`, `broker` and `clock` replace
     the parts that the settings name, for tests. `observers` hear what this process does. `role` is
-    what the process does, in the names of its connections. With `protected` a process that runs
-    tests does not get the ledger that the settings name, unless LEDGER_IN_TESTS allows it. Raises
-    `PluginError` where PLUGINS names what cannot be used.
+    what the process does, in the names of its connections. `own_plugins` are objects with hooks,
+    after all others. With `protected` a process that runs tests does not get the ledger that the
+    settings name, unless LEDGER_IN_TESTS allows it. Raises `PluginError` where one of PLUGINS, or
+    of `own_plugins`, cannot be used.
     """
 
     def __init__(
@@ -86,20 +94,29 @@ class Runtime:
         clock: Clock | None = None,
         plugins: PluginSet | None = None,
         observers: Sequence[Observer] = (),
+        own_plugins: Sequence[object] = (),
         protected: bool = False,
     ) -> None:
         self.settings = settings
         self.role = "application"
         self.clock: Clock = clock or SystemClock()
         self.plugins: PluginSet = plugins or load_plugins(
-            [builtins], named=settings.plugins, blocked=settings.plugins_blocked
+            [builtins],
+            named=settings.plugins,
+            given=own_plugins,
+            blocked=settings.plugins_blocked,
         )
         registered = [one.value for one in self.plugins.observers]
+        self.instruments = instruments_of(settings)
+        self.tracing = tracing_of(settings)
+        if self.instruments is not None:
+            registered.append(MetricsObserver(self.instruments))
         self._observing = ObserverThreads([*observers, *registered])
         self._prepared = False
         self._protected = protected and not settings.ledger_in_tests
         self._ledger = ledger
         self._broker = broker
+        self._broker_is_given = broker is not None
         self._retry_manager: RetryManager | None = None
         self._search: LogSearch | None = None
         self._known_id: UUID | None = None
@@ -185,6 +202,16 @@ class Runtime:
                 self._broker = KombuBroker(self.broker_config)
             return self._broker
 
+    @property
+    def hands_off(self) -> bool:
+        """Whether ids of events go through the broker.
+
+        Not where ledger and broker are SQLite files: workers see what is written to the ledger's.
+        Raises as `ledger`.
+        """
+        unused = not self._broker_is_given and may_do_without_broker(self.settings)
+        return not (unused and self.ledger.tells_of_events)
+
     def _ledger_id(self) -> UUID | None:
         """Return the id of the ledger; None while that cannot be read. Raises nothing."""
         if self._known_id is None and time.monotonic() >= self._ask_id_at:
@@ -210,6 +237,7 @@ class Runtime:
             prefix=settings.broker_prefix,
             options=broker_options(settings),
             publications=settings.magento_messages_enabled,
+            publish_queue=settings.publish_queue,
             name=self.connection_name,
             source=settings.source,
             ledger_id=self._ledger_id,
@@ -217,7 +245,10 @@ class Runtime:
 
     @cached_property
     def catalog(self) -> EventCatalog:
-        """The event definitions; EVENT_MODULES are imported here. Raises `SettingsError`."""
+        """The event definitions; EVENT_MODULES are imported here.
+
+        Raises `SettingsError`, `MissingExtra`.
+        """
         return collect_events(self.settings, self.plugins)
 
     @cached_property
@@ -228,7 +259,19 @@ class Runtime:
             source=settings.source,
             max_payload_bytes=settings.max_payload_bytes,
             arguments=ArgumentChecks(self._resolver_type()),
+            schemas=self.schema_checks,
         )
+
+    @property
+    def about_events(self) -> About:
+        """What documents about the events say of their application."""
+        return About(source=self.settings.source)
+
+    @cached_property
+    def schema_checks(self) -> SchemaChecks:
+        """What checks the data of events by their schemas. Raises as `catalog`."""
+        refuses = event_schemas(self.settings) == "refuse"
+        return SchemaChecks(self.catalog.checks, refuses=refuses)
 
     def _resolver_type(self) -> ServiceResolverType | None:
         """Return the kind of resolver in use; None where only workers have it installed."""
@@ -246,7 +289,9 @@ class Runtime:
             sink_deadline=settings.sink_deadline,
             service_timeout=settings.service_timeout,
             service_start=SERVICE_START if settings.service_isolation == "process" else 0.0,
+            schedule=SCHEDULES[settings.retry_schedule],
             maximum_deaths=settings.maximum_deaths,
+            failure=settings.failing.over(USUAL),
             retry_after_max=settings.retry_after_max,
             retry_backstop=self.retry_manager.backstop,
             indexing=self.indexer is not None,
@@ -289,6 +334,7 @@ class Runtime:
             patience=self.policy.service_patience,
             clock=self.clock,
             calls=Calls(threads=1),
+            schemas=self.schema_checks,
         )
         carrier = EagerDelivery(
             ledger=self.ledger,
@@ -297,6 +343,8 @@ class Runtime:
             clock=self.clock,
             services=services,
             sinks=self.sinks,
+            filters=self.filters,
+            tracing=self.tracing,
         )
         return services, carrier
 
@@ -353,20 +401,17 @@ class Runtime:
         """The sinks that subscriptions can name."""
         return SinkCatalog(self.settings, self.plugins.sinks)
 
-    def check_subscription(self, wanted: NewSubscription) -> Checked:
-        """Return it, with a secret if its sink signs and it has none, and its privileges. No I/O.
+    @cached_property
+    def filters(self) -> FilterCompiler:
+        """What compiles the filters of subscriptions."""
+        # Imported here: most applications publish only, and few subscriptions have one.
+        from asyncevents_core.adapters.filters import Filters
 
-        Raises `UnknownName`, or `InvalidTarget` or `InvalidOptions` where the sink refuses it.
-        """
-        sink = self.sinks.get(wanted.sink)
-        kind, config = sink.kind, sink.config
-        kind.validate_target(wanted.target, config)
-        options = sink.options(wanted.options)
-        kind.validate_options(options, wanted.target, config)
-        privileges = tuple(kind.privileges(options, wanted.target, config))
-        if kind.signs and wanted.secret is None:
-            wanted = evolve(wanted, secret=generate_secret())
-        return Checked(subscription=wanted, privileges=privileges)
+        return Filters()
+
+    def check_subscription(self, wanted: NewSubscription) -> Checked:
+        """Return it as it is kept, if its sink and its filter can be used: see `checked`."""
+        return checked(wanted, self.sinks, self.filters)
 
     def shown_options(self, one: Subscription) -> dict[str, object]:
         """Return the options of a subscription without what is secret.

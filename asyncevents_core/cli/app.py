@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from asyncevents_core.cli import commands
+from asyncevents_core.cli.collecting import collecting_rarely
 from asyncevents_core.errors import AsyncEventsError, suggestion
 from asyncevents_core.logging_setup import configure_logging, printable_lines
 
@@ -58,8 +59,10 @@ def own_commands() -> list[str]:
 class CliContext:
     """What commands share; each part is made when a command asks for it."""
 
-    def __init__(self, settings_module: str | None) -> None:
+    def __init__(self, settings_module: str | None, *, is_program: bool = False) -> None:
         self.settings_module = settings_module
+        self.is_program = is_program
+        """Whether this process is the command line's: it was not called by another program."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -94,7 +97,8 @@ class CliContext:
         command = click.get_current_context()
         command.find_root().call_on_close(events.close)
         # Without "asyncevents", which the name of its connections begins with.
-        events.runtime.role = command.command_path.partition(" ")[2]
+        program = command.find_root().command_path
+        events.runtime.role = command.command_path.removeprefix(program).strip()
         events.runtime.prepare_process()
         return events
 
@@ -108,6 +112,10 @@ class CliContext:
         """The ledger."""
         return self.runtime.ledger
 
+
+_PROGRAM: Final = "asyncevents"
+_LOADED: Final = f"{__name__}.plugins"
+"""Where the context has the plugins."""
 
 pass_cli = click.make_pass_decorator(CliContext)
 
@@ -124,7 +132,8 @@ class CommandGroup(click.Group):
         """Return a command; plugins are loaded only for names that are not core's."""
         if cmd_name in own_commands():
             name = cmd_name.replace("-", "_")
-            command: click.Command = getattr(import_module(f"{commands.__name__}.{name}"), name)
+            module = import_module(f"{commands.__name__}.{name}")
+            command: click.Command = getattr(module, name)
             return command
         plugins = _plugins(ctx)
         if cmd_name in plugins.commands.names():
@@ -155,12 +164,16 @@ class CommandGroup(click.Group):
 
 
 def _plugins(ctx: click.Context) -> PluginSet:
-    from asyncevents_core.adapters import builtins
-    from asyncevents_core.plugin_registry import load_plugins
+    """Return the plugins, loaded once for a run: a list of commands asks for each of them."""
+    found: PluginSet | None = ctx.meta.get(_LOADED)
+    if found is None:
+        from asyncevents_core.adapters import builtins
+        from asyncevents_core.plugin_registry import load_plugins
 
-    return load_plugins(
-        [builtins], commands=True, own_commands=own_commands(), blocked=_blocked(ctx)
-    )
+        found = ctx.meta[_LOADED] = load_plugins(
+            [builtins], commands=True, own_commands=own_commands(), blocked=_blocked(ctx)
+        )
+    return found
 
 
 def _blocked(ctx: click.Context) -> Sequence[str]:
@@ -202,14 +215,19 @@ def cli(ctx: click.Context, settings_module: str | None, debug: bool) -> None:
       asyncevents worker
     """
     configure_logging("text", "debug" if debug else "warning")
-    ctx.obj = CliContext(settings_module)
+    ctx.obj = CliContext(settings_module, is_program=ctx.obj == _PROGRAM)
 
 
-def main() -> None:
-    """Run the command line; the console script `asyncevents`."""
+def main(arguments: Sequence[str] | None = None, *, within: str | None = None) -> None:
+    """Run the command line; the console script `asyncevents`. Ends the process.
+
+    `arguments` None: those of the process. `within` is the program that the command is part of, as
+    one types it: ``manage.py asyncevents``.
+    """
     # A pipe that is closed early (`asyncevents logs | head`) is no error of ours.
     try:
-        cli(prog_name="asyncevents")
+        with collecting_rarely():
+            cli(arguments, prog_name=within or _PROGRAM, obj=within or _PROGRAM)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

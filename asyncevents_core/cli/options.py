@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from asyncevents_core.cli.parameters import Number, delays, instant, row_id
+from asyncevents_core.cli.parameters import Number, delays, event_filter, instant, row_id, seconds
 from asyncevents_core.domain.delivery import DeadReason
 from asyncevents_core.domain.limits import LARGEST_COUNT
 from asyncevents_core.domain.replay import DeadFilter
@@ -122,7 +122,37 @@ _SUBSCRIPTION: Final = (
     click.option(
         "--rate-limit",
         type=Number(min=0, min_open=True),
-        help="Deliveries a second at most, per worker process.",
+        help="Deliveries a second at most, by all workers together.",
+    ),
+    click.option(
+        "--warn-failures",
+        type=click.IntRange(0, LARGEST_COUNT),
+        help="Warn after so many failures in a row, instead of as FAILING says; 0: never.",
+    ),
+    click.option(
+        "--warn-after",
+        type=seconds,
+        metavar="TIME",
+        help="Warn when they have gone on for so long: 90s, 15m, 24h, 7d; 0: never.",
+    ),
+    click.option(
+        "--disable-failures",
+        type=click.IntRange(0, LARGEST_COUNT),
+        help="Disable it after so many failures in a row; 0: never.",
+    ),
+    click.option(
+        "--disable-after",
+        type=seconds,
+        metavar="TIME",
+        help="Disable it when they have gone on for so long; 0: never.",
+    ),
+    click.option(
+        "--filter",
+        "event_filter",
+        type=event_filter,
+        metavar="FILTER",
+        help="Only events with this content, as in the search: 'data.total:[100 TO *]'; or "
+        "filters of CloudEvents, in JSON.",
     ),
     click.option(
         "--option",
@@ -136,8 +166,9 @@ _SUBSCRIPTION: Final = (
 
 
 def subscription_options(command: Command) -> Command:
-    """Add secret, tenant, max_deaths, schedule, jitter, rate_limit and options: None if not given.
+    """Add secret, tenant, max_deaths, schedule, jitter, rate_limit, …, event_filter and options.
 
+    What is not given is None.
     `options` is a tuple of ``NAME=VALUE``; `read_options` reads them.
     """
     for option in reversed(_SUBSCRIPTION):

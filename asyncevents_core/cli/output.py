@@ -171,12 +171,16 @@ def age(instant: int | None, *, now: int | None = None) -> str:
     if instant is None:
         return ""
     passed = (time.time_ns() // 1000 if now is None else now) - instant
-    size = abs(passed) / 1_000_000
-    unit, one = next(
-        ((unit, one) for unit, one in _UNITS if round(size / one) < _MOST_OF[unit]), _UNITS[-1]
-    )
-    text = f"{round(size / one):,} {unit}"
+    text = roughly(abs(passed) / 1_000_000)
     return f"{text} ago" if passed >= 0 else f"in {text}"
+
+
+def roughly(duration: float) -> str:
+    """Return seconds for people who want no more than their size: ``55 s``, ``3 d``."""
+    unit, one = next(
+        ((unit, one) for unit, one in _UNITS if round(duration / one) < _MOST_OF[unit]), _UNITS[-1]
+    )
+    return f"{round(duration / one):,} {unit}"
 
 
 _UNITS: Final = (("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400))

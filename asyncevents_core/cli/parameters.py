@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from typing import Any, Final
 
 import click
 
-from asyncevents_core.domain.limits import LARGEST_ID, LONGEST_DAYS, schedule_mistake
+from asyncevents_core.domain.filtering.stored import from_text
+from asyncevents_core.domain.limits import (
+    LARGEST_ID,
+    LONGEST_DAYS,
+    overlap_mistake,
+    schedule_mistake,
+)
+from asyncevents_core.errors import InvalidFilter
 
 DAYS: Final = LONGEST_DAYS
 
@@ -48,6 +56,41 @@ def delays(text: Any) -> tuple[float, ...]:
     if mistake := schedule_mistake(found):
         raise click.BadParameter(f"it {mistake}")
     return found
+
+
+def event_filter(text: Any) -> object:
+    """Convert a filter: as in the search, or JSON."""
+    if text is None:
+        return None
+    try:
+        return from_text(str(text))
+    except InvalidFilter as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+FOREVER: Final = "forever"
+
+
+def overlap(text: Any) -> float | None:
+    """Convert a time such as 90s, 15m, 24h, 7d to seconds, and `forever` to None."""
+    return None if text is None or text == FOREVER else _seconds(text, f", or {FOREVER}")
+
+
+def seconds(text: Any) -> float:
+    """Convert a time such as 90s, 15m, 24h, 7d to seconds."""
+    return _seconds(text, "")
+
+
+def _seconds(text: Any, more: str) -> float:
+    found = _DURATION.fullmatch(str(text).strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no time: write 90s, 15m, 24h, 7d{more}")
+    converted = float(found[1]) * _UNITS[found[2]]
+    if mistake := overlap_mistake(converted):
+        raise click.BadParameter(f"it {mistake}")
+    return converted
 
 
 class Number(click.FloatRange):

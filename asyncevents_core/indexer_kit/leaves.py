@@ -35,6 +35,7 @@ _SAFE: Final = "\x02"
 _UNSAFE: Final = re.compile(r"[\s\x00-\x1f]")
 _KEPT: Final = 20_000
 _KEPT_LENGTH: Final = 100
+_PATHS_KEPT: Final = 1_000
 
 
 @frozen
@@ -45,6 +46,17 @@ class Terms:
     value: tuple[str, ...]
     word_at: str
     word: str
+    paths: tuple[str, ...]
+
+
+@frozen
+class _Place:
+    """What the terms of a path have in common."""
+
+    at: str
+    """What stands in front of keys and words."""
+    default: bool
+    in_its_case: bool
     paths: tuple[str, ...]
 
 
@@ -66,7 +78,7 @@ class TermMaker:
 def terms_of(path: str, value: Scalar) -> Terms:
     """Return the terms of a leaf."""
     text = whole_characters(text_of(value))
-    at, folded = safe_path(path) + US, fold(text)
+    place, folded = _place(path), fold(text)
     keys, ordered = [text_key(folded)], list[str]()
     number = number_of(value)
     if number is not None:
@@ -76,16 +88,27 @@ def terms_of(path: str, value: Scalar) -> Terms:
     date = date_of(value)
     if date is not None:
         ordered.extend(date_key(date).terms)
-    if path in _IN_ITS_CASE:
+    if place.in_its_case:
         ordered.append(exact_key(text))
     found = words_of_folded(folded) if isinstance(value, str | bool) else []
-    default = is_default(path)
+    at = place.at
     return Terms(
         leaf=tuple([at + key for key in (*keys, *ordered)]),
-        value=tuple(keys) if default else (),
-        word_at=" ".join([at + word for word in found]),
-        word=" ".join(found) if default else "",
-        paths=tuple(_and_above(safe_path(path))),
+        value=tuple(keys) if place.default else (),
+        word_at=at + f" {at}".join(found) if found else "",
+        word=" ".join(found) if place.default else "",
+        paths=place.paths,
+    )
+
+
+@functools.lru_cache(_PATHS_KEPT)
+def _place(path: str) -> _Place:
+    safe = safe_path(path)
+    return _Place(
+        at=safe + US,
+        default=is_default(path),
+        in_its_case=path in _IN_ITS_CASE,
+        paths=tuple(_and_above(safe)),
     )
 
 

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _APPLICATION: Final = "the application (PLUGINS)"
+_OWN: Final = "the application"
 
 
 def load_plugins(
     builtins: Sequence[object] = (),
     *,
     named: Sequence[str] = (),
+    given: Sequence[object] = (),
     blocked: Collection[str] = (),
     found: Iterable[EntryPoint] | None = None,
     commands: bool = False,
@@ -50,9 +52,10 @@ def load_plugins(
 ) -> PluginSet:
     """Load the plugins of all installed distributions, after `builtins` of core itself.
 
-    Those of the application that PLUGINS names (`named`) come last; `PluginError` is raised where
-    one of them cannot be used, for the application relies on it. What PLUGINS_BLOCKED names
-    (`blocked`), by the name of a plugin or of a distribution, is not even imported.
+    Those of the application come last: what PLUGINS names (`named`), then objects (`given`);
+    `PluginError` is raised where one of them cannot be used, for the application relies on it. What
+    PLUGINS_BLOCKED names (`blocked`), by the name of a plugin or of a distribution, is not even
+    imported.
 
     Their `commands` are left out unless they are asked for: they import much that applications
     and workers do not need; those with the name of one of `own_commands` are a problem. `found`
@@ -64,10 +67,13 @@ def load_plugins(
         name = getattr(module, "__name__", type(module).__name__)
         loader.add(module, PluginSource(plugin=name, distribution=CORE, version=core_version()))
     points = entry_points(group=PROJECT) if found is None else found
-    for point in sorted(points, key=lambda one: (_distribution(one)[0], one.name)):
-        if point.name not in blocked and _distribution(point)[0] not in blocked:
-            loader.load(point)
+    # Each is asked once for its source: that reads a file.
+    sources = [(_source(point), point) for point in points]
+    for source, point in sorted(sources, key=lambda one: (one[0].distribution, one[0].plugin)):
+        if point.name not in blocked and source.distribution not in blocked:
+            loader.load(point, source)
     loader.load_named([one for one in named if one not in blocked])
+    loader.take(given)
     return loader.finish()
 
 
@@ -78,10 +84,8 @@ class _Loader:
         self._hooks = Hooks()
         self._problems: list[PluginProblem] = []
 
-    def load(self, point: EntryPoint) -> None:
+    def load(self, point: EntryPoint, source: PluginSource) -> None:
         """Import one entry point and register what it names."""
-        distribution, version = _distribution(point)
-        source = PluginSource(plugin=point.name, distribution=distribution, version=version)
         try:
             plugin = named_when_slow(f"{source} is still being imported", point.load)
         except NOT_OURS:
@@ -106,6 +110,17 @@ class _Loader:
             except BaseException as error:
                 raise PluginError(f"{source} cannot be imported: {error!r}") from error
             self.add(plugin, source)
+        self._require_good(before)
+
+    def take(self, plugins: Sequence[object]) -> None:
+        """Register the application's own objects. Raises `PluginError`."""
+        before = len(self._problems)
+        for plugin in plugins:
+            name = getattr(plugin, "__name__", type(plugin).__qualname__)
+            self.add(plugin, PluginSource(plugin=name, distribution=_OWN, version=""))
+        self._require_good(before)
+
+    def _require_good(self, before: int) -> None:
         for problem in self._problems[before:]:
             if problem.severity == "error":
                 raise PluginError(str(problem))
@@ -209,11 +224,12 @@ def _imported(path: str) -> object:
     return getattr(module, attribute) if attribute else module
 
 
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    distribution = point.dist
-    if distribution is None:
-        return "an unknown distribution", "?"
-    return distribution.name, distribution.version
+def _source(point: EntryPoint) -> PluginSource:
+    found = point.dist
+    name, number = "an unknown distribution", "?"
+    if found is not None:
+        name, number = found.name, found.version
+    return PluginSource(plugin=point.name, distribution=name, version=number)
 
 
 def core_version() -> str:

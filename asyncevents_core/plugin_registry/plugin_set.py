@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from asyncevents_core.ports.sink import AnySinkType
 
 if TYPE_CHECKING:
     import click
+
+logger = logging.getLogger("asyncevents.plugins")
 
 
 @frozen(kw_only=True)
@@ -57,6 +60,25 @@ class PluginSet:
                 raise PluginError(
                     f"{source}: asyncevents_prepare_process failed: {error!r}"
                 ) from error
+
+    def preloaded(self) -> Sequence[str]:
+        """Return what plugins have imported before worker processes are forked, in order.
+
+        A plugin whose hook fails is left out, and named in the log: its modules are not shared.
+        """
+        names: list[str] = []
+        for source, preload in self._hooks.calls("asyncevents_preload"):
+            try:
+                for found in named_when_slow(f"{source}: asyncevents_preload still runs", preload):
+                    names += [str(one) for one in found]
+            except NOT_OURS:
+                raise
+            except BaseException as error:
+                logger.warning(
+                    "asyncevents_preload failed",
+                    extra={"plugin": str(source), "error": repr(error)},
+                )
+        return names
 
     @property
     def surrounds_services(self) -> bool:

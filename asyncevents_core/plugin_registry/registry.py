@@ -15,6 +15,7 @@ T = TypeVar("T")
 CORE: Final = "asyncevents-core"
 _KNOWN_HOMES: Final = {
     "http": "asyncevents-http",
+    "mcp": "asyncevents-http",
     "eventbridge": "asyncevents-aws",
     "sqs": "asyncevents-aws",
     "sns": "asyncevents-aws",
@@ -24,6 +25,7 @@ _KNOWN_HOMES: Final = {
     "eventgrid": "asyncevents-azure",
     "servicebus": "asyncevents-azure",
     "amqp": "asyncevents-amqp",
+    "celery": "asyncevents-celery",
 }
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*([._-][a-z0-9]+)*")
 _LONGEST_NAME: Final = 64

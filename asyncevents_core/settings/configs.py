@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Generic, Literal, TypeVar, get_args
+from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
 
 from attrs import frozen
 
@@ -27,9 +27,14 @@ _CLUSTERS: Final = ("rediscluster", "redisscluster", "redis+cluster", "rediss+cl
 _WITHOUT_PASSWORD: Final = ("sqla+sqlite", "sqlalchemy+sqlite", "memory:", "filesystem:")
 
 _EMBEDDED: Final = "embedded"
+_FILE_BROKERS: Final = ("sqla+sqlite", "sqlalchemy+sqlite")
 
 
 _SEARCH_LIBRARIES: Final = ("tantivy", "luqum")
+_SCHEMA_LIBRARY: Final = "jsonschema_rs"
+
+EventSchemas = Literal["off", "warn", "refuse"]
+"""What EVENT_SCHEMAS may be."""
 
 
 Isolation = Literal["loop", "thread", "process"]
@@ -75,6 +80,27 @@ def resolved_indexer(settings: Settings) -> str | None:
         return settings.indexer
     installed = all(importlib.util.find_spec(name) is not None for name in _SEARCH_LIBRARIES)
     return _EMBEDDED if installed else None
+
+
+def event_schemas(settings: Settings) -> EventSchemas:
+    """Return what is done about data that does not match the schema of its event.
+
+    An EVENT_SCHEMAS that nobody set stands for `warn` where the extra `schemas` is installed, else
+    for `off`.
+    """
+    if settings.event_schemas is not None:
+        return cast("EventSchemas", settings.event_schemas)
+    return "off" if importlib.util.find_spec(_SCHEMA_LIBRARY) is None else "warn"
+
+
+def may_do_without_broker(settings: Settings) -> bool:
+    """Tell whether the broker is of no use for a ledger that tells of its events by itself.
+
+    It is an SQLite file, too, which it takes longer to write and read than to deliver; and no
+    messages of others come through it.
+    """
+    is_file = settings.broker_url.startswith(_FILE_BROKERS)
+    return is_file and not settings.magento_messages_enabled
 
 
 def why_off(settings: Settings) -> str:

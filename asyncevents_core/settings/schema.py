@@ -13,7 +13,9 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core.domain.addresses import address_mistakes
 from asyncevents_core.domain.allowance import SinkAllowance
+from asyncevents_core.domain.backoff import MINUTE, SCHEDULES
 from asyncevents_core.domain.event import EVENT_NAME
+from asyncevents_core.domain.failing import FailurePolicy
 from asyncevents_core.domain.schedule import next_run
 from asyncevents_core.domain.user import LONGEST_SESSION, GroupRights
 from asyncevents_core.errors import SettingsError, suggestion
@@ -33,6 +35,14 @@ class EventSetting:
     concurrency: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     resources: tuple[str, ...] = ()
     title: str | None = None
+    description: str | None = None
+    version: object = field(
+        default=None, validator=validators.optional(validators.instance_of((str, int)))
+    )
+    schema: object = None
+    examples: tuple[object, ...] = ()
+    deprecated: str | None = None
+    sunset: str | None = None
 
 
 def _url(_: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -94,8 +104,37 @@ def _broker_prefix(_: object, attribute: attrs.Attribute[str], value: str) -> No
         )
 
 
+_QUEUE: Final = re.compile(r"(?!amq\.|event\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+
+
+def _publish_queue(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if _QUEUE.fullmatch(value) is None:
+        raise ValueError(
+            "it is 1 to 100 of the characters A-Z a-z 0-9 . _ : -, begins with a letter or digit, "
+            "and neither with amq., which RabbitMQ keeps for itself, nor with event., with which "
+            "the queues of asyncevents begin; such as 'shop.publish'"
+        )
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Split "127.0.0.1:9464" or "[::1]:9464". Raises ValueError for what is neither."""
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ValueError(f"{address!r} is no address such as '127.0.0.1:9464'")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _address(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    host_and_port(value)
+
+
 def _schedule(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
     next_run(value, 0)
+
+
+def _retries_of_schedule(settings: Settings) -> int:
+    # A schedule of another name is complained about by its own validator.
+    return SCHEDULES.get(settings.retry_schedule, MINUTE).retries
 
 
 @frozen(kw_only=True)
@@ -121,11 +160,15 @@ class Settings:
     broker_prefix: str = field(default="", validator=_broker_prefix)
     broker_options: Mapping[str, object] = field(factory=dict, repr=False)
     magento_messages_enabled: bool = False
+    publish_queue: str | None = field(default=None, validator=validators.optional(_publish_queue))
     source: str = field(default="/asyncevents", validator=validators.min_len(1))
     events: Mapping[str, EventSetting] = field(
         factory=dict, validator=[_event_names, _consistent_services]
     )
     event_modules: tuple[str, ...] = ()
+    event_schemas: str | None = field(
+        default=None, validator=validators.optional(validators.in_(("off", "warn", "refuse")))
+    )
     plugins: tuple[str, ...] = ()
     plugins_blocked: tuple[str, ...] = ()
     secret_keys: tuple[str, ...] = field(
@@ -138,8 +181,13 @@ class Settings:
     retry_policy: str | None = None
     indexer: str | None = None
     indexers: Mapping[str, Mapping[str, object]] = field(factory=dict, repr=False)
-    maximum_deaths: int = field(default=5, validator=validators.ge(0))
+    retry_schedule: str = field(default=MINUTE.name, validator=validators.in_(tuple(SCHEDULES)))
+    maximum_deaths: int = field(
+        default=attrs.Factory(_retries_of_schedule, takes_self=True), validator=validators.ge(0)
+    )
     retry_after_max: float = field(default=3600.0, validator=validators.ge(0))
+    probe_after: int = field(default=10, validator=validators.ge(0))
+    failing: FailurePolicy = field(factory=FailurePolicy)
     indexing_enabled: bool = True
     indexing_patience: float = field(default=30.0, validator=validators.ge(0))
     search_timeout: float = field(default=10.0, validator=validators.gt(0))
@@ -158,6 +206,11 @@ class Settings:
     permits_per_subscription: int = field(default=1000, validator=validators.gt(0))
     watchdog: float = field(default=30.0, validator=validators.ge(0))
     shutdown_grace: float = field(default=30.0, validator=validators.ge(0))
+    metrics: str = field(
+        default="off", validator=validators.in_(("off", "prometheus", "opentelemetry"))
+    )
+    traces: str = field(default="off", validator=validators.in_(("off", "opentelemetry")))
+    health_address: str | None = field(default=None, validator=validators.optional(_address))
     web_threads: int = field(default=8, validator=validators.gt(0))
     web_rate_limit: int = field(default=1200, validator=validators.ge(0))
     web_request_timeout: float = field(default=30.0, validator=validators.gt(0))
@@ -176,6 +229,7 @@ class Settings:
     web_groups: Mapping[str, GroupRights] = field(factory=dict, validator=people.groups)
     web_openid: Mapping[str, object] = field(factory=dict, repr=False)
     web_pages: bool = True
+    web_mcp: bool = False
     cli_resources: tuple[str, ...] = ("all",)
     origins: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
     unknown_variables: tuple[str, ...] = field(default=(), repr=False, eq=False)

@@ -46,6 +46,10 @@ class MemoryBroker(Broker):
     def consumer(self, *, prefetch: int) -> Consumer:
         return _MemoryConsumer(self, prefetch)
 
+    def publications(self, *, prefetch: int) -> Consumer:
+        # Nothing but ids can be sent here: it is a queue that stays empty.
+        return MemoryBroker().consumer(prefetch=prefetch)
+
     def validate(self) -> None:
         # There is nothing that could be missing.
         return

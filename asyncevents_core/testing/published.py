@@ -18,10 +18,10 @@ from asyncevents_core.application import AsyncEvents
 from asyncevents_core.domain.payload import from_json, to_json
 from asyncevents_core.engine.publishing.publish import (
     Publisher,
-    PublishRequest,
     PublishRules,
     prepare,
 )
+from asyncevents_core.engine.publishing.request import PublishRequest
 from asyncevents_core.ports.resolver import Definitions
 from asyncevents_core.testing.transactions import Followed, SqlTransactions
 
@@ -133,7 +133,7 @@ class RecordingPublisher(Publisher):
     def publish_many(
         self, requests: Sequence[PublishRequest], *, transaction: object | None
     ) -> list[UUID]:
-        prepared = [prepare(one, self._definitions, self._rules) for one in requests]
+        prepared = prepare(requests, self._definitions, self._rules)
         followed = self._transactions.follow(transaction)
         for event in prepared:
             self._events.record(

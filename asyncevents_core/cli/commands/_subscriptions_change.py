@@ -13,15 +13,18 @@ from asyncevents_core.cli.delivery_tests import read_options
 from asyncevents_core.cli.options import subscription_options
 from asyncevents_core.cli.output import console, tell_secret
 from asyncevents_core.cli.parameters import row_id
+from asyncevents_core.domain.failing import FailurePolicy
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import NewSubscription
 
-_UNSET: Final = ("tenant", "max-deaths", "schedule", "rate-limit", "options")
+_UNSET: Final = ("tenant", "max-deaths", "schedule", "rate-limit", "filter", "failing", "options")
 
 
 @click.command()
 @click.argument("subscription_id", metavar="ID", type=row_id)
-@click.option("--event", "event_name", metavar="EVENT", help="Deliver this event instead.")
+@click.option(
+    "--event", "event_name", metavar="EVENT", help="Deliver this instead: names, patterns."
+)
 @click.option("--target", help="Deliver there instead.")
 @click.option("--sink", help="Deliver by this sink instead.")
 @click.option("--new-secret", is_flag=True, help="Make another secret, and print it once.")
@@ -43,6 +46,11 @@ def change(
     schedule: tuple[float, ...] | None,
     jitter: float | None,
     rate_limit: float | None,
+    warn_failures: int | None,
+    warn_after: float | None,
+    disable_failures: int | None,
+    disable_after: float | None,
+    event_filter: object,
     options: tuple[str, ...],
     unset: tuple[str, ...],
 ) -> None:
@@ -65,9 +73,16 @@ def change(
         secret=secret,
         tenant=tenant,
         rate_limit=rate_limit,
+        filter=event_filter,
     )
     retry = _given(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter)
-    if not (given or retry or options or unset or new_secret):
+    failure = _given(
+        warn_failures=warn_failures,
+        warn_after=warn_after,
+        disable_failures=disable_failures,
+        disable_after=disable_after,
+    )
+    if not (given or retry or failure or options or unset or new_secret):
         raise click.UsageError("nothing to change: name what is to be different")
 
     def edit(old: NewSubscription) -> NewSubscription:
@@ -76,6 +91,7 @@ def change(
         return evolve(
             kept,
             retry=evolve(kept.retry, **retry),
+            failure=evolve(kept.failure, **failure),
             secret=None if new_secret else kept.secret,
             options={**kept.options, **texts},
         )
@@ -105,5 +121,7 @@ def _cleared(old: NewSubscription, unset: tuple[str, ...]) -> NewSubscription:
         retry=retry,
         tenant=None if "tenant" in unset else old.tenant,
         rate_limit=None if "rate-limit" in unset else old.rate_limit,
+        filter=None if "filter" in unset else old.filter,
+        failure=FailurePolicy() if "failing" in unset else old.failure,
         options={} if "options" in unset else old.options,
     )

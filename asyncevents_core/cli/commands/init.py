@@ -54,8 +54,9 @@ SECRET_KEYS = ["{key}"]
 # Options of the sinks, by name. `asyncevents plugins` lists the sinks that are installed.
 SINKS: dict[str, dict[str, object]] = {sinks}
 
-# How often a failed delivery is retried before it becomes a dead letter.
-MAXIMUM_DEATHS = 5
+# When a failed delivery is tried again before it becomes a dead letter: "minute" (5 retries in 55
+# seconds, to watch it while you develop), or "days" (14 retries in three days, for production).
+RETRY_SCHEDULE = "minute"
 '''
 
 

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.output import interruptible, progress_bar
 from asyncevents_core.domain.plain import DuplicateMember, unique_members
-from asyncevents_core.engine.publishing.publish import PublishRequest
+from asyncevents_core.engine.publishing.request import PublishRequest
 from asyncevents_core.errors import PublishError
 from asyncevents_core.showing import shown
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
 
 import click
 
@@ -59,21 +59,20 @@ def serve(
     """
     configure_logging(log_format, log_level)
     context.ledger.check()
-    application, server = _load()
+    run = _load()
     try:
-        server(application(context.runtime, pages=pages), host=host, port=port, proxies=proxies)
+        run(context.runtime, host=host, port=port, pages=pages, proxies=proxies)
     except OSError as error:
         raise click.ClickException(f"host {host}, port {port}: {error.strerror}") from error
 
 
-def _load() -> tuple[Any, Any]:
+def _load() -> Callable[..., None]:
     """Import what the extra brings. Raises `MissingExtra`."""
     try:
-        from asyncevents_core.web import create_app
         from asyncevents_core.web.server import run
     except ModuleNotFoundError as error:
         if error.name != "uvicorn":
             raise
         raise MissingExtra("`asyncevents serve`", extra="web") from error
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return create_app, run
+    return run

@@ -51,8 +51,12 @@ def _told(found: Status, *, indexer: str | None) -> Iterator[tuple[str, str]]:
         ("under way", found.under_way),
         ("held", found.held),
         ("dead letters", found.dead_letters),
+        ("recipients failing", found.recipients_failing),
     ):
         yield label, f"{number:,}"
+    if found.events_filtered or found.filters_failed:
+        failed = f", {found.filters_failed:,} with an error" if found.filters_failed else ""
+        yield "filtered out", f"{found.events_filtered + found.filters_failed:,}{failed}"
     yield "oldest due", _oldest(found)
     roles = ", ".join(f"{found.consumers(role)} {role}" for role in Role)
     yield "workers", f"{len(found.workers)} alive ({roles})" if found.workers else "none alive"

@@ -9,6 +9,7 @@ from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.delivery_tests import read_options
 from asyncevents_core.cli.options import JSON_OPTION, subscription_options
 from asyncevents_core.cli.output import console, fields_of, json_lines, tell_secret
+from asyncevents_core.domain.failing import FailurePolicy
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import (
     NewSubscription,
@@ -42,18 +43,27 @@ def subscribe(
     schedule: tuple[float, ...] | None,
     jitter: float | None,
     rate_limit: float | None,
+    warn_failures: int | None,
+    warn_after: float | None,
+    disable_failures: int | None,
+    disable_after: float | None,
+    event_filter: object,
     options: tuple[str, ...],
     disabled: bool,
     as_json: bool,
 ) -> None:
     """Deliver EVENT to TARGET from now on.
 
-    EVENT is a name that `asyncevents events` lists. TARGET is what the sink takes: a URL for http.
-    The receiver's form of the secret is printed once, here.
+    EVENT is a name that `asyncevents events` lists; or names and patterns with commas: * stands for
+    a part of a level, ** for any levels, ! makes an exception. TARGET is what the sink takes: a URL
+    for http. The receiver's form of the secret is printed once, here.
 
     \b
-    Example:
+    Examples:
       asyncevents subscribe sales.order.created https://example.com/orders --sink http
+      asyncevents subscribe 'sales.order.*, !sales.order.deleted' https://example.com/orders
+      asyncevents subscribe sales.order.created https://example.com/large \\
+          --filter 'data.total:[1000 TO *] AND data.country:(AT OR DE)'
     """
     made = context.events.subscribe(
         NewSubscription(
@@ -64,6 +74,13 @@ def subscribe(
             tenant=tenant,
             retry=RetryPolicy(maximum_deaths=max_deaths, schedule=schedule, jitter=jitter or 0.0),
             rate_limit=rate_limit,
+            filter=event_filter,
+            failure=FailurePolicy(
+                warn_failures=warn_failures,
+                warn_after=warn_after,
+                disable_failures=disable_failures,
+                disable_after=disable_after,
+            ),
             options=read_options(context.runtime, sink, options),
             status=SubscriptionStatus.DISABLED if disabled else SubscriptionStatus.ENABLED,
         ),

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import click
+from attrs import evolve
 
 from asyncevents_core.cli.actor import local_actor
 from asyncevents_core.cli.app import CliContext, pass_cli
 from asyncevents_core.cli.commands._subscriptions_change import change
+from asyncevents_core.cli.commands._subscriptions_filter import try_filter
+from asyncevents_core.cli.commands._subscriptions_secrets import (
+    end_older_secrets,
+    rotate_secret,
+)
 from asyncevents_core.cli.delivery_tests import EVENT_OPTION, dry_rules, run_dry_delivery
 from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, fields_of, json_lines, local, table
@@ -26,13 +32,26 @@ def subscriptions() -> None:
 
 
 @subscriptions.command("list")
+@click.option("--failing", is_flag=True, help="Those whose latest attempts failed, and with what.")
 @JSON_OPTION
 @pass_cli
-def list_(context: CliContext, as_json: bool) -> None:
+def list_(context: CliContext, failing: bool, as_json: bool) -> None:
     """List the subscriptions that are not deleted."""
     found = context.events.subscriptions()
+    if failing:
+        found = [one for one in found if one.streak.failures]
     if as_json:
         json_lines(_form(context, one) for one in found)
+        return
+    if failing:
+        table(
+            "Recipients that fail",
+            ["id", "target", "failures", "since", "error"],
+            [
+                [one.id, one.target, one.streak.failures, _since(one), one.streak.error]
+                for one in found
+            ],
+        )
         return
     table(
         "Subscriptions",
@@ -76,9 +95,10 @@ def test(context: CliContext, subscription_id: int, event_name: str, as_json: bo
 
     ID is the subscription's number in `asyncevents subscriptions list`. It gets one real attempt
     with its target, options and secret, from this process, even if it is disabled. That is not
-    recorded and not retried. Exits with 1 unless it was delivered.
+    recorded and not retried. With the --event of a definition that has examples, its data is the
+    first of them. Exits with 1 unless it was delivered.
     """
-    rules = dry_rules(context.runtime)
+    rules = evolve(dry_rules(context.runtime), definitions=context.runtime.catalog)
     dry = deliver_dry(
         context.ledger,
         subscription_id,
@@ -129,6 +149,9 @@ def delete(context: CliContext, subscription_id: int, yes: bool) -> None:
 
 
 subscriptions.add_command(change)
+subscriptions.add_command(try_filter)
+subscriptions.add_command(rotate_secret)
+subscriptions.add_command(end_older_secrets)
 
 
 def _set_status(context: CliContext, subscription_id: int, status: SubscriptionStatus) -> None:
@@ -147,4 +170,13 @@ def _form(context: CliContext, one: Subscription) -> SubscriptionForm:
 
 
 def _status(one: Subscription) -> str:
-    return one.status if one.unreadable is None else f"{one.status}, unreadable"
+    said = [one.status.value]
+    if one.unreadable is not None:
+        said.append("unreadable")
+    if one.streak.warned_at is not None:
+        said.append("failing")
+    return ", ".join(said)
+
+
+def _since(one: Subscription) -> str:
+    return "" if one.streak.since is None else local(one.streak.since)

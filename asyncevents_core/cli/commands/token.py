@@ -29,7 +29,7 @@ def token() -> None:
     "resources",
     multiple=True,
     required=True,
-    help="Permission, e.g. manage or logs.list; repeatable.",
+    help="Permission, e.g. manage or 'publish:sales.*'; repeatable.",
 )
 @click.option("--tenant", help="It sees and makes what belongs to this tenant only.")
 @click.option(
@@ -68,8 +68,9 @@ def create(
     """Make a token and print it, once.
 
     NAME is what the audit log calls whoever uses it. The ledger keeps a hash of the token only.
-    Resources are view, get, create, save, logs (or logs.list, logs.trace, logs.replay), manage (all
-    of these, and the configuration), those of the event definitions, and all.
+    Resources are view, get, create, save, publish (or publish:EVENTS, names or patterns of events),
+    logs (or logs.list, logs.trace, logs.replay), manage (all of these, and the configuration),
+    those of the event definitions, and all.
 
     A token of a tenant may use what the setting TENANT_SINKS says: unless changed, any sink, with
     the subscription's own credentials only. --sink, --target and --privilege bound a token further.
@@ -77,6 +78,7 @@ def create(
     \b
     Examples:
       asyncevents token create shop --resource manage --days 90
+      asyncevents token create till --resource 'publish:sales.*'
       asyncevents token create acme --resource create --tenant acme --sink http
     """
     made, text = create_token(

@@ -15,6 +15,7 @@ from asyncevents_core.cli.options import JSON_OPTION
 from asyncevents_core.cli.output import console, json_lines, local, seconds, short, table
 from asyncevents_core.cli.parameters import row_id
 from asyncevents_core.domain.trace import Trace
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.errors import NotFound
 from asyncevents_core.forms import TraceForm
@@ -87,6 +88,7 @@ def _traces(ledger: Ledger, identifier: UUID) -> Iterator[Trace]:
 
 def _show(one: Trace) -> None:
     out = console()
+    context = TraceContext.read(one.event.trace_context)
     good = one.delivery.state.value == "delivered"
     colour = "green" if good else "red" if one.delivery.state.value == "dead" else "yellow"
     out.print(f"[bold {colour}]{one.summary}[/]", end="")
@@ -97,6 +99,7 @@ def _show(one: Trace) -> None:
         ("published", local(one.event.created_at)),
         ("tenant", one.event.tenant),
         ("to", f"{one.sink} {one.target} (subscription {one.delivery.subscription_id})"),
+        ("trace id", None if context is None else context.trace_id),
         ("due", local(one.delivery.due_at)),
         ("replay of", one.delivery.replay_of),
         ("asked for by", _request(one)),

@@ -59,8 +59,10 @@ def create(
     """Make a user. Asks for the password, twice.
 
     NAME is theirs alone, whatever its case. Resources are those of tokens: view, get, create, save,
-    logs (or logs.list, logs.trace, logs.replay), manage (all of these, and the configuration),
-    those of the event definitions, and all. A password has 12 characters at least.
+    publish (or publish:EVENTS), logs (or logs.list, logs.trace, logs.replay), manage (all of these,
+    and the configuration), those of the event definitions, and all.
+
+    A password has 12 characters at least.
 
     \b
     Examples:
