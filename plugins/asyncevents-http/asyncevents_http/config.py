@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from attrs import Attribute, field, frozen, validators
 
-from asyncevents_core.plugin import DEVELOPMENT
-from asyncevents_http.guard import Guard, Rules
+from asyncevents_core.plugin import DEVELOPMENT, SECRET
+from asyncevents_http.guard import Guard, HostMalformed, Rules, check_name
+from asyncevents_http.proxy import Proxy, read_proxy
 
 
 def _rules(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     Rules(value)
+
+
+def _proxy(_: object, __: Attribute[str], value: str) -> None:
+    Rules((read_proxy(value, looks_up=False).host,))
+
+
+def _name(_: object, __: Attribute[str], value: str) -> None:
+    try:
+        check_name(value)
+    except HostMalformed as error:
+        raise ValueError(str(error)) from None
 
 
 @frozen(kw_only=True)
@@ -21,7 +33,9 @@ class HttpConfig:
     http://. `response_cap` is how many bytes of a response are kept; `magento_signature` adds the
     header `x-magento-signature` for receivers of mageos-async-events; `ca_certs` is a file (PEM) of
     certificates to trust besides those of public authorities; `http2` uses HTTP/2 where
-    a recipient has it, which needs the extra `http2`.
+    a recipient has it, which needs the extra `http2`. `proxy` is the URL of a proxy that all
+    connections go through, by CONNECT; with `proxy_checks_addresses` it gets names, and decides
+    what may be reached. `handshake_origin` is the name that recipients are asked for consent by.
     """
 
     connect_timeout: float = field(default=5.0, validator=validators.gt(0))
@@ -45,6 +59,25 @@ class HttpConfig:
     ca_certs: str | None = None
     dns_threads: int = field(default=64, validator=validators.gt(0))
     http2: bool = False
+    proxy: str | None = field(
+        default=None,
+        repr=False,
+        validator=validators.optional(_proxy),
+        metadata={SECRET: True},
+    )
+    proxy_checks_addresses: bool = False
+    handshake_origin: str = field(default="asyncevents", validator=_name)
+
+    def __attrs_post_init__(self) -> None:
+        if self.proxy_checks_addresses and self.proxy is None:
+            raise ValueError("proxy_checks_addresses is given without proxy")
+
+    @property
+    def tunnel(self) -> Proxy | None:
+        """The proxy, read."""
+        if self.proxy is None:
+            return None
+        return read_proxy(self.proxy, looks_up=self.proxy_checks_addresses)
 
     @property
     def guard(self) -> Guard:

@@ -144,6 +144,9 @@ def serve(settings: str | None, port: int, pages: int, subscribe: bool) -> int:
                         out.print(line)
                 with pages_of(events, out, port=pages):
                     return events.run_worker()
+    except KeyboardInterrupt:
+        # It came before the worker, which would have ended by itself.
+        return 0
     except AsyncEventsError as error:
         out.print(f"[red]{error}[/]")
         return 1

@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from asyncevents_core.plugin import DeliveryRequest
+from asyncevents_core.plugin import TraceContext
+from asyncevents_http.basic import basic, bearer
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.signing import Signer, magento_signature
+from asyncevents_http.modes import BATCHED_TYPE, FORMS, STRUCTURED_TYPE
+from asyncevents_http.options import HttpOptions
 
-Headers = list[tuple[bytes, bytes]]
+if TYPE_CHECKING:
+    from asyncevents_http.wire.exchange import Headers
 
-CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+AUTHORIZATION: Final = b"authorization"
 SIGNATURE: Final = b"webhook-signature"
 MAGENTO_SIGNATURE: Final = b"x-magento-signature"
 
 
-def common_headers(config: HttpConfig) -> Headers:
-    """Return the headers that all requests have."""
-    return [
-        (b"content-type", CONTENT_TYPE.encode()),
-        (b"user-agent", config.user_agent.encode()),
-        # The response is kept as it comes.
-        (b"accept-encoding", b"identity"),
-    ]
+def content_type_of(options: HttpOptions) -> str:
+    """Return the media type of the bodies of a subscription."""
+    if options.content_type is not None:
+        return options.content_type
+    form = FORMS.get(options.mode)
+    if form is not None:
+        return form.content_type
+    return BATCHED_TYPE if options.mode == "batched" else STRUCTURED_TYPE
 
 
-def own_headers(
-    request: DeliveryRequest, signers: Sequence[Signer], config: HttpConfig, *, timestamp: int
-) -> Headers:
-    """Return the headers of one attempt that begins at `timestamp`, seconds since the epoch."""
-    message_id = str(request.event_id)
-    headers = [
-        (b"webhook-id", message_id.encode()),
-        (b"webhook-timestamp", str(timestamp).encode()),
-        (b"asyncevents-delivery", str(request.delivery_id).encode()),
-    ]
-    if signers:
-        signatures = [signer.sign(message_id, timestamp, request.body) for signer in signers]
-        headers.append((SIGNATURE, " ".join(signatures).encode()))
-    if config.magento_signature and request.secrets:
-        signature = magento_signature(request.secrets[0], request.body)
-        headers.append((MAGENTO_SIGNATURE, signature.encode()))
-    return headers
+def common_headers(options: HttpOptions, config: HttpConfig) -> Headers:
+    """Return the headers that all requests of a subscription have."""
+    own = [*options.headers.items(), *options.secret_headers.items()]
+    given = {name.lower() for name, _ in own}
+    headers = [(b"content-type", content_type_of(options).encode())]
+    if "user-agent" not in given:
+        headers.append((b"user-agent", config.user_agent.encode()))
+    # The response is kept as it comes.
+    headers.append((b"accept-encoding", b"identity"))
+    headers += [(name.lower().encode(), value.encode()) for name, value in own]
+    return headers + credentials(options)
+
+
+def credentials(options: HttpOptions) -> Headers:
+    """Return the header that says who sends, where that is known without asking anybody."""
+    if options.username is not None and options.password is not None:
+        return [(AUTHORIZATION, basic(options.username, options.password))]
+    if options.bearer_token is not None:
+        return [(AUTHORIZATION, bearer(options.bearer_token))]
+    if options.api_key is not None:
+        return [(options.api_key_header.lower().encode(), options.api_key.encode())]
+    return []
+
+
+def trace_headers(context: TraceContext) -> Headers:
+    """Return the headers that say where an attempt belongs in the application's trace."""
+    return [(name.encode(), value.encode()) for name, value in context.attributes]
+
+
+def secret_names(options: HttpOptions) -> Sequence[str]:
+    """Return the names of headers that not everybody gets to see, in lower case."""
+    own = [name.lower() for name in options.secret_headers]
+    if options.api_key is not None:
+        own.append(options.api_key_header.lower())
+    return [*own, AUTHORIZATION.decode()]

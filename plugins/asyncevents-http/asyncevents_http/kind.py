@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from asyncevents_core.errors import InvalidTarget
-from asyncevents_core.plugin import DeliveryRequest, NoOptions, SentRequest, Sink, SinkType
+from asyncevents_core.errors import InvalidOptions, InvalidTarget
+from asyncevents_core.plugin import DeliveryRequest, SentRequest, Sink, SinkType
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.guard import AddressRefused, HostMalformed
-from asyncevents_http.headers import (
-    MAGENTO_SIGNATURE,
-    SIGNATURE,
-    common_headers,
-    own_headers,
-)
-from asyncevents_http.signing import signers
+from asyncevents_http.options import HttpOptions
+
+if TYPE_CHECKING:
+    from asyncevents_http.recipients import Recipient
 
 LONGEST_TARGET: Final = 2048
 
 
-class HttpSinkType(SinkType[HttpConfig, NoOptions]):
+class HttpSinkType(SinkType[HttpConfig, HttpOptions]):
     """Registers the sink `http`."""
 
     name = "http"
     title = "HTTP webhook (CloudEvents, Standard Webhooks)"
     config_class = HttpConfig
+    options_class = HttpOptions
     signs = True
 
     def validate_target(self, target: str, config: HttpConfig) -> None:
@@ -57,24 +56,65 @@ class HttpSinkType(SinkType[HttpConfig, NoOptions]):
         except (AddressRefused, HostMalformed) as error:
             raise InvalidTarget(str(error)) from error
 
-    def privileges(self, options: NoOptions, target: str, config: HttpConfig) -> Sequence[str]:
-        """See `SinkType`: none; requests are signed with the subscription's own secret."""
+    def validate_options(self, options: HttpOptions, target: str, config: HttpConfig) -> None:
+        """See `SinkType`: times, the token's URL, and the client certificate, today too."""
+        if options.timeout is not None and options.timeout > config.timeout:
+            raise InvalidOptions(
+                f"options.timeout: at most {config.timeout:g} s, which is SINKS['http']['timeout']"
+            )
+        recipient = self.prepare(target, options, config)
+        identity = recipient.origin.identity
+        if identity is None:
+            return
+        if not recipient.origin.tls:
+            raise InvalidOptions(
+                "options.client_certificate: a target of http:// has no TLS to present it in; use "
+                "https://"
+            )
+        problem = identity.problem(time.time())
+        if problem is not None:
+            raise InvalidOptions(f"options.client_certificate: {problem}")
+
+    def prepare(self, target: str, options: HttpOptions, config: HttpConfig) -> Recipient:
+        """See `SinkType`."""
+        import httpx
+
+        from asyncevents_http.recipients import client_credentials, read_recipient
+
+        try:
+            client_credentials(options, config)
+        except (AddressRefused, HostMalformed, ValueError) as error:
+            raise InvalidOptions(f"options.token_url: {error}") from error
+        try:
+            return read_recipient(target, options, config)
+        except (HostMalformed, httpx.InvalidURL) as error:
+            raise InvalidTarget(str(error)) from error
+        except ValueError as error:
+            raise InvalidOptions(f"options: {error}") from error
+
+    def privileges(self, options: HttpOptions, target: str, config: HttpConfig) -> Sequence[str]:
+        """See `SinkType`: none; requests are signed with the subscription's own secret.
+
+        A proxy is not lent: it stands before all subscriptions, and keeps them in.
+        """
         return ()
 
     def request_of(
         self, request: DeliveryRequest, config: HttpConfig, *, at: float
     ) -> SentRequest | None:
-        """See `SinkType`."""
-        own = own_headers(request, signers(request.secrets), config, timestamp=int(at))
-        return SentRequest(
-            method="POST",
-            url=request.target,
-            headers=tuple(
-                (name.decode(), value.decode()) for name, value in (*common_headers(config), *own)
-            ),
-            body=request.body,
-            signed=(SIGNATURE.decode(), MAGENTO_SIGNATURE.decode()),
-        )
+        """See `SinkType`: of a batch it is the request that would be sent for this event alone.
+
+        A token that would be fetched first is a word in capitals.
+        """
+        from asyncevents_http.sent import sent_request
+
+        recipient = request.prepared
+        options = request.options
+        if not isinstance(options, HttpOptions):
+            options = HttpOptions()
+        if recipient is None:
+            recipient = self.prepare(request.target, options, config)
+        return sent_request(request, recipient, options, timestamp=int(at))
 
     def open(self, config: HttpConfig) -> Sink:
         """See `SinkType`."""

@@ -15,10 +15,17 @@ ASYNCEVENTS_PLUGIN_API = 1
 
 @hookimpl
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
-    """Register `http`."""
+    """Register `http` and `mcp`."""
     from asyncevents_http.kind import HttpSinkType
+    from asyncevents_http.mcp_kind import McpSinkType
 
-    return [HttpSinkType()]
+    return [HttpSinkType(), McpSinkType()]
+
+
+@hookimpl
+def asyncevents_preload() -> Sequence[str]:
+    """Share what deliveries need between worker processes: the sink, and its HTTP client."""
+    return ["asyncevents_http.kind", "asyncevents_http.sink"]
 
 
 @hookimpl

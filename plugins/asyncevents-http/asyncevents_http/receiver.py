@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
-from standardwebhooks import Webhook
-from standardwebhooks.webhooks import WebhookVerificationError
 
-from asyncevents_core.plugin import receiver_secret
 from asyncevents_http.serving import Handler, Received, Serving
+from asyncevents_http.verifying import InvalidSignature, require_secret, verify
 
 
 @frozen(kw_only=True)
@@ -69,10 +67,10 @@ class Receiver(Handler):
     ) -> None:
         self._host = host
         self._port = port
-        self._webhooks = [Webhook(receiver_secret(one)) for one in secrets]
-        self._by_path = {
-            path: Webhook(receiver_secret(one)) for path, one in (secrets_by_path or {}).items()
-        }
+        self._secrets = list(secrets)
+        self._by_path = dict(secrets_by_path or {})
+        for secret in (*self._secrets, *self._by_path.values()):
+            require_secret(secret)
         self._behaviour = behaviour or Behaviour()
         self._arrived = arrived
         self._attempts: Counter[str] = Counter()
@@ -89,7 +87,8 @@ class Receiver(Handler):
 
     def add_secret(self, path: str, secret: str) -> None:
         """Verify what arrives at `path` with this secret from now on."""
-        self._by_path[path] = Webhook(receiver_secret(secret))
+        require_secret(secret)
+        self._by_path[path] = secret
 
     async def start(self) -> None:
         """Listen. With port 0 a free one is taken. Raises OSError where that fails."""
@@ -135,18 +134,14 @@ class Receiver(Handler):
 
     def _verify(self, path: str, headers: dict[str, str], body: bytes) -> tuple[bool | None, str]:
         own = self._by_path.get(path)
-        webhooks = self._webhooks if own is None else [own]
-        if not webhooks:
+        secrets = self._secrets if own is None else [own]
+        if not secrets:
             return None, ""
-        problem = ""
-        for webhook in webhooks:
-            try:
-                webhook.verify(body, headers, json_parse=False)
-            except WebhookVerificationError as error:
-                problem = str(error)
-            else:
-                return True, ""
-        return False, problem
+        try:
+            verify(headers, body, secrets)
+        except InvalidSignature as error:
+            return False, str(error)
+        return True, ""
 
     def _status(self, delivery_id: str, attempt: int, valid: bool | None) -> int:
         if valid is False:

@@ -16,11 +16,11 @@ def make(folder, common_name, *alternatives):
     """Make a certificate that no public authority has signed, and its key: two files."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
-    now, hour = datetime.datetime.now(datetime.UTC), datetime.timedelta(hours=1)
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     builder = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - hour)
-        .not_valid_after(now + hour)
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     )
     if alternatives:

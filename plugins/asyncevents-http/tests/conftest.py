@@ -13,10 +13,13 @@ from aiohttp import web
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 ON_BOTH_LOOPS = {
     "test_answers",
+    "test_batches",
     "test_certificates",
     "test_connecting",
     "test_deadlines",
+    "test_mutual_tls",
     "test_outcomes",
+    "test_proxies",
     "test_reuse",
     "test_transport",
     "test_wire",

@@ -85,11 +85,12 @@ class Http2Server(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serving_http2(answer, certificate, *, protocols=("h2",)):
-    """Serve; yields the port and a list of the connections."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(*certificate)
-    tls.set_alpn_protocols(list(protocols))
+async def serving_http2(answer, certificate, *, protocols=("h2",), tls=None):
+    """Serve; yields the port and a list of the connections. `tls`: a context of one's own."""
+    if tls is None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*certificate)
+        tls.set_alpn_protocols(list(protocols))
     opened = []
     server = await asyncio.get_running_loop().create_server(
         lambda: Http2Server(answer, opened), "127.0.0.1", 0, ssl=tls

@@ -57,3 +57,22 @@ async def test_what_expires_may_take_back_others_and_add_new_ones():
             await asyncio.sleep(0.01)
     assert len(expired) == 2
     deadlines.close()
+
+
+async def test_one_that_fails_does_not_keep_the_others_waiting():
+    loop = asyncio.get_running_loop()
+    told = []
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    deadlines, expired = Deadlines(loop), []
+
+    def fail():
+        raise RuntimeError("a mistake")
+
+    at = loop.time() + 0.05
+    for then, due in ((fail, at), (None, at), (fail, at + 0.1), (None, at + 0.1)):
+        deadlines.add(Timer(expired, then), due)
+    async with asyncio.timeout(10):
+        while len(expired) < 4:
+            await asyncio.sleep(0.01)
+    assert [str(one) for one in told] == ["a mistake"] * 2
+    deadlines.close()

@@ -212,3 +212,18 @@ def test_heads_are_read_without_errors(text):
 )
 def test_bodies_are_shown_without_errors(body, encoding, content_type, cap, cut):
     text_of(body, encoding=encoding, content_type=content_type, cap=cap, cut=cut)
+
+
+@pytest.mark.parametrize("end", ["closed", "reset", "late"])
+def test_an_interim_head_that_is_malformed_does_not_hide_the_other(loop, end):
+    """Wherever it is parted: what counts may come much later."""
+    text = (
+        b"HTTP/1.1 100 Continue\r\nno colon\r\n\r\nHTTP/1.1 103 Early Hints\r\n: x\r\n\r\n"
+        b"HTTP/1.1 204 No Content\r\n\r\n"
+    )
+    for place in range(len(text)):
+        assert Run(loop, parted(text, [place]), end).status == 204, place
+    for place in range(len(text) - len(b" No Content\r\n\r\n")):
+        run = Run(loop, parted(text[:place], [30]), end)
+        assert run.status is None, place
+        assert run.future.done()

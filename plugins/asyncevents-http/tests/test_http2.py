@@ -8,6 +8,7 @@ import socket
 import ssl
 
 import pytest
+from authorities import issue, wants_clients
 from certificates import LOOPBACK, make
 from http2_server import serving_http2
 from http_conformance import HttpConformance
@@ -17,10 +18,11 @@ from wires import Script, serving
 from asyncevents_core.errors import MissingExtra
 from asyncevents_core.plugin import OutcomeKind
 from asyncevents_core.testing import make_request
+from asyncevents_http import http2
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.kind import HttpSinkType
 from asyncevents_http.resolving import GuardedResolver
-from sending import post, sink_with
+from sending import post, sink_with, usual_sink
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ class TestOverHttp2(HttpConformance):
         return HttpConfig(**over_http2)
 
     @pytest.fixture
-    async def target(self, certificate, bodies, bodies_there, requested):
+    async def target(self, certificate, bodies, bodies_there, requested, beside):
         async def answer(path, headers, body):
             if path.startswith("/status/"):
                 requested[path] += 1
@@ -49,6 +51,7 @@ class TestOverHttp2(HttpConformance):
             if path == "/hang":
                 await asyncio.sleep(60)
             (bodies if path == "/hook" else bodies_there).append(body)
+            beside.append(self.came_beside(headers))
             return 200, [], b"thank you"
 
         async with serving_http2(answer, certificate) as (port, _):
@@ -232,3 +235,32 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     with pytest.raises(MissingExtra, match=r"pip install 'asyncevents-http\[http2\]'"):
         HttpSinkType().open(HttpConfig(http2=True))
     assert HttpSinkType().open(HttpConfig())
+
+
+async def test_pools_of_identities_are_not_kept_without_end(certificate, over_http2, monkeypatch):
+    monkeypatch.setattr(http2, "_MOST_POOLS", 2)
+    clients = [issue(f"client {number}") for number in range(5)]
+
+    async def answer(path, headers, body):
+        return 200, [], b"hello"
+
+    tls = wants_clients(certificate, *clients)
+    tls.set_alpn_protocols(["h2"])
+    async with (
+        serving_http2(answer, certificate, tls=tls) as (port, opened),
+        usual_sink(**over_http2) as (sink, new),
+    ):
+        requests = [
+            new(
+                f"https://127.0.0.1:{port}/", client_certificate=one.certificate, client_key=one.key
+            )
+            for one in clients
+        ]
+        for request in [*requests, *requests[::-1]]:
+            outcome = await sink.deliver(request, 5.0)
+            assert outcome.kind is OutcomeKind.DELIVERED
+        outcomes = await asyncio.gather(*(sink.deliver(one, 5.0) for one in requests * 4))
+        assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}
+        await sink.deliver(requests[0], 5.0)
+        assert len(sink._client._http2._pools) <= 3
+    assert len(opened) > len(clients)

@@ -16,7 +16,9 @@ from wires import Script, serving
 from asyncevents_core.plugin import OutcomeKind, symmetric_key
 from asyncevents_core.testing import make_request
 from asyncevents_http.config import HttpConfig
-from asyncevents_http.guard import AddressRefused, HostMalformed
+from asyncevents_http.guard import HostMalformed
+from asyncevents_http.keys import Keys
+from asyncevents_http.options import HttpOptions
 from asyncevents_http.recipients import read_recipient, request_target
 from asyncevents_http.signing import HmacSigner
 from sending import sink_with
@@ -81,9 +83,9 @@ def test_a_request_line_is_one_line(rest):
 )
 def test_hosts(target, host, origin):
     config = HttpConfig(allow=("127.0.0.1", "::1"))
-    recipient = read_recipient(target, (), config)
+    recipient = read_recipient(target, HttpOptions(), config)
     assert (recipient.host, str(recipient.origin)) == (host, origin)
-    head = recipient.head(make_request(target=target), timestamp=1)
+    head = recipient.head(recipient.message(make_request(target=target), Keys(()), timestamp=1))
     assert head.count(b"\r\nhost: " + host + b"\r\n") == 1
     assert head.endswith(b"\r\n\r\n")
     assert head.count(b"\r\n\r\n") == 1
@@ -96,12 +98,17 @@ def test_hosts(target, host, origin):
         ("http://a.example/\r\nX: y", httpx.InvalidURL),
         ("http://", HostMalformed),
         ("http:///path", HostMalformed),
-        ("http://10.0.0.1/", AddressRefused),
     ],
 )
 def test_what_cannot_be_a_recipient(target, error):
     with pytest.raises(error):
-        read_recipient(target, (), HttpConfig())
+        read_recipient(target, HttpOptions(), HttpConfig())
+
+
+def test_a_recipient_that_may_not_be_reached_says_why():
+    recipient = read_recipient("http://10.0.0.1/", HttpOptions(), HttpConfig())
+    assert "10.0.0.1" in recipient.refusal
+    assert not recipient.direct
 
 
 @given(

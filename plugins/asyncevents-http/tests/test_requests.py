@@ -6,13 +6,14 @@ import base64
 import json
 import time
 
+import attrs
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 from asyncevents_core.errors import InvalidSecret
-from asyncevents_core.plugin import OutcomeKind, receiver_secret
+from asyncevents_core.plugin import OutcomeKind, TraceContext, receiver_secret
 from asyncevents_core.testing import make_request
 from asyncevents_http.signing import HmacSigner, signers
 from sending import sink_with
@@ -49,6 +50,20 @@ async def test_any_standard_webhooks_library_verifies(target, token):
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 10
     assert headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     assert body == request.body
+
+
+@pytest.mark.parametrize("state", [None, "rojo=00f067aa0ba902b7"])
+async def test_the_trace_is_continued_in_headers(target, state):
+    url, requests = target
+    context = TraceContext(
+        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate=state
+    )
+    request = attrs.evolve(make_request(target=url), trace_context=context)
+    async with sink_with() as sink:
+        assert (await sink.deliver(request, 5.0)).kind is OutcomeKind.DELIVERED
+    headers = {name.lower(): value for name, value in requests[-1][0].items()}
+    assert headers["traceparent"] == context.traceparent
+    assert headers.get("tracestate") == state
 
 
 async def test_while_secrets_rotate_each_of_them_verifies(target):

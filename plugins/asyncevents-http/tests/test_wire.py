@@ -353,4 +353,54 @@ async def test_connections_hold_nothing_when_they_are_gone(serve):
         for _ in range(3):
             await sink.deliver(make_request(target=url), 5.0)
     gc.collect()
-    assert not [one for one in gc.get_objects() if isinstance(one, Connection)]
+    # Not isinstance: it asks an object for its class, and a lazy one of Django is then made.
+    assert not [one for one in gc.get_objects() if issubclass(type(one), Connection)]
+
+
+class Stumbling:
+    """A transport that ends the connection, and then raises, as asyncio's TLS may."""
+
+    def __init__(self, transport, where):
+        self._transport = transport
+        self._where = where
+        self.stumbled = 0
+
+    def __getattr__(self, name):
+        return getattr(self._transport, name)
+
+    def close(self):
+        self._end("close")
+
+    def abort(self):
+        self._end("abort")
+
+    def _end(self, how):
+        getattr(self._transport, how)()
+        if how == self._where:
+            self.stumbled += 1
+            raise RuntimeError("cannot switch state")
+
+
+@pytest.mark.parametrize("where", ["close", "abort"])
+async def test_a_transport_that_cannot_be_closed_keeps_nobody_waiting(monkeypatch, where):
+    made, really = [], Connection.connection_made
+
+    def connection_made(self, transport):
+        made.append(Stumbling(transport, where))
+        really(self, made[-1])
+
+    monkeypatch.setattr(Connection, "connection_made", connection_made)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    text = OK + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello"
+    script = Script(text, text, text)
+    async with wire_with() as wire, serving(script.handle) as port, serving(never) as silent:
+        for _ in range(3):
+            answer = await ask(wire, port, deadline=5.0)
+            assert (answer.status, answer.body) == (200, b"hello")
+        with pytest.raises(TooSlow):
+            await ask(wire, silent, deadline=0.2)
+        made_of_silent = made.pop()
+    if where == "abort":
+        assert made_of_silent.stumbled
+    else:
+        assert any(one.stumbled for one in made)

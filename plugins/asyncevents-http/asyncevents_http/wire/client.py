@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 from attrs import define, field, frozen
 
 from asyncevents_http.resolving import GuardedResolver
+from asyncevents_http.trust import TlsContexts
 from asyncevents_http.wire.deadlines import Deadlines
 from asyncevents_http.wire.dialing import Dialer
 from asyncevents_http.wire.errors import NoAnswer
 from asyncevents_http.wire.exchange import Answer, Exchange, Origin, Request
 from asyncevents_http.wire.files import open_files
 from asyncevents_http.wire.pool import Bounds, Pool
+from asyncevents_http.wire.tunnels import Tunnels
 
 
 def usual_bounds() -> Bounds:
@@ -41,13 +42,15 @@ class Wire:
     """Sends requests of HTTP/1.1, and follows nothing. Used on one loop, that of the first request.
 
     Times are seconds: `connect_timeout` for a connection with its TLS, `look_up_timeout` for a
-    name. Without `bounds` they are those of `usual_bounds`.
+    name. With `tunnels` connections go through a proxy. Without `bounds` they are those of
+    `usual_bounds`.
     """
 
     resolver: GuardedResolver
-    tls: ssl.SSLContext
+    tls: TlsContexts
     connect_timeout: float = field(kw_only=True)
     look_up_timeout: float = field(kw_only=True)
+    tunnels: Tunnels | None = field(default=None, kw_only=True)
     bounds: Bounds | None = field(default=None, kw_only=True)
     _running: _Running | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
@@ -71,6 +74,8 @@ class Wire:
     async def close(self) -> None:
         """Close all connections; requests under way fail. Idempotent. The resolver stays open."""
         self._closed = True
+        if self.tunnels is not None:
+            await self.tunnels.resolver.close()
         running, self._running = self._running, None
         if running is not None:
             await running.pool.close()
@@ -86,6 +91,7 @@ class Wire:
             tls=self.tls,
             look_up_timeout=self.look_up_timeout,
             connect_timeout=self.connect_timeout,
+            tunnels=self.tunnels,
         )
         pool = Pool(dialer, self.bounds or usual_bounds(), deadlines, loop)
         self._running = _Running(loop, deadlines, pool)

@@ -10,7 +10,13 @@ import httptools
 
 from asyncevents_http.wire.errors import NoAnswer, in_words
 from asyncevents_http.wire.exchange import Answer, Exchange, Headers, Origin, Way
-from asyncevents_http.wire.heads import Head, idle_seconds, is_interim, read_head
+from asyncevents_http.wire.heads import (
+    Head,
+    awaits_head,
+    idle_seconds,
+    is_interim,
+    read_head,
+)
 
 _LARGEST_HEAD: Final = 64 * 1024
 _MOST_LINES: Final = 300
@@ -74,6 +80,8 @@ class Connection(asyncio.Protocol, Way):
         self._headers: Headers = []
         self._head_ended = False
         self._odd = False
+        self._unreadable = ""
+        """Why the parser reads no more, while another head may still come."""
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._complete = False
@@ -102,7 +110,12 @@ class Connection(asyncio.Protocol, Way):
         if self._transport is None:
             return
         if self._exchange is None and not self._transport.get_write_buffer_size():
-            self._transport.close()
+            try:
+                self._transport.close()
+            except RuntimeError:
+                # asyncio's TLS reads once more before its farewell. If an alert has come meanwhile,
+                # as of a server that misses our certificate, it stumbles over its own state.
+                self._transport.abort()
         else:
             self._transport.abort()
 
@@ -118,6 +131,8 @@ class Connection(asyncio.Protocol, Way):
 
     def so_far(self, exchange: Exchange) -> Answer | None:
         """See `Way`."""
+        if exchange is not self._exchange:
+            return None
         if self._head_ended:
             return self._answer()
         head = read_head(b"".join(self._seen))
@@ -145,6 +160,9 @@ class Connection(asyncio.Protocol, Way):
         self._bytes += len(data)
         if not self._head_ended:
             self._seen.append(data)
+        if self._unreadable:
+            self._broke(self._unreadable)
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -259,6 +277,10 @@ class Connection(asyncio.Protocol, Way):
         if head is not None:
             self._end(self._partial(head, note=f"its head is malformed ({reason})"))
             return
+        if self._bytes <= _LARGEST_HEAD and awaits_head(seen):
+            # An interim head is malformed: the one that counts is read without the parser.
+            self._unreadable = reason
+            return
         begins = repr(seen[:_SHOWN])[1:]
         self._unanswered(NoAnswer(f"what came is no answer of HTTP ({reason}): {begins}"))
 
@@ -283,8 +305,9 @@ class Connection(asyncio.Protocol, Way):
         """Hand over an answer after which the connection is not used again."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None  # noqa: S101
-        self.close()
+        # First, so that who waits has it whatever comes of closing.
         exchange.succeed(answer)
+        self.close()
 
     def _unanswered(self, error: NoAnswer) -> None:
         exchange = self._exchange
@@ -293,8 +316,8 @@ class Connection(asyncio.Protocol, Way):
             self._repeat(exchange)
             return
         self._exchange = None
-        self.close()
         exchange.fail(error)
+        self.close()
 
     def _may_repeat(self, exchange: Exchange) -> bool:
         return exchange.request.repeatable and not exchange.replaced

@@ -64,6 +64,10 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for bucket in self._buckets.values():
+            # Who still waits takes it back later.
+            for timed in bucket:
+                timed.due = None
         self._buckets.clear()
         self._order.clear()
 
@@ -83,7 +87,12 @@ class Deadlines:
             while bucket:
                 timed = bucket.pop()
                 timed.due = None
-                timed.expire()
+                try:
+                    timed.expire()
+                except Exception as error:
+                    # A mistake in one must not let the others wait for ever.
+                    context = {"message": "a deadline could not be kept", "exception": error}
+                    self._loop.call_exception_handler(context)
             del self._buckets[heapq.heappop(self._order)]
         if self._order and self._timer is None:
             self._wait()

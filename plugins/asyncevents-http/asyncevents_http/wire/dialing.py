@@ -10,19 +10,24 @@ from typing import Any, Final
 import aiohappyeyeballs
 from attrs import frozen
 
+from asyncevents_core.errors import SettingsError
 from asyncevents_http.guard import AddressRefused
+from asyncevents_http.identities import IdentityMalformed
 from asyncevents_http.resolving import GuardedResolver
+from asyncevents_http.trust import TlsContexts
 from asyncevents_http.wire.connection import Connection, Keeper
 from asyncevents_http.wire.deadlines import Deadlines, Timed
 from asyncevents_http.wire.errors import (
     CannotConnect,
     CannotResolve,
+    IdentityUnusable,
     TlsFailed,
     TooSlow,
     WireError,
     in_words,
 )
 from asyncevents_http.wire.exchange import Origin
+from asyncevents_http.wire.tunnels import Tunnels
 
 _NEXT_ADDRESS: Final = 0.25
 """Seconds after which the next address is tried beside the first (RFC 8305, section 8)."""
@@ -53,9 +58,10 @@ class Dialer:
     """Opens connections. Times are seconds: to look up a name, and then to connect with TLS."""
 
     resolver: GuardedResolver
-    tls: ssl.SSLContext
+    tls: TlsContexts
     look_up_timeout: float
     connect_timeout: float
+    tunnels: Tunnels | None
 
     async def open(self, keeper: Keeper, origin: Origin, deadlines: Deadlines) -> Connection:
         """Return a connection that can be used.
@@ -69,11 +75,21 @@ class Dialer:
         deadlines.add(limit, loop.time() + self.look_up_timeout)
         doing = f"look-up of {origin.host} within {self.look_up_timeout:g} s"
         try:
-            addresses = await self._addresses(origin)
+            tls = self._tls(origin)
+            tunnels = self.tunnels
+            if tunnels is None or not tunnels.looks_up:
+                addresses = await self._addresses(origin)
+            else:
+                addresses = []
             deadlines.remove(limit)
             deadlines.add(limit, loop.time() + self.connect_timeout)
             doing = f"connection to {origin} within {self.connect_timeout:g} s"
-            return await self._connect(loop, keeper, origin, addresses)
+            if tunnels is None:
+                sock = await self._socket(origin, addresses)
+            else:
+                doing += f", through the proxy {tunnels.proxy}"
+                sock = await tunnels.open(origin, [one[4][0] for one in addresses])
+            return await self._connect(loop, keeper, origin, sock, tls)
         except asyncio.CancelledError:
             if not limit.expired or task.uncancel() > 0:
                 raise
@@ -105,21 +121,32 @@ class Dialer:
             # What the codec of names cannot encode.
             raise CannotResolve(f"{type(error).__name__}: {error}") from error
 
+    def _tls(self, origin: Origin) -> ssl.SSLContext | None:
+        if not origin.tls:
+            return None
+        try:
+            return self.tls.of(origin.identity)
+        except (IdentityMalformed, SettingsError) as error:
+            raise IdentityUnusable(str(error)) from error
+
+    async def _socket(self, origin: Origin, addresses: list[_Address]) -> socket.socket:
+        try:
+            return await aiohappyeyeballs.start_connection(
+                addresses, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1
+            )
+        except (OSError, RuntimeError) as error:
+            raise CannotConnect(f"cannot connect to {origin}: {in_words(error)}") from error
+
     async def _connect(
         self,
         loop: asyncio.AbstractEventLoop,
         keeper: Keeper,
         origin: Origin,
-        addresses: list[_Address],
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
     ) -> Connection:
         try:
-            sock = await aiohappyeyeballs.start_connection(
-                addresses, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1
-            )
-        except (OSError, RuntimeError) as error:
-            raise CannotConnect(f"cannot connect to {origin}: {in_words(error)}") from error
-        try:
-            if not origin.tls:
+            if tls is None:
                 _, made = await loop.create_connection(
                     lambda: Connection(keeper, origin), sock=sock
                 )
@@ -127,7 +154,7 @@ class Dialer:
             _, made = await loop.create_connection(
                 lambda: Connection(keeper, origin),
                 sock=sock,
-                ssl=self.tls,
+                ssl=tls,
                 server_hostname=origin.host.rstrip("."),
                 # Later than the limit of the whole, whose words are better.
                 ssl_handshake_timeout=self.connect_timeout + _FAREWELL,

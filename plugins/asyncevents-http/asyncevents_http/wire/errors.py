@@ -3,7 +3,10 @@
 WireError
 ├── CannotResolve
 ├── CannotConnect
+│   ├── ProxyDenied
+│   └── ProxyWantsCredentials
 ├── TlsFailed
+│   └── IdentityUnusable
 ├── NoAnswer
 └── TooSlow
 """
@@ -25,8 +28,20 @@ class CannotConnect(WireError):
     """No connection was opened."""
 
 
+class ProxyDenied(CannotConnect):
+    """The proxy does not let a connection to this host pass."""
+
+
+class ProxyWantsCredentials(CannotConnect):
+    """The proxy wants credentials, or others (407)."""
+
+
 class TlsFailed(WireError):
     """The other side speaks no TLS, or its certificate is not to be trusted."""
+
+
+class IdentityUnusable(TlsFailed):
+    """The client certificate cannot be presented."""
 
 
 class NoAnswer(WireError):

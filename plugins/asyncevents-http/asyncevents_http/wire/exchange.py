@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 
 from attrs import define, frozen
 
+from asyncevents_http.identities import Identity
 from asyncevents_http.wire.deadlines import Timed
 from asyncevents_http.wire.errors import TooSlow
 
@@ -17,18 +18,20 @@ Headers = list[tuple[bytes, bytes]]
 class Origin:
     """Where connections lead: those of one origin may be used for each of its requests.
 
-    `host` is a name in ASCII or an address, without brackets.
+    `host` is a name in ASCII or an address, without brackets. `identity` is the client
+    certificate that they present, whose connections are its own.
     """
 
     tls: bool
     host: str
     port: int
+    identity: Identity | None = None
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Request:
     """What is sent. `head` has all lines up to the empty one and ends with it.
 
@@ -36,6 +39,7 @@ class Request:
     side may get the request twice; `bodiless` that answers have no body, whatever they announce.
     """
 
+    # Not frozen, though nobody changes it: one is made for each attempt, and that takes longer.
     head: bytes
     body: bytes
     body_cap: int
@@ -115,14 +119,17 @@ class Exchange(Timed):
     def expire(self) -> None:
         """See `Timed`: what the status says stands, even if the rest does not come in time."""
         way, answer = self.way, None
-        if way is not None:
-            answer = way.so_far(self)
-            way.leave(self)
-        if answer is None:
-            self.fail(TooSlow(f"no answer within {self._patience:g} s"))
-        else:
-            answer.note = f"its body did not arrive (no end of it within {self._patience:g} s)"
-            self.succeed(answer)
+        try:
+            if way is not None:
+                answer = way.so_far(self)
+                way.leave(self)
+        finally:
+            # Whatever went wrong there: who waits is told.
+            if answer is None:
+                self.fail(TooSlow(f"no answer within {self._patience:g} s"))
+            else:
+                answer.note = f"its body did not arrive (no end of it within {self._patience:g} s)"
+                self.succeed(answer)
 
     def abandon(self) -> None:
         """Give up what is not answered: its connection is closed, its place in a queue free."""

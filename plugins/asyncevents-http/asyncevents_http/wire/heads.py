@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d\.\d)[ \t]+([1-9]\d\d)(?:[ \t][^\n]*)?\r?\n")
+_BEGIN: Final = b"HTTP/"
 _HEADER: Final = re.compile(rb"([^\s:]+)[ \t]*:(.*)", re.DOTALL)
 _END: Final = re.compile(rb"\n\r?\n")
 
@@ -44,6 +45,29 @@ def read_head(seen: bytes) -> Head | None:
         if end is None:
             return None
         seen = seen[end.end() :]
+
+
+def awaits_head(seen: bytes) -> bool:
+    """Tell whether another head may still come: what there is are interim ones (1xx), or a part.
+
+    For an interim head that the parser cannot read: the one that counts follows it.
+    """
+    while True:
+        seen = seen.lstrip(b"\r\n")
+        line = _STATUS_LINE.match(seen)
+        if line is None:
+            return _is_begun(seen)
+        if not is_interim(int(line[2])):
+            return False
+        end = _END.search(seen, line.end() - 1)
+        if end is None:
+            return True
+        seen = seen[end.end() :]
+
+
+def _is_begun(seen: bytes) -> bool:
+    """Tell whether this may become a status line."""
+    return b"\n" not in seen and (seen.startswith(_BEGIN) or _BEGIN.startswith(seen))
 
 
 def _headers(lines: bytes) -> list[tuple[bytes, bytes]]:
