@@ -1,0 +1,1 @@
+"""asyncevents-celery: the sink that calls tasks of Celery applications."""

@@ -1,0 +1,1 @@
+"""Called as the commands are."""
