@@ -88,3 +88,9 @@ class AmqpSinkType(SinkType[AmqpConfig, AmqpOptions]):
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
     """Register `amqp`."""
     return [AmqpSinkType()]
+
+
+@hookimpl
+def asyncevents_preload() -> Sequence[str]:
+    """Share between worker processes what knows the targets; a client is each process's own."""
+    return ["asyncevents_amqp.plugin"]

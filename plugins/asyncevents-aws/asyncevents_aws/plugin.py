@@ -28,3 +28,9 @@ def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
         KinesisSinkType(),
         S3SinkType(),
     ]
+
+
+@hookimpl
+def asyncevents_preload() -> Sequence[str]:
+    """Share between worker processes what knows the targets; a client is each process's own."""
+    return ["asyncevents_aws.kinds"]

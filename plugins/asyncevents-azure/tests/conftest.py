@@ -32,9 +32,10 @@ def bus():
     with azure_bus.running() as running:
         yield running
     with warnings.catch_warnings():
-        # Here, and not in a test that has nothing to do with it.
+        # Here, and not in a test that has nothing to do with it. What the test has left is young:
+        # to look at all that was ever imported takes a second.
         warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+        gc.collect(1)
 
 
 @pytest.fixture

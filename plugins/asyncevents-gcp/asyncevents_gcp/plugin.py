@@ -15,3 +15,9 @@ ASYNCEVENTS_PLUGIN_API = 1
 def asyncevents_register_sinks() -> Sequence[SinkType[Any, Any]]:
     """Register `pubsub`."""
     return [PubSubSinkType()]
+
+
+@hookimpl
+def asyncevents_preload() -> Sequence[str]:
+    """Share between worker processes what knows the targets; a client is each process's own."""
+    return ["asyncevents_gcp.plugin"]
