@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -43,17 +41,8 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
         gc.collect()
         gc.freeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_copy_of_each_module() -> Iterator[None]:
-    """Fail where tests leave two copies of a module: patches would reach the wrong one."""
-    yield
-    for name, module in list(sys.modules.items()):
-        package, _, attribute = name.rpartition(".")
-        if name.startswith("asyncevents_") and package in sys.modules:
-            there = getattr(sys.modules[package], attribute, module)
-            assert there is module or not isinstance(there, ModuleType), f"{name} is there twice"
+        # Tests import as much again, and their garbage is young.
+        gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

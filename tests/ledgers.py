@@ -10,13 +10,13 @@ from pathlib import Path
 from asyncevents_core.testing.ledger import make_ledger
 
 
-def put_ledger(folder: Path) -> None:
-    """Put an empty ledger into the file `ledger.db` of a folder, with an id of its own.
+def put_ledger(folder: Path, name: str = "ledger.db") -> None:
+    """Put an empty ledger into a file of a folder, with an id of its own.
 
     Raises `FileExistsError` if it has a ledger.
     """
     make_ledger(folder).close()
-    path = folder / "ledger.db"
+    path = (folder / "ledger.db").rename(folder / name)
     path.chmod(0o600)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         # What is lost with the machine is lost with the test.

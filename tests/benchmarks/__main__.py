@@ -27,7 +27,7 @@ from tests.benchmarks.receiving import ROOT
 from tests.benchmarks.report import bars_table, facts, markdown, result_table
 from tests.benchmarks.runner import run
 from tests.benchmarks.scenario import Options, Progress, Scenario
-from tests.benchmarks.scenarios import SCENARIOS
+from tests.benchmarks.suite import SCENARIOS
 
 _WIDTH: Final = 130
 OUTPUT: Final = ROOT / "build" / "benchmarks"
@@ -94,6 +94,15 @@ class Shown(Progress):
     "--subscriptions", default=_DEFAULTS["subscriptions"], type=_COUNT, help="For `matching`."
 )
 @click.option("--documents", default=_DEFAULTS["documents"], type=_COUNT, help="For `searching`.")
+@click.option(
+    "--snapshot",
+    default=_DEFAULTS["snapshot"],
+    type=_LENGTH,
+    help="Seconds that `snapshot` holds one.",
+)
+@click.option(
+    "--old", default=_DEFAULTS["old"], type=_COUNT, help="Attempts that `cleaning` removes."
+)
 @click.option("--seed", default=_DEFAULTS["seed"], help="Of payloads and history.")
 @click.option("--fsync/--no-fsync", default=True, help="PostgreSQL's durability, for all peers.")
 @click.option("--keep", is_flag=True, help="Keep earlier results of scenarios that do not run now.")
@@ -109,7 +118,7 @@ def main(
 ) -> None:
     """Measure asyncevents beside Celery and a bare loop, on servers of its own.
 
-    Everything takes an hour or so. Results go to build/benchmarks: results.json, performance.md
+    Everything takes two hours or so. Results go to build/benchmarks: results.json, performance.md
     and its charts. Nothing else should run on the machine. Exits with 1 if a scenario failed; a
     bar that is missed is only shown.
 

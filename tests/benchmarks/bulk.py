@@ -9,7 +9,7 @@ import psycopg
 
 from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.sqlalchemy import schema
-from tests.benchmarks.driving import SECRET
+from tests.benchmarks.constants import SECRET
 
 _SUBSCRIPTION: Final = (
     "event_name", "sink", "target", "secret", "tenant", "jitter", "status", "holding",

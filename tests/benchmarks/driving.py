@@ -17,18 +17,22 @@ from attrs import define, field, frozen
 
 from asyncevents_core import AsyncEvents, NewSubscription
 from asyncevents_core.adapters.sqlalchemy.schema import delivery
+from tests.benchmarks.constants import EVENT, SECRET
 from tests.benchmarks.payloads import Payloads
 from tests.benchmarks.peers.blocking_sink import PREFIX as BLOCKS
 from tests.benchmarks.peers.blocking_sink import BlockingLoopType
-from tests.benchmarks.processes import Reading, Usage, cpu_seconds, read_meters, resident_bytes
+from tests.benchmarks.processes import (
+    Reading,
+    Usage,
+    cpu_seconds,
+    proportional_bytes,
+    read_meters,
+    resident_bytes,
+)
 from tests.benchmarks.receiving import Arrivals, Recipient
 from tests.integration.project import Project
 
-EVENT: Final = "order.created"
-SECRET: Final = "supersecret"
 BATCH: Final = 500
-PERMITS: Final = 200
-"""The default of the setting; the bare loop has as many requests under way."""
 _PATIENCE: Final = 120.0
 _WARM: Final = 0.1
 _FLUSH_EVERY: Final = 5_000
@@ -56,6 +60,11 @@ class Workers:
     def resident(self) -> int:
         """Resident bytes, children included."""
         return resident_bytes(*self.pids)
+
+    @property
+    def proportional(self) -> list[int]:
+        """Bytes of each process, children included; what is shared counts once in their sum."""
+        return proportional_bytes(*self.pids)
 
     def check(self) -> None:
         """Raise if one of them has ended."""

@@ -1,14 +1,18 @@
-"""A ledger that has grown: events that are over, by the million, loaded by COPY."""
+"""A ledger that has grown: events that are over, by the million, loaded past the project."""
 
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import psycopg
+import sqlalchemy as sa
 from attrs import define, field
 
 from asyncevents_core.adapters.sqlalchemy import schema
@@ -39,6 +43,10 @@ _COLUMNS: Final = {
     schema.attempt.name: "delivery_id, claim_no, outcome, detail, status, response, target, "
     "started_at, duration",
 }
+_IDENTIFIERS: Final = {"id", "event_id", "delivery_id", "replay_request"}
+"""The columns that hold a UUID, among those above."""
+_HEX: Final = "\\\\x"
+"""What binary values begin with in COPY."""
 _DELIVERED: Final = "delivered\tHTTP 200\t200\tok"
 _RETRYABLE: Final = "retryable\tHTTP 503\t503\tunavailable"
 
@@ -67,26 +75,92 @@ def load(
     seed: int,
     progress: Callable[[int], None],
     span: int = SPAN,
+    ago: int = 0,
 ) -> History:
     """Write so many attempts and what belongs to them; `progress` hears how many there are.
 
-    They are spread over the last `span` microseconds.
+    They are spread over `span` microseconds, the last of them `ago` microseconds ago. The ledger is
+    on PostgreSQL or SQLite.
     """
     history = History()
     events = max(1, round(attempts / _ATTEMPTS_PER_EVENT))
-    begin = time.time_ns() // 1000 - span
+    begin = time.time_ns() // 1000 - ago - span
     # A little less than evenly: how many events it takes is known on average only.
     step = span * 9 // (events * 10)
     writer = _Writer(history, random.Random(seed), name, payloads, subscriptions)
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+    with _opened(url) as store:
         while history.attempts < attempts:
             for _ in range(_CHUNK):
                 writer.event(begin + history.events * step)
                 if history.attempts >= attempts:
                     break
-            writer.flush(connection)
+            writer.flush(store)
             progress(history.attempts)
     return history
+
+
+class _Store(ABC):
+    """Where rows go: lines of COPY, by table."""
+
+    @abstractmethod
+    def write(self, lines: Mapping[str, Sequence[str]]) -> None:
+        """Write them and commit."""
+
+
+@define
+class _PostgreSql(_Store):
+    connection: psycopg.Connection[Any]
+
+    def write(self, lines: Mapping[str, Sequence[str]]) -> None:
+        """See `_Store`."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            for table, some in lines.items():
+                with cursor.copy(f"COPY {table} ({_COLUMNS[table]}) FROM STDIN") as stream:
+                    stream.write("".join(some))
+
+
+@define
+class _Sqlite(_Store):
+    connection: sqlite3.Connection
+
+    def write(self, lines: Mapping[str, Sequence[str]]) -> None:
+        """See `_Store`."""
+        with self.connection:
+            for table, some in lines.items():
+                names = _COLUMNS[table].split(", ")
+                columns = [schema.metadata.tables[table].c[name] for name in names]
+                places = ", ".join("?" * len(names))
+                self.connection.executemany(
+                    f"INSERT INTO {table} ({_COLUMNS[table]}) VALUES ({places})",
+                    (
+                        [_value(column, text) for column, text in zip(columns, row, strict=True)]
+                        for row in (line.rstrip("\n").split("\t") for line in some)
+                    ),
+                )
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[_Store]:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(parsed.database))) as connection:
+            yield _Sqlite(connection)
+        return
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        yield _PostgreSql(connection)
+
+
+def _value(column: sa.Column[Any], text: str) -> object:
+    """Return what SQLite keeps for a value of COPY. It makes numbers of texts by itself."""
+    if text == "\\N":
+        return None
+    if isinstance(column.type, sa.Boolean):
+        return text == "t"
+    if isinstance(column.type, sa.LargeBinary):
+        return bytes.fromhex(text.removeprefix(_HEX))
+    if column.name in _IDENTIFIERS:
+        return bytes.fromhex(text)
+    return text
 
 
 class _Writer:
@@ -127,13 +201,11 @@ class _Writer:
             self._delivery(event_id, self._subscriptions[place % len(self._subscriptions)], at)
         self._history.events += 1
 
-    def flush(self, connection: psycopg.Connection[Any]) -> None:
+    def flush(self, store: _Store) -> None:
         """Write what was added."""
-        with connection.transaction(), connection.cursor() as cursor:
-            for table, columns in _COLUMNS.items():
-                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as stream:
-                    stream.write("".join(self._lines[table]))
-                self._lines[table].clear()
+        store.write(self._lines)
+        for lines in self._lines.values():
+            lines.clear()
 
     def _delivery(self, event_id: uuid.UUID, subscription_id: int, at: int) -> None:
         delivery_id = self._identifier(at + 5_000)

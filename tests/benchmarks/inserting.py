@@ -16,7 +16,8 @@ from asyncevents_core.adapters.sqlalchemy.schema import event
 from asyncevents_core.domain.event import NewEvent
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.payload import envelope
-from tests.benchmarks.driving import BATCH, EVENT, publish_batch
+from tests.benchmarks.constants import EVENT
+from tests.benchmarks.driving import BATCH, publish_batch
 from tests.benchmarks.payloads import Payloads
 
 _TABLE: Final = event.name

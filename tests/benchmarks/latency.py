@@ -11,7 +11,8 @@ from typing import Final
 
 from attrs import frozen
 
-from tests.benchmarks.driving import EVENT, project_workers, subscribe
+from tests.benchmarks.constants import EVENT
+from tests.benchmarks.driving import project_workers, subscribe
 from tests.benchmarks.receiving import ROOT, Recipient
 from tests.integration.project import Project, eventually
 

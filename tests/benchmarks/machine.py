@@ -16,8 +16,8 @@ from tests.benchmarks.receiving import ROOT
 from tests.benchmarks.services import Services
 
 _PACKAGES: Final = (
-    "aiohttp", "celery", "httptools", "httpx", "httpx-aiohttp", "kombu", "psycopg", "redis",
-    "sqlalchemy", "uvloop",
+    "aio-pika", "aiohttp", "asyncpg", "celery", "faststream", "httptools", "httpx",
+    "httpx-aiohttp", "kombu", "procrastinate", "psycopg", "redis", "sqlalchemy", "uvloop",
 )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ _STYLE: Final[Any] = {
 }
 _SIZE: Final = (8.0, 4.2)
 _SMALL: Final = 8
+_LEGEND: Final = 5
+"""Names in one line below a chart, at most."""
 
 
 def draw(report: Report, folder: Path) -> list[Path]:
@@ -70,7 +72,9 @@ def _columns(chart: Columns) -> Any:
     axes.set_title(chart.title)
     axes.margins(y=0.1)
     if len(names) > 1:
-        figure.legend(loc="outside lower center", ncols=len(names), fontsize=_SMALL)
+        # No wider than the chart: what is, is cut off.
+        columns = min(len(names), _LEGEND)
+        figure.legend(loc="outside lower center", ncols=columns, fontsize=_SMALL)
     return figure
 
 

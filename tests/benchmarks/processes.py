@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 import psutil
 from attrs import frozen
+
+_PROPORTIONAL: Final = "Pss:"
+_KB: Final = 1024
+_MB: Final = 1e6
 
 
 def cpu_seconds(*pids: int) -> float:
@@ -31,6 +37,45 @@ def resident_bytes(*pids: int) -> int:
         except psutil.NoSuchProcess:
             continue
     return held
+
+
+def proportional_bytes(*pids: int) -> list[int]:
+    """Return the proportional set size of each of these processes and all below them.
+
+    Of what processes share, each has its part: the sum counts it once. Read in /proc.
+    """
+    return [size for process in _trees(pids) if (size := _proportional(process.pid)) is not None]
+
+
+def _proportional(pid: int) -> int | None:
+    """Return the bytes, None where the process has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    for line in lines:
+        if line.startswith(_PROPORTIONAL):
+            return int(line.split()[1]) * _KB
+    return None
+
+
+@frozen(kw_only=True)
+class Held:
+    """MB of each process at the moment when all of them together held most."""
+
+    processes: Sequence[float]
+
+    @property
+    def total(self) -> float:
+        return sum(self.processes)
+
+    @classmethod
+    def largest(cls, samples: Sequence[Sequence[int]]) -> Held:
+        """Return the largest of samples, of which each has the bytes of each process."""
+        return cls(processes=[one / _MB for one in max(samples, key=sum)])
+
+    def __str__(self) -> str:
+        return " + ".join(f"{one:.0f}" for one in self.processes)
 
 
 @frozen(kw_only=True)

@@ -16,7 +16,7 @@ from asyncevents_core.adapters.sqlalchemy import schema
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.domain.trace import LogFilter
 from asyncevents_core.ports.ledger import LedgerView
-from tests.benchmarks.driving import EVENT, SECRET
+from tests.benchmarks.constants import EVENT, SECRET
 from tests.benchmarks.history import History
 from tests.integration.project import Project
 

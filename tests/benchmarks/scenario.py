@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define, field, frozen
 
-from tests.benchmarks.driving import EVENT, PERMITS
+from tests.benchmarks.constants import EVENT, PERMITS
 from tests.benchmarks.figures import Findings
 from tests.benchmarks.payloads import Payloads, real, small
 from tests.benchmarks.services import Services
@@ -32,6 +32,8 @@ class Options:
     endurance: int = 500_000
     subscriptions: int = 100_000
     documents: int = 1_000_000
+    snapshot: float = 600.0
+    old: int = 60_000
     seed: int = 1
     fsync: bool = True
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from attrs import frozen
 
 from tests.benchmarks import history, reading
-from tests.benchmarks.driving import EVENT, Workers, running
+from tests.benchmarks.constants import EVENT
+from tests.benchmarks.driving import Workers, running
 from tests.benchmarks.scenario import Context
 from tests.integration.project import Project, eventually
 

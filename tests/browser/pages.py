@@ -42,6 +42,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "replays": "/replays",
         "replay": "/replays/{replay}",
         "event-definitions": "/event-definitions",
+        "event-definition": "/event-definitions/order.secret",
         "configuration": "/configuration",
         "plugins": "/plugins",
         "tokens": "/tokens",

@@ -71,26 +71,36 @@ def _take(eyes: Eyes, state: str, paths: Mapping[str, str]) -> None:
 
 
 def _document() -> None:
-    """Write the pictures of docs/: of a shop, as somebody on support sees it."""
+    """Write the pictures of docs/: of a shop, as somebody on support sees it, in light and dark."""
     _DOCS.mkdir(parents=True, exist_ok=True)
-    options = {"viewport": {"width": _DOCS_WIDTH, "height": _HEIGHT}, "color_scheme": "light"}
     with (
         browsers() as browser,
         tempfile.TemporaryDirectory() as folder,
         worlds(Path(folder), **SETTINGS) as world,
-        visits(browser, world.api.address, **options) as one,
     ):
         trace = open_shop(world)
-        one.go("/")
-        one.enter(world.api.user("logs", "view", "get", name="ann"))
-        for name, path in {**DOCUMENTED, "trace": f"/traces/{trace}"}.items():
-            file = _DOCS / f"{name}.png"
-            one.go_and_wait(path)
-            one.page.screenshot(path=file)
-            with Image.open(file) as picture:
-                few = picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
-            few.save(file, optimize=True)
-            print(f"{file.relative_to(_ROOT)}: {file.stat().st_size // 1000} kB")
+        paths = {**DOCUMENTED, "trace": f"/traces/{trace}"}
+        user = world.api.user("logs", "view", "get", name="ann")
+        for look, suffix in (("light", ""), ("dark", "-dark")):
+            options = {
+                "viewport": {"width": _DOCS_WIDTH, "height": _HEIGHT},
+                "color_scheme": look,
+            }
+            with visits(browser, world.api.address, **options) as one:
+                one.go("/")
+                one.enter(user)
+                for name, path in paths.items():
+                    _document_page(one, path, _DOCS / f"{name}{suffix}.png")
+
+
+def _document_page(one: Visit, path: str, file: Path) -> None:
+    """Write a picture of what a page shows first, in few colours."""
+    one.go_and_wait(path)
+    one.page.screenshot(path=file)
+    with Image.open(file) as picture:
+        few = picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
+    few.save(file, optimize=True)
+    print(f"{file.relative_to(_ROOT)}: {file.stat().st_size // 1000} kB")
 
 
 def _shoot(one: Visit, path: str, file: Path) -> None:

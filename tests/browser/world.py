@@ -108,6 +108,8 @@ class Visit:
 @contextlib.contextmanager
 def browsers() -> Iterator[Browser]:
     """Start Chromium; end it after the block."""
+    # Five seconds are little on a machine that does much else.
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         # Tests run as root in containers, where its sandbox is not to be had.
         made = playwright.chromium.launch(

@@ -12,6 +12,7 @@ from tests.conformance.ledger_index import Index
 from tests.conformance.ledger_log import Log
 from tests.conformance.ledger_neighbours import Neighbours
 from tests.conformance.ledger_outcomes import Outcomes
+from tests.conformance.ledger_rates import Rates
 from tests.conformance.ledger_replays import Replays
 from tests.conformance.ledger_secrets import Secrets
 from tests.conformance.ledger_statistics import Statistics
@@ -42,6 +43,7 @@ class LedgerConformance(
     Tasks,
     Workers,
     Neighbours,
+    Rates,
     Backlogs,
     Statistics,
 ):

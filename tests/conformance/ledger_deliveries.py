@@ -138,6 +138,24 @@ class Deliveries(LedgerFixtures):
         assert _due(ledger) == [first, second, third]
         assert _due(ledger, limit=2) == [first, second]
 
+    def test_lock_due_begins_where_it_is_told(self, ledger: Ledger) -> None:
+        late, middle, _ = insert(ledger, waiting(-5.0), waiting(-20.0), waiting(-30.0))
+        (lease,) = insert(ledger, leased(uuid7(), due=-10.0))
+
+        def since(seconds: float) -> list[UUID]:
+            return ledger.run(
+                lambda tx: [
+                    one.id
+                    for one in tx.deliveries.lock_due(
+                        since=tx.now() - round(seconds * SECOND), limit=10, expired=True
+                    )
+                ]
+            )
+
+        assert since(25.0) == [middle, lease, late]
+        assert since(7.0) == [late]
+        assert since(1.0) == []
+
     def test_lock_due_leaves_what_does_not_wait(self, ledger: Ledger) -> None:
         insert(
             ledger,

@@ -67,6 +67,23 @@ class EventClaims(LedgerFixtures):
         assert due(10) == [first, second, third]
         assert due(2) == [first, second]
 
+    def test_lock_due_events_begins_where_it_is_told(self, ledger: Ledger) -> None:
+        (late,) = publish(ledger, due_in=-5.0)
+        (early,) = publish(ledger, due_in=-30.0)
+
+        def since(seconds: int) -> list[UUID]:
+            return ledger.run(
+                lambda tx: [
+                    one.id
+                    for one in tx.events.lock_due(
+                        since=tx.now() - seconds * SECOND, before=tx.now(), limit=10
+                    )
+                ]
+            )
+
+        assert since(60) == [early, late]
+        assert since(10) == [late]
+
     def test_lock_due_events_takes_expired_leases_only(
         self, ledger: Ledger, clock: ManualClock
     ) -> None:

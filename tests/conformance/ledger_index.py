@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from asyncevents_core.adapters.sqlalchemy import index
-from asyncevents_core.domain.delivery import Claim, DeadReason, DeliveryState
+from asyncevents_core.domain.delivery import Attempt, Claim, DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import OutcomeKind
 from asyncevents_core.domain.trace import LogFilter, LoggedAttempt
@@ -222,6 +222,28 @@ class Index(LedgerFixtures):
 
         assert first == {oldest: 1, newest: 1}
         assert dict(index_queue()) == {oldest: 1, newest: 2}
+
+    def test_what_is_recorded_is_queued_if_it_changes_anything(
+        self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]
+    ) -> None:
+        delivery_id = _delivery(ledger)
+        first, second, third = (
+            make_attempt(delivery_id=delivery_id, claim_no=number) for number in (1, 2, 3)
+        )
+        vanished = Attempt.abandoned(
+            Claim(id=delivery_id, claim_no=2), target="", started_at=1, detail="vanished"
+        )
+
+        ledger.run(lambda tx: tx.outcomes.record([first, vanished], indexing=True))
+        ledger.run(lambda tx: tx.outcomes.record([first, second, third], indexing=True))
+        ledger.run(lambda tx: tx.outcomes.record([vanished], indexing=True))
+
+        ids = {one.row.attempt.claim_no: one.log_id for one in _all(ledger)}
+        assert len(ids) == 3
+        queue = dict(index_queue())
+        assert queue.pop(ids[2]) >= 2
+        # Where a repeated outcome is queued again, the index writes the same once more.
+        assert queue.keys() == {ids[1], ids[3]}
 
     def test_only_attempts_are_queued(
         self, ledger: Ledger, index_queue: Callable[[], Mapping[int, int]]

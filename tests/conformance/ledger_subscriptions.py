@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+from attrs import evolve
 
+from asyncevents_core.domain.failing import FailurePolicy, Streak
 from asyncevents_core.domain.subscription import (
+    FilterCounts,
     NewSubscription,
+    OlderSecret,
     RetryPolicy,
+    SubscriptionFilter,
     SubscriptionStatus,
     SubscriptionSummary,
 )
 from asyncevents_core.ports.ledger import Ledger, LedgerTransaction
-from asyncevents_core.ports.ledger.subscriptions import KeptSecret, KeyAge
+from asyncevents_core.ports.ledger.subscriptions import KeptSecret, KeyAge, SubscriptionTotals
 from asyncevents_core.testing.builders import make_subscription
 from tests.conformance.ledger_base import (
     LedgerFixtures,
@@ -98,6 +103,15 @@ class Subscriptions(LedgerFixtures):
         assert found.status is DISABLED
         assert before <= found.subscribed_at <= now(ledger)
         assert found.modified_at is None
+
+    def test_one_that_was_made_elsewhere_says_when(self, ledger: Ledger) -> None:
+        at = 1_700_000_000_000_000
+        number = ledger.run(
+            lambda tx: tx.subscriptions.insert(make_subscription(), subscribed_at=at)
+        )
+        found = ledger.read(lambda view: view.subscriptions.get(number))
+        assert found is not None
+        assert (found.subscribed_at, found.modified_at) == (at, None)
 
     @pytest.mark.parametrize("new", [DISABLED, make_subscription(target="memory:other")])
     def test_a_change_is_noted_with_its_time(
@@ -347,6 +361,101 @@ class Subscriptions(LedgerFixtures):
         )
 
         assert found == {disabled}
+
+    # -- how recipients fare ----------------------------------------------------------------
+
+    def test_streaks_are_kept_and_forgotten_with_a_change(self, ledger: Ledger) -> None:
+        number, other = subscribe(ledger), subscribe(ledger)
+        streak = Streak(failures=3, since=5, error="HTTP 500", warned_at=7)
+        epoch = ledger.run(lambda tx: tx.subscriptions.epoch())
+        ledger.run(lambda tx: tx.subscriptions.set_streaks({number: streak}))
+
+        found = ledger.run(lambda tx: tx.subscriptions.lock_streaks([number, other, 999]))
+        assert {one: kept.streak for one, kept in found.items()} == {
+            number: streak,
+            other: Streak(),
+        }
+        assert ledger.run(lambda tx: tx.subscriptions.epoch()) == epoch
+        assert ledger.read(lambda view: view.subscriptions.failing()) == {number}
+        assert ledger.read(lambda view: view.subscriptions.totals()) == SubscriptionTotals(warned=1)
+        assert ledger.read(lambda view: view.subscriptions.get(number)).streak == streak
+
+        ledger.run(lambda tx: tx.subscriptions.set_status([number], SubscriptionStatus.DISABLED))
+        assert ledger.read(lambda view: view.subscriptions.failing()) == set()
+        assert ledger.read(lambda view: view.subscriptions.get(number)).streak == Streak()
+
+    def test_a_streak_of_what_is_disabled_counts_nowhere(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        disabled = SubscriptionStatus.DISABLED
+        ledger.run(lambda tx: tx.subscriptions.set_status([number], disabled))
+        streak = Streak(failures=1, since=5, warned_at=7)
+        ledger.run(lambda tx: tx.subscriptions.set_streaks({number: streak}))
+        assert ledger.read(lambda view: view.subscriptions.failing()) == set()
+        assert ledger.read(lambda view: view.subscriptions.totals()) == SubscriptionTotals()
+
+    def test_what_filters_do_is_added_up_until_a_change(self, ledger: Ledger) -> None:
+        number = subscribe(ledger)
+        for error in ("one", None, "two", None):
+            counts = {number: FilterCounts(filtered=2, failed=1, error=error), 999: FilterCounts()}
+            written = ledger.run(
+                lambda tx, counts=counts: tx.subscriptions.add_filter_counts(counts)
+            )
+            assert written == {number}
+        kept = ledger.read(lambda view: view.subscriptions.get(number))
+        assert kept.filter_counts == FilterCounts(filtered=8, failed=4, error="two")
+        totals = SubscriptionTotals(filtered=8, filter_failed=4)
+        assert ledger.read(lambda view: view.subscriptions.totals()) == totals
+        ledger.run(lambda tx: tx.subscriptions.update(number, kept.as_new()))
+        kept = ledger.read(lambda view: view.subscriptions.get(number))
+        assert kept.filter_counts == FilterCounts()
+
+    def test_everything_of_a_subscription_is_kept(self, ledger: Ledger) -> None:
+        wanted = evolve(
+            make_subscription(event_name="a.*, " + ", ".join(f"b{n}.**" for n in range(90))),
+            secret="one",
+            older_secrets=(OlderSecret(secret="two", until=5), OlderSecret(secret="three")),
+            granted=frozenset({"x", "y"}),
+            filter=[{"exact": {"type": "\u00e4"}}],
+            failure=FailurePolicy(warn_failures=1, disable_after=2.5),
+        )
+        number = ledger.run(lambda tx: tx.subscriptions.insert(wanted))
+        kept = ledger.read(lambda view: view.subscriptions.get(number))
+        assert kept.as_new() == wanted
+
+    def test_those_that_match_are_returned_whole_and_in_pages(self, ledger: Ledger) -> None:
+        numbers = [subscribe(ledger) for _ in range(4)]
+        deleted, target = numbers.pop(1), make_subscription().target
+        ledger.run(lambda tx: tx.subscriptions.set_status([deleted], SubscriptionStatus.DELETED))
+        wanted = SubscriptionFilter(target=target)
+
+        def page(after: int, limit: int = 2) -> list[int]:
+            found = ledger.read(
+                lambda view: view.subscriptions.matching(wanted, after=after, limit=limit)
+            )
+            whole = [ledger.read(lambda view, n=n: view.subscriptions.get(n.id)) for n in found]
+            assert found == whole
+            return [one.id for one in found]
+
+        assert page(0) == numbers[:2]
+        assert page(numbers[1]) == numbers[2:]
+        assert page(numbers[2]) == []
+        nothing = SubscriptionFilter(target=target, tenant="nobody")
+        assert not ledger.read(lambda view: view.subscriptions.matching(nothing, after=0, limit=9))
+
+    def test_patterns_with_a_part(self, ledger: Ledger) -> None:
+        for name in ("asyncevents.**", "asyncevents.**", "order.%", "order._", "order.*"):
+            ledger.run(
+                lambda tx, name=name: tx.subscriptions.insert(make_subscription(event_name=name))
+            )
+        off = evolve(
+            make_subscription(event_name="asyncevents.x"), status=SubscriptionStatus.DISABLED
+        )
+        ledger.run(lambda tx: tx.subscriptions.insert(off))
+        found = ledger.read(lambda view: view.subscriptions.patterns_with("asyncevents."))
+        assert list(found) == ["asyncevents.**"]
+        assert list(ledger.read(lambda view: view.subscriptions.patterns_with("r.%"))) == [
+            "order.%"
+        ]
 
 
 def _update(ledger: Ledger, number: int, new: NewSubscription) -> None:

@@ -234,6 +234,30 @@ class Transactions(LedgerFixtures):
             holding.result(PATIENCE)
             assert looking.result(PATIENCE) == []
 
+    def test_outcomes_pass_over_what_others_have_locked(self, ledger: Ledger) -> None:
+        owner, gone = uuid7(), uuid7()
+        held, free = insert(ledger, leased(owner), leased(owner))
+        locked, looked = threading.Event(), threading.Event()
+
+        def hold(tx: LedgerTransaction) -> None:
+            assert tx.outcomes.lock([held]) == {held}
+            locked.set()
+            assert looked.wait(PATIENCE if self.concurrent else GLANCE) is self.concurrent
+
+        def other() -> set[UUID]:
+            assert locked.wait(PATIENCE)
+            found = ledger.run(lambda tx: tx.outcomes.lock([held, free, gone]))
+            looked.set()
+            return found
+
+        with ThreadPoolExecutor(2) as pool:
+            holding, looking = pool.submit(ledger.run, hold), pool.submit(other)
+            holding.result(PATIENCE)
+            # Where only one transaction writes at a time, nothing is locked any more.
+            found = looking.result(PATIENCE)
+        assert found == ({free, gone} if self.concurrent else {held, free, gone})
+        assert ledger.run(lambda tx: tx.outcomes.lock([])) == set()
+
     def test_still_disabled_keeps_it_disabled(self, ledger: Ledger) -> None:
         number = subscribe(ledger)
         set_status(ledger, number, SubscriptionStatus.DISABLED)

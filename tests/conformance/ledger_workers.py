@@ -83,7 +83,9 @@ class Workers(LedgerFixtures):
         clock.advance(20.0)
         ledger.run(lambda tx: tx.workers.beat(alive))
 
-        found = ledger.run(lambda tx: list(tx.workers.silent(before=tx.now() - 15 * SECOND)))
+        found = ledger.run(
+            lambda tx: [one.id for one in tx.workers.silent(before=tx.now() - 15 * SECOND)]
+        )
 
         assert found == [silent.id]
 

@@ -43,3 +43,12 @@ def test_links_lead_somewhere(page):
 def test_python_is_python(page):
     for block in blocks(page):
         ast.parse(block)
+
+
+@pytest.mark.parametrize("index", ["README.md", "docs/llms.txt"])
+def test_every_page_is_listed(index):
+    listed = (ROOT / index).read_text()
+    folders = ("tutorials", "how-to", "reference", "explanation")
+    pages = [page for folder in folders for page in (ROOT / "docs" / folder).glob("*.md")]
+    assert len(pages) > 50
+    assert [page.name for page in pages if f"{page.parent.name}/{page.name}" not in listed] == []

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,14 +27,20 @@ from tests.services.ports import free_port
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
+    "docs/index.md",
     "docs/tutorials/first-delivery.md",
     "docs/tutorials/write-a-sink.md",
     "docs/how-to/deliver-to-aws.md",
     "docs/how-to/deliver-to-azure.md",
     "docs/how-to/deliver-to-google-cloud.md",
+    "docs/how-to/describe-events.md",
+    "docs/how-to/django.md",
+    "docs/how-to/fastapi.md",
     "docs/how-to/find-an-event.md",
+    "docs/how-to/flask.md",
     "docs/how-to/run-in-production.md",
     "docs/how-to/serve.md",
+    "docs/how-to/talk-to-recipients.md",
     "docs/how-to/testing.md",
     "docs/how-to/write-a-resolver.md",
     "docs/how-to/write-a-retry-manager.md",
@@ -51,6 +58,9 @@ UNTIL = {
     "docs/how-to/deliver-to-aws.md": "## On AWS",
     "docs/how-to/deliver-to-azure.md": "## Make the queue or topic",
     "docs/how-to/deliver-to-google-cloud.md": "## On Google Cloud",
+    "docs/how-to/django.md": "## Settings",
+    "docs/how-to/fastapi.md": "## Sessions",
+    "docs/how-to/flask.md": "## Settings",
 }
 # What goes on until somebody has seen enough.
 LIVE = {"asyncevents demo": "asyncevents demo --events 20 --exit"}
@@ -65,6 +75,8 @@ OTHER_TERMINAL = re.compile("# in a (second|third) terminal")
 PORT = re.compile(r"(?<=[ :=])(?:9000|8080|8000|5000|8085)\b")
 """Ports on the pages; each stands for one that is free here."""
 MARK = "@@ exit code"
+LONGEST_STEP = 300.0
+"""Seconds."""
 
 
 @frozen
@@ -87,7 +99,10 @@ def steps_of(page: str) -> list[Step]:
             first, *rest = lines = text.splitlines()
             second = OTHER_TERMINAL.match(first) is not None
             for line in rest if second else lines:
-                if line.startswith("$ "):
+                if steps and not steps[-1].expected and steps[-1].text.endswith("\\"):
+                    text = f"{steps[-1].text}\n{line}"
+                    steps[-1] = evolve(steps[-1], text=text, background=text.endswith("&"))
+                elif line.startswith("$ "):
                     steps.append(Step(line[2:], background=line.endswith("&")))
                 else:
                     steps[-1].expected.append(line)
@@ -172,18 +187,24 @@ class Terminal:
         self._bash.stdin.flush()
 
     def _lines(self) -> Iterator[str]:
+        """Yield what is printed until the command is over: after five minutes it is killed."""
         assert self._bash.stdout is not None
-        for line in self._bash.stdout:
-            yield line.rstrip("\n")
-            if line.startswith(MARK):
-                return
+        limit = threading.Timer(LONGEST_STEP, self._bash.kill)
+        limit.start()
+        try:
+            for line in self._bash.stdout:
+                yield line.rstrip("\n")
+                if line.startswith(MARK):
+                    return
+        finally:
+            limit.cancel()
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheels")
     build_wheel(ROOT, folder)
-    for plugin in ("http", "aws", "azure", "gcp"):
+    for plugin in ("http", "asgi", "aws", "azure", "django", "flask", "gcp"):
         build_wheel(ROOT / f"plugins/asyncevents-{plugin}", folder)
     return folder
 

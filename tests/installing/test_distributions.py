@@ -18,6 +18,10 @@ FOLDERS = {
     "azure": ROOT / "plugins/asyncevents-azure",
     "gcp": ROOT / "plugins/asyncevents-gcp",
     "amqp": ROOT / "plugins/asyncevents-amqp",
+    "asgi": ROOT / "plugins/asyncevents-asgi",
+    "celery": ROOT / "plugins/asyncevents-celery",
+    "django": ROOT / "plugins/asyncevents-django",
+    "flask": ROOT / "plugins/asyncevents-flask",
     "file-sink": ROOT / "docs/examples/file-sink",
     "events": ROOT / "docs/examples/events-plugin",
 }
@@ -60,7 +64,8 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     http = names_in(wheels, "asyncevents_http")
     assert "asyncevents_http/py.typed" in http
     assert not [name for name in http if "test" in name]
-    for one in ("asyncevents_amqp", "asyncevents_aws", "asyncevents_azure", "asyncevents_gcp"):
+    for plugin in ("amqp", "asgi", "aws", "azure", "celery", "flask", "gcp"):
+        one = f"asyncevents_{plugin}"
         names = names_in(wheels, one)
         assert f"{one}/py.typed" in names
         assert {name.split("/")[0] for name in names} == {one, f"{one}-0.1.0.dist-info"}
@@ -72,6 +77,7 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
         ("asyncevents-amqp", {"amqp"}),
         ("asyncevents-aws", {"eventbridge", "kinesis", "s3", "sns", "sqs"}),
         ("asyncevents-azure", {"eventgrid", "servicebus"}),
+        ("asyncevents-celery", {"celery"}),
         ("asyncevents-gcp", {"pubsub"}),
     ],
 )
@@ -97,6 +103,7 @@ def test_core_works_alone_then_plugins_are_found_when_installed(core):
     assert core.sinks() == {
         "file": "asyncevents-example-file-sink",
         "http": "asyncevents-http",
+        "mcp": "asyncevents-http",
     }
     origins = {one["name"]: one["origin"] for one in core.rows("events")}
     brought = [name for name, origin in origins.items() if "asyncevents-example-events" in origin]

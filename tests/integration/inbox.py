@@ -21,6 +21,10 @@ class Inbox(Receiver):
         """Answer what comes from now on in another way."""
         self._behaviour = Behaviour(**behaviour)
 
+    def verify_with(self, *secrets: str) -> None:
+        """Verify with these secrets from now on, and with no others."""
+        self._secrets = list(secrets)
+
     @property
     def accepted(self) -> list[Arrival]:
         return [one for one in self.arrivals if one.valid and one.status == 200]

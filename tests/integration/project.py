@@ -10,10 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 import pytest
@@ -25,6 +27,7 @@ from asyncevents_core import AsyncEvents
 from asyncevents_core.cli.app import cli
 
 SHORT = {
+    "check",
     "dead-letters",
     "logs",
     "publish",
@@ -34,7 +37,10 @@ SHORT = {
     "token",
     "trace",
 }
-"""Commands that read or write the ledger, and end: `Project.run` starts no process for them."""
+"""Commands that read or write the ledger, and end: `Project.run` starts no process for them.
+
+From the main thread, that is: folder, environment and output are the whole process's.
+"""
 PATIENCE = 180.0
 """Seconds to wait for what is certain to come: far beyond SHUTDOWN_GRACE on a busy machine."""
 
@@ -106,7 +112,7 @@ class Project:
         self, *arguments: str, exit_code: int | None = 0, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `asyncevents …` to its end and check how it ended."""
-        if arguments[0] in SHORT:
+        if arguments[0] in SHORT and threading.current_thread() is threading.main_thread():
             done = self._run_here(arguments, stdin)
             assert exit_code is None or done.returncode == exit_code, done.stdout + done.stderr
             return done
@@ -156,6 +162,8 @@ class Project:
         with (
             contextlib.chdir(self.folder),
             pytest.MonkeyPatch.context() as patch,
+            # Settings modules may set variables.
+            mock.patch.dict(os.environ),
             _logging_as_it_is(),
         ):
             patch.setattr(sys, "path", [str(self.folder), *sys.path])

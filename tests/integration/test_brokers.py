@@ -142,9 +142,20 @@ def test_wrong_credentials_are_named_without_the_password(make_project, start_se
 @pytest.mark.parametrize("name", ["MariaDb", "PostgreSql"])
 def test_unsafe_durability_is_warned_of(make_project, start_server, name):
     project = make_project(LEDGER_URL=start_server(name).new_database())
-    found = [one["detail"] for one in project.rows("check") if one["what"] == "durability"]
+    found = [one["detail"] for one in project.rows("check") if one["what"] == "database"]
     # The tests' own PostgreSQL runs without fsync; MariaDB is as safe as it comes.
     assert [("fsync is off" in one) for one in found] == ([True] if name == "PostgreSql" else [])
+
+
+def test_retries_that_end_soon_are_warned_of_in_production(make_project, start_server):
+    project = make_project(LEDGER_URL=start_server("PostgreSql").new_database())
+    (found,) = [one for one in project.rows("check") if one["what"] == "retries"]
+    assert found["state"] == "warning"
+    assert "RETRY_SCHEDULE = 'days' goes on for 3 d" in found["detail"]
+    project.settings["RETRY_SCHEDULE"] = "days"
+    project.write_settings()
+    (found,) = [one for one in project.rows("check") if one["what"] == "retries"]
+    assert (found["state"], found["detail"]) == ("ok", "14 retries within 3 d, then a dead letter")
 
 
 def dbapi_connection(url):

@@ -63,7 +63,7 @@ async def test_in_autocommit_it_is_handed_over_at_once(project, driver, monkeypa
     handed = []
     with project.events() as events:
         events.publish("order.created", {"n": 0})
-        monkeypatch.setattr(events._hand_off, "submit", handed.extend)
+        monkeypatch.setattr(events._opened.hand_off, "submit", handed.extend)
         if driver == "asyncpg":
             engine = create_async_engine(url_of(project, driver), isolation_level="AUTOCOMMIT")
             async with engine.connect() as connection:
@@ -153,7 +153,7 @@ class TestMariaDb:
         engine = sa.create_engine(project.settings["LEDGER_URL"])
         with project.events() as events:
             events.publish("order.created", {"n": 0})
-            monkeypatch.setattr(events._hand_off, "submit", handed.extend)
+            monkeypatch.setattr(events._opened.hand_off, "submit", handed.extend)
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 made = events.publish("order.created", {"n": 1}, session=connection)
                 assert handed == [made]

@@ -157,6 +157,36 @@ def test_hand_offs_that_do_not_say_whose_they_are_are_taken(config, shop):
         assert list(consumer.neighbours()) == []
 
 
+def test_what_arrives_while_a_consumer_connects_is_not_waited_for(start_server):
+    server = start_server("RabbitMq")
+    clear(server)
+    config = BrokerConfig(url=server.url)
+    ids = [uuid7()]
+    send(KombuBroker(of(config, SHOP, "shop")), ids)
+
+    def known_late():
+        # Asked after the first queue is received from, and before the second one is declared.
+        eventually(lambda: depth(server) == 0, what="the message is on its way")
+        return SHOP
+
+    received = []
+    consumer = KombuBroker(BrokerConfig(url=server.url, ledger_id=known_late)).consumer(prefetch=5)
+    # Far longer than the test waits.
+    receiving = threading.Thread(target=lambda: received.extend(consumer.receive(600)), daemon=True)
+    receiving.start()
+    receiving.join(60)
+    assert [one for message in received for one in message.ids] == ids
+    for message in received:
+        message.ack()
+    consumer.close()
+
+
+def depth(server):
+    """Return how many hand-offs wait at the broker, and are not on their way to a consumer."""
+    with kombu.Connection(server.url) as connection:
+        return connection.channel().queue_declare("event.trigger", passive=True).message_count
+
+
 def test_retries_through_rabbitmq_come_back_to_their_ledger(start_server):
     server = start_server("RabbitMq")
     clear(server)
@@ -177,13 +207,24 @@ def test_retries_through_rabbitmq_come_back_to_their_ledger(start_server):
             assert sorted(receive_all(consumer, until=10)) == ids
 
 
-@pytest.mark.parametrize("kind", ["RabbitMq", "Redis", "sqlite"])
-def test_check_names_the_other_application(make_project, make_inbox, start_server, tmp_path, kind):
+def test_on_one_sqlite_file_nobody_is_in_anybodys_way(make_project, make_inbox, tmp_path):
+    """No message goes through it: workers see events in their ledger."""
     url = f"sqla+sqlite:///{tmp_path}/broker.db"
-    if kind != "sqlite":
-        server = start_server(kind)
-        clear(server)
-        url = server.url
+    shop, erp = (make_project(BROKER_URL=url) for _ in range(2))
+    inbox = make_inbox()
+    shop.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
+    shop.run("publish", "order.created", "{}")
+    erp.run("worker", "--drain")
+    shop.run("worker", "--drain")
+    assert len(inbox.accepted) == 1
+    assert [one for one in erp.rows("check") if one["what"] == "neighbours"] == []
+
+
+@pytest.mark.parametrize("kind", ["RabbitMq", "Redis"])
+def test_check_names_the_other_application(make_project, make_inbox, start_server, kind):
+    server = start_server(kind)
+    clear(server)
+    url = server.url
     shop, erp = (
         make_project(BROKER_URL=url, SOURCE=f"https://{name}.example") for name in ("shop", "erp")
     )

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from asyncevents_core.domain.payload import from_json, to_json
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.errors import (
     InvalidPayload,
     ServiceArguments,
@@ -127,6 +128,37 @@ def test_a_service_that_ends_its_process_fails_alone(processes, name, text):
     assert call(some, "plain")["pid"] != before["pid"]
 
 
+TRACED = """
+from opentelemetry import trace
+
+def where() -> dict:
+    return {"trace": f"{trace.get_current_span().get_span_context().trace_id:032x}"}
+
+async def where_async() -> dict:
+    return where()
+"""
+
+
+def test_a_service_belongs_to_the_trace_of_its_event(make_project, monkeypatch):
+    names = ("where", "where_async")
+    project = make_project(
+        EVENTS={name: {"service": f"traced_services:{name}"} for name in names},
+        TRACES="opentelemetry",
+    )
+    (project.folder / "traced_services.py").write_text(TRACED)
+    monkeypatch.setenv("PYTHONPATH", str(project.folder))
+    home = Home.of("project_settings", setting="SERVICE_ISOLATION")
+    some = ServiceProcesses(home, timeout=PATIENCE)
+    try:
+        for name in names:
+            for trace_id in (f"{7:032x}", f"{8:032x}", None):
+                context = trace_id and TraceContext(traceparent=f"00-{trace_id}-{1:016x}-01")
+                found = from_json(some.call(name, b"{}", context))
+                assert found == {"trace": trace_id or "0" * 32}, name
+    finally:
+        some.close()
+
+
 def test_a_service_that_takes_too_long_is_killed(processes):
     before = psutil.Process().children()  # servers of earlier tests
     with pytest.raises(ServiceTimeout, match=r"the service took longer than 0\.5 s"):
@@ -138,8 +170,9 @@ def test_a_process_that_died_between_calls_is_replaced(processes):
     some = processes()
     pid = call(some, "plain")["pid"]
     os.kill(pid, signal.SIGKILL)
-    gone = psutil.STATUS_ZOMBIE
-    eventually(lambda: psutil.Process(pid).status() == gone, what="it has ended")
+    # Not by its state: the process is a zombie before its last thread is.
+    ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    eventually(lambda: os.waitid(os.P_PID, pid, ended), what="it has ended")
     assert call(some, "plain")["pid"] != pid
 
 

@@ -150,7 +150,7 @@ def test_events_arrive_promptly_and_the_worker_says_why(make_project, inbox, pro
             lambda: any("broker does not answer" in line for line in said), what="it is named"
         )
         # What was published first had to wait for a hand-off that did not come; now it is known.
-        eventually(lambda: not events._hand_off.works, what="the publisher knows")
+        eventually(lambda: not events._opened.hand_off.works, what="the publisher knows")
         arrives(events)
         proxy.speak()
         eventually(lambda: any("broker answers again" in line for line in said), what="it is back")

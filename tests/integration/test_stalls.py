@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from asyncevents_core.errors import LedgerUnavailable
-from tests.integration.inbox import SECRET
+from tests.integration.inbox import SECRET, open_inbox
 from tests.integration.project import PATIENCE, eventually
 from tests.services import silence
 
@@ -111,6 +111,44 @@ def test_a_frozen_worker_stops_no_other(make_project, inbox, server):
     assert frozen.stdout.readline() == "20\n"
     frozen.kill()
     ends_well(worker)
+
+
+# -- a stranger -------------------------------------------------------------------------------
+
+
+@on_every_database
+def test_a_stranger_that_locks_deliveries_under_way_stops_no_others(make_project, server):
+    url = server.new_database()
+    project = make_project(LEDGER_URL=url)
+    with open_inbox(delay=3.0) as inbox:
+        project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
+        worker = project.start("worker")
+        project.await_workers(1)
+        # By default, MariaDB locks the gaps as well, where new rows would go.
+        engine = sa.create_engine(url, isolation_level="READ COMMITTED")
+        with project.events() as events, engine.connect() as stranger:
+            stuck = events.publish_many([("order.created", {"n": n}) for n in range(4)])
+            eventually(lambda: states(events, stuck) == {"leased"}, what="all are leased")
+            stranger.exec_driver_sql(
+                "SELECT id FROM asyncevents_delivery WHERE state = 'leased' FOR UPDATE"
+            ).all()
+            eventually(lambda: arrived(inbox, stuck), what="their recipients answer")
+            inbox.behave()
+            begun = time.monotonic()
+            # Their outcomes wait, and nothing else does for longer than locks are waited for.
+            others = events.publish_many([("order.created", {"n": n}) for n in range(100)])
+            eventually(lambda: states(events, others) == {"delivered"}, what="others are written")
+            assert time.monotonic() - begun < 30
+            assert states(events, stuck) == {"leased"}
+            stranger.rollback()
+            eventually(lambda: states(events, stuck) == {"delivered"}, what="they are written")
+        engine.dispose()
+        assert len(inbox.accepted) == 104
+    assert "somebody has locked deliveries" in ends_well(worker)
+
+
+def states(events, ids):
+    return {trace.delivery.state.value for one in ids for trace in events.traces(one)}
 
 
 # -- a silent database ------------------------------------------------------------------------

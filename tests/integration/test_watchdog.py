@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import threading
 import time
 
@@ -166,6 +167,26 @@ def test_a_worker_ends_when_it_is_told_whatever_its_sinks_do(make_stalling, stal
     # Far less than the seconds for which the sink stalls.
     assert worker.wait(PATIENCE) == EXIT_STUCK
     log.wait_for(said)
+
+
+def test_a_worker_whose_loop_is_blocked_says_that_it_is_not_live(make_stalling):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    project = make_stalling(WATCHDOG=30, SHUTDOWN_GRACE=1, HEALTH_ADDRESS=f"127.0.0.1:{port}")
+    project.run("subscribe", "order.created", "anywhere", "--sink", "stalling")
+    worker, _ = start(project)
+    project.await_workers(1)
+    assert project.run("health", "--live").stdout == "worker 0: ok\n"
+    (project.folder / "stall-sink").touch()
+    project.run("publish", "order.created", "{}")
+    # That is said from half of the time on after which the worker ends itself.
+    said = eventually(
+        lambda: (one := project.run("health", "--live", exit_code=None)).returncode and one.stdout,
+        what="it is not live",
+    )
+    assert "the event loop stands still for 1" in said
+    assert "in the sink 'stalling'" in said
+    assert worker.wait(PATIENCE) == EXIT_STUCK
 
 
 def test_a_service_that_blocks_its_loop_is_named_and_ends_nothing(make_stalling, inbox):

@@ -43,6 +43,17 @@ def test_sigterm_finishes_what_is_under_way(project, make_inbox):
     assert [row["what"] for row in project.rows("check") if "consumers" in row["what"]]
 
 
+def test_a_worker_that_ends_writes_down_what_it_counted(make_project, make_inbox):
+    project = make_project(MAXIMUM_DEATHS=0, FAILING={"disable_failures": 100})
+    away = make_inbox(status=503)
+    subscribe(project, away, "--filter", "data.n:[1 TO *]")
+    with project.events() as events:
+        events.publish_many([("order.created", {"n": n % 2}) for n in range(80)])
+    project.run("worker", "--drain")
+    (row,) = project.rows("subscriptions", "list")
+    assert (row["failures"], row["filtered"]) == (40, 40)
+
+
 def test_beyond_the_grace_an_attempt_is_cut_off_and_made_again(make_project, make_inbox):
     project = make_project(SHUTDOWN_GRACE=3.0)
     slow = make_inbox(delay=14.0)

@@ -36,7 +36,7 @@ def test_the_first_is_loaded_as_a_whole():
     assert "first-manager" in plugins.retry_managers.names()
     assert plugins.retry_policies.names() == ["first-policy"]
     assert plugins.commands.names() == ["first-command"]
-    assert {one.name for one in plugins.events} == {"first.plain", "first.resolved"}
+    assert {"first.plain", "first.resolved"} <= {one.name for one in plugins.events}
     assert [one.name for one in plugins.observers] == ["Listening"]
 
 

@@ -50,6 +50,27 @@ FINE = [
 ]  # fmt: skip
 
 
+ID = "01a20d2c-2402-7887-a2df-6b0b075426a8"
+
+
+@pytest.mark.parametrize(
+    "text", ["data.id:42", 'data.id:"A-42"', "a AND data.id:[1 TO *]", "data.id:>5"]
+)
+def test_an_id_that_no_event_has_is_probably_one_of_the_payload(text):
+    (doubt,) = Lucene().doubts(text)
+    assert (doubt.found, doubt.position) == ("data.id", text.index("data.id"))
+    assert "data.data.id" in doubt.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"data.id:{ID}", f'data.id:"{ID.upper()}"', "data.id:01a2*", "data.id:*", "data.data.id:42",
+     "event_id:42", f"data.id:({ID} OR {ID})"],
+)  # fmt: skip
+def test_the_id_of_an_event_is_no_doubt(text):
+    assert not Lucene().doubts(text)
+
+
 @pytest.mark.parametrize(("text", "found", "hint"), WIDER)
 def test_what_is_doubtful_and_would_find_more(text, found, hint):
     parse_query(text)

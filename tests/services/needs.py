@@ -52,6 +52,8 @@ PGBOUNCER_PROGRAM: Final = "ASYNCEVENTS_TEST_PGBOUNCER"
 PGBOUNCER: Final = Service(name="PgBouncer", programs=("pgbouncer",), packages=("pgbouncer",))
 SPIN: Final = Service(name="Spin", programs=("spin",), packages=("spin",))
 """No service: the model checker. It needs the compiler, too."""
+SYSTEMD: Final = Service(name="systemd", programs=("systemd-analyze",), packages=("systemd",))
+"""No service either: what reads units."""
 MARIADB: Final = Service(
     name="MariaDB", programs=("mariadbd", "mariadb-install-db"), packages=("mariadb-server",)
 )
@@ -164,6 +166,10 @@ ELASTICSEARCH: Final = _ElasticsearchService(
 CHROMIUM: Final = Service(
     name="Chromium", programs=("chromium",), packages=("chromium", "fonts-dejavu-core")
 )
+PHP: Final = Service(name="PHP", programs=("php",), packages=("php-cli",))
+NGINX: Final = Service(name="nginx", programs=("nginx",), packages=("nginx-light",))
+PROMTOOL: Final = Service(name="promtool", programs=("promtool",), packages=("prometheus",))
+NPM: Final = Service(name="npm", programs=("node", "npm"), packages=("nodejs", "npm"))
 OPENID: Final = Service(name="OpenID", programs=("node", "npm"), packages=("nodejs", "npm"))
 
 # SQLite, the webhook receivers and Django come with Python and the virtual environment.
@@ -176,9 +182,13 @@ SERVICES: Final = (
     PUBSUB,
     ELASTICSEARCH,
     OPENID,
+    PHP,
+    NGINX,
+    PROMTOOL,
     CHROMIUM,
     COMPILER,
     SPIN,
+    SYSTEMD,
 )
 
 

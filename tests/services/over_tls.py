@@ -29,14 +29,14 @@ class Certificate:
 
 
 def make_certificate(folder: Path, *names: str) -> Certificate:
-    """Make a certificate for these hosts and addresses, valid for an hour."""
+    """Make a certificate for these hosts and addresses, valid for a day: longer than any run."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
-    now, hour = datetime.datetime.now(datetime.UTC), datetime.timedelta(hours=1)
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     signed = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - hour)
-        .not_valid_after(now + hour)
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(_alternatives(names)), critical=False)
         .sign(key, hashes.SHA256())

@@ -1,4 +1,4 @@
-"""`python -m tests.stalls`: make the stall table, `build/stalls.md`.
+"""`python -m tests.stalls`: make `build/stalls.md`, a table, and `build/drills.md`, each stall.
 
 What was seen of each kind is kept in `build/stalls`, so that a few can be seen again by `--only`.
 """
@@ -15,8 +15,9 @@ from tests.crash import servers
 from tests.stalls.calm import Calm, stay_calm
 from tests.stalls.kinds import KINDS
 from tests.stalls.observing import observe
+from tests.stalls.runbook import Runbook
 from tests.stalls.stall import Observed, Stall
-from tests.stalls.table import BUILD, store, stored, table
+from tests.stalls.table import BUILD, sections, store, stored, table
 
 PAIRS = (("RabbitMQ", "PostgreSQL"), ("Redis", "MariaDB"), ("SQL", "SQLite"))
 
@@ -42,9 +43,11 @@ def main() -> int:
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
-    text = table([row for row in map(stored, (kind() for kind in KINDS)) if row is not None])
+    kept = [row for row in map(stored, (kind() for kind in KINDS)) if row is not None]
+    text = table(kept)
     print(text)
     (BUILD / "stalls.md").write_text(text + "\n")
+    (BUILD / "drills.md").write_text(sections(kept, Runbook()) + "\n")
     return 0 if len(rows) == len(stalls) and all(one.kept for one in rows) else 1
 
 

@@ -19,6 +19,8 @@ from attrs import define, field
 from tests.crash.processes import EXIT_TO_BE_RESTARTED, Process
 from tests.crash.world import World, open_world, probing
 from tests.integration.project import eventually
+from tests.services.ports import free_port
+from tests.stalls.probing import signs
 from tests.stalls.stall import Naming, Observed, Stall
 
 WATCHED_FOR = 45.0
@@ -28,6 +30,8 @@ A_STOP = 5.0
 ASKED_AT = (4.0, 18.0)
 """Seconds after which an operator asks `status` and `check`."""
 ANSWERED_WITHIN = 30.0
+PROBED_EVERY = 1.0
+"""Seconds from one look of probes and Prometheus to the next."""
 AFTER_END = 60.0
 
 
@@ -36,16 +40,25 @@ def observe(stall: Stall) -> Observed:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         open_world(
-            stall.broker, stall.ledger, folder=Path(folder), settings=stall.settings()
+            stall.broker,
+            stall.ledger,
+            folder=Path(folder),
+            settings={
+                "METRICS": "prometheus",
+                "HEALTH_ADDRESS": f"127.0.0.1:{(port := free_port())}",
+                **stall.settings(),
+            },
         ) as world,
     ):
-        return _Watch(stall=stall, world=world).observe()
+        return _Watch(stall=stall, world=world, port=port).observe()
 
 
 @define(slots=False, kw_only=True)
 class _Watch:
     stall: Stall
     world: World
+    port: int
+    """Where workers answer probes."""
     _namings: list[Naming] = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock)
     _healed: float | None = None
@@ -64,7 +77,7 @@ class _Watch:
         with probing(world):
             eventually(self._arrivals, what="the worker works")
             usual = _Answers(world)
-            time.sleep(2.0)
+            eventually(lambda: not list(self._signs()), what="probes and numbers say all is well")
             begun, ended = self._watch(usual)
             gaps = self._gaps(begun, ended)
             stall.heal(world)
@@ -74,7 +87,7 @@ class _Watch:
             on=stall.on,
             stopped=round(max(later - earlier for earlier, later in gaps), 1),
             healed=self._healed_after(begun, ended, gaps),
-            namings=self._first_of_each(),
+            namings=self._each_once(),
             after_end=after_end,
         )
 
@@ -84,6 +97,7 @@ class _Watch:
         begun = time.time()
         self.stall.inject(self.world)
         asked = [threading.Thread(target=self._ask, args=(begun, at, usual)) for at in ASKED_AT]
+        asked.append(threading.Thread(target=self._probe, args=(begun,)))
         for one in asked:
             one.start()
         while time.time() < begun + WATCHED_FOR:
@@ -102,7 +116,7 @@ class _Watch:
         size = process.log.stat().st_size
         by = "publish()" if process is self.world.publisher else "log"
         for line in process.warnings(offsets[process.name]):
-            self._name(after, by, line)
+            self._name(after, by, _plain(line))
         offsets[process.name] = size
         exits = len(process.exits)
         process.look_after()
@@ -115,14 +129,23 @@ class _Watch:
         for command, words in _Answers(self.world).beyond(usual):
             self._name(time.time() - begun, command, words)
 
+    def _probe(self, begun: float) -> None:
+        while time.time() < begun + WATCHED_FOR:
+            for by, words in self._signs():
+                self._name(time.time() - begun, by, words)
+            time.sleep(PROBED_EVERY)
+
+    def _signs(self) -> Iterator[tuple[str, str]]:
+        return signs(self.port, len(self.world.workers))
+
     def _name(self, after: float, by: str, words: str) -> None:
         with self._lock:
             self._namings.append(Naming(after=round(after, 1), by=by, words=words))
 
-    def _first_of_each(self) -> list[Naming]:
-        first: dict[str, Naming] = {}
+    def _each_once(self) -> list[Naming]:
+        first: dict[tuple[str, str], Naming] = {}
         for one in sorted(self._namings, key=lambda one: one.after):
-            first.setdefault(one.by, one)
+            first.setdefault((one.by, one.words), one)
         return list(first.values())
 
     def _arrivals(self) -> list[float]:
@@ -192,8 +215,12 @@ def _ask(world: World, command: str) -> Iterator[str]:
         # Behind the numbers comes the advice.
         lines = done.stdout.splitlines()
         advice = [line for line in lines if line and not line.startswith("  ")]
-        # One recipient refuses everything: there are dead letters in any case.
-        yield from (_plain(line) for line in advice if "dead-letters" not in line)
+        # One recipient refuses everything, and that is told in any case, sooner or later.
+        yield from (
+            _plain(line)
+            for line in advice
+            if "dead-letters" not in line and "time after time" not in line
+        )
         return
     for line in done.stdout.splitlines():
         found: Mapping[str, str] = json.loads(line)
@@ -202,7 +229,9 @@ def _ask(world: World, command: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\b[0-9a-f]{12}\b|\d+", "…", text)[:300]
+    """Return a text without what is of this run alone: ids, numbers, folders."""
+    folders = re.escape(tempfile.gettempdir()) + r"/[\w./]+/"
+    return re.sub(rf"{folders}|\b[0-9a-f]{{12}}\b|\d+", "…", text)[:300]
 
 
 def seconds(value: float | None) -> str:

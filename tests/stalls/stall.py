@@ -23,7 +23,7 @@ class Naming:
     after: float
     """Seconds from its beginning."""
     by: str
-    """"log", "status", "check", "exit" or "publish()"."""
+    """"log", "status", "check", "exit", "publish()", "liveness", "readiness" or "metrics"."""
     words: str
 
 
@@ -38,7 +38,7 @@ class Observed:
     healed: float | None
     """When deliveries went on, though it lasted: 0 if they never stopped; None: they did not."""
     namings: Sequence[Naming]
-    """How it was named, the first of each way."""
+    """How it was named: each way and each wording once, the earliest first."""
     after_end: float | None
     """Seconds from its end to the next delivery; None: none within a minute."""
 
@@ -47,10 +47,20 @@ class Observed:
         return min((one.after for one in self.namings), default=None)
 
     @property
+    def first_of_each(self) -> Sequence[Naming]:
+        """The first naming of each way."""
+        first: dict[str, Naming] = {}
+        for one in self.namings:
+            first.setdefault(one.by, one)
+        return list(first.values())
+
+    @property
     def kept(self) -> bool:
-        """Whether the promise was kept."""
+        """Whether the promise was kept, and somebody could notice when deliveries stopped."""
         times = [one for one in (self.healed, self.named) if one is not None]
-        return min(times, default=PROMISED + 1) <= PROMISED and self.after_end is not None
+        in_time = min(times, default=PROMISED + 1) <= PROMISED
+        noticed = self.healed == 0.0 or self.named is not None
+        return in_time and noticed and self.after_end is not None
 
 
 class Stall(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import textwrap
 import time
@@ -19,6 +20,7 @@ from asyncevents_core.ports.ledger import Ledger
 from asyncevents_core.testing.ledger import make_ledger
 from tests.clock import ManualClock
 from tests.hashing import PASSWORD, PlainHasher
+from tests.ledgers import put_ledger
 from tests.unit.commandline import Cli
 from tests.unit.harness import Harness
 from tests.unit.signing_in import GROUPS, HOME, IDLE
@@ -81,10 +83,11 @@ def settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
 
 
 @pytest.fixture
-def ready(run: Cli, settings: Callable[..., str]) -> Cli:
+def ready(run: Cli, settings: Callable[..., str], folder: Path) -> Cli:
     name = settings()
     run("init", name)
-    run("db", "upgrade")
+    # As `asyncevents db upgrade` would make it, and sooner.
+    put_ledger(folder, "asyncevents.db")
     return run
 
 
@@ -134,3 +137,14 @@ def install(tmp_path, monkeypatch):
     yield make
     for module in made:
         sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def sqlite_file(tmp_path):
+    """An SQLite file as ledgers and brokers have it, with the table ``a (b)``."""
+    path = tmp_path / "some.db"
+    with sqlite3.connect(path) as made:
+        made.execute("PRAGMA journal_mode=WAL")
+        made.execute("CREATE TABLE a (b)")
+    made.close()
+    return path

@@ -29,10 +29,12 @@ from asyncevents_core.engine.delivering.leases import (
 from asyncevents_core.engine.delivering.outcomes import Finished, Returned, book
 from asyncevents_core.engine.delivering.permits import NO_LIMIT, Permits
 from asyncevents_core.engine.delivering.policy import Policy
+from asyncevents_core.engine.delivering.rates import take_turns
 from asyncevents_core.engine.delivering.recovery import reap_workers, release_held
 from asyncevents_core.engine.delivering.round import Round, claim_round
 from asyncevents_core.engine.publishing.arguments import ArgumentChecks
-from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRequest, PublishRules
+from asyncevents_core.engine.publishing.publish import LedgerPublisher, PublishRules
+from asyncevents_core.engine.publishing.request import PublishRequest
 from asyncevents_core.engine.searching.pages import traces_of_event
 from asyncevents_core.engine.shared.carrier import IdCarrier
 from asyncevents_core.ports.ledger import Ledger
@@ -172,7 +174,10 @@ class Harness:
                 tx, self.claimant, Round(room=room, **wanted), self.permits, self.calls
             )
         )
+        self.claimant.looks.settle()
         self.permits.take(result.permits)
+        if result.permits.starved:
+            take_turns(self.ledger, self.permits, result.permits)
         if isinstance(self.calls, Calls):
             self.calls.take(result.calls)
         return result.claimed

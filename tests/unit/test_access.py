@@ -22,6 +22,7 @@ from asyncevents_core.errors import (
     InvalidValue,
     NotFound,
 )
+from asyncevents_core.ports.observer import NOBODY
 from asyncevents_core.settings.run_time import configured, log_lifetime_days
 from asyncevents_core.settings.schema import Settings
 from asyncevents_core.testing.builders import make_subscription
@@ -265,7 +266,14 @@ def test_workers_hear_of_what_is_set(ledger):
 )
 def test_the_clean_up_is_switched_at_run_time(ledger, clock, setting, values, runs):
     janitor = Janitor(
-        ledger=ledger, enabled=setting, days=30, indexed=False, idle=60, next_run=lambda now: now
+        observers=NOBODY,
+        ledger=ledger,
+        enabled=setting,
+        days=30,
+        indexed=False,
+        idle=60,
+        source="/test",
+        next_run=lambda now: now,
     )
     set_run_time_values(ledger, values, by=OPERATOR)
     assert (janitor._look() is not None) == runs
@@ -277,7 +285,14 @@ def test_the_clean_up_keeps_what_the_ledger_says(ledger, harness, clock):
     harness.attempt(harness.sweep_now().leases)
     clock.advance(10 * DAY)
     janitor = Janitor(
-        ledger=ledger, enabled=True, days=30, indexed=False, idle=60, next_run=lambda now: now
+        observers=NOBODY,
+        ledger=ledger,
+        enabled=True,
+        days=30,
+        indexed=False,
+        idle=60,
+        source="/test",
+        next_run=lambda now: now,
     )
     assert janitor._look().events == 0
     set_run_time_values(ledger, {"LOG_LIFETIME_DAYS": 7}, by=OPERATOR)

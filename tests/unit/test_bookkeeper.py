@@ -63,18 +63,48 @@ class Picky:
         def picky(tx):
             record = tx.outcomes.record
 
-            def refuse(attempts):
+            def refuse(attempts, *, indexing=False):
                 if self.outages:
                     self.outages -= 1
                     raise LedgerUnavailable("the database is away")
                 if any(one.detail == self._refused for one in attempts):
                     raise ValueError("a text that cannot be stored")
-                record(attempts)
+                record(attempts, indexing=indexing)
 
             tx.outcomes.record = refuse
             return work(tx)
 
         return self._ledger.run(picky)
+
+
+class Locked:
+    """A ledger in which somebody else has locked deliveries, for as long as they are `held`."""
+
+    def __init__(self, ledger, held):
+        self._ledger = ledger
+        self.held = set(held)
+
+    def read(self, query):
+        return self._ledger.read(query)
+
+    def run(self, work):
+        def locking(tx):
+            record = tx.outcomes.record
+            tx.outcomes.lock = lambda ids: set(ids) - self.held
+
+            def wait(attempts, *, indexing=False):
+                if self.held & {one.delivery_id for one in attempts}:
+                    raise TimeoutError
+                record(attempts, indexing=indexing)
+
+            tx.outcomes.record = wait
+            return work(tx)
+
+        while True:
+            try:
+                return self._ledger.run(locking)
+            except TimeoutError:
+                time.sleep(0.01)
 
 
 @pytest.fixture
@@ -158,6 +188,63 @@ def test_an_outcome_that_the_ledger_refuses_does_not_stop_others(harness, keepin
     ]
     refused = [one for one in caplog.records if one.message.startswith("an outcome was refused")]
     assert [one.delivery for one in refused] == [str(batch[1].lease.delivery.id)]
+
+
+def test_outcomes_of_locked_deliveries_hold_up_no_others(harness, keeping, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="asyncevents")
+    monkeypatch.setattr(bookkeeper, "_WAITED", 0.005)
+    monkeypatch.setattr(bookkeeper, "_LOOK_AGAIN", 0.05)
+    ids, (first, odd, *rest) = finished(
+        harness,
+        Outcome.delivered("HTTP 200"),
+        Outcome.permanent("no"),
+        *[Outcome.delivered("")] * 3,
+    )
+    ledger = Locked(harness.ledger, [one.lease.delivery.id for one in (first, odd)])
+
+    def states():
+        return [one for event_id in ids for one in harness.states(event_id)]
+
+    def await_states(*wanted):
+        until = time.monotonic() + WAIT
+        while states() != list(wanted):
+            assert time.monotonic() < until, states()
+            time.sleep(0.01)
+
+    leased, delivered, dead = DeliveryState.LEASED, DeliveryState.DELIVERED, DeliveryState.DEAD
+    with keeping(ledger) as (keeper, _):
+        for one in (first, odd, rest[0]):
+            keeper.put(one)
+        await_states(leased, leased, delivered, leased, leased)
+        # What comes later does not wait at all.
+        keeper.put(rest[1])
+        await_states(leased, leased, delivered, delivered, leased)
+        assert keeper.unwritten >= 2
+        ledger.held.remove(first.lease.delivery.id)
+        await_states(delivered, leased, delivered, delivered, leased)
+        ledger.held.clear()
+        # At its end it writes these, too.
+        keeper.put(rest[2])
+    assert states() == [delivered, dead, delivered, delivered, delivered]
+    told = [one.message for one in caplog.records if "lock" in one.message]
+    assert told == [
+        "somebody has locked deliveries; their outcomes wait, and others go on",
+        "nobody locks deliveries any more",
+    ]
+
+
+def test_the_end_does_not_wait_for_ever_for_locked_deliveries(harness, keeping, monkeypatch):
+    monkeypatch.setattr(bookkeeper, "_WAITED", 0.005)
+    _, (one,) = finished(harness, Outcome.delivered("HTTP 200"))
+    ledger = Locked(harness.ledger, [one.lease.delivery.id])
+    with keeping(ledger) as (keeper, _):
+        keeper.put(one)
+        assert not keeper.stop(0.5)
+        assert keeper.unwritten == 1
+        ledger.held.clear()
+        # Only for the fixture, which wants all of it to be written.
+        keeper._aside.clear()
+        keeper._queue.clear()
 
 
 def test_the_retry_manager_hears_of_retries_and_dead_letters(harness, keeping, retries):
@@ -245,3 +332,41 @@ def test_without_progress_there_is_no_sign_of_life(harness, keeping, vitals, mon
         assert row().beat_at == last
         vitals.stalled, vitals.trouble = False, None
         assert later(lambda: row().beat_at > last and row().trouble is None)
+
+
+@pytest.fixture
+def failing(harness):
+    """Return how often a recipient is known to have failed in a row."""
+
+    def count():
+        (one,) = harness.ledger.read(lambda view: view.subscriptions.all())
+        return one.streak.failures
+
+    return count
+
+
+def test_a_worker_that_ends_writes_down_how_recipients_fare(harness, keeping, failing):
+    _, attempts = finished(harness, *[Outcome.permanent("HTTP 400")] * 3)
+    with keeping() as (made, written):
+        made.put(attempts[0])
+        assert written.wait(WAIT)
+        assert failing() == 1
+        # Within the second in which nothing of this is written.
+        for one in attempts[1:]:
+            made.put(one)
+    assert failing() == 3
+
+
+def test_what_no_further_batch_takes_along_is_written_with_the_next_beat(
+    harness, keeping, failing, monkeypatch
+):
+    monkeypatch.setattr(bookkeeper, "BEAT_EVERY", 0.2)
+    _, attempts = finished(harness, *[Outcome.permanent("HTTP 400")] * 2)
+    with keeping() as (made, written):
+        made.put(attempts[0])
+        assert written.wait(WAIT)
+        made.put(attempts[1])
+        until = time.monotonic() + WAIT
+        while failing() < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert failing() == 2

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from asyncevents_core.adapters.kombu.broker import KombuBroker
-from asyncevents_core.adapters.kombu.changes import Changes
+from asyncevents_core.adapters.sqlalchemy.file_changes import FileChanges
 from asyncevents_core.errors import BrokerUnavailable
 from asyncevents_core.ports.broker import BrokerConfig
 
@@ -20,18 +20,8 @@ LONG = 30.0
 
 
 @pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "broker.db"
-    with sqlite3.connect(path) as made:
-        made.execute("PRAGMA journal_mode=WAL")
-        made.execute("CREATE TABLE a (b)")
-    made.close()
-    return path
-
-
-@pytest.fixture
-def changes(file) -> Iterator[Changes]:
-    watching = Changes(sqlite3.connect(file))
+def changes(sqlite_file) -> Iterator[FileChanges]:
+    watching = FileChanges(sqlite3.connect(sqlite_file))
     assert watching.wait(0)
     yield watching
     watching.close()
@@ -41,8 +31,8 @@ def test_nothing_was_written(changes):
     assert not changes.wait(0.02)
 
 
-def test_what_another_connection_commits_is_told_once(changes, file):
-    other = sqlite3.connect(file)
+def test_what_another_connection_commits_is_told_once(changes, sqlite_file):
+    other = sqlite3.connect(sqlite_file)
     other.execute("INSERT INTO a VALUES (1)")
     assert not changes.wait(0)
     other.commit()
@@ -51,12 +41,12 @@ def test_what_another_connection_commits_is_told_once(changes, file):
     other.close()
 
 
-def test_what_another_process_commits(changes, file):
+def test_what_another_process_commits(changes, sqlite_file):
     code = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
         "c.execute('INSERT INTO a VALUES (1)'); c.commit()"
     )
-    subprocess.run([sys.executable, "-c", code, file], check=True)
+    subprocess.run([sys.executable, "-c", code, sqlite_file], check=True)
     assert changes.wait(LONG)
 
 
@@ -91,7 +81,7 @@ def test_a_file_that_can_no_longer_be_watched_is_a_broker_that_is_away(tmp_path,
 
     with broker.consumer(prefetch=9) as consumer:
         with monkeypatch.context() as patch:
-            patch.setattr(Changes, "wait", fail)
+            patch.setattr(FileChanges, "wait", fail)
             with pytest.raises(BrokerUnavailable, match="disk I/O error"):
                 consumer.receive(0.5)
         assert consumer.receive(0.05) == []

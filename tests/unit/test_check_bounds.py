@@ -7,7 +7,7 @@ from attrs import evolve
 from cryptography.fernet import Fernet
 
 from asyncevents_core import AsyncEvents, NewSubscription, Settings
-from asyncevents_core.cli.commands import check
+from asyncevents_core.cli import findings
 
 
 @pytest.fixture
@@ -39,13 +39,55 @@ def subscribe(events, *tenants):
         )
 
 
-def said(findings, what):
-    return [(one.state, one.detail) for one in findings if one.what == what]
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "5 retries within 55 s, then a dead letter"),
+        ({"RETRY_SCHEDULE": "days"}, "14 retries within 3 d, then a dead letter"),
+        ({"RETRY_SCHEDULE": "days", "MAXIMUM_DEATHS": 5}, "ends the schedule 'days' before its"),
+        ({"MAXIMUM_DEATHS": 1}, "1 retry within 1 s, then a dead letter: MAXIMUM_DEATHS ends"),
+    ],
+)
+def test_check_says_how_long_deliveries_are_tried(tmp_path, changed, words):
+    settings = {"LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db", "BROKER_URL": "memory://"}
+    with AsyncEvents({**settings, **changed}) as events:
+        events.upgrade()
+        ((state, detail),) = said(findings._retries(events.runtime), "retries")
+    assert state == "ok"
+    assert words in detail
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "words"),
+    [
+        ({"METRICS": "prometheus"}, "warning", "set HEALTH_ADDRESS"),
+        ({"HEALTH_ADDRESS": "127.0.0.1:9464"}, "ok", "probes at 127.0.0.1:9464"),
+        (
+            {"METRICS": "prometheus", "HEALTH_ADDRESS": "[::1]:1"},
+            "ok",
+            "probes at [::1]:1, METRICS = 'prometheus'",
+        ),
+    ],
+)
+def test_check_says_where_numbers_are_to_be_had(changed, state, words):
+    settings = {"LEDGER_URL": "sqlite:///ledger.db", "BROKER_URL": "memory://"}
+    with AsyncEvents({**settings, **changed}) as events:
+        ((found, detail),) = said(findings._metrics(events.runtime), "health")
+    assert found == state
+    assert words in detail
+
+
+def test_check_says_nothing_of_numbers_that_nobody_wants(events):
+    assert list(findings._metrics(events.runtime)) == []
+
+
+def said(found, what):
+    return [(one.state, one.detail) for one in found if one.what == what]
 
 
 def test_subscriptions_beyond_what_tenants_may_are_named_and_counted(events):
     subscribe(events, "allowed", *["other"] * 7, None)
-    found = said(check._tenants(events.runtime), "tenants")
+    found = said(findings._tenants(events.runtime), "tenants")
     assert [state for state, _ in found] == ["warning"] * 6
     assert found[0][1].startswith("subscription 2: tenant 'other' may not use the sink 'http'")
     assert found[0][1].endswith("(TENANT_SINKS)")
@@ -53,12 +95,12 @@ def test_subscriptions_beyond_what_tenants_may_are_named_and_counted(events):
 
 
 def test_only_the_first_are_looked_at_which_is_said(events, monkeypatch):
-    monkeypatch.setattr(check, "_LOOKED_AT", 2)
+    monkeypatch.setattr(findings, "_LOOKED_AT", 2)
     subscribe(events, None, "allowed", None, "other")
-    (refused,) = said(check._tenants(events.runtime), "tenants")
+    (refused,) = said(findings._tenants(events.runtime), "tenants")
     assert refused[0] == "warning"
     subscribe(events, "other")
-    found = said(check._tenants(events.runtime), "tenants")
+    found = said(findings._tenants(events.runtime), "tenants")
     assert found == [
         refused,
         ("ok", "only the first 2 were looked at; asyncevents subscriptions list has all"),
@@ -67,19 +109,19 @@ def test_only_the_first_are_looked_at_which_is_said(events, monkeypatch):
 
 def test_without_tenants_nothing_is_said(events):
     subscribe(events, None, None)
-    assert list(check._tenants(events.runtime)) == []
+    assert list(findings._tenants(events.runtime)) == []
 
 
 def test_what_no_key_decrypts_is_named_and_counted(events, tmp_path, monkeypatch):
     subscribe(events, *[None] * 8)
     keys = (Fernet.generate_key().decode(),)
     with AsyncEvents(evolve(events.runtime.settings, secret_keys=keys)) as other:
-        found = said(check._ledger(other.runtime), "subscriptions")
+        found = said(findings._ledger(other.runtime), "subscriptions")
         assert [state for state, _ in found] == ["error"] * 6
         assert found[0][1].startswith("subscription 1: none of SECRET_KEYS decrypts")
         assert found[-1][1] == "and 3 subscriptions more of this kind"
-        monkeypatch.setattr(check, "_LOOKED_AT", 7)
-        *_, counted, bounded = said(check._ledger(other.runtime), "subscriptions")
+        monkeypatch.setattr(findings, "_LOOKED_AT", 7)
+        *_, counted, bounded = said(findings._ledger(other.runtime), "subscriptions")
         assert counted[1] == "and 2 subscriptions more of this kind"
         assert bounded == (
             "ok",

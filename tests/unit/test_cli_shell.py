@@ -225,7 +225,7 @@ def test_the_module_is_a_program(tmp_path):
     [
         ("asyncevents publis", {"publish", "published"}),
         ("asyncevents worker --dra", {"--drain"}),
-        ("asyncevents subscriptions en", {"enable"}),
+        ("asyncevents subscriptions en", {"enable", "end-older-secrets"}),
     ],
 )
 def test_completion_offers(tmp_path, words, offered):

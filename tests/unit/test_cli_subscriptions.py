@@ -71,7 +71,20 @@ def test_a_subscriptions_life(ready):
         "jitter": 0.1,
         "rate_limit": None,
         "options": {},
+        "filter": None,
+        "filtered": 0,
+        "filter_failed": 0,
+        "filter_error": None,
+        "warn_failures": None,
+        "warn_after": None,
+        "disable_failures": None,
+        "disable_after": None,
+        "failures": 0,
+        "failing_since": None,
+        "failing_error": None,
+        "warned_at": None,
         "signed": True,
+        "older_secrets_until": [],
         "unreadable": None,
     }
     assert BASE in ready("subscriptions", "list").output
@@ -164,3 +177,84 @@ def test_resources_of_events_can_be_kept_from_the_command_line(ready, settings):
         assert "need the resource" in ready(*command, code=1).output
     ready("subscriptions", "disable", "2")
     ready("token", "create", "shop", "--resource", "manage", "--resource", "logs")
+
+
+def test_a_pattern_and_a_filter(ready):
+    refused = ready("subscribe", "example.**x", BASE, code=1)
+    assert "** as a level of its own" in refused.output
+    refused = ready("subscribe", "nothing.*", BASE, code=1)
+    assert "unknown event" in refused.output
+    refused = ready("subscribe", "example.*", BASE, "--filter", "status:success", code=1)
+    assert "belongs to an attempt" in refused.output
+    refused = ready("subscribe", "example.*", BASE, "--filter", '[{"exact"', code=2)
+    assert "no JSON" in refused.output
+    ready("subscribe", "example.*, !example.deleted", BASE, "--filter", "data.total:[100 TO *]")
+    (made,) = ready.rows("subscriptions", "show", "1")
+    assert made["event_name"] == "example.*, !example.deleted"
+    assert made["filter"] == "data.total:[100 TO *]"
+    ready("subscriptions", "change", "1", "--filter", '{"exact": {"tenant": "t"}}')
+    (made,) = ready.rows("subscriptions", "show", "1")
+    assert made["filter"] == [{"exact": {"tenant": "t"}}]
+    ready("subscriptions", "change", "1", "--unset", "filter", "--event", "example.created")
+    (made,) = ready.rows("subscriptions", "show", "1")
+    assert (made["filter"], made["event_name"]) == (None, "example.created")
+
+
+def test_a_filter_is_tried(ready):
+    ready("subscribe", "example.created", BASE, "--filter", "data.total:[100 TO *]")
+    assert "no such events yet" in ready("subscriptions", "try-filter", "1").output
+    for total in (50, 150):
+        ready("publish", "example.created", f'{{"total": {total}}}')
+    said = ready("subscriptions", "try-filter", "1").output
+    assert "1 of the latest 2 events pass" in said
+    other = ["--event", "example.*", "--filter", "data.total:50"]
+    (found,) = ready.rows("subscriptions", "try-filter", *other)
+    assert (found["tried"], found["passing"], found["filtered"]) == (2, 1, 1)
+    assert [one["verdict"] for one in found["events"]] == ["filtered", "passes"]
+    doubtful = ready("subscriptions", "try-filter", "1", "--filter", "data.a:1 and data.b:2")
+    assert "Doubtful" in doubtful.output
+    assert "which filter" in ready("subscriptions", "try-filter", "--event", "**", code=2).output
+    assert "which events" in ready("subscriptions", "try-filter", "--filter", "a", code=2).output
+    assert "no subscription 9" in ready("subscriptions", "try-filter", "9", code=1).output
+
+
+def test_a_secret_is_rotated(ready):
+    ready("subscribe", "example.created", BASE)
+    said = ready("subscriptions", "rotate-secret", "1", "--overlap", "7d").output
+    assert "older ones sign, too, until 20" in said
+    assert "shown only now: whsec_" in said
+    (made,) = ready.rows("subscriptions", "rotate-secret", "1", "--kind", "ed25519")
+    assert made["receiver_secret"].startswith("whpk_")
+    assert len(made["older_secrets_until"]) == 2
+    said = ready("subscriptions", "rotate-secret", "1", "--overlap", "forever").output
+    assert "end-older-secrets" in said
+    ready("subscriptions", "end-older-secrets", "1")
+    (made,) = ready.rows("subscriptions", "show", "1")
+    assert made["older_secrets_until"] == []
+    said = ready("subscriptions", "rotate-secret", "1", "--overlap", "0").output
+    assert "the old one signs no more" in said
+    for wrong in ("a day", "-1h", "5w", "1e9d"):
+        refused = ready("subscriptions", "rotate-secret", "1", "--overlap", wrong, code=2)
+        assert "--overlap" in refused.output
+    both = ["--secret", "x", "--kind", "ed25519"]
+    assert "not both" in ready("subscriptions", "rotate-secret", "1", *both, code=2).output
+
+
+def test_thresholds_of_failures(ready):
+    more = ["--warn-after", "15m", "--disable-failures", "0", "--disable-after", "2d"]
+    ready("subscribe", "example.created", BASE, "--warn-failures", "7", *more)
+    (made,) = ready.rows("subscriptions", "show", "1")
+    found = {name: made[name] for name in made if name.startswith(("warn_", "disable_"))}
+    assert found == {
+        "warn_failures": 7,
+        "warn_after": 900.0,
+        "disable_failures": 0,
+        "disable_after": 172_800.0,
+    }
+    ready("subscriptions", "change", "1", "--warn-failures", "8")
+    assert ready.rows("subscriptions", "show", "1")[0]["warn_after"] == 900.0
+    ready("subscriptions", "change", "1", "--unset", "failing")
+    assert ready.rows("subscriptions", "show", "1")[0]["warn_failures"] is None
+    assert ready.rows("subscriptions", "list", "--failing") == []
+    refused = ready("subscribe", "example.created", BASE, "--warn-after", "soon", code=2)
+    assert "--warn-after" in refused.output

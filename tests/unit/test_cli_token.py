@@ -47,11 +47,18 @@ def test_a_token_that_expires_and_is_bound(ready):
     assert made["expires_at"] > made["created_at"]
 
 
+def test_a_token_that_may_publish_some_events(ready):
+    (made,) = ready.rows("token", "create", "till", "--resource", "publish:sales.*, !sales.paid")
+    assert made["resources"] == ["publish:sales.*, !sales.paid"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
         (["x"], 2, "--resource"),
         (["x", "--resource", "veiw"], 1, "view"),
+        (["x", "--resource", "publish:sales..*"], 1, "no empty level"),
+        (["x", "--resource", "publish:"], 1, "must not be empty"),
         (["", "--resource", "view"], 1, "name"),
         (["x", "--resource", "view", "--days", "0"], 2, "--days"),
         (["x", "--resource", "view", "--tenant", ""], 1, "tenant"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 
 from asyncevents_core import NewSubscription, Settings
+from asyncevents_core.catalog import EventCatalog
 from asyncevents_core.cli.delivery_tests import dry_rules
 from asyncevents_core.domain.outcome import Failure
 from asyncevents_core.engine.managing.delivery_tests import (
@@ -15,7 +17,7 @@ from asyncevents_core.engine.managing.delivery_tests import (
     deliver_dry_to_target,
 )
 from asyncevents_core.errors import InvalidOptions, InvalidSecret, InvalidTarget, NotFound
-from asyncevents_core.plugin import Outcome, OutcomeKind, hookimpl
+from asyncevents_core.plugin import EventDefinition, Outcome, OutcomeKind, hookimpl
 from asyncevents_core.plugin_registry import load_plugins
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.testing import RecordingSinkType
@@ -168,3 +170,16 @@ def test_a_subscription_can_be_tested(folder, ready):
     assert types == ["asyncevents.test", "example.created"]
     assert ready.rows("logs") == []
     assert "no subscription 9" in ready("subscriptions", "test", "9", code=1).output
+
+
+async def test_an_event_that_has_examples_is_tested_with_the_first_of_them(rules, kind):
+    known = EventCatalog(
+        [EventDefinition(name="order.created", examples=[{"id": 1}, {}]), EventDefinition(name="a")]
+    )
+    sent = {}
+    for name in ("order.created", "a", "unknown", TEST_EVENT):
+        dry = await deliver_dry_to_target(wanted(event_name=name), evolve(rules, definitions=known))
+        sent[name] = json.loads(dry.body)["data"]
+    assert sent["order.created"] == {"id": 1}
+    assert sent["a"] == sent["unknown"] == sent[TEST_EVENT]
+    assert sent["a"]["test"] is True

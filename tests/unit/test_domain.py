@@ -11,9 +11,9 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncevents_core.domain.backoff import backoff, exhausted, retry_delay
+from asyncevents_core.domain.backoff import DAYS, MINUTE, backoff, exhausted, retry_delay
 from asyncevents_core.domain.delivery import DeliveryState, summary
-from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.instant import uuid7, uuid7s
 from asyncevents_core.domain.limits import storable
 from asyncevents_core.domain.payload import data_of, envelope
 from asyncevents_core.domain.secret import generate_secret, receiver_secret, symmetric_key
@@ -21,6 +21,7 @@ from asyncevents_core.domain.subscription import RetryPolicy
 from asyncevents_core.errors import InvalidSecret
 
 DEFAULT = RetryPolicy()
+DAY = 86_400
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,33 @@ def test_the_last_step_of_a_schedule_repeats(deaths, seconds):
 def test_retry_after_is_a_floor_below_the_cap(deaths, retry_after, cap, seconds):
     delay = retry_delay(deaths, DEFAULT, retry_after=retry_after, retry_after_max=cap, random=0.5)
     assert delay == seconds
+
+
+@pytest.mark.parametrize(
+    ("schedule", "least", "most"), [(MINUTE, 55, 55), (DAYS, 3 * DAY, 3.5 * DAY)]
+)
+def test_schedules_last_as_long_as_their_names_say(schedule, least, most):
+    assert least <= schedule.lasts(schedule.retries) <= most
+    assert list(schedule.delays) == sorted(schedule.delays)
+
+
+@pytest.mark.parametrize(("retries", "seconds"), [(0, 0), (1, 1), (3, 14), (9, 260)])
+def test_a_schedule_lasts_as_long_as_its_delays(retries, seconds):
+    assert MINUTE.lasts(retries) == seconds
+
+
+@pytest.mark.parametrize(
+    ("policy", "random", "seconds"),
+    [
+        (DEFAULT, 0.0, 4.0),
+        (DEFAULT, 1.0, 6.0),
+        (RetryPolicy(jitter=0.5), 0.0, 2.5),
+        (RetryPolicy(schedule=(8.0,)), 0.0, 8.0),
+    ],
+)
+def test_the_jitter_of_a_schedule_is_for_those_who_follow_it(policy, random, seconds):
+    delay = retry_delay(1, policy, DAYS, retry_after=None, retry_after_max=0, random=random)
+    assert delay == pytest.approx(seconds)
 
 
 @given(st.integers(1, 50), st.floats(0, 1), st.floats(0, 1))
@@ -116,13 +144,21 @@ def test_the_sdk_reads_an_envelope_back(data, tenant, at, name, source):
     assert data_of(body) == text
 
 
-def test_identifiers_are_unique_and_ordered_by_time():
-    made = [uuid7() for _ in range(10_000)]
+@pytest.mark.parametrize("make", [lambda count: [uuid7() for _ in range(count)], uuid7s])
+def test_identifiers_are_unique_and_ordered_by_time(make):
+    before = uuid7()
+    made = [before, *make(10_000), uuid7()]
     assert len(set(made)) == len(made)
     assert {one.version for one in made} == {7}
     assert {one.variant for one in made} == {uuid.RFC_4122}
     times = [one.int >> 64 for one in made]
     assert times == sorted(times)
+
+
+def test_identifiers_made_together_have_random_bits_of_their_own():
+    low = [one.int & (1 << 62) - 1 for one in uuid7s(1000)]
+    for bit in range(62):
+        assert 300 < sum(one >> bit & 1 for one in low) < 700
 
 
 def test_a_generated_secret_is_what_the_receiver_gets():

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from asyncevents_core import AsyncEvents, NewSubscription, Settings
+from asyncevents_core import Actor, AsyncEvents, NewSubscription, Settings
 from asyncevents_core.adapters import builtins
 from asyncevents_core.domain.replay import DeadFilter
-from asyncevents_core.errors import EagerDeliveryFailed, ServiceArguments
+from asyncevents_core.errors import (
+    AccessDenied,
+    EagerDeliveryFailed,
+    InvalidPayload,
+    NotFound,
+    ServiceArguments,
+)
 from asyncevents_core.hookspecs import hookimpl
 from asyncevents_core.plugin import Outcome
 from asyncevents_core.plugin_registry import load_plugins
@@ -24,7 +31,11 @@ def load(id: int) -> dict:
     if id == 0:
         raise LookupError("no order 0")
     return {"id": id, "loaded": True}
+
+async def aload(id):
+    return {"id": id}
 """
+ID = {"type": "object", "properties": {"id": {"type": "integer"}}}
 
 
 @pytest.fixture
@@ -43,7 +54,12 @@ def events(tmp_path, monkeypatch, kind):
             "EAGER": True,
             "LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
             "BROKER_URL": "amqp://127.0.0.1:1//",
-            "EVENTS": {"order.plain": {}, "order.loaded": {"service": "eager_shop:load"}},
+            "EVENTS": {
+                "order.plain": {},
+                "order.loaded": {"service": "eager_shop:load"},
+                "order.checked": {"service": "eager_shop:aload", "schema": ID},
+            },
+            "EVENT_SCHEMAS": "refuse",
         }
     )
 
@@ -55,7 +71,7 @@ def events(tmp_path, monkeypatch, kind):
     events = AsyncEvents(settings)
     events._runtime = Runtime(settings, plugins=load_plugins([builtins, Plugin()], found=[]))
     events.upgrade()
-    for name in ("order.plain", "order.loaded"):
+    for name in ("order.plain", "order.loaded", "order.checked"):
         events.subscribe(NewSubscription(event_name=name, sink="recording", target="memory:a"))
     with events:
         yield events
@@ -112,6 +128,23 @@ def test_a_failed_delivery_is_raised_and_not_retried(events, kind):
     assert len(kind.recorder.requests) == 1
 
 
+def test_a_replay(events):
+    number = events.publish("order.plain", {"id": 1})
+    (trace,) = events.traces(number)
+    again = events.replay(trace.delivery.id)
+    assert [one.delivery.id for one in events.traces(number)] == [trace.delivery.id, again]
+    (_, replayed) = events.traces(number)
+    assert replayed.delivery.replay_of == trace.delivery.id
+    assert replayed.request.requested_by == "application"
+    reader = Actor(who="ann", resources=frozenset({"logs.list"}))
+    with pytest.raises(AccessDenied, match=r"to replay you need the resource logs\.replay"):
+        events.replay(trace.delivery.id, by=reader)
+    with pytest.raises(NotFound, match="no delivery"):
+        events.replay(uuid4())
+    with pytest.raises(TypeError, match="replay takes the id of a delivery or an event, a UUID"):
+        events.replay(str(trace.delivery.id))
+
+
 def test_within_a_running_loop(events, kind):
     async def publish():
         events.publish("order.plain", {"n": 1})
@@ -132,4 +165,13 @@ def test_in_a_transaction_it_is_delivered_after_the_commit(events, kind):
             events.publish("order.plain", {"n": 2}, session=session)
             transaction.rollback()
     engine.dispose()
+    assert len(kind.recorder.requests) == 1
+
+
+def test_what_a_service_returned_has_to_match_the_schema(events, kind):
+    with pytest.raises(InvalidPayload, match=r"order\.checked: .* /id: ") as caught:
+        events.publish("order.checked", {"id": "anna@example.com"})
+    assert "anna" not in str(caught.value)
+    assert kind.recorder.requests == []
+    events.publish("order.checked", {"id": 1})
     assert len(kind.recorder.requests) == 1

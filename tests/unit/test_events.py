@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import textwrap
 from datetime import UTC, date, datetime
@@ -175,6 +176,18 @@ async def test_marked_functions_publish_their_arguments():
         add.publish(app, 1, 2, 3)
 
 
+def test_a_type_that_no_json_becomes_is_named(shop):
+    class Strange:
+        def __init__(self, *, engine):
+            self.engine = engine
+
+    found = importlib.import_module(shop)
+    found.load = lambda id: id
+    found.load.__annotations__ = {"id": Strange}
+    with pytest.raises(ServiceArguments, match=r"argument 'id' is not of type .*Strange"):
+        service("marked_shop:load").call({"id": 1})
+
+
 def resolver(build=lambda cls: cls()):
     return ImportResolverType().open(build)
 
@@ -270,7 +283,9 @@ def bad(events: AsyncEvents) -> None:
 """
 
 
-def test_publishing_is_typed_after_the_functions_parameters(tmp_path):
+def test_publishing_is_typed_after_the_functions_parameters(tmp_path, monkeypatch):
+    # mypy sets it, and leaves it.
+    monkeypatch.setenv("MYPY_CONFIG_FILE_DIR", str(tmp_path))
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"
     good.write_text(TYPED)
     bad.write_text(TYPED + WRONG)

@@ -25,9 +25,11 @@ HEAVY = (
 )
 
 
-def loaded(statement: str) -> set[str]:
+def loaded(statement: str, *, parts: int = 1) -> set[str]:
+    """Return the modules that a statement loads: of each name so many parts."""
     code = (
-        f"{statement}\nimport sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+        f"{statement}\nimport sys; "
+        f"print(*sorted({{'.'.join(name.split('.')[:{parts}]) for name in sys.modules}}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
@@ -48,6 +50,18 @@ def test_what_plugins_import_loads_attrs_and_pluggy_only():
 def test_an_application_is_imported_without_what_it_needs_at_first_use():
     names = loaded("from asyncevents_core import AsyncEvents; AsyncEvents()")
     assert not names & {*HEAVY, "pluggy", "cloudevents", "cronsim", "yaml", "amqp", "greenlet"}
+    # Of Python's own: what few applications have imported already, or none needs to publish.
+    assert not names & {"asyncio", "concurrent", "ssl", "logging", "ipaddress", "uuid", "json"}
+
+
+def test_an_application_is_imported_without_the_ledgers_classes():
+    names = loaded("from asyncevents_core import AsyncEvents; AsyncEvents()", parts=3)
+    assert "asyncevents_core.application" in names
+    assert not {
+        one
+        for one in names
+        if one.startswith(("asyncevents_core.ports", "asyncevents_core.domain"))
+    }
 
 
 def test_making_its_parts_loads_neither_the_ledgers_database_nor_its_broker():
@@ -67,6 +81,18 @@ def test_publishing_loads_neither_migrations_nor_commands_nor_clients():
         "httpx",
         "litestar",
     }
+
+
+def test_a_ledger_is_used_without_the_orm_and_messages_are_read_without_the_sdk(tmp_path):
+    made = (
+        "from asyncevents_core import AsyncEvents; "
+        f"events = AsyncEvents({{'LEDGER_URL': 'sqlite:///{tmp_path}/ledger.db'}}); "
+        "events.upgrade(); list(events.subscriptions()); "
+        "import asyncevents_core.adapters.kombu.protocol"
+    )
+    names = loaded(made, parts=2)
+    assert "sqlalchemy.engine" in names
+    assert not names & {"sqlalchemy.orm", "cloudevents.core", "dateutil.parser"}
 
 
 def test_marking_events_loads_neither_database_nor_broker():
@@ -115,3 +141,26 @@ def test_names_are_listed_for_completion_and_others_are_refused():
     assert set(asyncevents_core.__all__) <= set(dir(asyncevents_core))
     with pytest.raises(AttributeError, match="nonsense"):
         asyncevents_core.nonsense  # noqa: B018
+
+
+JOINING = """
+import sqlite3, sys
+from asyncevents_core import AsyncEvents
+from asyncevents_core.adapters.sqlalchemy.ledger import SqlLedger
+
+def look(self):
+    seen.append("asyncevents_core.adapters.sqlalchemy.joined" in sys.modules)
+
+seen, SqlLedger._notice_revision = [], look
+events = AsyncEvents({"LEDGER_URL": "sqlite:///ledger.db", "EVENTS": {"a.b": {}}})
+events.runtime.ledger.join(sqlite3.connect(":memory:"))
+assert seen == [True], seen
+"""
+
+
+def test_who_joins_has_imported_the_orm_before_the_schema_is_looked_at(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", JOINING],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

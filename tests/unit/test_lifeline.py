@@ -13,9 +13,10 @@ import time
 
 import pytest
 
-from asyncevents_core.worker import lifeline, supervisor
+from asyncevents_core.worker import lifeline, starting
 from asyncevents_core.worker.exits import EXIT_AT_ONCE, EXIT_STUCK
 from asyncevents_core.worker.lifeline import Lifeline, Line
+from asyncevents_core.worker.starting import Program
 from asyncevents_core.worker.supervisor import Supervisor
 
 WAIT = 30.0
@@ -45,7 +46,7 @@ def line():
 @pytest.fixture
 def no_death_signal(monkeypatch):
     """The tests' own process goes on without the parent of it."""
-    monkeypatch.setattr(lifeline, "_die_with_parent", lambda: None)
+    monkeypatch.setattr(lifeline, "die_with_parent", lambda: None)
 
 
 @pytest.mark.usefixtures("no_death_signal")
@@ -112,15 +113,17 @@ def test_a_child_that_reads_nothing_does_not_hold_up_its_supervisor(line, monkey
 
 _PROGRAM = """
 import logging, sys
+from asyncevents_core.worker.starting import Program
 from asyncevents_core.worker.supervisor import Supervisor
 logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
-sys.exit(Supervisor([[sys.executable, "-c", one] for one in sys.argv[1:]], within=60.0).run())
+starts = [Program([sys.executable, "-c", one]) for one in sys.argv[1:]]
+sys.exit(Supervisor(starts, within=60.0).run())
 """
 _CHILD = """
 import os, sys, threading, time
 from asyncevents_core.worker import lifeline
 if {portable}:
-    lifeline._die_with_parent = lambda: None
+    lifeline.die_with_parent = lambda: None
 class Worker:
     def stop(self):
         os.write(1, b"stopped\\n")
@@ -220,7 +223,7 @@ def test_children_that_die_at_once_are_all_started_again(supervise):
 
 def test_a_child_that_cannot_be_started_again_does_not_stop_the_others(monkeypatch, caplog):
     made = Supervisor([], within=1.0)
-    child = made._start([sys.executable, "-c", f"import os; os._exit({EXIT_STUCK})"])
+    child = made._start(Program([sys.executable, "-c", f"import os; os._exit({EXIT_STUCK})"]))
     child.process.wait()
     made._look_after(child)
     assert child.restart_at is not None
@@ -229,7 +232,7 @@ def test_a_child_that_cannot_be_started_again_does_not_stop_the_others(monkeypat
         raise OSError("no more processes")
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervisor.subprocess, "Popen", fail)
+        patch.setattr(starting.subprocess, "Popen", fail)
         made._look_after(child)
     assert caplog.records[-1].message == "a worker process cannot be started; trying again"
     assert child.restart_at > time.monotonic()

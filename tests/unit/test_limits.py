@@ -109,7 +109,7 @@ def test_the_largest_values_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("table", "column", "limit"),
     [
-        (schema.subscription, "event_name", limits.LONGEST_NAME),
+        (schema.subscription, "event_name", limits.LONGEST_PATTERN),
         (schema.subscription, "sink", limits.LONGEST_SINK),
         (schema.subscription, "target", limits.LONGEST_TARGET),
         (schema.subscription, "tenant", limits.LONGEST_NAME),

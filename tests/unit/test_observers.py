@@ -145,7 +145,12 @@ def test_what_is_given_up_is_told_with_its_reason(application, hearing):
     (trace,) = application.deliver()
     application.close()
     assert hearing.of(DeliveryDied) == [
-        DeliveryDied(delivery_id=trace.delivery.id, reason=DeadReason.PERMANENT)
+        DeliveryDied(
+            delivery_id=trace.delivery.id,
+            subscription_id=trace.delivery.subscription_id,
+            sink="recording",
+            reason=DeadReason.PERMANENT,
+        )
     ]
 
 
@@ -224,7 +229,7 @@ def test_one_that_raises_silences_nobody_else(hearing, caplog):
             raise ZeroDivisionError
 
     thread = ObserverThreads([Raising(), hearing])
-    notice = EventFailed(event_id=uuid7(), error="r")
+    notice = EventFailed(event_id=uuid7(), event_name="n", error="r")
     thread.tell(notice)
     thread.close()
     assert hearing.heard == [notice]
@@ -243,7 +248,7 @@ def test_a_slow_one_holds_up_nobody_and_what_does_not_fit_is_counted(monkeypatch
             go_on.wait(WAIT)
 
     thread = ObserverThreads([Slow()])
-    notice = EventFailed(event_id=uuid7(), error="r")
+    notice = EventFailed(event_id=uuid7(), event_name="n", error="r")
     thread.tell(notice)
     assert begun.wait(WAIT)
     for _ in range(5):
@@ -267,7 +272,7 @@ def test_one_that_hangs_holds_up_no_other():
             heard.set()
 
     threads = ObserverThreads([Hanging(), Quick()])
-    threads.tell(EventFailed(event_id=uuid7(), error="r"))
+    threads.tell(EventFailed(event_id=uuid7(), event_name="n", error="r"))
     assert heard.wait(WAIT)
     go_on.set()
     threads.close()
@@ -276,9 +281,9 @@ def test_one_that_hangs_holds_up_no_other():
 def test_without_observers_there_is_no_thread():
     before = threading.enumerate()
     thread = ObserverThreads([])
-    thread.tell(EventFailed(event_id=uuid7(), error="r"))
+    thread.tell(EventFailed(event_id=uuid7(), event_name="n", error="r"))
     assert not thread.any
     assert set(threading.enumerate()) <= set(before)
     thread.close()
     assert not NOBODY.any
-    NOBODY.tell(EventFailed(event_id=uuid7(), error="r"))
+    NOBODY.tell(EventFailed(event_id=uuid7(), event_name="n", error="r"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -24,11 +25,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncevents_core.catalog import EventCatalog
-from asyncevents_core.domain.payload import to_json
+from asyncevents_core.domain import plain
+from asyncevents_core.domain.payload import envelope, to_json
 from asyncevents_core.domain.plain import DEEPEST
 from asyncevents_core.engine.publishing.arguments import ArgumentChecks
-from asyncevents_core.engine.publishing.publish import PublishRequest, PublishRules, prepare
-from asyncevents_core.errors import InvalidPayload
+from asyncevents_core.engine.publishing.publish import PublishRules, prepare
+from asyncevents_core.engine.publishing.request import PublishRequest
+from asyncevents_core.errors import InvalidPayload, UnknownEvent
 from asyncevents_core.plugin import EventDefinition
 
 
@@ -39,6 +42,10 @@ class Colour(Enum):
 
 class Text(StrEnum):
     A = "a"
+
+
+class Named(StrEnum):
+    CREATED = "example.created"
 
 
 class Level(IntEnum):
@@ -292,15 +299,75 @@ def test_a_value_arrives_by_the_rule_or_is_refused(value):
         assert json.loads(text) == wanted
 
 
+def test_without_jsons_part_in_c_it_becomes_the_same(monkeypatch):
+    value = {"a": ['\x00\x7f\u2028\U0001f40e"\\', 1e16, 1.0, -0.0, 10**30, True, None], "b": {}}
+    with_it = [to_json(value), to_json("a"), to_json([])]
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    monkeypatch.setattr(plain, "_encoded", plain._made_encoder())
+    assert [to_json(value), to_json("a"), to_json([])] == with_it
+    with pytest.raises(InvalidPayload, match=r"data: nan is not a JSON number"):
+        to_json(math.nan)
+
+
 # -- another process ------------------------------------------------------------------------
 
 RULES = PublishRules(source="/test", max_payload_bytes=1_000_000, arguments=ArgumentChecks(None))
-CATALOG = EventCatalog([EventDefinition(name="example.created")])
+CATALOG = EventCatalog(
+    [
+        EventDefinition(name="example.created"),
+        EventDefinition(name="example.loaded", service="m:f"),
+    ]
+)
+
+
+def test_events_made_together_are_what_each_is_alone():
+    wanted = [
+        PublishRequest(name=name, data={"n": number}, tenant=tenant, event_id=event_id)
+        for number, (name, tenant, event_id) in enumerate(
+            itertools.product(
+                ["example.created", Named.CREATED, "example.loaded"],
+                [None, "a", Word("a"), "b"],
+                [None, "one"],
+            )
+        )
+    ]
+    together = prepare(wanted, CATALOG, RULES)
+    alone = [prepare([one], CATALOG, RULES)[0] for one in wanted]
+
+    def told(event):
+        body = None if event.body is None else {**json.loads(event.body), "time": "", "id": ""}
+        return attrs.evolve(event, id=UUID(int=0), occurred_at=0, body=body)
+
+    assert [told(one) for one in together] == [told(one) for one in alone]
+    for one in together:
+        assert (type(one.name), type(one.tenant)) in {(str, str), (str, type(None))}
+        if one.body is not None:
+            body = json.loads(one.body)
+            assert (body["id"], body["type"]) == (str(one.id), one.name)
+            assert body.get("tenant") == one.tenant
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"name": "example.unknown"}, UnknownEvent, "example.unknown"),
+        ({"name": ["example.created"]}, InvalidPayload, "name must be a text, not list"),
+        ({"tenant": " a"}, InvalidPayload, "example.created: tenant must not begin"),
+        ({"tenant": ["a"]}, InvalidPayload, "example.created: tenant must be a text, not list"),
+        ({"event_id": ""}, InvalidPayload, "example.created: event_id must have 1 to 255"),
+    ],
+)
+def test_one_that_is_wrong_among_others_is_named(wrong, error, message):
+    right = PublishRequest(name="example.created", data={})
+    with pytest.raises(error) as refused:
+        prepare([right, attrs.evolve(right, **wrong), right], CATALOG, RULES)
+    assert message in str(refused.value)
 
 
 def digest_of(data):
     request = PublishRequest(name="example.created", data=data, event_id="mine")
-    return prepare(request, CATALOG, RULES).digest.hex()
+    (event,) = prepare([request], CATALOG, RULES)
+    return event.digest.hex()
 
 
 def answer():
@@ -365,3 +432,19 @@ SETS = st.frozensets(
 @given(st.lists(SETS, max_size=3))
 def test_any_value_has_the_same_digest_in_another_process(elsewhere, value):
     assert elsewhere(value)[1] == digest_of(value)
+
+
+@pytest.mark.parametrize(
+    ("source", "tenant", "said"),
+    [
+        ("/shop", "2", "/shop"),
+        ("{store_id}", "2", "2"),
+        ("{store_id}", None, "0"),
+        ("/shops/{store_id}", "a b/c", "/shops/a%20b%2Fc"),
+    ],
+)
+def test_the_source_can_name_the_tenant_as_a_store(source, tenant, said):
+    made = envelope(
+        event_id=UUID(int=7), name="a", source=source, occurred_at=0, tenant=tenant, data=b"{}"
+    )
+    assert json.loads(made)["source"] == said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,44 +150,155 @@ def test_nothing_is_ever_over_budget_or_lost(steps, budget, cap):
 
 
 class TestRates:
-    def test_a_rate_limit_spends_tokens_that_come_back_with_time(self):
-        now = [100.0]
-        permits = Permits(budget=100, per_subscription=100, clock=lambda: now[0])
-        rates = {1: 5.0}
+    """Tokens come from the ledger, and are of use for a second."""
 
-        def grant_limited(count):
-            plan = permits.plan(rates)
-            verdicts = [plan.ask(1) for _ in range(count)]
-            permits.take(plan)
-            return verdicts.count(Verdict.GRANTED), plan.next_token
+    def setup_method(self):
+        self.now = 100.0
+        self.permits = Permits(budget=100, per_subscription=100, clock=lambda: self.now)
 
-        assert grant_limited(8) == (5, 0.2)
-        assert grant_limited(1) == (0, 0.2)
-        now[0] += 0.3
-        granted, wait = grant_limited(8)
-        assert granted == 1
-        assert 0 < wait < 0.2
-        now[0] += 60
-        assert grant_limited(80)[0] == 5
+    def ask(self, count, rates=MappingProxyType({1: 5.0})):
+        plan = self.permits.plan(rates)
+        verdicts = [plan.ask(1) for _ in range(count)]
+        self.permits.take(plan)
+        return verdicts.count(Verdict.GRANTED), dict(plan.starved)
 
-    def test_less_than_one_a_second(self):
-        now = [0.0]
-        permits = Permits(budget=100, per_subscription=100, clock=lambda: now[0])
-        granted = 0
-        for _ in range(100):
-            plan = permits.plan({1: 0.5})
-            granted += plan.ask(1) is Verdict.GRANTED
-            permits.take(plan)
-            now[0] += 0.1
-        assert granted == 5
+    def test_without_a_token_nothing_starts_and_that_is_said(self):
+        assert self.ask(3) == (0, {1: 3})
+        assert self.permits.asks([1]) == [1]
+
+    def test_tokens_are_spent_once(self):
+        self.ask(1)
+        self.permits.grant({1: 3}, {1: 0.2})
+        assert self.ask(2) == (2, {})
+        assert self.ask(2) == (1, {1: 1})
+        self.permits.grant({1: 1}, {1: 0.2})
+        assert self.ask(2) == (1, {1: 1})
+
+    def test_what_is_not_used_within_a_second_is_lost(self):
+        self.ask(1)
+        self.permits.grant({1: 3}, {1: 0.2})
+        self.now += 0.99
+        assert self.permits.plan({1: 5.0}).room(1) == 3
+        self.now += 0.01
+        assert self.ask(1)[0] == 0
+
+    def test_nothing_is_asked_for_before_there_will_be_some(self):
+        self.ask(1)
+        self.permits.grant({1: 0}, {1: 0.2})
+        assert self.permits.asks([1, 2]) == [2]
+        assert self.permits.with_room([1]) == []
+        self.now += 0.2
+        assert self.permits.asks([1]) == [1]
+        assert self.permits.with_room([1]) == [1]
 
     def test_others_are_not_limited(self):
-        permits = Permits(budget=100, per_subscription=100, clock=lambda: 0.0)
-        plan = permits.plan({1: 1.0})
-        assert [plan.ask(1), plan.ask(1)] == [Verdict.GRANTED, Verdict.PARK]
+        plan = self.permits.plan({1: 1.0})
+        assert plan.ask(1) is Verdict.PARK
         assert [plan.ask(2) for _ in range(16)] == [Verdict.GRANTED] * 16
 
     def test_a_plan_that_is_dropped_spends_nothing(self):
-        permits = Permits(budget=100, per_subscription=100, clock=lambda: 0.0)
-        permits.plan({1: 1.0}).ask(1)
-        assert permits.plan({1: 1.0}).ask(1) is Verdict.GRANTED
+        self.ask(1)
+        self.permits.grant({1: 1}, {1: 1.0})
+        self.permits.plan({1: 5.0}).ask(1)
+        assert self.ask(1)[0] == 1
+
+    def test_a_limit_that_was_taken_away_holds_no_more(self):
+        self.ask(1)
+        assert self.ask(1, {})[0] == 1
+
+
+class TestProbes:
+    """A recipient that fails time after time gets one delivery at a time, with pauses."""
+
+    def setup_method(self):
+        self.now = 0.0
+        self.permits = Permits(
+            budget=100, per_subscription=50, probe_after=3, clock=lambda: self.now
+        )
+
+    def end(self, count=1, **how):
+        for _ in range(count):
+            self.permits.release(1, slow=False, **how)
+
+    def may(self, count=100):
+        """Start so many, as far as that is allowed; return how many."""
+        return grant(self.permits, 1, count).count(Verdict.GRANTED)
+
+    def fail_often(self):
+        """Fail for five seconds; the clock begins anew then."""
+        self.end(self.may(1), failed=True)
+        self.now += 5.0
+        self.end(self.may(2), failed=True)
+        self.begin = self.now
+
+    def test_after_some_failures_nothing_starts_for_a_second(self):
+        self.end(self.may(2), failed=True)
+        self.now = 5.0
+        assert self.permits.room(1) > 1
+        self.end(self.may(1), failed=True)
+        assert grant(self.permits, 1) == [Verdict.PARK]
+        self.now = 5.99
+        assert self.permits.with_room([1]) == []
+        self.now = 6.0
+        assert self.permits.with_room([1]) == [1]
+        assert self.may() == 1
+
+    def test_many_failures_at_once_are_one_fault(self):
+        """Such as a recipient that fails at the first attempt of each delivery."""
+        for _ in range(4):
+            self.end(self.may(10), failed=True)
+            self.now += 1.0
+        assert self.permits.room(1) == 16
+        self.end(self.may(1), delivered=True)
+        self.now += 60.0
+        self.end(self.may(10), failed=True)
+        assert self.permits.room(1) == 17
+
+    def test_pauses_double_up_to_ten_seconds(self):
+        self.fail_often()
+        for pause in (1.0, 2.0, 4.0, 8.0, 10.0, 10.0):
+            self.now += pause - 0.01
+            assert self.permits.room(1) == 0
+            self.now += 0.01
+            assert self.may() == 1
+            self.end(failed=True)
+
+    def test_a_success_ends_it_and_the_cap_grows_from_one(self):
+        self.fail_often()
+        self.now += 1.0
+        for expected in (1, 2, 4, 8, 16, 32, 50):
+            assert self.may() == expected
+            self.end(expected, delivered=True)
+        self.end(self.may(2), failed=True)
+        assert self.permits.room(1) == 50
+
+    def test_what_was_under_way_does_not_prolong_the_pause(self):
+        self.end(self.may(1), failed=True)
+        assert self.may(10) == 10
+        self.now += 5.0
+        self.end(10, failed=True)
+        self.now += 1.0
+        assert self.may() == 1
+
+    def test_a_refusal_says_nothing(self):
+        """A recipient that refuses an event is there; neither does a worker that stops."""
+        self.end(self.may(2), failed=True)
+        self.now = 5.0
+        self.end(self.may(5))
+        assert self.permits.room(1) > 1
+        self.end(self.may(1), failed=True)
+        assert self.permits.room(1) == 0
+
+    def test_others_go_on(self):
+        self.fail_often()
+        assert grant(self.permits, 2) == [Verdict.GRANTED]
+
+    def test_it_is_remembered_while_nothing_is_under_way(self):
+        self.fail_often()
+        assert self.permits.in_flight == 0
+        assert self.permits.room(1) == 0
+
+    def test_nobody_is_probed_where_it_is_off(self):
+        self.permits = Permits(budget=100, per_subscription=50, probe_after=0)
+        self.end(self.may(16), failed=True)
+        assert self.permits.room(1) == 16

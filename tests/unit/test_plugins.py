@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from asyncevents_core import Settings
+from asyncevents_core import AsyncEvents, Settings
 from asyncevents_core.adapters import builtins
 from asyncevents_core.errors import DuplicateName, PluginError, UnknownName
 from asyncevents_core.plugin import EventDefinition, hookimpl
@@ -161,6 +161,39 @@ plugin = Object()
 """
 
 
+class Own:
+    """A plugin of an application, as an object."""
+
+    def __init__(self, name):
+        self._name = name
+
+    @hookimpl
+    def asyncevents_register_events(self):
+        return [EventDefinition(name=self._name)]
+
+
+class Misspelt:
+    @hookimpl
+    def asyncevents_register_event(self):
+        return []
+
+
+def test_an_application_brings_objects_with_hooks():
+    events = AsyncEvents({"EVENTS": {"a.a": {}}}, plugins=[Own("a.b"), Own("a.c")])
+    assert {"a.a", "a.b", "a.c"} <= {one.name for one in events.definitions()}
+    (first, *_) = [one for one in events.runtime.plugins.events if one.name == "a.b"]
+    assert str(first.source) == "plugin 'Own' of the application"
+    # Those of one application are not another's.
+    others = AsyncEvents({"EVENTS": {"a.a": {}}}, plugins=[Own("a.d")])
+    assert "a.b" not in {one.name for one in others.definitions()}
+
+
+def test_objects_that_cannot_be_used_are_named():
+    events = AsyncEvents({"EVENTS": {}}, plugins=[Misspelt()])
+    with pytest.raises(PluginError, match=r"'Misspelt' of the application: there is no hook"):
+        events.definitions()
+
+
 def named(install, *paths):
     install("shop-hooks", HOOKS)
     install(
@@ -182,10 +215,9 @@ def named(install, *paths):
 
 def test_an_application_names_hooks_of_its_own(install):
     plugins = named(install, "shop_hooks", "shop_hooks:plugin")
-    assert [entry.name for entry in plugins.events] == ["named.event"]
-    assert (
-        str(plugins.events[0].source) == "plugin 'shop_hooks:plugin' of the application (PLUGINS)"
-    )
+    (own,) = (one for one in plugins.events if not one.name.startswith("asyncevents."))
+    assert own.name == "named.event"
+    assert str(own.source) == "plugin 'shop_hooks:plugin' of the application (PLUGINS)"
 
 
 @pytest.mark.parametrize(

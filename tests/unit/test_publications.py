@@ -9,13 +9,17 @@ import time
 import pytest
 
 from asyncevents_core import AsyncEvents
+from asyncevents_core.adapters.kombu.cloud_events import CloudEventMessages
 from asyncevents_core.adapters.kombu.protocol import decode
-from asyncevents_core.adapters.kombu.publications import ReceivedPublication, asks_to_publish
+from asyncevents_core.adapters.kombu.publications import MagentoMessages, ReceivedPublication
 from asyncevents_core.adapters.kombu.received import MOST_KEPT, ReceivedMessage
+from asyncevents_core.domain.foreign_event import ForeignEvent
 from asyncevents_core.domain.instant import uuid7
+from asyncevents_core.domain.trace_context import TraceContext
 from asyncevents_core.errors import LedgerUnavailable
 from asyncevents_core.ports.broker import BrokerConfig, HandOff, Publication
 from asyncevents_core.ports.observer import NOBODY
+from asyncevents_core.ports.tracing import NO_TRACING
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.worker.inboxes import Bell, PublicationInbox
@@ -30,7 +34,38 @@ def message(body, **properties):
 
 
 def read(body, **properties):
-    return ReceivedPublication(message(body, **properties), lambda *_: None)
+    return ReceivedPublication(message(body, **properties), MagentoMessages(), lambda *_: None)
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        ({"traceparent": TRACE, "tracestate": "a=1"}, f"{TRACE} a=1"),
+        ({"traceparent": b"bytes"}, None),
+        ({"traceparent": "nonsense"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_an_event_stays_in_the_trace_of_its_message(headers, kept):
+    sent = ReceivedMessage(body=b'["a", "{}"]', headers=headers, properties={})
+    (event,) = ReceivedPublication(sent, MagentoMessages(), lambda *_: None).events
+    assert event.trace_context == TraceContext.read(kept)
+
+
+def test_a_cloud_event_says_more_of_its_trace_than_its_message():
+    body = {"specversion": "1.0", "type": "a", "source": "/s", "id": "1", "traceparent": TRACE}
+    other = TRACE.replace("4bf9", "0000")
+    sent = ReceivedMessage(
+        body=json.dumps([body, {**body, "id": "2", "traceparent": None}]).encode(),
+        headers={"traceparent": other},
+        properties={},
+    )
+    events = ReceivedPublication(sent, CloudEventMessages(), lambda *_: None).events
+    assert [one.trace_context.traceparent for one in events] == [TRACE, other]
 
 
 # -- reading ----------------------------------------------------------------------------------
@@ -57,9 +92,10 @@ def read(body, **properties):
     ],
 )
 def test_what_magento_sends(body, name, data, tenant):
-    assert asks_to_publish(message(body))
+    assert MagentoMessages().takes(message(body))
     found = read(body)
-    assert (found.name, found.data, found.tenant) == (name, data, tenant)
+    (event,) = found.events
+    assert (event.name, event.data, event.tenant) == (name, data, tenant)
     assert found.ids == ()
 
 
@@ -97,7 +133,7 @@ def test_what_magento_sends(body, name, data, tenant):
     ],
 )
 def test_what_cannot_be_read_says_why(body, reason):
-    assert asks_to_publish(message(body))
+    assert MagentoMessages().takes(message(body))
     with pytest.raises(ValueError, match=r".") as refused:
         read(body)
     assert reason in str(refused.value)
@@ -106,7 +142,7 @@ def test_what_cannot_be_read_says_why(body, reason):
 
 @pytest.mark.parametrize("body", [{"specversion": "1.0"}, "text", 7, None, b"", b"\xff[", b"x["])
 def test_anything_but_a_list_is_none_of_them(body):
-    assert not asks_to_publish(message(body))
+    assert not MagentoMessages().takes(message(body))
 
 
 @pytest.mark.parametrize(
@@ -122,20 +158,22 @@ def test_anything_but_a_list_is_none_of_them(body):
     ],
 )
 def test_the_id_of_a_message_names_its_event(sent, event_id):
-    assert read(["a", "{}"], message_id=sent).event_id == event_id
+    assert read(["a", "{}"], message_id=sent).events[0].event_id == event_id
 
 
 def test_properties_that_are_none():
     broken = message(["a", "{}"])
     broken.properties = ["no", "object"]
-    assert ReceivedPublication(broken, lambda *_: None).event_id is None
+    assert (
+        ReceivedPublication(broken, MagentoMessages(), lambda *_: None).events[0].event_id is None
+    )
 
 
 def test_it_is_settled_as_it_was_published_or_refused():
     settled = []
     first, second = (message(["a", "{}"]) for _ in range(2))
-    ReceivedPublication(first, lambda *what: settled.append(what)).ack()
-    other = ReceivedPublication(second, lambda *what: settled.append(what))
+    ReceivedPublication(first, MagentoMessages(), lambda *what: settled.append(what)).ack()
+    other = ReceivedPublication(second, MagentoMessages(), lambda *what: settled.append(what))
     other.refuse("a reason")
     other.ack()
     assert settled == [(first, None), (second, "a reason")]
@@ -154,8 +192,8 @@ def test_without_the_setting_the_reason_names_it():
 
 class Asked(Publication):
     def __init__(self, name="order.created", data=None, tenant=None, event_id=None):
-        self.name, self.data = name, {} if data is None else data
-        self.tenant, self.event_id = tenant, event_id
+        data = {} if data is None else data
+        self.events = [ForeignEvent(name=name, data=data, tenant=tenant, event_id=event_id)]
         self.refusal = None
 
     def refuse(self, reason):
@@ -231,7 +269,10 @@ def intake(events, inbox):
         definitions=runtime.catalog,
         rules=runtime.publish_rules,
         inbox=inbox,
+        claiming=inbox,
+        name="intake",
         observers=NOBODY,
+        tracing=NO_TRACING,
     )
     made.start()
     yield made

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from asyncevents_core.domain.backoff import DAYS
 from asyncevents_core.domain.delivery import DeadReason, DeliveryState
 from asyncevents_core.domain.instant import uuid7
 from asyncevents_core.domain.outcome import Outcome, OutcomeKind
@@ -41,6 +42,30 @@ def test_a_recipient_that_always_fails_gets_six_requests(harness):
     assert trace.delivery.reason is DeadReason.EXHAUSTED
     assert [one.outcome for one in trace.attempts] == [OutcomeKind.RETRYABLE] * 6
     assert [one.claim_no for one in trace.attempts] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_schedule_for_production_goes_on_for_three_days(ledger, clock):
+    policy = Policy(source="/t", schedule=DAYS, maximum_deaths=DAYS.retries)
+    harness = Harness(ledger=ledger, clock=clock, policy=policy)
+    harness.subscribe()
+    event_id = harness.publish()
+    harness.attempt(harness.claim(event_id).leases, fails)
+    # A step as long as what comes next: days in steps of a second take too long.
+    for delay in DAYS.delays:
+        harness.clock.advance(delay * (1 + DAYS.jitter))
+        harness.attempt(harness.due().leases, fails)
+    assert len(harness.requests) == 15
+    assert harness.trace(event_id).summary == "Dead Lettered with 14 retries"
+
+
+def test_a_subscription_keeps_its_own_schedule(ledger, clock):
+    policy = Policy(source="/t", schedule=DAYS, maximum_deaths=DAYS.retries)
+    harness = Harness(ledger=ledger, clock=clock, policy=policy)
+    harness.subscribe(retry=RetryPolicy(schedule=(7.0,), maximum_deaths=2))
+    event_id = harness.publish()
+    harness.attempt(harness.claim(event_id).leases, fails)
+    harness.run_for(60, fails)
+    assert gaps(harness) == [7, 7]
 
 
 def test_with_maximum_deaths_0_there_is_one_request(harness):

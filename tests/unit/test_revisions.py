@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,8 +12,21 @@ from asyncevents_core.adapters.sqlalchemy.migrating import REVISION
 from asyncevents_core.errors import LedgerNotMigrated
 
 
-@pytest.fixture(params=["9999", f"{REVISION}a_other"])
+@pytest.fixture(params=["9999", f"{REVISION}a_other", "9999_from_9998"])
 def newer(request, tmp_path):
+    with ledger_at(request.param, tmp_path) as events:
+        yield events
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """Publish to a ledger that a newer version has made, which serves this one."""
+    with ledger_at(f"9999_from_{REVISION[:4]}", tmp_path) as events:
+        yield events
+
+
+@contextmanager
+def ledger_at(revision, tmp_path):
     url = f"sqlite:///{tmp_path}/ledger.db"
     settings = {"LEDGER_URL": url, "BROKER_URL": "memory://", "EVENTS": {"order.created": {}}}
     with AsyncEvents(settings) as events:
@@ -19,7 +34,7 @@ def newer(request, tmp_path):
         engine = sa.create_engine(url)
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                f"UPDATE asyncevents_alembic_version SET version_num = '{request.param}'"
+                f"UPDATE asyncevents_alembic_version SET version_num = '{revision}'"
             )
         engine.dispose()
         yield events
@@ -52,3 +67,15 @@ def test_a_ledger_of_this_version_is_not_spoken_of(tmp_path, caplog):
         events.upgrade()
         events.publish("a", {})
     assert "newer" not in caplog.text
+
+
+def test_a_newer_schema_that_serves_this_version_is_worked_with(serving, caplog):
+    (warning,) = serving.runtime.ledger.check()
+    assert "a newer version of asyncevents-core has made it" in warning
+    serving.publish("order.created", {})
+    assert "newer" not in caplog.text
+
+
+def test_upgrading_leaves_a_newer_schema_that_serves_this_version(serving):
+    assert serving.upgrade() == f"9999_from_{REVISION[:4]}"
+    assert serving.upgrade() == f"9999_from_{REVISION[:4]}"

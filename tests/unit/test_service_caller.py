@@ -11,10 +11,12 @@ import time
 
 import pytest
 
+from asyncevents_core.adapters.json_schemas import compile_schema
 from asyncevents_core.domain.event import EventDefinition
 from asyncevents_core.engine.delivering.calls import Calls
 from asyncevents_core.engine.delivering.leases import Resolving
 from asyncevents_core.engine.delivering.services import ServiceCaller
+from asyncevents_core.engine.shared.schema_checks import UNCHECKED, SchemaChecks
 from asyncevents_core.ports.resolver import Service
 from asyncevents_core.testing.builders import make_event
 
@@ -26,7 +28,7 @@ PATIENCE = 25.0
 class Services:
     """Resolves services to functions by their path, and collects what calls of them came to."""
 
-    def __init__(self, clock, function, *, threads, others):
+    def __init__(self, clock, function, *, threads, schemas, others):
         self._functions = {"shop:load": function, **others}
         self._done = queue.SimpleQueue()
         self.calls = Calls(threads=threads)
@@ -37,6 +39,7 @@ class Services:
             patience=PATIENCE,
             clock=clock,
             calls=self.calls,
+            schemas=schemas,
         )
 
     def resolve(self, definition):
@@ -66,9 +69,9 @@ class Services:
 def services(clock):
     made = []
 
-    def make(function, threads=2, **others):
+    def make(function, threads=2, schemas=UNCHECKED, **others):
         others = {f"{name}:load": one for name, one in others.items()}
-        made.append(Services(clock, function, threads=threads, others=others))
+        made.append(Services(clock, function, threads=threads, schemas=schemas, others=others))
         return made[-1]
 
     yield make
@@ -127,6 +130,38 @@ def test_an_error_that_cannot_be_put_in_words_is_named(services):
     caller = services(fails)
     caller.submit()
     assert caller.result().error == "Mute"
+
+
+def returns(value):
+    async def later():
+        return value
+
+    return lambda: value, later
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["blocking", "async"])
+def test_what_does_not_match_its_schema_is_a_failure_for_good(services, place):
+    check = compile_schema({"properties": {"id": {"type": "integer"}}})
+    schemas = SchemaChecks({"shop.load": check}, refuses=True)
+    wrong, right = (returns({"id": one})[place] for one in ("anna", 1))
+    caller = services(wrong, schemas=schemas, other=right)
+    caller.submit()
+    failed = caller.result()
+    assert failed.final
+    assert failed.error.startswith("InvalidPayload: shop.load: the data does not match its schema")
+    assert "anna" not in failed.error
+    assert "traceback" not in (failed.traceback or "").lower()
+    caller.submit("other:load")
+    assert caller.result().data == b'{"id":1}'
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["blocking", "async"])
+def test_where_mistakes_are_only_warned_of_the_data_is_sent(services, caplog, place):
+    check = compile_schema({"properties": {"id": {"type": "integer"}}})
+    caller = services(returns({"id": "anna"})[place], schemas=SchemaChecks({"shop.load": check}))
+    caller.submit()
+    assert caller.result().data == b'{"id":"anna"}'
+    assert "data does not match the schema" in caplog.text
 
 
 def test_an_async_service_that_blocks_its_loop_is_reported_as_late(services, clock):

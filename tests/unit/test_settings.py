@@ -29,11 +29,26 @@ def problems(values, **environ) -> list[str]:
     return list(caught.value.problems)
 
 
+def test_a_schedule_brings_its_number_of_retries_unless_another_one_is_said():
+    days = Settings.from_mapping({"RETRY_SCHEDULE": "days"})
+    assert (days.retry_schedule, days.maximum_deaths) == ("days", 14)
+    fewer = Settings.from_mapping({"RETRY_SCHEDULE": "days", "MAXIMUM_DEATHS": 3})
+    assert fewer.maximum_deaths == 3
+
+
+def test_an_unknown_schedule_is_named():
+    (problem,) = problems({"RETRY_SCHEDULE": "weeks"})
+    assert "RETRY_SCHEDULE" in problem
+    assert "'minute'" in problem
+    assert "'days'" in problem
+
+
 def test_defaults():
     settings = Settings.from_mapping({})
     assert settings.ledger_url == "sqlite:///asyncevents.db"
     assert settings.broker_url == "sqla+sqlite:///asyncevents-broker.db"
     assert (settings.maximum_deaths, settings.retry_after_max) == (5, 3600.0)
+    assert settings.retry_schedule == "minute"
     assert (settings.service_resolver, settings.retry_manager) == ("import", "ledger")
     assert (settings.log_cleanup_enabled, settings.log_lifetime_days) == (False, 30)
     assert set(settings.origins.values()) == {"default"}

@@ -242,7 +242,8 @@ def test_whoever_does_not_know_its_ledger_takes_all(caplog):
         queue=queue,
         quarantine=queue,
         acquaintances=Acquaintances("q"),
-        settle=None,
+        reading=None,
+        settle=lambda *_: None,
     )
     one = uuid7()
     body = encode([one], ledger_id=THEIRS)

@@ -11,9 +11,10 @@ import time
 
 import pytest
 
-from asyncevents_core.worker import process, supervisor
+from asyncevents_core.worker import process, starting, supervisor
 from asyncevents_core.worker.exits import EXIT_AT_ONCE
 from asyncevents_core.worker.process import AGAIN_AFTER, Worker, stop_signals
+from asyncevents_core.worker.starting import Program
 from asyncevents_core.worker.supervisor import Supervisor
 from tests.unit.claiming import make_claimer
 
@@ -67,8 +68,9 @@ def test_a_hang_up_stops_unless_it_is_ignored():
 
 _PROGRAM = """
 import sys
+from asyncevents_core.worker.starting import Program
 from asyncevents_core.worker.supervisor import Supervisor
-child = [sys.executable, "-c", sys.argv[1]]
+child = Program([sys.executable, "-c", sys.argv[1]])
 sys.exit(Supervisor([child], within=60.0).run())
 """
 _CHILD = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
@@ -129,11 +131,11 @@ def test_a_supervisor_that_fails_stops_its_children(monkeypatch):
         processes.append(start(*arguments, **options))
         return processes[0]
 
-    monkeypatch.setattr(supervisor.subprocess, "Popen", once)
+    monkeypatch.setattr(starting.subprocess, "Popen", once)
     monkeypatch.setattr(supervisor, "stop_signals", list)
-    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = Program([sys.executable, "-c", "import time; time.sleep(600)"])
     with pytest.raises(OSError, match="no more processes"):
-        Supervisor([command, command], within=WAIT).run()
+        Supervisor([child, child], within=WAIT).run()
     assert processes[0].poll() is not None
 
 

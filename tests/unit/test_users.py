@@ -16,6 +16,7 @@ from asyncevents_core.engine.upkeep.sign_ins import (
     forget_old_sign_ins_if_due,
 )
 from asyncevents_core.errors import AccessDenied, InvalidValue, NotFound
+from asyncevents_core.ports.observer import NOBODY
 from asyncevents_core.worker.janitor import Janitor
 from tests.hashing import PASSWORD
 from tests.unit.harness import OPERATOR
@@ -106,7 +107,14 @@ def test_the_janitor_does_it_whether_the_clean_up_is_enabled_or_not(
     session_id = session_of(text).session_id
     clock.advance(60)
     janitor = Janitor(
-        ledger=ledger, enabled=False, days=30, indexed=False, idle=60, next_run=lambda now: now
+        observers=NOBODY,
+        ledger=ledger,
+        enabled=False,
+        days=30,
+        indexed=False,
+        idle=60,
+        source="/test",
+        next_run=lambda now: now,
     )
     assert janitor._look() is None
     assert ledger.read(lambda view: view.users.session(session_id)) is None

@@ -86,6 +86,7 @@ PLAIN_PAGES: Final = (
     *("/", "/problems", "/password", "/subscriptions/{subscription}", "/traces/{trace}"),
     *("/subscriptions/{subscription}/secret", "/subscriptions/{subscription}/delete"),
     *("/events/{failed}", "/event-definitions", "/configuration", "/plugins"),
+    "/event-definitions/order.secret",
     *("/tokens/{token}/revoke", "/tokens/hour", "/users", "/replays/{replay}", "/nothing"),
 )
 """Those that read nothing of it."""

@@ -45,7 +45,35 @@ from tests.ledgers import put_ledger
 
 EVENTS = {
     "order.created": {"title": "An order was placed"},
-    "order.secret": {"resources": ["sales", "finance"]},
+    "order.secret": {
+        "resources": ["sales", "finance"],
+        "description": "An order by somebody whom nobody may know.",
+        "version": 2,
+        "schema": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "integer", "description": "Its number."},
+                "code": {"type": "string", "deprecated": True},
+                "state": {"enum": ["new", "paid", "sent"]},
+                "lines": {"type": "array", "items": {"$ref": "#/$defs/Line"}, "minItems": 1},
+            },
+            "required": ["id", "lines"],
+            "$defs": {
+                "Line": {
+                    "title": "Line",
+                    "type": "object",
+                    "properties": {
+                        "sku": {"type": "string", "pattern": "^[A-Z]+-[0-9]+$"},
+                        "price": {"type": ["string", "null"], "format": "decimal"},
+                    },
+                    "required": ["sku"],
+                }
+            },
+        },
+        "examples": [{"id": 42, "state": "new", "lines": [{"sku": "A-1", "price": "19.99"}]}],
+        "deprecated": "Subscribe to order.hidden.",
+        "sunset": "2099-01-31",
+    },
 }
 TARGET = "https://example.com/orders"
 OPERATOR = Actor.trusted("test")
@@ -256,6 +284,7 @@ class Api:
                 delivery_id=delivery.id,
                 claim_no=number,
                 outcome=OutcomeKind.PERMANENT if dead else OutcomeKind.DELIVERED,
+                target=TARGET,
                 response=response,
                 http_status=400 if dead else 200,
                 detail="HTTP 400" if dead else "HTTP 200",

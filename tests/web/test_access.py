@@ -15,6 +15,7 @@ LOGS = {"logs", "manage", ALL}
 FRESH = {"asyncEvent": {"event_name": "order.created", "recipient_url": TARGET}}
 EDIT = {"asyncEvent": {"status": True}}
 CHANGE = {"status": "enabled"}
+EVENT = {"event_name": "order.created", "data": {"id": 42}}
 REPLAY = {"event_name": "nothing"}
 
 # method, path: who may, what is sent, the status then, and that of the same request by a token
@@ -33,6 +34,24 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
         404,
     ),
     ("POST", "/async_event/{subscription_id:int}/test"): ({"save", "manage", ALL}, {}, 202, 404),
+    ("POST", "/async_event/{subscription_id:int}/rotate_secret"): (
+        {"create", "manage", ALL},
+        {},
+        200,
+        404,
+    ),
+    ("DELETE", "/async_event/{subscription_id:int}/older_secrets"): (
+        {"create", "manage", ALL},
+        None,
+        204,
+        404,
+    ),
+    ("POST", "/async_events/try_filter"): (
+        {"manage", ALL},
+        {"event_name": "order.created", "filter": "data.a:1"},
+        200,
+        200,
+    ),
     ("POST", "/async_events/status"): (
         {"save", "manage", ALL},
         {"subscription_ids": [1], "status": "enabled"},
@@ -40,7 +59,11 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
         404,
     ),
     ("GET", "/event_definitions"): ({"view", "manage", ALL}, None, 200, 200),
+    ("GET", "/event_definitions/asyncapi.json"): ({"view", "manage", ALL}, None, 200, 200),
+    ("GET", "/event_definitions/openapi.json"): ({"view", "manage", ALL}, None, 200, 200),
+    ("GET", "/event_definitions/json-schema.json"): ({"view", "manage", ALL}, None, 200, 200),
     ("GET", "/sinks"): ({"view", "manage", ALL}, None, 200, 200),
+    ("POST", "/events"): ({"publish", "manage", ALL}, EVENT, 202, 202),
     ("GET", "/events"): (LOGS | {"logs.list"}, None, 200, "own"),
     ("GET", "/events/{event_id:uuid}"): (LOGS | {"logs.trace"}, None, 200, 404),
     ("GET", "/logs"): (LOGS | {"logs.list"}, None, 200, "own"),
@@ -60,7 +83,14 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int, int | str]] = {
     ("GET", "/tokens"): ({"manage", ALL}, None, 200, 403),
     ("DELETE", "/tokens/{token_id:uuid}"): ({"manage", ALL}, None, 204, 403),
 }
-PUBLIC = {("GET", "/health"), ("HEAD", "/health")}
+PUBLIC = {
+    ("GET", "/health"),
+    ("HEAD", "/health"),
+    ("GET", "/livez"),
+    ("HEAD", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/rest/V1/async_event/{subscription_id}/jwks.json"),
+}
 RESOURCES = [*map(str, Resource), ALL, "sales"]
 
 
@@ -79,6 +109,15 @@ def test_every_route_is_in_the_table(api):
     table = {(method, "/rest/V1" + path.replace(":int", "").replace(":uuid", ""))
              for method, path in TABLE}  # fmt: skip
     assert routes(api) == table | PUBLIC
+
+
+def test_the_door_for_agents_is_a_route_more(serve):
+    """Each of its methods and tools asks for a resource: tests/web/mcp."""
+    without, api = routes(serve()), serve(WEB_MCP=True)
+    assert routes(api) - without == {("POST", "/mcp")}
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    assert api.client().post(f"{api.address}/mcp", json=ping).status_code == 401
+    assert api.client("get").post(f"{api.address}/mcp", json=ping).status_code == 200
 
 
 class Case:

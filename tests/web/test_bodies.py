@@ -35,6 +35,8 @@ def wrapped(**fields):
         ("POST", "/async_event/1/test", {"data": {HALF: 1}}),
         ("POST", "/async_event/1/test", {"data": {"x": [HALF]}}),
         ("POST", "/async_events/status", {HALF: 1}),
+        ("POST", "/events", {"event_name": "order.created", "data": {HALF: 1}}),
+        ("POST", "/events", [{"event_name": "order.created", "data": HALF}]),
         ("POST", "/replays", {"search": f"a{HALF}"}),
         ("PATCH", "/configuration", {HALF: 1}),
     ],
@@ -170,3 +172,6 @@ def test_lists_as_deep_as_can_be_read_are_refused_where_none_is_wanted(client):
         body = f'{{"asyncEvent": {{"schedule": [{deep}], "status": {deep}}}}}'
         check(client.post("/async_event", content=body), 400)
         check(client.patch("/configuration", content=f'{{"MAXIMUM_DEATHS": {deep}}}'), 400)
+        check(client.post("/events", content=deep), 400)
+        sent = f'{{"event_name": "order.created", "data": {deep}}}'
+        check(client.post("/events", content=sent), 400)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urljoin
 
+import django.conf
 import httpx
 import pytest
 
@@ -31,6 +32,9 @@ def example(request, tmp_path_factory):
     lines = [f"{name} = {value!r}" for name, value in settings(folder).items()]
     (folder / "mounted_settings.py").write_text("\n".join(lines))
     with pytest.MonkeyPatch.context() as patch:
+        # Whatever test of this process has configured it before. Not by `setattr`: it would look
+        # at settings that nobody has configured yet, and those may not be looked at.
+        patch.setitem(vars(django.conf.settings), "_wrapped", django.conf.empty)
         patch.syspath_prepend(folder)
         patch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "mounted_settings")
         patch.setenv("ASYNCEVENTS_LEDGER_IN_TESTS", "true")

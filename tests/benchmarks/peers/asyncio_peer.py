@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import kombu
-
-from tests.benchmarks.driving import EVENT, Run, running, watch
+from tests.benchmarks.driving import Run, Workers, running, watch
 from tests.benchmarks.peers.asyncio_worker import LATER, QUEUE
-from tests.benchmarks.peers.base import Job, Peer
-from tests.benchmarks.peers.celery_app import TABLES
-from tests.benchmarks.receiving import ROOT, recipient
+from tests.benchmarks.peers.base import TABLES, Job, Peer
+from tests.benchmarks.peers.queueing import enqueue
+from tests.benchmarks.receiving import ROOT, Recipient, recipient
 from tests.benchmarks.scenario import Context
 
 PROCESSES = 2
@@ -29,6 +27,13 @@ class AsyncioPeer(Peer):
 
     def run(self, job: Job) -> Run:
         """See `Peer`."""
+        with self.working(job) as (workers, server):
+            parts = self._context.services.pids("postgresql", "rabbitmq")
+            return watch(workers, server, ["/ok"], job.events, parts=parts)
+
+    @contextmanager
+    def working(self, job: Job) -> Iterator[tuple[Workers, Recipient]]:
+        """Run the workers on the job while the block runs."""
         services = self._context.services
         for queue in (QUEUE, LATER):
             services.rabbitmq.drop(queue)
@@ -38,7 +43,7 @@ class AsyncioPeer(Peer):
             recipient() as server,
         ):
             services.postgresql.execute(database, *TABLES)
-            self._enqueue(job, f"{server.url}/ok")
+            enqueue(services.rabbitmq.url, QUEUE, job, f"{server.url}/ok")
             environment = {
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
@@ -47,22 +52,4 @@ class AsyncioPeer(Peer):
             }
             command = [sys.executable, "-m", "tests.benchmarks.peers.asyncio_worker"]
             with running([command] * PROCESSES, folder=folder, environment=environment) as workers:
-                parts = services.pids("postgresql", "rabbitmq")
-                return watch(workers, server, ["/ok"], job.events, parts=parts)
-
-    def _enqueue(self, job: Job, target: str) -> None:
-        texts = [text.decode() for text in job.payloads.texts]
-        queue = kombu.Queue(QUEUE, durable=True)
-        url = self._context.services.rabbitmq.url
-        with kombu.Connection(url) as connection, connection.channel() as channel:
-            queue(channel).declare()
-            producer = kombu.Producer(channel)
-            for number in range(job.events):
-                message = {
-                    "delivery_id": str(uuid.uuid4()),
-                    "event_id": str(uuid.uuid4()),
-                    "name": EVENT,
-                    "target": target,
-                    "data": texts[number % len(texts)],
-                }
-                producer.publish(json.dumps(message), routing_key=QUEUE, delivery_mode=2)
+                yield workers, server

@@ -8,9 +8,6 @@ after a delay. Configured by environment variables, see `asyncio_peer`. Ends wit
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import os
 import signal
@@ -25,18 +22,15 @@ import asyncpg
 import uvloop
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
-from asyncevents_core.plugin import symmetric_key
-from tests.benchmarks.driving import PERMITS, SECRET
+from tests.benchmarks.constants import PERMITS
+from tests.benchmarks.peers.request import KEPT, MOST_RETRIES, TIMEOUT, signed, signing_key
 
 QUEUE: Final = "benchmark-asyncio"
 LATER: Final = f"{QUEUE}-later"
 ATTEMPT: Final = "x-attempt"
-_MOST_RETRIES: Final = 5
 _PREFETCH: Final = 2 * PERMITS
-_TIMEOUT: Final = 15.0
 _GROUP: Final = 0.005
 _MOST_ROWS: Final = 500
-_KEPT: Final = 4096
 _COLUMNS: Final = (
     *("delivery_id", "event_id", "number", "outcome", "status", "detail", "response"),
     *("target", "started_at", "duration"),
@@ -85,7 +79,7 @@ class Worker:
         self._session = session
         self._writer = writer
         self._exchange = exchange
-        self._key = hmac.new(symmetric_key(SECRET), digestmod=hashlib.sha256)
+        self._key = signing_key()
         self._permits = asyncio.Semaphore(PERMITS)
 
     async def attempt(self, message: AbstractIncomingMessage) -> None:
@@ -102,7 +96,7 @@ class Worker:
             datetime.fromtimestamp(started, UTC), time.time() - started,
         )  # fmt: skip
         await self._writer.write(row)
-        if not delivered and number <= _MOST_RETRIES:
+        if not delivered and number <= MOST_RETRIES:
             again = aio_pika.Message(
                 message.body,
                 headers={ATTEMPT: number + 1},
@@ -113,26 +107,19 @@ class Worker:
         await message.ack()
 
     async def _post(self, job: dict[str, str], started: float) -> tuple[int | None, str, str]:
-        now, event_id = int(started), job["event_id"]
-        body = (
-            f'{{"specversion": "1.0", "id": "{event_id}", "source": "/asyncio", '
-            f'"type": "{job["name"]}", "time": "2026-01-01T00:00:00.000000Z", '
-            f'"datacontenttype": "application/json", "data": {job["data"]}}}'
-        ).encode()
-        mac = self._key.copy()
-        mac.update(f"{event_id}.{now}.".encode())
-        mac.update(body)
-        headers = {
-            "content-type": "application/cloudevents+json; charset=utf-8",
-            "webhook-id": event_id,
-            "webhook-timestamp": str(now),
-            "webhook-signature": "v1," + base64.b64encode(mac.digest()).decode(),
-            "asyncevents-delivery": job["delivery_id"],
-        }
+        body, headers = signed(
+            self._key,
+            source="/asyncio",
+            delivery_id=job["delivery_id"],
+            event_id=job["event_id"],
+            name=job["name"],
+            data=job["data"],
+            now=int(started),
+        )
         try:
             async with self._session.post(job["target"], data=body, headers=headers) as answer:
                 text = await answer.text()
-                return answer.status, text[:_KEPT], f"HTTP {answer.status}"
+                return answer.status, text[:KEPT], f"HTTP {answer.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             return None, "", repr(error)
 
@@ -152,7 +139,7 @@ async def main() -> None:
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=_TIMEOUT),
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
     ) as session:
         writing = asyncio.create_task(writer.run())
         await queue.consume(Worker(session, writer, channel.default_exchange).attempt)

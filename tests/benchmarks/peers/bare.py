@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.benchmarks.driving import PERMITS, SECRET, Run, running, watch
+from tests.benchmarks.constants import PERMITS, SECRET
+from tests.benchmarks.driving import Run, running, watch
 from tests.benchmarks.peers.base import Job, Peer
 from tests.benchmarks.receiving import ROOT, recipient
 from tests.benchmarks.scenario import Context

@@ -9,14 +9,13 @@ from typing import Final
 
 from attrs import frozen
 
-from tests.benchmarks.driving import EVENT, Run, running, watch
-from tests.benchmarks.peers.base import Job, Peer
-from tests.benchmarks.peers.celery_app import QUEUE, TABLES, TASK, make_app
+from tests.benchmarks.constants import EVENT
+from tests.benchmarks.driving import Run, running, watch
+from tests.benchmarks.peers.base import TABLES, Job, Peer
+from tests.benchmarks.peers.celery_app import QUEUE, TASK, make_app
+from tests.benchmarks.peers.trials import trial_note, tried
 from tests.benchmarks.receiving import ROOT, recipient
 from tests.benchmarks.scenario import Context
-
-_TRIAL: Final = 2_000
-_CHOSEN: Final = "celery"
 
 
 @frozen(kw_only=True)
@@ -46,6 +45,8 @@ WAYS: Final = (
 
 class CeleryPeer(Peer):
     """Celery, in the way that is best on this machine."""
+
+    slow = True
 
     def __init__(self, context: Context, way: Way) -> None:
         self._context = context
@@ -100,29 +101,17 @@ class CeleryPeer(Peer):
 
 def celery_peers(context: Context) -> list[CeleryPeer]:
     """Return the best way of each pool, the best of all first; the first to ask pays the trial."""
-    rates = _trial(context)
+    ways = {str(way): way for way in WAYS}
     best: dict[str, Way] = {}
-    for way in sorted(rates, key=rates.__getitem__, reverse=True):
-        best.setdefault(way.pool, way)
+    for called in _trial(context):
+        best.setdefault(ways[called].pool, ways[called])
     return [CeleryPeer(context, way) for way in best.values()]
 
 
 def trial_notes(context: Context) -> dict[str, str]:
     """Return what the trial came to, for the report."""
-    rates = _trial(context)
-    ordered = sorted(rates, key=rates.__getitem__, reverse=True)
-    tried = "; ".join(f"{way}: {rates[way]:.0f}/s" for way in ordered)
-    return {"Celery": f"run in the best way of each pool. Tried: {tried}"}
+    return {"Celery": f"run in the best way of each pool; {trial_note(_trial(context))}"}
 
 
-def _trial(context: Context) -> dict[Way, float]:
-    if _CHOSEN not in context.shared:
-        context.progress.expect(len(WAYS))
-        rates = {}
-        for way in WAYS:
-            context.progress.step(f"trial: Celery, {way}")
-            job = Job(payloads=context.small, events=min(_TRIAL, context.options.events))
-            rates[way] = CeleryPeer(context, way).run(job).arrivals.steady_rate
-        context.shared[_CHOSEN] = rates
-    found: dict[Way, float] = context.shared[_CHOSEN]
-    return found
+def _trial(context: Context) -> dict[str, float]:
+    return tried(context, "Celery", {str(way): CeleryPeer(context, way) for way in WAYS})

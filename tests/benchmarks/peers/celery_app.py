@@ -7,8 +7,6 @@ Acknowledged late, no results, no events. Configured by environment variables, s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import os
 import time
@@ -19,22 +17,11 @@ import httpx
 from celery import Celery, Task
 from psycopg_pool import ConnectionPool
 
-from asyncevents_core.plugin import symmetric_key
-from tests.benchmarks.driving import SECRET
+from tests.benchmarks.peers.request import KEPT, MOST_RETRIES, TIMEOUT, signed, signing_key
 
 QUEUE: Final = "benchmark"
 TASK: Final = "deliver"
-_TIMEOUT: Final = 15.0
-_MOST_RETRIES: Final = 5
-_KEPT: Final = 4096
 
-TABLES: Final = (
-    "CREATE TABLE attempt (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
-    "delivery_id UUID NOT NULL, event_id UUID NOT NULL, number INTEGER NOT NULL, "
-    "outcome TEXT NOT NULL, status INTEGER, detail TEXT NOT NULL, response TEXT NOT NULL, "
-    "target TEXT NOT NULL, started_at TIMESTAMPTZ NOT NULL, duration REAL NOT NULL, "
-    "UNIQUE (delivery_id, number))",
-)
 _INSERT: Final = (
     "INSERT INTO attempt (delivery_id, event_id, number, outcome, status, detail, response, "
     "target, started_at, duration) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s), %s)"
@@ -66,7 +53,7 @@ app = make_app(
 @cache
 def _client() -> httpx.Client:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    return httpx.Client(timeout=_TIMEOUT, limits=limits, trust_env=False)
+    return httpx.Client(timeout=TIMEOUT, limits=limits, trust_env=False)
 
 
 @cache
@@ -82,10 +69,10 @@ def _pool() -> ConnectionPool[Any]:
 
 @cache
 def _key() -> hmac.HMAC:
-    return hmac.new(symmetric_key(SECRET), digestmod=hashlib.sha256)
+    return signing_key()
 
 
-@app.task(bind=True, name=TASK, max_retries=_MOST_RETRIES)
+@app.task(bind=True, name=TASK, max_retries=MOST_RETRIES)
 def deliver(self: Task, delivery_id: str, event_id: str, name: str, target: str, data: str) -> None:
     """Make one attempt."""
     number = self.request.retries + 1
@@ -105,24 +92,17 @@ def deliver(self: Task, delivery_id: str, event_id: str, name: str, target: str,
 def _post(
     delivery_id: str, event_id: str, name: str, target: str, data: str, started: float
 ) -> tuple[int | None, str, str]:
-    now = int(started)
-    body = (
-        f'{{"specversion": "1.0", "id": "{event_id}", "source": "/celery", "type": "{name}", '
-        f'"time": "2026-01-01T00:00:00.000000Z", "datacontenttype": "application/json", '
-        f'"data": {data}}}'
-    ).encode()
-    mac = _key().copy()
-    mac.update(f"{event_id}.{now}.".encode())
-    mac.update(body)
-    headers = {
-        "content-type": "application/cloudevents+json; charset=utf-8",
-        "webhook-id": event_id,
-        "webhook-timestamp": str(now),
-        "webhook-signature": "v1," + base64.b64encode(mac.digest()).decode(),
-        "asyncevents-delivery": delivery_id,
-    }
+    body, headers = signed(
+        _key(),
+        source="/celery",
+        delivery_id=delivery_id,
+        event_id=event_id,
+        name=name,
+        data=data,
+        now=int(started),
+    )
     try:
         answer = _client().post(target, content=body, headers=headers)
     except httpx.HTTPError as error:
         return None, "", repr(error)
-    return answer.status_code, answer.text[:_KEPT], f"HTTP {answer.status_code}"
+    return answer.status_code, answer.text[:KEPT], f"HTTP {answer.status_code}"

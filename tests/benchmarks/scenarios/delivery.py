@@ -7,9 +7,9 @@ from typing import Final
 from attrs import frozen
 
 from tests.benchmarks.figures import Bar, Figure, Findings, ratio
+from tests.benchmarks.peers import celery, faststream, procrastinate
 from tests.benchmarks.peers.asyncio_peer import AsyncioPeer
 from tests.benchmarks.peers.bare import BarePeer
-from tests.benchmarks.peers.celery import celery_peers, trial_notes
 from tests.benchmarks.peers.comparing import Comparison, compare, cpu_chart, rates_chart
 from tests.benchmarks.peers.project import AsyncEventsPeer
 from tests.benchmarks.scenario import Context, Scenario
@@ -51,7 +51,14 @@ class Delivery(Scenario):
     def run(self, context: Context) -> Findings:
         """See `Scenario`."""
         project, by_hand, bare = AsyncEventsPeer(context), AsyncioPeer(context), BarePeer(context)
-        peers = [project, *celery_peers(context), by_hand, bare]
+        peers = [
+            project,
+            *celery.celery_peers(context),
+            faststream.faststream_peer(context),
+            procrastinate.procrastinate_peer(context),
+            by_hand,
+            bare,
+        ]
         comparisons = [
             compare(context, peers, payloads) for payloads in (context.small, context.real)
         ]
@@ -63,7 +70,9 @@ class Delivery(Scenario):
                 for bar in _bars(one, limits, project.name)
             ],
             notes={
-                **trial_notes(context),
+                **celery.trial_notes(context),
+                **faststream.trial_notes(context),
+                **procrastinate.trial_notes(context),
                 "8 KB": f"{context.real.mean:.0f} bytes on average, see payloads.py",
             },
             columns=[

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from tests.benchmarks.driving import deliver
 from tests.benchmarks.figures import Bar, Columns, Figure, Findings, ratio
+from tests.benchmarks.importable import importable
 from tests.benchmarks.peers import blocking_sink
 from tests.benchmarks.receiving import recipient
 from tests.benchmarks.scenario import Context, Scenario
@@ -20,7 +18,6 @@ SUBSCRIPTIONS: Final = 10
 LIMIT: Final = 0.9
 _HEALTHY, _HANGING, _DEAD = "all healthy", "1 of 10 hangs", "2 of 10 refuse connections"
 _BLOCKING: Final = "the sink of 1 of 10 blocks its loop"
-_ROOT: Final = Path(__file__).parents[3]
 _PROCESSES: Final = 2
 
 
@@ -76,24 +73,10 @@ class Isolation(Scenario):
         )
 
 
-@contextmanager
-def _importable() -> Iterator[None]:
-    """Let processes that are started import the suite's own plugin."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(_ROOT)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-
-
 def _rate(context: Context, watched: Sequence[str], others: Sequence[str]) -> float:
     events = max(100, context.options.events // SUBSCRIPTIONS)
     with (
-        _importable(),
+        importable(),
         context.on_servers(
             SHUTDOWN_GRACE=0.5,
             PLUGINS=[blocking_sink.__name__],

@@ -8,18 +8,17 @@ from typing import Final
 
 from attrs import frozen
 
-from tests.benchmarks.driving import BATCH, Workers, project_workers, publish_batch, subscribe
+from tests.benchmarks.driving import Workers, project_workers, subscribe
 from tests.benchmarks.figures import Bar, Figure, Findings, Lines, percentile
 from tests.benchmarks.receiving import Recipient, recipient
 from tests.benchmarks.scenario import Context, Scenario
+from tests.benchmarks.supplying import supplied
 from tests.integration.project import Project
 
 LARGEST: Final = 200.0
 GROWTH: Final = 5.0
-_BACKLOG: Final = 10_000
-_EVERY: Final = 0.5
 _WINDOW: Final = 0.1
-_PATIENCE: Final = 60.0
+_PATH: Final = "/ok"
 _MB: Final = 1e6
 
 
@@ -48,7 +47,7 @@ class Memory(Scenario):
         context.progress.step(f"{total:,} deliveries")
         begun = time.monotonic()
         with context.on_servers() as project, recipient() as server:
-            subscribe(project, [f"{server.url}/ok"])
+            subscribe(project, [server.url + _PATH])
             with project_workers(project, 1) as workers:
                 samples = _endure(context, project, server, workers, total)
         seconds = time.monotonic() - begun
@@ -94,24 +93,10 @@ def _endure(
     context: Context, project: Project, server: Recipient, workers: Workers, total: int
 ) -> list[Sample]:
     samples: list[Sample] = []
-    published = arrived = 0
-    last = time.monotonic()
-    with project.events() as events:
-        while arrived < total:
-            while published < total and published - arrived < _BACKLOG:
-                count = min(BATCH, total - published)
-                publish_batch(events, context.small, published, count)
-                published += count
-            time.sleep(_EVERY)
-            before, arrived = arrived, server.received(["/ok"])
-            workers.check()
-            if arrived > before:
-                last = time.monotonic()
-            elif time.monotonic() - last > _PATIENCE:
-                raise TimeoutError(f"{arrived} of {published} arrived, then no more")
-            if arrived:
-                samples.append(Sample(arrived=arrived, resident=workers.resident / _MB))
-            context.progress.say(f"{arrived:,} of {total:,} deliveries")
+    for arrived in supplied(project, context.small, server, workers, _PATH, most=total):
+        if arrived:
+            samples.append(Sample(arrived=arrived, resident=workers.resident / _MB))
+        context.progress.say(f"{arrived:,} of {total:,} deliveries")
     return samples
 
 

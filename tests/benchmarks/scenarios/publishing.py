@@ -11,9 +11,10 @@ from tests.benchmarks.figures import Bar, Columns, Figure, Findings, ratio
 from tests.benchmarks.payloads import Payloads
 from tests.benchmarks.scenario import Context, Scenario
 
-SINGLY: Final = 1.5
-MANY: Final = 15_000.0
-MANY_PART: Final = 0.7
+SINGLY: Final = 1.2
+SINGLY_AIM: Final = 1.5
+"""Beside SQLAlchemy, and with 8 KB."""
+MANY: Final = 40_000.0
 _MOST_SINGLY: Final = 2_000
 _WARM: Final = 100
 
@@ -42,23 +43,24 @@ class Publishing(Scenario):
                 many[payloads] = _many(context, events, url, payloads)
         bars = []
         for payloads, figures in singly.items():
-            for bare, aim in ((_PSYCOPG, False), (_CORE, True)):
+            for bare in (_PSYCOPG, _CORE):
+                aim = bare == _CORE or payloads is not context.small
+                limit = SINGLY_AIM if aim else SINGLY
                 bars.append(
                     Bar(
-                        text=f"{_PUBLISH}, {payloads.name}: at most {SINGLY:g} × {bare}",
+                        text=f"{_PUBLISH}, {payloads.name}: at most {limit:g} × {bare}",
                         value=ratio(figures[_PUBLISH], figures[bare]),
-                        limit=SINGLY,
+                        limit=limit,
                         at_most=True,
-                        aim=aim or payloads is not context.small,
+                        aim=aim,
                     )
                 )
         rates = {payloads: _rates(figures) for payloads, figures in many.items()}
-        small = rates[context.small]
         bars.append(
             Bar(
-                text=f"{_MANY}, 300 bytes: {MANY:,.0f} events/s, or {MANY_PART:.0%} of {_BULK}",
-                value=small[_MANY].median,
-                limit=min(MANY, MANY_PART * small[_BULK].median),
+                text=f"{_MANY}, {context.small.name}: {MANY:,.0f} events/s",
+                value=rates[context.small][_MANY].median,
+                limit=MANY,
                 unit="events/s",
             )
         )

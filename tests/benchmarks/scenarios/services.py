@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from asyncevents_core import NewSubscription
-from tests.benchmarks.driving import EVENT
+from tests.benchmarks.constants import EVENT
 from tests.benchmarks.figures import Bar, Figure, Findings, percentile
 from tests.benchmarks.latency import Ages, Stream, ages
 from tests.benchmarks.receiving import recipient

@@ -101,7 +101,12 @@ async def _deliver(case: _Case, way: str, count: int) -> float:
             sink.limits = BatchLimits(entries=1, bytes=sink.limits.bytes)
         sink = ThreadedSink(sink, concurrency=case.kind.concurrency, name=case.kind.name)
     target = case.target()
-    requests = iter([make_request(target=target, data="x" * 80) for _ in range(count + 1)])
+    requests = iter(
+        [
+            make_request(target=target, data="x" * 80, sink_type=case.kind, config=config)
+            for _ in range(count + 1)
+        ]
+    )
 
     async def send() -> None:
         for request in requests:

@@ -55,6 +55,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/subscriptions/{subscription_id:int}/secret"): (CREATE, {}, 200, 404),
     ("GET", "/subscriptions/{subscription_id:int}/delete"): (CREATE, {}, 200, 404),
     ("POST", "/subscriptions/{subscription_id:int}/secret"): (CREATE, {}, 200, 404),
+    ("POST", "/subscriptions/{subscription_id:int}/older-secrets"): (CREATE, {}, 303, 404),
     ("POST", "/subscriptions/{subscription_id:int}/delete"): (CREATE, {}, 303, 404),
     ("GET", "/logs"): (LIST, {}, 200, 200),
     ("GET", "/logs.csv"): (LIST, {}, 200, 200),
@@ -67,6 +68,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], dict[str, object], int, int]] = {
     ("GET", "/events/{event_id:uuid}"): (TRACE, {}, 200, 404),
     ("POST", "/events/{event_id:uuid}/open"): (REPLAY, {}, 303, 404),
     ("GET", "/event-definitions"): (VIEW, {}, 200, 200),
+    ("GET", "/event-definitions/{event_name:str}"): (VIEW, {}, 200, 200),
     ("GET", "/sinks/{name:str}/icon.svg"): (EVERYBODY, {}, 200, 200),
     ("GET", "/configuration"): (MANAGE, {}, 200, 403),
     ("POST", "/configuration"): (MANAGE, {"name": "MAXIMUM_DEATHS", "value": "3"}, 303, 403),
@@ -184,6 +186,7 @@ def world(api: Api) -> Callable[[Visitor, str, str, dict[str, object]], int]:
         "delivery_id:uuid": lambda: delivery,
         "job_id:uuid": lambda: job.id,
         "name:str": lambda: "http",
+        "event_name:str": lambda: "order.created",
     }
 
     def ask(visitor: Visitor, method: str, path: str, fields: dict[str, object]) -> int:

@@ -23,7 +23,7 @@ from tests.web.serving import Api, Visitor, serving
 SIGNED_IN = 3
 """The session, the user, and the time; now and then a transaction says that they were seen."""
 MOST: Mapping[str, int] = {
-    "/": 17,
+    "/": 18,
     "/problems": 4,
     "/password": 0,
     "/subscriptions": 5,
@@ -43,6 +43,7 @@ MOST: Mapping[str, int] = {
     "/events/{event_id:uuid}": 6,
     "/deliveries": 2,
     "/event-definitions": 0,
+    "/event-definitions/{event_name:str}": 0,
     "/sinks/{name:str}/icon.svg": 0,
     "/configuration": 1,
     "/plugins": 0,
@@ -135,6 +136,7 @@ def filled(api: Api, count: int) -> Mapping[str, object]:
         "delivery_id:uuid": long.id,
         "job_id:uuid": jobs[0].id,
         "name:str": "http",
+        "event_name:str": "order.created",
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from asyncevents_core.domain.secret import receiver_secret
 from asyncevents_core.domain.subscription import SubscriptionStatus
+from tests.services.over_tls import make_certificate
 from tests.web.serving import TARGET, Api, Visitor
 
 NEW = {"event_name": "order.created", "sink": "http", "target": TARGET}
@@ -102,6 +103,48 @@ def test_options_are_read_as_the_sink_wants_them(api, operator):
     assert "heavy" in answer.text
 
 
+def folds(page):
+    """Return the headings of groups of options, and whether they are open."""
+    fieldset = re.search(r"<fieldset>(.*?)</fieldset>", page, re.DOTALL)[1]
+    found = re.findall(r"<details( open)?>\s*<summary>([^<]+)", fieldset)
+    return {title: bool(is_open) for is_open, title in found}
+
+
+def test_options_that_few_need_are_folded_until_they_have_a_value(api, operator):
+    page = operator.get("/subscriptions/new", sink="http").text
+    seen = folds(page)
+    assert {"OAuth2 client credentials", "Batches", "Handshake"} <= set(seen)
+    assert not any(seen.values())
+    assert page.index('name="options.mode"') < page.index("<summary>Request")
+    answer = operator.post("/subscriptions/new", **NEW, **{"options.api_key": "k3y"})
+    edit = operator.get(f"/subscriptions/{made(answer)}/edit").text
+    assert "k3y" not in edit
+    assert [title for title, is_open in folds(edit).items() if is_open] == [
+        "Password, token or API key"
+    ]
+    wrong = operator.post("/subscriptions/new", **NEW, **{"options.handshake_rate": "3"})
+    assert wrong.status_code == 400
+    assert all(folds(wrong.text).values())
+
+
+def test_what_has_several_lines_keeps_them(api, operator, tmp_path):
+    page = operator.get("/subscriptions/new", sink="http").text
+    for name in ("client_certificate", "client_key"):
+        assert f'<textarea id="option-{name}"' in page
+    issued = make_certificate(tmp_path, "client.example")
+    certificate, key = issued.certificate.read_text(), issued.key.read_text()
+    typed = {"options.client_certificate": certificate, "options.client_key": key}
+    sent = {name: text.replace("\n", "\r\n") for name, text in typed.items()}
+    answer = operator.post("/subscriptions/new", **NEW, **sent)
+    number = made(answer)
+    options = kept(api, number).options
+    assert options["client_certificate"].splitlines() == certificate.splitlines()
+    assert options["client_key"].splitlines() == key.splitlines()
+    edit = operator.get(f"/subscriptions/{number}/edit").text
+    assert certificate.splitlines()[1] in edit
+    assert key.splitlines()[1] not in html.unescape(edit)
+
+
 def test_a_change_keeps_secret_and_status(api, operator):
     number = made(operator.post("/subscriptions/new", **NEW, maximum_deaths="3", schedule="1, 2.5"))
     before = kept(api, number)
@@ -145,12 +188,44 @@ def test_another_secret(api, operator):
     number = api.subscribe()
     before = kept(api, number).secret
     question = operator.get(f"/subscriptions/{number}/secret")
-    assert "until then it refuses" in question.text
+    assert "it refuses what arrives" in question.text
     assert kept(api, number).secret == before
     answer = operator.post(f"/subscriptions/{number}/secret")
     after = kept(api, number).secret
     assert after != before
     assert receiver_secret(after) in answer.text
+    assert kept(api, number).older_secrets == ()
+
+
+def test_another_secret_beside_the_old_one(api, operator):
+    number = api.subscribe()
+    before = kept(api, number).secret
+    operator.post(f"/subscriptions/{number}/secret", overlap="24h", kind="ed25519")
+    changed = kept(api, number)
+    assert changed.secret.startswith("whsk_")
+    assert [older.secret for older in changed.older_secrets] == [before]
+    assert "also with an older secret, until" in operator.get(f"/subscriptions/{number}").text
+    question = operator.get(f"/subscriptions/{number}/secret")
+    assert "End them now" in question.text
+    assert '<option value="ed25519" selected>' in question.text
+    answer = operator.post(f"/subscriptions/{number}/older-secrets")
+    assert "Only the newest secret signs" in operator.notice(answer)
+    assert kept(api, number).older_secrets == ()
+    operator.post(f"/subscriptions/{number}/secret", overlap="forever", kind="no such")
+    assert [older.until for older in kept(api, number).older_secrets] == [None]
+
+
+def test_patterns_of_events(api, operator):
+    form = {"sink": "http", "target": TARGET}
+    wrong = operator.post("/subscriptions/new", event_name="order.**x", **form)
+    assert wrong.status_code == 400
+    assert "** as a level of its own" in html.unescape(wrong.text)
+    missed = operator.post("/subscriptions/new", event_name="nothing.*", **form)
+    assert "unknown event" in html.unescape(missed.text).lower()
+    operator.post("/subscriptions/new", event_name="order.*, !order.paid", **form)
+    (found,) = api.ledger.read(lambda view: view.subscriptions.all())
+    assert found.event_name == "order.*, !order.paid"
+    assert "Now these: order.created" in operator.get(f"/subscriptions/{found.id}").text
 
 
 def test_the_end_of_one(api, operator):
@@ -166,3 +241,23 @@ def test_the_end_of_one(api, operator):
 @pytest.mark.parametrize("number", ["0", "9" * 19, "9" * 30])
 def test_numbers_that_are_none(operator, number):
     assert operator.get(f"/subscriptions/{number}").status_code == 404
+
+
+def test_a_filter_is_tried_before_it_is_saved(api, operator):
+    for total in (50, 150):
+        api.events.publish("order.created", {"total": total})
+    form = {**NEW, "filter": "data.total:[100 TO *]", "try": "filter"}
+    answer = operator.post("/subscriptions/new", **form)
+    assert answer.status_code == 200
+    assert "1 of the latest 2 events pass" in answer.text
+    assert api.ledger.read(lambda view: view.subscriptions.all()) == []
+    wrong = operator.post("/subscriptions/new", **{**form, "filter": "status:success"})
+    assert wrong.status_code == 400
+    assert "belongs to an attempt" in html.unescape(wrong.text)
+    number = made(operator.post("/subscriptions/new", **{**NEW, "filter": "data.a:1"}))
+    assert kept(api, number).filter == "data.a:1"
+    page = operator.get(f"/subscriptions/{number}").text
+    assert "data.a:1" in page
+    again = operator.post(f"/subscriptions/{number}/edit", **{**form, "filter": "nothing"})
+    assert "0 of the latest 2 events pass" in again.text
+    assert kept(api, number).filter == "data.a:1"

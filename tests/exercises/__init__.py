@@ -1,0 +1,1 @@
+"""Exercises for people and assistants: what they did is checked by running it."""

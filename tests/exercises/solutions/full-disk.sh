@@ -1,0 +1,3 @@
+mkdir elsewhere
+mv data/export-* elsewhere/
+asyncevents worker --drain

@@ -1,0 +1,3 @@
+asyncevents subscriptions change 1 --secret "$SECRET"
+asyncevents replay --dead --yes
+asyncevents worker --drain
