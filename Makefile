@@ -11,18 +11,17 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml docs/examples/*/p
 EDITABLE := $(foreach project,$(PROJECTS),-e $(patsubst %/,%,$(dir $(project))))
 CONSTRAINTS := constraints.txt
 ARGS ?=
-# Those that measure time have the machine for themselves. Long modules come first, so that none is
-# left alone at the end, and then those that wait for processes. What is named twice runs once.
+# Tests start thousands of processes: without cached bytecode each would compile the framework anew.
+unexport PYTHONDONTWRITEBYTECODE
+# Those that measure time have the machine for themselves. Of the others conftest.py says which come
+# first, so that no long module is left alone at the end.
 ALONE := tests/benchmarks
-LONG := tests/docs/test_walkthroughs.py tests/conformance/test_ledgers.py \
-	tests/web/pages/test_hostile.py tests/search/test_queries.py tests/installing/test_scaffolds.py
-FIRST := tests/integration tests/crash
-SIDE_BY_SIDE := $(LONG) $(FIRST) \
-	$(filter-out $(ALONE) $(FIRST) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
+FAST := tests/unit tests/filtering tests/plugin_api
+SIDE_BY_SIDE := $(filter-out $(ALONE) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
 	$(wildcard plugins/*/tests docs/examples/*/tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo serve screenshots test test-crash stalls model bench bench-smoke lint format clean
+.PHONY: help install constraints demo serve screenshots docs docs-serve reference recording diagrams test test-fast test-crash stalls drills model exercises bench bench-smoke lint format dist clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,20 +46,40 @@ screenshots: install  ## Take pictures of all pages: build/screenshots (ARGS=--d
 	@$(BIN)/python -m tests.services
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
+docs: install  ## Build the documentation site and check each link: build/site/index.html
+	@$(BIN)/python -m tests.site
+
+docs-serve: install  ## Serve the site while you write; it is built anew when a page changes
+	@$(BIN)/python -m tests.site --serve $(ARGS)
+
+reference: install  ## Write the pages of docs/reference that are made of the code
+	@$(BIN)/python -m tests.site.errors_page
+
+recording: install  ## Record the demo anew, as a picture that moves: docs/demo.svg
+	@$(BIN)/python -m tests.site.recording
+
+diagrams: install  ## Draw the diagrams of the pages anew, for the site (needs npm and Chromium)
+	@$(BIN)/python -m tests.site.diagrams
+
 test: install  ## Run all tests, with every real service that this machine can have
 	@$(BIN)/python -m tests.services
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -n 3 --durations 15 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest $(ALONE)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
+
+test-fast: install  ## Run what needs no server, in about two minutes
+	$(BIN)/python -m pytest -n auto --dist loadfile $(FAST) $(ARGS)
 
 test-crash: install  ## Kill, freeze and cut at random, on every broker and database: build/crash-suite.md
 	@$(BIN)/python -m tests.services
 	ASYNCEVENTS_TEST_KILLS=25 $(BIN)/python -m pytest tests/integration/test_kill_points.py
 	ASYNCEVENTS_CRASH_FULL=1 $(BIN)/python -m pytest -n 3 --dist worksteal tests/crash/test_crash.py $(ARGS)
 	@cat build/crash-suite.md
+
+drills: stalls  ## The same as stalls: what probes, metrics, status, check and log say of each
 
 stalls: install  ## Let everything stand still that can: build/stalls.md (ARGS="--false-alarms 60")
 	@$(BIN)/python -m tests.services
@@ -69,6 +88,13 @@ stalls: install  ## Let everything stand still that can: build/stalls.md (ARGS="
 model: install  ## Check the model of the state machine, break each rule: build/model.md
 	@$(BIN)/python -m tests.services
 	$(BIN)/python -m tests.model $(ARGS)
+
+exercises: install  ## Do twenty tasks as users have them, by their solutions; or ARGS=--help
+ifeq ($(ARGS),)
+	ASYNCEVENTS_EXERCISES_FULL=1 $(BIN)/python -m pytest -n 2 tests/exercises
+else
+	@$(BIN)/python -m tests.exercises $(ARGS)
+endif
 
 bench: $(BENCH_STAMP)  ## Measure beside Celery and a bare loop: build/benchmarks (ARGS=--help)
 	@$(BIN)/python -m tests.services
@@ -99,6 +125,25 @@ constraints:  ## Pin the newest versions of all that is installed: constraints.t
 format: install  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Built twice from the same commit, a distribution is the same file.
+dist: install  ## Build all distributions, with checksums and a bill of materials: build/dist
+	rm -rf build/dist build/bom && mkdir -p build/dist
+	@set -e; export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct); \
+	for project in . $(wildcard plugins/*); do \
+		echo "building $$project"; \
+		(cd $$project && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/build/dist >/dev/null); \
+	done
+	$(PYTHON) -m venv build/bom/installed
+	$(PYTHON) -m venv build/bom/tool
+	build/bom/tool/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8'
+	build/bom/installed/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c $(CONSTRAINTS) --find-links build/dist $(notdir $(wildcard plugins/*)) \
+		'asyncevents-core[postgresql,mysql,redis,search,schemas,web,otel]'
+	build/bom/installed/bin/python -m pip uninstall --quiet --yes pip setuptools 2>/dev/null || true
+	build/bom/tool/bin/cyclonedx-py environment --output-reproducible --spec-version 1.6 \
+		--output-file build/dist/sbom.cdx.json build/bom/installed/bin/python
+	cd build/dist && sha256sum *.whl *.tar.gz sbom.cdx.json > SHA256SUMS && cat SHA256SUMS
 
 clean:  ## Remove .venv and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
