@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from asyncevents_core.plugin_registry import loading
 from asyncevents_core.testing.conformance.needing import LEFT_OUT
+from tests import scratch
 
 EXCUSED = {"corpus", "helm", "history"}
 """Marks of tests that may be skipped, also where everything else is required."""
@@ -67,6 +68,24 @@ class SkipReport:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if REQUIRED and self.unexcused and exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class Scratch:
+    """Removes what the tests wrote, unless somebody will want to look at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> None:
+        if exitstatus:
+            terminalreporter.write_line(f"until the next run, what tests wrote is in {self.folder}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if not exitstatus:
+            scratch.remove(self.folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -120,6 +139,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("suite")
     config.pluginmanager.register(SkipReport(), "asyncevents-skips")
+    if not hasattr(config, "workerinput") and (folder := scratch.in_memory()) is not None:
+        config.pluginmanager.register(Scratch(folder), "asyncevents-scratch")
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,0 +1,47 @@
+"""Where tests write: in memory where there is room. Thousands of small writes would wait for the disk.
+
+Servers and ledgers flush what they commit, as they do everywhere. That a process is killed loses
+nothing of it in memory either, and no test takes the power away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import psutil
+
+MEMORY = Path("/dev/shm")
+ROOM = 8 * 1024**3
+"""Bytes that have to be free: the whole suite takes about half of them at its most."""
+_PREFIX = "ae-"
+"""Short, since addresses of sockets are paths of 107 characters at most."""
+
+
+def in_memory() -> Path | None:
+    """Let temporary files of this process and its children be in memory; return their folder.
+
+    None: there is no room, or `TMPDIR` says where they are to be. What was left by sessions that
+    have ended is removed.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return None
+    for left in MEMORY.glob(f"{_PREFIX}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX))):
+            shutil.rmtree(left, ignore_errors=True)
+    if min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) < ROOM:
+        return None
+    folder = MEMORY / f"{_PREFIX}{os.getpid()}"
+    folder.mkdir()
+    folder.chmod(0o755)  # some servers are other users
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a session, and let temporary files be where they were."""
+    del os.environ["TMPDIR"]
+    tempfile.tempdir = None
+    shutil.rmtree(folder, ignore_errors=True)
