@@ -35,7 +35,7 @@ class LedgerFixtures:
 
     @pytest.fixture
     def url(self) -> str:
-        """Override: where an empty database is."""
+        """Override: where an empty ledger is, upgraded already."""
         pytest.fail(f"{type(self).__name__} must override the fixture `url`")
 
     @pytest.fixture
@@ -55,10 +55,9 @@ class LedgerFixtures:
 
     @pytest.fixture
     def ledger(self, url: str, schema: str | None, clock: ManualClock) -> Iterator[SqlLedger]:
-        """An empty ledger with its schema, its clock moved by `clock.offset`."""
+        """An empty ledger, its clock moved by `clock.offset`."""
         cipher = Cipher([Fernet.generate_key().decode()])
         ledger = SqlLedger(url, cipher=cipher, clock_offset=clock.offset, schema=schema)
-        ledger.upgrade()
         yield ledger
         ledger.close()
 

@@ -10,15 +10,18 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 import kombu
 import pymysql
 import redis
 import sqlalchemy as sa
 
+from asyncevents_core.adapters.cipher import Cipher
 from asyncevents_core.adapters.kombu.protocol import DEAD_LETTERS, INIT, QUARANTINE, RETRY, TRIGGER
 from asyncevents_core.adapters.kombu.retries import LADDER
+from asyncevents_core.adapters.sqlalchemy import SqlLedger
+from asyncevents_core.adapters.sqlalchemy.schema import meta
 from tests.services.needs import (
     MARIADB,
     PGBOUNCER,
@@ -29,6 +32,9 @@ from tests.services.needs import (
 )
 from tests.services.ports import free_port
 from tests.services.server import Server, program
+
+_WITH_ROWS: Final = ("alembic_version", "asyncevents_meta")
+"""How tables of a ledger are named that are never empty."""
 
 
 class Redis(Server):
@@ -111,6 +117,8 @@ class Database(Server):
     """A database server that makes empty databases."""
 
     most_connections: ClassVar[int] = 300
+    connect_args: ClassVar[Mapping[str, object]] = {}
+    """For the connections of the tests' own, which are many and short."""
 
     @property
     @abstractmethod
@@ -119,8 +127,8 @@ class Database(Server):
 
     @cached_property
     def database(self) -> str:
-        """URL of one database for many tests: `wipe` it before each."""
-        return self.new_database()
+        """URL of one database with a ledger, for many tests: `wipe` it before each."""
+        return self.new_ledger()
 
     def wipe(self) -> None:
         """Empty all tables of `database`; the ledger keeps its version and its id."""
@@ -128,12 +136,11 @@ class Database(Server):
 
     def wipe_one(self, url: str, *, schema: str | None = None) -> None:
         """Empty all tables of a database, or of one of its schemas, as `wipe` does."""
-        engine = sa.create_engine(url)
+        engine = self._engine(url)
         place = "" if schema is None else f'"{schema}".'
         with engine.begin() as connection:
             tables = sa.inspect(connection).get_table_names(schema=schema)
-            kept = ("alembic_version", "asyncevents_meta")
-            names = [name for name in tables if not name.endswith(kept)]
+            names = [name for name in tables if not name.endswith(_WITH_ROWS)]
             # To empty one that is empty costs as much as any.
             used = {
                 name
@@ -168,10 +175,43 @@ class Database(Server):
 
     def new_database(self) -> str:
         """Make a database and return its SQLAlchemy URL."""
+        return self._make("CREATE DATABASE {name}")
+
+    def new_ledger(self) -> str:
+        """Make a database with an empty ledger, upgraded already, and return its SQLAlchemy URL.
+
+        A copy, with an id of its own: migrating takes longer than most tests.
+        """
+        url = self._make(*self._copying)
+        engine = self._engine(url)
+        with engine.begin() as connection:
+            connection.execute(meta.update().values(ledger_id=uuid.uuid4()))
+        engine.dispose()
+        return url
+
+    @cached_property
+    def _copying(self) -> Sequence[str]:
+        """Statements that make a copy of a ledger's database under another name."""
+        url = self.new_database()
+        ledger = SqlLedger(url, cipher=Cipher([]))
+        ledger.upgrade()
+        ledger.close()
+        return self._copies(url)
+
+    @abstractmethod
+    def _copies(self, url: str) -> Sequence[str]:
+        """Return statements that copy a database that nobody uses to a new one, `{name}`."""
+
+    def _engine(self, url: str, **options: Any) -> sa.Engine:
+        return sa.create_engine(url, connect_args=dict(self.connect_args), **options)
+
+    def _make(self, *statements: str) -> str:
+        """Run statements with the name of a new database, and return its URL."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        engine = sa.create_engine(self.admin_url, isolation_level="AUTOCOMMIT")
+        engine = self._engine(self.admin_url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            for statement in statements:
+                connection.exec_driver_sql(statement.format(name=name))
         engine.dispose()
         made = sa.make_url(self.admin_url).set(database=name)
         return made.render_as_string(hide_password=False)
@@ -216,6 +256,9 @@ class PostgreSql(Database):
     def stop(self) -> None:
         # SIGTERM waits for clients to leave; SIGINT does not.
         self._signal(signal.SIGINT)
+
+    def _copies(self, url: str) -> Sequence[str]:
+        return [f"CREATE DATABASE {{name}} TEMPLATE {sa.make_url(url).database}"]
 
     def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
         # Also what refers to them, as kombu's messages do to their queues.
@@ -292,6 +335,8 @@ class MariaDb(Database):
 
     needs = MARIADB
     user = "mysql"
+    # PyMySQL would read all certificates that the system trusts, for each of them.
+    connect_args: ClassVar[Mapping[str, object]] = {"ssl_disabled": True}
 
     @property
     def admin_url(self) -> str:
@@ -316,6 +361,23 @@ class MariaDb(Database):
 
     def answers(self) -> None:
         pymysql.connect(host="127.0.0.1", port=self.port, user="root", connect_timeout=5).close()
+
+    def _copies(self, url: str) -> Sequence[str]:
+        engine = self._engine(url)
+        with engine.connect() as connection:
+            tables = sa.inspect(connection).get_table_names()
+        engine.dispose()
+        source = sa.make_url(url).database
+        return [
+            "CREATE DATABASE {name}",
+            *(f"CREATE TABLE {{name}}.{one} LIKE {source}.{one}" for one in tables),
+            # The others are empty.
+            *(
+                f"INSERT INTO {{name}}.{one} SELECT * FROM {source}.{one}"
+                for one in tables
+                if one.endswith(_WITH_ROWS)
+            ),
+        ]
 
     def _emptying(self, tables: Sequence[str]) -> Iterable[str]:
         yield "SET FOREIGN_KEY_CHECKS = 0"
