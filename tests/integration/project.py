@@ -113,7 +113,7 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Run `asyncevents …` to its end and check how it ended."""
         if arguments[0] in SHORT and threading.current_thread() is threading.main_thread():
-            done = self._run_here(arguments, stdin)
+            done = run_here(self.folder, arguments, environment=self.environment, stdin=stdin)
             assert exit_code is None or done.returncode == exit_code, done.stdout + done.stderr
             return done
         process = self._open(
@@ -155,36 +155,6 @@ class Project:
                     with contextlib.suppress(BrokenPipeError):
                         stream.close()
 
-    def _run_here(
-        self, arguments: Sequence[str], stdin: str | None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command in this process: a new one imports for a second what is here."""
-        with (
-            contextlib.chdir(self.folder),
-            pytest.MonkeyPatch.context() as patch,
-            # Settings modules may set variables.
-            mock.patch.dict(os.environ),
-            _logging_as_it_is(),
-        ):
-            patch.setattr(sys, "path", [str(self.folder), *sys.path])
-            for name in [one for one in os.environ if one.startswith("ASYNCEV")]:
-                patch.delenv(name)
-            try:
-                done = CliRunner().invoke(cli, list(arguments), input=stdin, env=self.environment)
-            finally:
-                self._forget_modules()
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
-
-    def _forget_modules(self) -> None:
-        """Let the next project, and this one when it has changed, import its own."""
-        for name, module in list(sys.modules.items()):
-            origin = getattr(module, "__file__", None)
-            if origin is not None and Path(origin).is_relative_to(self.folder):
-                del sys.modules[name]
-        importlib.invalidate_caches()
-
     def _open(
         self, arguments: Sequence[str], *, environment: Mapping[str, str], stdin: int | None = None
     ) -> subprocess.Popen[str]:
@@ -200,6 +170,42 @@ class Project:
         )
         self.running.append(process)
         return process
+
+
+def run_here(
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    stdin: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process: a new one imports for a second what is here."""
+    with (
+        contextlib.chdir(folder),
+        pytest.MonkeyPatch.context() as patch,
+        # Settings modules may set variables.
+        mock.patch.dict(os.environ),
+        _logging_as_it_is(),
+    ):
+        patch.setattr(sys, "path", [str(folder), *sys.path])
+        for name in [one for one in os.environ if one.startswith("ASYNCEV")]:
+            patch.delenv(name)
+        try:
+            done = CliRunner().invoke(cli, list(arguments), input=stdin, env=environment)
+        finally:
+            _forget_modules(folder)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def _forget_modules(folder: Path) -> None:
+    """Let the next project, and this one when it has changed, import its own."""
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if origin is not None and Path(origin).is_relative_to(folder):
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 @contextlib.contextmanager

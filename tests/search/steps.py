@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from attrs import evolve
 
 from asyncevents_core.domain.delivery import Claim
 from asyncevents_core.testing.builders import make_attempt, make_event, make_subscription
 from tests.conformance import ledger_base as make
+from tests.integration.project import run_here
 
 WAIT = 180.0
 """Seconds that commands and workers get: far more than they need on a busy machine."""
@@ -32,7 +34,10 @@ def attempts(ledger, count, *, body=b'{"specversion": "1.0", "data": {}}', **att
 
 
 def asyncevents(*arguments):
+    """Run a command of `asyncevents` to its end; only workers get a process of their own."""
     environment = {**os.environ, "ASYNCEVENTS_SETTINGS_MODULE": "search_settings"}
+    if arguments[0] != "worker":
+        return run_here(Path.cwd(), arguments, environment={**environment, "COLUMNS": "80"})
     command = [sys.executable, "-m", "asyncevents_core", *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=WAIT, env=environment, check=False

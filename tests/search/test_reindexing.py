@@ -8,10 +8,8 @@ import subprocess
 import time
 
 import pytest
-from click.testing import CliRunner
 
 from asyncevents_core.adapters.lucene import Lucene
-from asyncevents_core.cli.app import cli
 from asyncevents_core.engine.searching.feed import BATCH, IndexFeed, index_lease
 from asyncevents_core.engine.searching.rebuild import Reindex, is_reindexing
 from asyncevents_core.engine.searching.search import LogSearch
@@ -182,9 +180,8 @@ def test_an_interrupted_command_says_how_to_go_on(project, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Reindex, "run", interrupted)
-    monkeypatch.setenv("ASYNCEVENTS_SETTINGS_MODULE", "search_settings")
-    done = CliRunner().invoke(cli, ["reindex"])
-    assert done.exit_code == 1
+    done = asyncevents("reindex")
+    assert done.returncode == 1
     assert "interrupted: `asyncevents reindex` goes on where this was" in done.stderr
 
 
