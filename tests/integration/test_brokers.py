@@ -31,7 +31,7 @@ def broker_url(request, start_server, tmp_path):
 def ledger_url(request, start_server, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
-    return start_server(request.param).new_database()
+    return start_server(request.param).new_ledger()
 
 
 def publish_and_drain(project, inbox, count=120):
@@ -141,14 +141,14 @@ def test_wrong_credentials_are_named_without_the_password(make_project, start_se
 
 @pytest.mark.parametrize("name", ["MariaDb", "PostgreSql"])
 def test_unsafe_durability_is_warned_of(make_project, start_server, name):
-    project = make_project(LEDGER_URL=start_server(name).new_database())
+    project = make_project(LEDGER_URL=start_server(name).new_ledger())
     found = [one["detail"] for one in project.rows("check") if one["what"] == "database"]
     # The tests' own PostgreSQL runs without fsync; MariaDB is as safe as it comes.
     assert [("fsync is off" in one) for one in found] == ([True] if name == "PostgreSql" else [])
 
 
 def test_retries_that_end_soon_are_warned_of_in_production(make_project, start_server):
-    project = make_project(LEDGER_URL=start_server("PostgreSql").new_database())
+    project = make_project(LEDGER_URL=start_server("PostgreSql").new_ledger())
     (found,) = [one for one in project.rows("check") if one["what"] == "retries"]
     assert found["state"] == "warning"
     assert "RETRY_SCHEDULE = 'days' goes on for 3 d" in found["detail"]
@@ -170,7 +170,7 @@ def dbapi_connection(url):
 @pytest.mark.parametrize("name", ["MariaDb", "PostgreSql"])
 def test_a_dbapi_connection_carries_an_event(make_project, inbox, start_server, name):
     server = start_server(name)
-    project = make_project(LEDGER_URL=server.new_database())
+    project = make_project(LEDGER_URL=server.new_ledger())
     project.run("subscribe", "order.created", inbox.url, "--secret", SECRET)
     connection = dbapi_connection(project.settings["LEDGER_URL"])
     with project.events() as events:

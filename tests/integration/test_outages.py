@@ -37,7 +37,7 @@ def servers(request, start_server):
 @pytest.fixture
 def project(make_project, servers):
     broker, ledger = servers
-    return make_project(BROKER_URL=broker.url, LEDGER_URL=ledger.new_database())
+    return make_project(BROKER_URL=broker.url, LEDGER_URL=ledger.new_ledger())
 
 
 @pytest.fixture

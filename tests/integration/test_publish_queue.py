@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import kombu
 import pytest
@@ -166,8 +168,7 @@ def test_workers_that_are_killed_lose_none_and_publish_none_twice(url, make_proj
 
 
 def published(project):
-    with project.events() as events:
-        found = events.runtime.ledger.read(
-            lambda view: view.events.page(name=None, limit=100_000, before=None)
-        )
-    return len(found)
+    """Count the events, without a look at each: it is asked for again and again."""
+    with closing(sqlite3.connect(project.folder / "ledger.db")) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM asyncevents_event")
+    return count

@@ -48,7 +48,7 @@ def server(request, start_server):
 
 @pytest.fixture
 def url(server):
-    return server.new_database()
+    return server.new_ledger()
 
 
 @pytest.fixture
@@ -66,9 +66,7 @@ def open_ledger():
 
 @pytest.fixture
 def ledger(open_ledger, url):
-    made = open_ledger(url)
-    made.upgrade()
-    return made
+    return open_ledger(url)
 
 
 def limits_of(connection):
@@ -166,7 +164,6 @@ def test_a_lock_that_others_keep_is_waited_for_as_often_as_needed(ledger):
 def test_a_server_that_says_nothing_is_given_up(open_ledger, server, url):
     with silence.before(server.port) as proxy:
         made = open_ledger(sa.make_url(url).set(port=proxy.port).render_as_string(False))
-        made.upgrade()
         made.run(lambda tx: tx.now())
         proxy.hush()
         for use in (made.run, made.read):
