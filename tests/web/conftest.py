@@ -1,4 +1,4 @@
-"""A server of its own for each test."""
+"""A ledger and a runtime of its own for each test; most tests of a module share a server."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.web.serving import Api, serving
+from tests.web.serving import Api, Stage, serving, staging
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Api]]:
+    """A function that serves with settings, by a server of its own."""
     with ExitStack() as stack:
 
         def make(**settings: Any) -> Api:
@@ -22,6 +23,13 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Api]]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staging(tmp_path_factory.mktemp("stage")) as made:
+        yield made
+
+
 @pytest.fixture
-def api(serve: Callable[..., Api]) -> Api:
-    return serve()
+def api(stage: Stage, tmp_path: Path) -> Iterator[Api]:
+    with stage.play(tmp_path) as made:
+        yield made

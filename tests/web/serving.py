@@ -40,6 +40,9 @@ from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
 from asyncevents_core.web.app import create_app
+from asyncevents_core.web.backend import Backend
+from asyncevents_core.web.health import ServerProbe
+from asyncevents_core.web.vouching import provider_of
 from tests.hashing import PASSWORD, PlainHasher
 from tests.ledgers import put_ledger
 
@@ -370,7 +373,8 @@ class Shelves:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **more: Any) -> Iterator[Api]:
+def opened(folder: Path, **more: Any) -> Iterator[AsyncEvents]:
+    """Open what an application is made of, with a ledger that is there already or a new one."""
     with AsyncEvents(settings(folder, **more)) as events:
         plugins = load_plugins([builtins, Shelves()])
         events._runtime = Runtime(load_settings(settings(folder, **more)), plugins=plugins)
@@ -379,11 +383,62 @@ def serving(folder: Path, **more: Any) -> Iterator[Api]:
             events.upgrade()
         elif not (folder / "ledger.db").exists():
             put_ledger(folder)
+        yield events
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **more: Any) -> Iterator[Api]:
+    """Serve an application of one's own."""
+    with opened(folder, **more) as events:
         app = create_app(events.runtime)
         with running(app) as address:
             api = Api(events=events, address=address, app=app)
             yield api
             api.close()
+
+
+@define
+class Stage:
+    """A server that goes on for several tests, each of which has a runtime and a ledger of its own.
+
+    To make an application takes ten times as long as whatever else a test needs. Of the runtime
+    it keeps nothing but its state, and the settings that `create_app` reads itself: who needs
+    others of these (WEB_PAGES, WEB_MCP, WEB_RATE_LIMIT and others) has another stage, or `serving`.
+    """
+
+    api: Api
+    _settings: Mapping[str, Any]
+
+    @contextlib.contextmanager
+    def play(self, folder: Path, **more: Any) -> Iterator[Api]:
+        """Serve what is in a folder while the block runs."""
+        with opened(folder, **self._settings, **more) as events:
+            runtime, state = events.runtime, self.api.app.state
+            backend = Backend(runtime, threads=runtime.settings.web_threads)
+            # `create_app` puts the same there.
+            meant = {
+                "backend": backend,
+                "openid": provider_of(runtime),
+                "probe": ServerProbe(runtime.ledger),
+            }
+            before = state.dict()
+            assert meant.keys() == before.keys()
+            state.update(meant)
+            backend.start()
+            api = Api(events=events, address=self.api.address, app=self.api.app)
+            try:
+                yield api
+            finally:
+                api.close()
+                state.update(before)
+                backend.close()
+
+
+@contextlib.contextmanager
+def staging(folder: Path, **more: Any) -> Iterator[Stage]:
+    """Serve while the block runs; nobody writes into the ledger of the stage itself."""
+    with serving(folder, **more) as api:
+        yield Stage(api=api, settings=more)
 
 
 def requests_logged(caplog: Any, count: int) -> list[logging.LogRecord]:

@@ -30,13 +30,14 @@ FORMS = ["asyncapi", "openapi", "json-schema"]
 
 
 @pytest.fixture
-def api(serve):
+def api(stage, tmp_path):
     events = {
         **EVENTS,
         "order.described": DESCRIBED,
         "order.secret": {**DESCRIBED, "resources": ["sales", "finance"]},
     }
-    return serve(EVENTS=events)
+    with stage.play(tmp_path, EVENTS=events) as made:
+        yield made
 
 
 def listed(client):

@@ -9,14 +9,16 @@ import pytest
 
 from tests.web.mcp.asking import Agent
 from tests.web.mcp.receiving import Receiver, receiving
-from tests.web.serving import Api
+from tests.web.serving import Api, Stage, staging
 
 REACHABLE = {"mcp": {"allow": ["127.0.0.0/8"], "https_only": False}}
 
 
-@pytest.fixture
-def api(serve: Callable[..., Api]) -> Api:
-    return serve(WEB_MCP=True, EAGER=True, SINKS=REACHABLE)
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    more = {"WEB_MCP": True, "EAGER": True, "SINKS": REACHABLE}
+    with staging(tmp_path_factory.mktemp("stage"), **more) as made:
+        yield made
 
 
 @pytest.fixture

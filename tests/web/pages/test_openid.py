@@ -127,9 +127,10 @@ def provider():
 
 
 @pytest.fixture
-def browser(serve, provider, open_browser):
+def browser(stage, tmp_path, provider, open_browser):
     options = {"issuer": provider.issuer, "client_id": "shop", "client_secret": SECRET}
-    return open_browser(serve(WEB_OPENID=options, WEB_GROUPS=GROUPS))
+    with stage.play(tmp_path, WEB_OPENID=options, WEB_GROUPS=GROUPS) as api:
+        yield open_browser(api)
 
 
 def begin(browser, provider, wanted="/"):
