@@ -50,18 +50,31 @@ def place(request: pytest.FixtureRequest, make_place: Callable[[str], Place]) ->
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a project whose tables are there."""
-    folder = tmp_path_factory.mktemp("migrated")
-    project = DjangoProject(
-        folder=folder, databases={"default": sqlite(folder)}, asyncevents={"EVENTS": EVENTS}
-    )
-    project.migrate()
-    return folder
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...]], Path]:
+    """Return a function that returns the folder of a project whose tables are there.
+
+    There is one for each Django: each makes its migrations, and its tables, by itself.
+    """
+    made: dict[tuple[str, ...], Path] = {}
+
+    def make(path: tuple[str, ...]) -> Path:
+        if path not in made:
+            folder = tmp_path_factory.mktemp("migrated")
+            databases = {"default": sqlite(folder)}
+            project = DjangoProject(
+                folder=folder, databases=databases, asyncevents={"EVENTS": EVENTS}, path=path
+            )
+            project.migrate()
+            made[path] = folder
+        return made[path]
+
+    return make
 
 
 @pytest.fixture
-def make_shop(tmp_path: Path, migrated: Path) -> Iterator[Callable[..., DjangoProject]]:
+def make_shop(
+    tmp_path: Path, migrated: Callable[[tuple[str, ...]], Path]
+) -> Iterator[Callable[..., DjangoProject]]:
     """Return a function that makes projects, by default on an SQLite file."""
     made: list[DjangoProject] = []
 

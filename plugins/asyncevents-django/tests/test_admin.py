@@ -116,9 +116,12 @@ def test_the_admin(request, make_shop, place, inbox, make_inbox, django):
     ).migrate()
     shop.write("shop/failing.py", "def fail(number: int):\n    raise RuntimeError('sold out')\n")
     missing = make_inbox()
-    shop.manage("asyncevents", "subscribe", "order.created", inbox.url, "--secret", SECRET)
-    shop.manage("asyncevents", "subscribe", "order.created", missing.url, "--tenant", "acme")
-    shop.manage("asyncevents", "subscribe", "note.written", inbox.url, "--secret", SECRET)
+    subscribe = ("asyncevents", "subscribe")
+    shop.manage_all(
+        (*subscribe, "order.created", inbox.url, "--secret", SECRET),
+        (*subscribe, "order.created", missing.url, "--tenant", "acme"),
+        (*subscribe, "note.written", inbox.url, "--secret", SECRET),
+    )
     shop.script(
         """
         from asyncevents_django import publish
@@ -130,10 +133,11 @@ def test_the_admin(request, make_shop, place, inbox, make_inbox, django):
     shop.manage("asyncevents", "worker", "--drain", "--log-level", "error")
     assert shop.published()[-1]["state"] == "failed", shop.published()
     done = json.loads(shop.script(LOOK))
-    letters = shop.manage("asyncevents", "dead-letters", "--json", "--replayed").splitlines()
-    replayed = [one["uuid"] for one in map(json.loads, letters) if one.get("replayed")]
+    look = shop.look()
+    letters = look.rows("dead-letters", "--replayed")
+    replayed = [one["uuid"] for one in letters if one.get("replayed")]
     assert replayed == [done["dead"]]
-    told = shop.manage("asyncevents", "trace", done["dead"])
+    told = look.run("trace", done["dead"]).stdout
     (replay,) = re.findall(r"replayed by\s+([0-9a-f-]{36})", told)
-    assert "django:helper" in shop.manage("asyncevents", "trace", replay)
+    assert "django:helper" in look.run("trace", replay).stdout
     assert shop.published()[-1]["state"] == "open"
