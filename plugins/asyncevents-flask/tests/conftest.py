@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,25 @@ def oldest_flask(tmp_path_factory: pytest.TempPathFactory) -> str:
     return install_beside(folder, *wanted, dependencies=False)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that returns a file of SQLite with the tables of a shop."""
+
+    @functools.cache
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("migrated")
+        file = folder / "shop.db"
+        config = {"SECRET_KEY": "of a test only", "SQLALCHEMY_DATABASE_URI": f"sqlite:///{file}"}
+        FlaskShop(
+            folder=folder, config=config, asyncevents={"EVENTS": EVENTS}, before=SQLITE
+        ).migrate()
+        return file
+
+    return make
+
+
 @pytest.fixture
-def make_shop(tmp_path: Path) -> Iterator[Callable[..., FlaskShop]]:
+def make_shop(tmp_path: Path, migrated: Callable[[], Path]) -> Iterator[Callable[..., FlaskShop]]:
     """Return a function that makes shops, by default on an SQLite file."""
     made: list[FlaskShop] = []
 
@@ -54,6 +72,7 @@ def make_shop(tmp_path: Path) -> Iterator[Callable[..., FlaskShop]]:
             },
             path=path,
             before=SQLITE if url is None else SERVER,
+            migrated=migrated,
         )
         made.append(shop)
         return shop
