@@ -66,18 +66,24 @@ def _put_pip_into(environment: Path) -> None:
 
 
 class Installed:
-    """A virtual environment, and a folder to work in."""
+    """A virtual environment, and a folder to work in.
 
-    def __init__(self, folder: Path, wheels: Path) -> None:
+    `with_pip` puts pip into it, for who types `pip install` there; `install` does without.
+    """
+
+    def __init__(self, folder: Path, wheels: Path, *, with_pip: bool = True) -> None:
         self.folder = folder
         self._wheels = wheels
         self._bin = folder / ".venv" / "bin"
         self.python = self._bin / "python"
         venv.create(folder / ".venv", with_pip=False)
-        _put_pip_into(folder / ".venv")
+        if with_pip:
+            _put_pip_into(folder / ".venv")
 
     def install(self, *names: str) -> None:
-        run(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+        # The tests' own pip: it is compiled already, and newer than the one that Python brings.
+        run(sys.executable, "-m", "pip", "--python", self.python,
+            "install", "-q", "--disable-pip-version-check",
             "--find-links", self._wheels, *names, cwd=self.folder, **PIP)  # fmt: skip
 
     def asyncevents(self, *arguments: str) -> str:

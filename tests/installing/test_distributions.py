@@ -37,7 +37,7 @@ def wheels(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory, wheels):
-    installed = Installed(tmp_path_factory.mktemp("stranger"), wheels)
+    installed = Installed(tmp_path_factory.mktemp("stranger"), wheels, with_pip=False)
     installed.install("asyncevents-core")
     return installed
 
@@ -82,7 +82,7 @@ def test_wheels_hold_the_package_and_nothing_else(wheels):
     ],
 )
 def test_each_plugin_works_alone_beside_core(tmp_path, wheels, distribution, sinks):
-    installed = Installed(tmp_path, wheels)
+    installed = Installed(tmp_path, wheels, with_pip=False)
     installed.install(distribution)
     assert installed.sinks() == dict.fromkeys(sinks, distribution)
     health = {
@@ -118,7 +118,7 @@ def test_core_works_alone_then_plugins_are_found_when_installed(core):
 
 
 def test_the_demo_needs_nothing_but_the_sink_http(tmp_path, wheels):
-    installed = Installed(tmp_path, wheels)
+    installed = Installed(tmp_path, wheels, with_pip=False)
     installed.install("asyncevents-http")
     before = sorted(tmp_path.iterdir())
     printed = installed.asyncevents("demo", "--events", "5", "--exit")

@@ -41,7 +41,7 @@ def scaffolds(tmp_path_factory):
     """Return the folder with one distribution of each kind, all installed beside core's wheel."""
     folder, wheels = tmp_path_factory.mktemp("author"), tmp_path_factory.mktemp("wheels")
     build_wheel(ROOT, wheels)
-    installed = Installed(folder, wheels)
+    installed = Installed(folder, wheels, with_pip=False)
     installed.install("asyncevents-core")
     for name, (kind, *flags) in KINDS.items():
         installed.asyncevents("new-plugin", kind, name, *flags)
