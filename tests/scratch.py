@@ -1,4 +1,4 @@
-"""Where tests write: in memory where there is room. Thousands of small writes would wait for the disk.
+"""Where tests write: in memory where there is room. Thousands of small writes wait for a disk.
 
 Servers and ledgers flush what they commit, as they do everywhere. That a process is killed loses
 nothing of it in memory either, and no test takes the power away.

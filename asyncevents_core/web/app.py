@@ -111,13 +111,7 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(filters.environment())
         ),
-        state=State(
-            {
-                "backend": backend,
-                "openid": provider_of(runtime),
-                "probe": ServerProbe(runtime.ledger),
-            }
-        ),
+        state=State(state_of(runtime, backend)),
         dependencies={
             "backend": Provide(provide_backend, sync_to_thread=False),
             "actor": Provide(actor_of, sync_to_thread=False),
@@ -135,6 +129,15 @@ def create_app(runtime: Runtime, *, pages: bool = True) -> Litestar:
         logging_config=None,
         plugins=[documentation.DescribedSchemas()],
     )
+
+
+def state_of(runtime: Runtime, backend: Backend) -> dict[str, object]:
+    """Return what requests find in the state of the application."""
+    return {
+        "backend": backend,
+        "openid": provider_of(runtime),
+        "probe": ServerProbe(runtime.ledger),
+    }
 
 
 @get(

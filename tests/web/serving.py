@@ -39,10 +39,8 @@ from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
-from asyncevents_core.web.app import create_app
+from asyncevents_core.web.app import create_app, state_of
 from asyncevents_core.web.backend import Backend
-from asyncevents_core.web.health import ServerProbe
-from asyncevents_core.web.vouching import provider_of
 from tests.hashing import PASSWORD, PlainHasher
 from tests.ledgers import put_ledger
 
@@ -415,15 +413,8 @@ class Stage:
         with opened(folder, **self._settings, **more) as events:
             runtime, state = events.runtime, self.api.app.state
             backend = Backend(runtime, threads=runtime.settings.web_threads)
-            # `create_app` puts the same there.
-            meant = {
-                "backend": backend,
-                "openid": provider_of(runtime),
-                "probe": ServerProbe(runtime.ledger),
-            }
             before = state.dict()
-            assert meant.keys() == before.keys()
-            state.update(meant)
+            state.update(state_of(runtime, backend))
             backend.start()
             api = Api(events=events, address=self.api.address, app=self.api.app)
             try:

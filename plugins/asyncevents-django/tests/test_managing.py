@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -92,6 +93,9 @@ def test_the_command_line(shop, inbox):
     (arrived,) = inbox.accepted
     assert arrived.data == {"id": 1}
     assert '"outcome": "delivered"' in shop.manage(asyncevents, "logs", "--json")
+    (published,) = shop.manage(asyncevents, "published", "--json").splitlines()
+    assert "Delivered" in shop.manage(asyncevents, "trace", json.loads(published)["event_id"])
+    assert shop.manage(asyncevents, "dead-letters", "--json") == ""
     assert "Usage: manage.py asyncevents" in shop.manage(asyncevents, "--help")
     assert "no such command 'worke' (did you mean 'worker'" in shop.manage(
         asyncevents, "worke", exit_code=2

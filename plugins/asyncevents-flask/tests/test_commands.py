@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -50,6 +51,8 @@ def test_the_command_line(make_shop, inbox):
     shop.flask("asyncevents", "worker", "--drain", "--log-level", "error")
     assert [one.data for one in inbox.accepted] == [{"id": 1}]
     assert '"outcome": "delivered"' in shop.flask("asyncevents", "logs", "--json")
+    (published,) = shop.flask("asyncevents", "published", "--json").splitlines()
+    assert json.loads(published)["data"] == {"id": 1}
     assert "Usage: python -m flask asyncevents" in shop.flask("asyncevents", "--help")
     said = shop.flask("asyncevents", "worke", exit_code=2)
     assert "no such command 'worke' (did you mean 'worker'" in said
