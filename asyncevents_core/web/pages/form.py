@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
 from attrs import field, frozen
@@ -12,6 +12,7 @@ from litestar import Request
 from asyncevents_core.web.api.problems import Problem
 
 _KIND: Final = "application/x-www-form-urlencoded"
+_KEPT: Final = "form"
 _MOST_FIELDS: Final = 20_000
 
 
@@ -36,7 +37,10 @@ class Form:
 
 
 async def form_of(request: Request[Any, Any, Any]) -> Form:
-    """Return the request's form. Raises a `Problem` (400, 415) for another body."""
+    """Return the request's form, read once. Raises a `Problem` (400, 415) for another body."""
+    if (kept := request.scope["state"].get(_KEPT)) is not None:
+        # Whoever looked for the session's token has read it before.
+        return cast(Form, kept)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind != _KIND:
         raise Problem(415, f"forms are {_KIND}")
@@ -49,4 +53,5 @@ async def form_of(request: Request[Any, Any, Any]) -> Form:
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
-    return Form(found)
+    form = request.scope["state"][_KEPT] = Form(found)
+    return form

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from sqlalchemy.engine import URL
 
 _SUPPORTED: Final = ("postgresql", "mysql", "sqlite")
 _OF_DJANGO: Final = {
@@ -30,6 +29,9 @@ def url_of(connection: BaseDatabaseWrapper) -> str:
 
     Raises ValueError, which says what the ledger cannot do with this one.
     """
+    # Here, since every manage.py imports this module, and few need an address.
+    from sqlalchemy.engine import URL
+
     if connection.vendor not in _SUPPORTED:
         raise ValueError(
             f"the ledger can be on PostgreSQL, MySQL, MariaDB and SQLite, not on "

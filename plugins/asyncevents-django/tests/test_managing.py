@@ -103,6 +103,11 @@ def test_the_command_line(shop, inbox):
     assert shop.manage(asyncevents, "worker", "--drain", "--settings", "shop_settings") == ""
 
 
+def test_a_project_that_publishes_nothing_imports_no_library_for_it(shop):
+    heavy = shop.script("import sys; print({'sqlalchemy', 'kombu', 'alembic'} & set(sys.modules))")
+    assert heavy == "set()\n"
+
+
 def test_another_folder_and_processes(make_shop, inbox, tmp_path):
     shop = make_shop(
         EVENTS={
