@@ -1,7 +1,7 @@
 """Where tests write: in memory where there is room. Thousands of small writes wait for a disk.
 
 Servers and ledgers flush what they commit, as they do everywhere. That a process is killed loses
-nothing of it in memory either, and no test takes the power away.
+nothing of it in memory either, and tests of lost power go by a record of what was flushed.
 """
 
 from __future__ import annotations

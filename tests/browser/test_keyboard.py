@@ -14,6 +14,7 @@ _MOST_TABS = 80
 
 def tab_to(page: Page, role: str, name: str) -> None:
     """Press Tab until something of that role and name has the focus, which has to be visible."""
+    page.wait_for_load_state()
     wanted = page.get_by_role(role, name=name, exact=True).first
     for _ in range(_MOST_TABS):
         page.keyboard.press("Tab")
@@ -36,6 +37,8 @@ def test_from_signing_in_to_a_replay(world: World, visit):
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Log", exact=True)).to_be_visible()
+    # What is seen already may not listen to keys yet.
+    page.wait_for_load_state()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
