@@ -137,13 +137,16 @@ def _of_the_process() -> dict[str, object]:
     }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the report of skips; let no property fail for want of time."""
+    """Register the report of skips; let no property fail for want of time; write in memory."""
     settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("suite")
     config.pluginmanager.register(SkipReport(), "asyncevents-skips")
     if not hasattr(config, "workerinput") and (folder := scratch.in_memory()) is not None:
         config.pluginmanager.register(Scratch(folder), "asyncevents-scratch")
+        if config.option.basetemp is None:
+            config.option.basetemp = str(folder / "t")
 
 
 @pytest.hookimpl(trylast=True)

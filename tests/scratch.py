@@ -15,9 +15,10 @@ import psutil
 
 MEMORY = Path("/dev/shm")
 ROOM = 8 * 1024**3
-"""Bytes that have to be free: the whole suite takes about half of them at its most."""
+"""Bytes that have to be free: the whole suite writes half of them at most, and its processes take
+another 6 GB of memory."""
 _PREFIX = "ae-"
-"""Short, since addresses of sockets are paths of 107 characters at most."""
+"""Short, as what is in it should be, since addresses of sockets are paths of 107 characters."""
 
 
 def in_memory() -> Path | None:
@@ -31,7 +32,7 @@ def in_memory() -> Path | None:
     for left in MEMORY.glob(f"{_PREFIX}*"):
         if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX))):
             shutil.rmtree(left, ignore_errors=True)
-    if min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) < ROOM:
+    if shutil.disk_usage(MEMORY).free < ROOM or psutil.virtual_memory().available < 2 * ROOM:
         return None
     folder = MEMORY / f"{_PREFIX}{os.getpid()}"
     folder.mkdir()
