@@ -29,8 +29,10 @@ def in_memory() -> Path | None:
     """
     if "TMPDIR" in os.environ or not MEMORY.is_dir():
         return None
+    running = {*psutil.pids()} - {os.getpid()}
     for left in MEMORY.glob(f"{_PREFIX}*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX))):
+        owner = left.name.removeprefix(_PREFIX)
+        if owner.isdecimal() and int(owner) not in running:
             shutil.rmtree(left, ignore_errors=True)
     if shutil.disk_usage(MEMORY).free < ROOM or psutil.virtual_memory().available < 2 * ROOM:
         return None
