@@ -79,24 +79,49 @@ class Script:
             self.ended.set()
 
 
+class _Guest(asyncio.StreamReaderProtocol):
+    """A connection that is known from its first moment to its last, handled or not."""
+
+    def __init__(self, handling, guests, limit):
+        loop = asyncio.get_running_loop()
+        super().__init__(asyncio.StreamReader(limit=limit, loop=loop), handling, loop=loop)
+        self._guests = guests
+
+    def connection_made(self, transport):
+        self._guests.add(transport)
+        self._own = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, error):
+        super().connection_lost(error)
+        self._guests.discard(self._own)
+
+
 @asynccontextmanager
-async def serving(handle, **options):
-    """Serve, and leave nothing behind; yields the port. `options` are those of start_server."""
-    tasks, writers = set(), set()
+async def serving(handle, *, limit=2**16, ssl=None):
+    """Serve, and leave nothing behind; yields the port. `limit` of a line, in bytes."""
+    tasks, guests = set(), set()
 
     async def handling(reader, writer):
         tasks.add(asyncio.current_task())
-        writers.add(writer)
         with suppress(asyncio.CancelledError):
             await handle(reader, writer)
 
-    server = await asyncio.start_server(handling, "127.0.0.1", 0, **options)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Guest(handling, guests, limit), "127.0.0.1", 0, ssl=ssl
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for writer in writers:
-            writer.transport.abort()
+        async with asyncio.timeout(10):
+            # Some may have been accepted, and begin only now: after a turn or two of the loop.
+            for _ in range(3):
+                await asyncio.sleep(0)
+            while guests:
+                for one in list(guests):
+                    one.abort()
+                await asyncio.sleep(0.001)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
