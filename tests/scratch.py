@@ -24,10 +24,13 @@ _PREFIX = "ae-"
 def in_memory() -> Path | None:
     """Let temporary files of this process and its children be in memory; return their folder.
 
-    None: there is no room, or `TMPDIR` says where they are to be. What was left by sessions that
-    have ended is removed.
+    None: there is no room, no program may be run from there, or `TMPDIR` says where they are to be.
+    What was left by sessions that have ended is removed.
     """
     if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return None
+    if os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        # Containers have it so; tests start programs of virtual environments.
         return None
     running = {*psutil.pids()} - {os.getpid()}
     for left in MEMORY.glob(f"{_PREFIX}*"):

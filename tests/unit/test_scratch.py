@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +56,9 @@ def test_what_ended_sessions_left_is_removed(memory):
     left = {one.name for one in memory.iterdir()} - {folder.name}
     assert left == {names["running"], names["others"]}
     scratch.remove(folder)
+
+
+def test_where_no_program_may_be_run(memory, monkeypatch):
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    assert scratch.in_memory() is None
+    assert list(memory.iterdir()) == []
