@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from kombu.connection import Connection
@@ -56,11 +57,18 @@ def new_connection(config: BrokerConfig, *, heartbeat: bool = False) -> Connecti
 
 
 def _readable(url: str) -> str:
-    """Return an address as kombu reads it; those of databases may have other forms, too."""
+    """Return an address as kombu reads it; those of databases may have other forms, too.
+
+    kombu keeps one engine for each address and process. So a file has its whole path: the same
+    name in another working directory is another file.
+    """
     prefix = sql_prefix(url)
     if prefix is None:
         return url
-    return prefix + database(url.removeprefix(prefix)).render_as_string(hide_password=False)
+    parsed = database(url.removeprefix(prefix))
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        parsed = parsed.set(database=str(Path(parsed.database).resolve()))
+    return prefix + parsed.render_as_string(hide_password=False)
 
 
 def validate(config: BrokerConfig) -> None:
