@@ -8,7 +8,8 @@ import datetime
 import ipaddress
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-_A_MOMENT = 0.05
+from tests.streams import serving
+
+_A_WHILE = 30.0
+"""Seconds for the proxy to start, and to stop."""
 
 
 @frozen
@@ -74,38 +78,34 @@ def before(
     if clients is not None:
         tls.load_verify_locations(clients.certificate)
         tls.verify_mode = ssl.CERT_REQUIRED
-    loop = asyncio.new_event_loop()
+    ready: Future[tuple[int, Callable[[], object]]] = Future()
 
-    async def serve() -> asyncio.Server:
+    async def lead() -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
         # Clients that refuse the certificate are what is tested.
         loop.set_exception_handler(lambda *_: None)
-        return await asyncio.start_server(
-            lambda reader, writer: _lead(port, tls, reader, writer), "127.0.0.1", 0
-        )
+        async with serving(lambda *ends: _lead(port, *ends), tls=tls) as own:
+            ready.set_result((own, lambda: loop.call_soon_threadsafe(over.set)))
+            await over.wait()
 
-    server = loop.run_until_complete(serve())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread = threading.Thread(target=asyncio.run, args=(lead(),), daemon=True)
     thread.start()
+    own, stop = ready.result(_A_WHILE)
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield own
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        stop()
+        thread.join(_A_WHILE)
+        assert not thread.is_alive()
 
 
-async def _lead(
-    port: int, tls: ssl.SSLContext, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _lead(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     ends = [writer]
     try:
-        # Within the task, so that it ends with it: a client may never shake hands.
-        await writer.start_tls(tls)
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
         ends.append(there_writer)
         await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
-    except (OSError, ssl.SSLError):
+    except OSError:
         # Who refuses the certificate is what is tested.
         return
     finally:
@@ -114,20 +114,8 @@ async def _lead(
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, ssl.SSLError):
+    with contextlib.suppress(OSError):
         while data := await source.read(65_536):
             target.write(data)
             await target.drain()
     target.close()
-
-
-async def _stop(server: asyncio.Server) -> None:
-    server.close()
-    # What was just accepted has to begin: nobody closes the socket of a task that never did.
-    await asyncio.sleep(_A_MOMENT)
-    others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
-    for one in others:
-        one.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    # Transports close a round later.
-    await asyncio.sleep(_A_MOMENT)

@@ -24,6 +24,7 @@ from attrs import define, field
 
 from azure_amqp import Message
 from azure_connection import Connection
+from tests.streams import serving
 
 POLICY = "RootManageSharedAccessKey"
 KEY = "c2VjcmV0LWtleS1vZi10aGUtZmFrZQ=="
@@ -134,16 +135,10 @@ def running(tls: ssl.SSLContext | None = None) -> Iterator[ServiceBus]:
     ready, over = threading.Event(), asyncio.Event()
 
     async def main() -> None:
-        server = await asyncio.start_server(bus.serve, "127.0.0.1", 0, ssl=tls)
-        bus.port = server.sockets[0].getsockname()[1]
-        bus._loop = asyncio.get_running_loop()
-        ready.set()
-        await over.wait()
-        server.close()
-        for writer in list(bus._writers):
-            writer.transport.abort()
-        while bus._writers:
-            await asyncio.sleep(0.01)
+        async with serving(bus.serve, tls=tls) as bus.port:
+            bus._loop = asyncio.get_running_loop()
+            ready.set()
+            await over.wait()
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
     thread.start()

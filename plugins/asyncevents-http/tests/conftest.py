@@ -10,6 +10,8 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from tests.streams import serving
+
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 ON_BOTH_LOOPS = {
     "test_answers",
@@ -60,12 +62,6 @@ async def serve_raw():
     async with AsyncExitStack() as stack:
 
         async def start(handle) -> str:
-            server = await asyncio.start_server(handle, "127.0.0.1", 0)
-
-            async def stop() -> None:
-                server.close()
-
-            stack.push_async_callback(stop)
-            return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            return f"http://127.0.0.1:{await stack.enter_async_context(serving(handle))}/"
 
         yield start

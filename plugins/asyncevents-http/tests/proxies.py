@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
-from wires import serving
+from tests.streams import serving
 
 
 class Tunnelling:
@@ -38,18 +38,21 @@ class Tunnelling:
                 there, back = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
                 says = b"HTTP/1.1 502 Bad gateway\r\n\r\n"
-        # In two parts: heads come as they come.
-        for part in (says[:9], says[9:]):
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0)
-        if back is None:
-            writer.close()
-            return
         try:
-            await asyncio.gather(_pass(reader, back), _pass(there, writer))
+            # In two parts: heads come as they come.
+            for part in (says[:9], says[9:]):
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+            if back is None:
+                writer.close()
+            else:
+                await asyncio.gather(_pass(reader, back), _pass(there, writer))
+        except ConnectionError:
+            pass
         finally:
-            back.close()
+            if back is not None:
+                back.transport.abort()
 
 
 async def _pass(reader, writer):

@@ -8,10 +8,11 @@ from collections import Counter
 import httpx
 import pytest
 from strange import CHUNKED, HELLO, KINDS, OK, Strange, answers
-from wires import CAP, Script, ask, serving, wire_with
+from wires import CAP, Script, ask, wire_with
 
 from asyncevents_http.wire.errors import WireError
 from asyncevents_http.wire.heads import idle_seconds
+from tests.streams import serving
 
 DIFFERENCES = {
     "status lines": "httpx takes no empty line before the status",

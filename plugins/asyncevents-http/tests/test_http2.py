@@ -13,7 +13,7 @@ from certificates import LOOPBACK, make
 from http2_server import serving_http2
 from http_conformance import HttpConformance
 from strange import HELLO, OK
-from wires import Script, serving
+from wires import Script
 
 from asyncevents_core.errors import MissingExtra
 from asyncevents_core.plugin import OutcomeKind
@@ -23,6 +23,7 @@ from asyncevents_http.config import HttpConfig
 from asyncevents_http.kind import HttpSinkType
 from asyncevents_http.resolving import GuardedResolver
 from sending import post, sink_with, usual_sink
+from tests.streams import serving
 
 
 @pytest.fixture

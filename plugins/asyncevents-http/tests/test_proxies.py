@@ -14,7 +14,7 @@ from cryptography import x509
 from http2_server import serving_http2
 from proxies import tunnelling
 from strange import HELLO
-from wires import Script, serving
+from wires import Script
 
 from asyncevents_core.plugin import Failure, OutcomeKind
 from asyncevents_core.testing.driver import reason_of
@@ -22,6 +22,7 @@ from asyncevents_http.config import HttpConfig
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.transport import WireTransport
 from sending import send, usual_sink
+from tests.streams import serving
 
 DENIED = b"HTTP/1.1 403 Not in the list\r\nContent-Length: 0\r\n\r\n"
 
@@ -80,7 +81,7 @@ async def test_https_names_the_host_to_the_recipient(certificate, looked_up, htt
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(*certificate)
             script = Script(HELLO)
-            async with serving(script.handle, ssl=tls) as port:
+            async with serving(script.handle, tls=tls) as port:
                 target = f"https://shop.example:{port}/"
                 outcome = await send(target, config={"proxy": url, **config})
             names.append(f"shop.example:{port}")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strange import HELLO
-from wires import Script, serving
+from wires import Script
 
 from asyncevents_core.plugin import OutcomeKind, symmetric_key
 from asyncevents_core.testing import make_request
@@ -22,6 +22,7 @@ from asyncevents_http.options import HttpOptions
 from asyncevents_http.recipients import read_recipient, request_target
 from asyncevents_http.signing import HmacSigner
 from sending import sink_with
+from tests.streams import serving
 
 TARGETS = [
     ("", "/"),

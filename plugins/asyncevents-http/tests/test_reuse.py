@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from strange import HELLO, OK
-from wires import Script, ask, read_request, serving, wire_with
+from wires import Script, ask, read_request, wire_with
 
 from asyncevents_core.plugin import OutcomeKind
 from asyncevents_core.testing import make_request
@@ -16,6 +16,7 @@ from asyncevents_http.wire import connection as connections
 from asyncevents_http.wire.errors import NoAnswer, TooSlow, WireError
 from asyncevents_http.wire.pool import Bounds
 from sending import sink_with
+from tests.streams import serving
 
 HUNG_UP = "the connection was closed without an answer"
 

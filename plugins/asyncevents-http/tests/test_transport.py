@@ -11,12 +11,13 @@ import httpx
 import pytest
 from aiohttp import web
 from strange import HELLO, OK
-from wires import Script, serving
+from wires import Script
 
 from asyncevents_core.errors import SettingsError
 from asyncevents_http.config import HttpConfig
 from asyncevents_http.resolving import GuardedResolver
 from asyncevents_http.transport import WireTransport
+from tests.streams import serving
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from certificates import LOOPBACK, make
 from strange import CHUNKED, HELLO, OK
-from wires import CAP, Script, ask, read_request, serving, wire_with
+from wires import CAP, Script, ask, read_request, wire_with
 
 from asyncevents_core.plugin import OutcomeKind
 from asyncevents_core.testing import make_request
@@ -23,6 +23,7 @@ from asyncevents_http.wire.errors import CannotConnect, CannotResolve, NoAnswer,
 from asyncevents_http.wire.exchange import Origin, Request
 from asyncevents_http.wire.pool import Bounds
 from sending import sink_with
+from tests.streams import serving
 
 ONE = Bounds(in_use=1, in_use_per_origin=1, kept=1)
 
@@ -334,7 +335,7 @@ async def test_over_tls_too_early_answers_closes_and_large_bodies(tmp_path):
         writer.close()
 
     async with (
-        serving(handle, ssl=context, limit=2**20) as port,
+        serving(handle, tls=context, limit=2**20) as port,
         sink_with(ca_certs=str(files[0])) as sink,
     ):
         for _ in range(5):

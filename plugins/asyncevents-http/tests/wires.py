@@ -1,10 +1,10 @@
-"""A wire that may reach this machine, and a server that says what it is told."""
+"""A wire that may reach this machine, and what a server says that is told what to."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from asyncevents_http.clients import wire_of
 from asyncevents_http.config import HttpConfig
@@ -77,52 +77,3 @@ class Script:
             pass
         finally:
             self.ended.set()
-
-
-class _Guest(asyncio.StreamReaderProtocol):
-    """A connection that is known from its first moment to its last, handled or not."""
-
-    def __init__(self, handling, guests, limit):
-        loop = asyncio.get_running_loop()
-        super().__init__(asyncio.StreamReader(limit=limit, loop=loop), handling, loop=loop)
-        self._guests = guests
-
-    def connection_made(self, transport):
-        self._guests.add(transport)
-        self._own = transport
-        super().connection_made(transport)
-
-    def connection_lost(self, error):
-        super().connection_lost(error)
-        self._guests.discard(self._own)
-
-
-@asynccontextmanager
-async def serving(handle, *, limit=2**16, ssl=None):
-    """Serve, and leave nothing behind; yields the port. `limit` of a line, in bytes."""
-    tasks, guests = set(), set()
-
-    async def handling(reader, writer):
-        tasks.add(asyncio.current_task())
-        with suppress(asyncio.CancelledError):
-            await handle(reader, writer)
-
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Guest(handling, guests, limit), "127.0.0.1", 0, ssl=ssl
-    )
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        async with asyncio.timeout(10):
-            # Some may have been accepted, and begin only now: after a turn or two of the loop.
-            for _ in range(3):
-                await asyncio.sleep(0)
-            while guests:
-                for one in list(guests):
-                    one.abort()
-                await asyncio.sleep(0.001)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)

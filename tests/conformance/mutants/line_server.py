@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from tests.streams import serving
 
 
 class LineServer:
@@ -11,24 +11,16 @@ class LineServer:
     def __init__(self, *, silent=False):
         self.lines = []
         self._silent = silent
-        self._serving = {}
 
     async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**22)
-        self.target = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = serving(self._serve, limit=2**22)
+        self.target = f"127.0.0.1:{await self._server.__aenter__()}"
         return self
 
-    async def __aexit__(self, *_):
-        self._server.close()
-        for writer in self._serving.values():
-            writer.close()
-        if self._serving:
-            await asyncio.wait(self._serving, timeout=5.0)
-        await self._server.wait_closed()
+    async def __aexit__(self, *error):
+        await self._server.__aexit__(*error)
 
     async def _serve(self, reader, writer):
-        me = asyncio.current_task()
-        self._serving[me] = writer
         try:
             while line := await reader.readline():
                 if not self._silent:
@@ -39,4 +31,3 @@ class LineServer:
             pass
         finally:
             writer.close()
-            del self._serving[me]
