@@ -52,7 +52,7 @@ def results():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
     )
     assert done.returncode == 1, done.stdout + done.stderr
     lines = re.findall(r"^(PASSED|FAILED|ERROR) \S+?::(\w+)::(\S+)", done.stdout, re.MULTILINE)

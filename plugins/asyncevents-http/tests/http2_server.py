@@ -12,6 +12,8 @@ from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 
+from tests.streams import accepting
+
 
 class Http2Server(asyncio.Protocol):
     """Calls `answer(path, headers, body)` for each request: status, headers and body are sent.
@@ -92,13 +94,5 @@ async def serving_http2(answer, certificate, *, protocols=("h2",), tls=None):
         tls.load_cert_chain(*certificate)
         tls.set_alpn_protocols(list(protocols))
     opened = []
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Http2Server(answer, opened), "127.0.0.1", 0, ssl=tls
-    )
-    try:
-        yield server.sockets[0].getsockname()[1], opened
-    finally:
-        server.close()
-        for one in opened:
-            one.transport.abort()
-        await asyncio.sleep(0.01)
+    async with accepting(lambda: Http2Server(answer, opened), tls=tls) as port:
+        yield port, opened

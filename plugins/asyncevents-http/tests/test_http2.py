@@ -191,7 +191,7 @@ async def test_who_has_no_http2_gets_http1(over_http2, certificate, tls):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
     script = Script(HELLO)
-    async with serving(script.handle, ssl=context) as port:
+    async with serving(script.handle, tls=context) as port:
         outcome = await post(f"http{'s' if tls else ''}://127.0.0.1:{port}/x", **over_http2)
     assert (outcome.kind, outcome.response) == (OutcomeKind.DELIVERED, "hello")
     assert script.requests[0].startswith(b"POST /x HTTP/1.1\r\n")
