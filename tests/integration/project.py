@@ -25,6 +25,7 @@ from cryptography.fernet import Fernet
 
 from asyncevents_core import AsyncEvents
 from asyncevents_core.cli.app import cli
+from tests.services.leash import Leash
 
 SHORT = {
     "check",
@@ -73,6 +74,7 @@ class Project:
     folder: Path
     settings: dict[str, Any] = field(factory=dict)
     running: list[subprocess.Popen[str]] = field(factory=list)
+    _leashes: list[Leash] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         defaults = {
@@ -106,7 +108,9 @@ class Project:
 
     def start_python(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         """Start `python …` and return at once."""
-        return self._open(arguments, environment={**self.environment, **extra})
+        process = self._open(arguments, environment={**self.environment, **extra})
+        self._leashes.append(Leash(process.pid))
+        return process
 
     def run(
         self, *arguments: str, exit_code: int | None = 0, stdin: str | None = None
@@ -154,6 +158,9 @@ class Project:
                     # What it did not read of its input is lost with it.
                     with contextlib.suppress(BrokenPipeError):
                         stream.close()
+        for leash in self._leashes:
+            leash.let_go()
+        self._leashes.clear()
 
     def _open(
         self, arguments: Sequence[str], *, environment: Mapping[str, str], stdin: int | None = None

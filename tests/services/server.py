@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import psutil
 
+from tests.services.leash import Leash
 from tests.services.needs import Service, find_program
 from tests.services.ports import free_port
 
@@ -33,6 +34,7 @@ class Server(ABC):
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"asyncevents-{self.needs.name.lower()}-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._leash: Leash | None = None
         self._has_answered = False
         self._choose_ports()
         self._own(self.folder)
@@ -92,6 +94,7 @@ class Server(ABC):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _launch(self) -> subprocess.Popen[bytes]:
+        self._let_go()
         with open(self.folder / "server.log", "ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -102,6 +105,7 @@ class Server(ABC):
                 start_new_session=True,
                 **self._as_user(),
             )
+        self._leash = Leash(self._process.pid, self.folder)
         return self._process
 
     def _choose_ports(self) -> None:
@@ -157,6 +161,12 @@ class Server(ABC):
         if self._process is not None:
             self._process.wait(30)
             self._process = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._leash is not None:
+            self._leash.let_go()
+            self._leash = None
 
 
 def program(name: str) -> str:
