@@ -69,12 +69,14 @@ def recorder(tmp_path_factory):
 @pytest.fixture
 def recorded(recorder, tmp_path):
     """Return a function that publishes, and returns the disk before and the record since."""
+    projects = []
 
     def publish(how):
         disk, log = tmp_path / "disk", tmp_path / "log"
         disk.mkdir()
         url = f"sqlite:///{disk}/ledger.db"
         project = Project(folder=tmp_path, settings={"LEDGER_URL": url})
+        projects.append(project)
         project.run("db", "upgrade")
         base = {str(path): path.read_bytes() for path in disk.iterdir()}
         root = Path(__file__).parents[2]
@@ -93,7 +95,9 @@ def recorded(recorder, tmp_path):
             assert one.returncode == 0, errors
         return base, images.read(log)
 
-    return publish
+    yield publish
+    for project in projects:
+        project.end()
 
 
 def lost(base, records, folder, seed, count=MOMENTS):
