@@ -7,11 +7,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from attrs import define, field
 
 from tests.integration.project import PATIENCE, kill_tree
+from tests.services.leash import Leash
 
 PYTEST = (
     "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider",
@@ -29,6 +31,7 @@ class Folder:
     folder: Path
     path: tuple[str, ...] = ()
     running: list[subprocess.Popen[str]] = field(factory=list)
+    _leashes: ExitStack = field(factory=ExitStack, init=False)
 
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -75,6 +78,7 @@ class Folder:
             start_new_session=True,
         )
         self.running.append(process)
+        self._leashes.callback(Leash(process.pid).let_go)
         return process
 
     def end(self) -> None:
@@ -83,3 +87,4 @@ class Folder:
             kill_tree(process)
             if process.stderr is not None:
                 process.stderr.close()
+        self._leashes.close()

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -74,7 +75,7 @@ class Project:
     folder: Path
     settings: dict[str, Any] = field(factory=dict)
     running: list[subprocess.Popen[str]] = field(factory=list)
-    _leashes: list[Leash] = field(factory=list, init=False)
+    _leashes: ExitStack = field(factory=ExitStack, init=False)
 
     def __attrs_post_init__(self) -> None:
         defaults = {
@@ -109,7 +110,7 @@ class Project:
     def start_python(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         """Start `python …` and return at once."""
         process = self._open(arguments, environment={**self.environment, **extra})
-        self._leashes.append(Leash(process.pid))
+        self._leashes.callback(Leash(process.pid).let_go)
         return process
 
     def run(
@@ -158,9 +159,7 @@ class Project:
                     # What it did not read of its input is lost with it.
                     with contextlib.suppress(BrokenPipeError):
                         stream.close()
-        for leash in self._leashes:
-            leash.let_go()
-        self._leashes.clear()
+        self._leashes.close()
 
     def _open(
         self, arguments: Sequence[str], *, environment: Mapping[str, str], stdin: int | None = None

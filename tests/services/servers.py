@@ -22,6 +22,7 @@ from asyncevents_core.adapters.kombu.protocol import DEAD_LETTERS, INIT, QUARANT
 from asyncevents_core.adapters.kombu.retries import LADDER
 from asyncevents_core.adapters.sqlalchemy import SqlLedger
 from asyncevents_core.adapters.sqlalchemy.schema import meta
+from tests.services.leash import Leash
 from tests.services.needs import (
     MARIADB,
     PGBOUNCER,
@@ -403,6 +404,7 @@ class RabbitMq(Server):
 
     def __init__(self) -> None:
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._leash_of_epmd: Leash | None = None
         super().__init__()
 
     @property
@@ -451,6 +453,7 @@ class RabbitMq(Server):
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            self._leash_of_epmd = Leash(self._epmd.pid)
         return super()._launch()
 
     def _choose_ports(self) -> None:
@@ -466,6 +469,9 @@ class RabbitMq(Server):
             self._epmd.kill()
             self._epmd.wait(10)
             self._epmd = None
+        if self._leash_of_epmd is not None:
+            self._leash_of_epmd.let_go()
+            self._leash_of_epmd = None
 
     def _environment(self) -> Mapping[str, str]:
         inside = {

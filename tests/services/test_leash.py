@@ -6,16 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.integration.project import eventually
+
 ROOT = Path(__file__).parents[2]
 STARTS = """
 import sys, time
-from pathlib import Path
 from types import SimpleNamespace
 from tests.services.server import Server
 
@@ -31,18 +31,10 @@ server.start()
 print(server.folder, server._process.pid, (server.folder / "child").read_text().strip(), flush=True)
 {then}
 """
-SOON = 20.0
 
 
 def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-def wait_until(said) -> None:
-    until = time.monotonic() + SOON
-    while not said():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -70,12 +62,16 @@ def test_a_signal_to_all_that_a_terminal_knows(start, number):
     process, folder, pids = start("time.sleep(600)")
     assert not any(gone(pid) for pid in pids)
     os.killpg(process.pid, number)
-    wait_until(lambda: all(gone(pid) for pid in pids) and not folder.exists())
+    eventually(
+        lambda: all(gone(pid) for pid in pids) and not folder.exists(), what="all of it is gone"
+    )
 
 
 def test_an_end_without_tidying(start):
     _, folder, pids = start("import os; os._exit(3)")
-    wait_until(lambda: all(gone(pid) for pid in pids) and not folder.exists())
+    eventually(
+        lambda: all(gone(pid) for pid in pids) and not folder.exists(), what="all of it is gone"
+    )
 
 
 def test_what_was_removed_is_let_go(start):
@@ -95,4 +91,4 @@ def test_what_is_killed_and_started_again_is_held_again(start):
     assert again not in pids
     assert len(psutil.Process(process.pid).children()) == 2
     process.kill()
-    wait_until(lambda: gone(again))
+    eventually(lambda: gone(again), what="it ends, too")

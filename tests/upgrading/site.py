@@ -8,13 +8,14 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import define, field
 
 from tests.integration.project import PATIENCE, eventually, kill_tree
+from tests.services.leash import Leash
 from tests.upgrading.versions import Version
 
 SERVICES: Final = """\
@@ -98,6 +99,7 @@ class Site:
     folder: Path
     settings: dict[str, Any]
     started: list[Started] = field(factory=list)
+    _leashes: ExitStack = field(factory=ExitStack, init=False)
 
     def __attrs_post_init__(self) -> None:
         (self.folder / "shop.py").write_text(SERVICES)
@@ -126,6 +128,7 @@ class Site:
             )
         found = Started(name=name, process=process, log=log)
         self.started.append(found)
+        self._leashes.callback(Leash(process.pid).let_go)
         return found
 
     def worker(self, version: Version, *arguments: str, name: str) -> Started:
@@ -160,6 +163,7 @@ class Site:
         """Leave no process behind."""
         for one in self.started:
             kill_tree(one.process)
+        self._leashes.close()
 
     def _environment(self, version: Version) -> dict[str, str]:
         paths = [self.folder] if version.sources is None else [self.folder, version.sources]

@@ -1,4 +1,4 @@
-"""A wire that may reach this machine, and what a server says that is told what to."""
+"""A wire that may reach this machine, and the script of a server that it asks."""
 
 from __future__ import annotations
 
