@@ -11,12 +11,13 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from functools import cached_property
 from itertools import groupby
 from typing import Any, Final, cast
 
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
 from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, exceptions
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
@@ -31,6 +32,7 @@ from asyncevents_azure.kinds import (
     ServiceBusConfig,
     ServiceBusOptions,
 )
+from asyncevents_azure.opened import Opened
 from asyncevents_azure.sink import AzureSink, Refused, Tokens, Verdict, line
 from asyncevents_core.plugin import BatchLimits, DeliveryRequest, Failure, Outcome, OutcomeKind
 
@@ -98,7 +100,9 @@ class _Application:
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """Return a token with its end in seconds since the epoch."""
-        token = await self._tokens.get(self._credentials)
+        # In a context of its own: what asks for tokens is not this sender's to close.
+        asking = self._tokens.get(self._credentials)
+        token = await asyncio.get_running_loop().create_task(asking, context=Context())
         left = token.ends - asyncio.get_running_loop().time()
         return AccessToken(token.text, int(time.time() + left))
 
@@ -113,11 +117,19 @@ class _Application:
 
 
 @frozen(kw_only=True)
+class _Sender:
+    """A sender of the SDK's with the connections that it opened."""
+
+    sdk: ServiceBusSender
+    opened: Opened = field(factory=Opened)
+
+
+@frozen(kw_only=True)
 class _Unused:
     """A sender with its connection, unused since a time of the loop's clock."""
 
     prepared: Prepared
-    sender: ServiceBusSender
+    sender: _Sender
     since: float
 
 
@@ -143,19 +155,24 @@ class ServiceBusSink(AzureSink[ServiceBusMessage]):
         # Service Bus refuses a batch of several sessions. The order within each stays.
         messages.sort(key=_key)
         sender = self._take(prepared, application)
+        sender.opened.here()
 
         async def send(several: Sequence[ServiceBusMessage]) -> Verdict | None:
-            return await _send(sender, several)
+            return await _send(sender.sdk, several)
 
         try:
             for _, of_one_key in groupby(messages, key=_key):
-                for pack in await _packs(sender, list(of_one_key)):
+                for pack in await _packs(sender.sdk, list(of_one_key)):
                     await self._attempt(pack, send, outcomes)
         except exceptions.ServiceBusError as error:
             verdict = verdict_on(error)
             if verdict.failure is Failure.CREDENTIALS and self._tokens is not None:
                 self._tokens.forget(prepared.credentials)
             raise Refused(verdict) from error
+        except asyncio.CancelledError:
+            # The time is over, or the sink closes. Saying goodbye would wait for an answer, too.
+            sender.opened.cut()
+            raise
         finally:
             sent = [outcomes[number].kind for number in range(len(requests)) if number in outcomes]
             if sent == [OutcomeKind.DELIVERED] * len(requests):
@@ -176,7 +193,7 @@ class ServiceBusSink(AzureSink[ServiceBusMessage]):
         await self._tokens.get(credentials)
         return _Application(self._tokens, credentials)
 
-    def _take(self, prepared: Prepared, application: _Application | None) -> ServiceBusSender:
+    def _take(self, prepared: Prepared, application: _Application | None) -> _Sender:
         """Return a sender that nobody else uses: the SDK's are not made for several at once."""
         for place in reversed(range(len(self._unused))):
             if self._unused[place].prepared == prepared:
@@ -192,7 +209,7 @@ class ServiceBusSink(AzureSink[ServiceBusMessage]):
             retry_total=0,
             use_tls=emulator is None,
         )
-        return client.get_queue_sender(prepared.place)
+        return _Sender(sdk=client.get_queue_sender(prepared.place))
 
     def _keep(self, unused: _Unused) -> None:
         self._unused.append(unused)
@@ -202,11 +219,13 @@ class ServiceBusSink(AzureSink[ServiceBusMessage]):
         ):
             self._drop(self._unused.pop(0).sender)
 
-    def _drop(self, sender: ServiceBusSender) -> None:
+    def _drop(self, sender: _Sender) -> None:
         """Close a sender, without waiting for it."""
         task = asyncio.get_running_loop().create_task(_closed(sender))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+        # Here, since a task that is cancelled before it begins does nothing at all.
+        task.add_done_callback(lambda _: sender.opened.cut())
 
     async def _release(self) -> None:
         for one in self._unused:
@@ -354,10 +373,10 @@ async def _send(sender: ServiceBusSender, messages: Sequence[ServiceBusMessage])
     return None
 
 
-async def _closed(sender: ServiceBusSender) -> None:
+async def _closed(sender: _Sender) -> None:
     try:
         async with asyncio.timeout(_CLOSING):
-            await sender.close()
+            await sender.sdk.close()
     except Exception as error:
         # Whatever it is, nobody uses this connection any more.
         logger.info("a connection to Service Bus did not close: %r", error)

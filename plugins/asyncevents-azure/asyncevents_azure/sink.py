@@ -15,6 +15,7 @@ import httpx
 from attrs import field, frozen
 
 from asyncevents_azure.kinds import Credentials, Prepared
+from asyncevents_azure.opened import NotingLoop
 from asyncevents_core.plugin import BatchingSink, DeliveryRequest, Failure, Outcome
 
 logger = logging.getLogger("asyncevents.azure")
@@ -26,6 +27,8 @@ _TOKENS_KEPT: Final = 1024
 _EARLY: Final = 300.0
 """Seconds before its end from which on a token is replaced."""
 _CLOSING: Final = 5.0
+_AGAIN: Final = 0.2
+"""Seconds after which what was cancelled and still runs is cancelled once more."""
 _GRACE: Final = 10.0
 """Seconds beyond the deadline after which a batch is given up that did not end by itself."""
 LONGEST_TEXT: Final = 300
@@ -168,8 +171,9 @@ class AzureSink(BatchingSink, Generic[Item]):
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: NotingLoop | None = None
         self._thread: threading.Thread | None = None
+        self._running: set[Future[Any]] = set()
         self._closed = False
 
     def group(self, request: DeliveryRequest) -> Hashable:
@@ -197,6 +201,9 @@ class AzureSink(BatchingSink, Generic[Item]):
             detail = "the sink was closed before there was an answer"
             closed = Verdict(failure=Failure.UNAVAILABLE, detail=detail)
             return [closed.outcome()] * len(requests)
+        finally:
+            # Where it did not end by itself; else this does nothing.
+            running.cancel()
 
     def close(self) -> None:
         """See `BlockingSink`. Idempotent."""
@@ -204,11 +211,15 @@ class AzureSink(BatchingSink, Generic[Item]):
             self._closed = True
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
+            running = list(self._running)
         if loop is None or thread is None:
             return
         try:
-            asyncio.run_coroutine_threadsafe(self._end(), loop).result(2 * _CLOSING)
+            asyncio.run_coroutine_threadsafe(self._end(), loop).result(3 * _CLOSING)
         finally:
+            for one in running:
+                # What still did not end is waited for no longer.
+                one.cancel()
             loop.call_soon_threadsafe(loop.stop)
             thread.join(_CLOSING)
 
@@ -262,12 +273,15 @@ class AzureSink(BatchingSink, Generic[Item]):
                 detail = "the sink was closed; nothing was sent"
                 raise Refused(Verdict(failure=Failure.UNAVAILABLE, detail=detail))
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = NotingLoop()
                 self._thread = threading.Thread(
                     target=_run, args=(self._loop,), name="asyncevents-azure", daemon=True
                 )
                 self._thread.start()
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
+            running = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return running
 
     async def _end(self) -> None:
         """Release what is open, and end what still runs on the loop, the SDK's own tasks too."""
@@ -276,18 +290,22 @@ class AzureSink(BatchingSink, Generic[Item]):
                 await self._release()
         except TimeoutError:
             logger.info("connections did not close within %g s; they are cut", _CLOSING)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_CLOSING)
+        loop = asyncio.get_running_loop()
+        ends, this = loop.time() + _CLOSING, asyncio.current_task()
+        # More than once: a batch that is cancelled starts to close its connection, and
+        # `asyncio.wait_for`, which the SDK uses, overlooks it now and then before Python 3.12.
+        while (left := asyncio.all_tasks() - {this}) and loop.time() < ends:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=_AGAIN)
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
+def _run(loop: NotingLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
     finally:
+        loop.cut()
         loop.close()
 
 

@@ -33,7 +33,10 @@ KIB = 1024
 
 @define
 class Entity:
-    """A queue or topic. `refusal` is a condition with which it refuses; see `Connection`."""
+    """A queue or topic. `refuses` is a condition with which it refuses; see `Connection`.
+
+    One that `hangs` reads and says nothing; one that is `deaf` does not even read.
+    """
 
     name: str
     largest: int = 256 * KIB
@@ -42,6 +45,7 @@ class Entity:
     attaches: str | None = None
     poison: bytes | None = None
     hangs: bool = False
+    deaf: bool = False
     resets: bool = False
     unique: bool = True
     messages: list[Message] = field(factory=list)
@@ -81,6 +85,12 @@ class ServiceBus:
     def queue(self, name: str, **wanted: Any) -> Entity:
         self.entities[name] = Entity(name, **wanted)
         return self.entities[name]
+
+    @property
+    def sockets(self) -> list[int]:
+        """The descriptors of the sockets of its connections."""
+        sockets = [one.get_extra_info("socket") for one in list(self._writers)]
+        return [one.fileno() for one in sockets]
 
     def disconnect(self) -> None:
         """Cut all connections."""

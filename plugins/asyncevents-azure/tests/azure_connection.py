@@ -212,6 +212,8 @@ class Connection:
 
     async def _transfer(self, fields: Any, payload: bytes) -> None:
         link = self.links[fields[0]]
+        if link.entity is not None and link.entity.deaf:
+            await asyncio.Event().wait()
         link.payload += payload
         if len(fields) > 5 and fields[5]:
             return

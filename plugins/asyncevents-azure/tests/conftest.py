@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
-from pathlib import Path
-
 import pytest
 
 import azure_bus
 import azure_grid
 from asyncevents_core.engine.delivering.threaded_sink import ThreadedSink
-
-
-def pytest_collection_modifyitems(items):
-    """Accept what azure-servicebus does: a socket that was cut is left to the garbage collector."""
-    left = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-    for item in items:
-        if Path(__file__).parent in item.path.parents and "bus" in item.fixturenames:
-            item.add_marker(left)
 
 
 @pytest.fixture
@@ -31,11 +19,6 @@ def grid():
 def bus():
     with azure_bus.running() as running:
         yield running
-    with warnings.catch_warnings():
-        # Here, and not in a test that has nothing to do with it. What the test has left is young:
-        # to look at all that was ever imported takes a second.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect(1)
 
 
 @pytest.fixture
