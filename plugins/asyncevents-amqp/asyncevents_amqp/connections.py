@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import ssl
 from collections import OrderedDict
@@ -26,6 +27,8 @@ logger = logging.getLogger("asyncevents.deliver")
 _CLOSING: Final = 3.0
 """Seconds that a broker gets to say goodbye; then the connection is cut off."""
 _LOGIN_REFUSED: Final = 403
+_CHANNELS: Final = 65_535
+"""Channels of a connection to a broker that sets no limit: AMQP has no more numbers."""
 
 
 class Withdrawn(Exception):
@@ -44,6 +47,7 @@ class Link:
         self._transport = transport
         self._room = asyncio.Semaphore(channels)
         self._free: list[AbstractChannel] = []
+        self._numbers = itertools.count(1)
         self._retired = False
 
     @property
@@ -95,12 +99,14 @@ class Link:
             kept = self._free.pop()
             if not kept.is_closed:
                 return kept
-        made = await self._connection.channel()
-        most = self._connection.connection_tune.channel_max or 0
-        if most and made.number > most // 2:
-            # Numbers of channels go up where many of them fail; another connection begins at 1.
+        # A number of its own for each: aiormq gives one again as soon as it reads that the channel
+        # was closed, and may open it before it has said so, for which RabbitMQ ends the connection.
+        number = next(self._numbers)
+        most = self._connection.connection_tune.channel_max or _CHANNELS
+        if number > most // 2:
+            # They go up where many messages fail; another connection begins at 1.
             self.retire()
-        return made
+        return await self._connection.channel(channel_number=number)
 
     def _give_back(self, channel: AbstractChannel) -> None:
         # One that is not given back has a message without an answer, or was closed.

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from aiormq.channel import Channel
 
 from asyncevents_amqp.plugin import AmqpSinkType
 from asyncevents_core.plugin import Failure, Outcome, OutcomeKind
@@ -108,6 +109,24 @@ async def test_numbers_of_channels_do_not_run_out(broker):
         assert outcome.kind is OutcomeKind.DELIVERED
         (slot,) = sink._connections._kept.values()
         assert slot.link is not first
+
+
+async def test_no_channel_has_the_number_of_one_that_was_closed(broker, monkeypatch):
+    """It might be opened before the broker knows that the other one is closed: an error of all."""
+    config, numbers = broker.config(), []
+    opens = Channel.open
+
+    async def noted(channel, **options):
+        numbers.append(channel.number)
+        return await opens(channel, **options)
+
+    monkeypatch.setattr(Channel, "open", noted)
+    missing = [make_request(config, broker.target("nowhere")) for _ in range(10)]
+    async with opened(KIND, config) as sink:
+        for one in missing:
+            failed(await sink.deliver(one, 15.0), Failure.UNKNOWN_TARGET)
+        await asyncio.gather(*(sink.deliver(one, 15.0) for one in missing))
+    assert numbers == list(range(1, 21))
 
 
 async def test_a_connection_that_is_reset_is_opened_again(through, proxy):

@@ -167,10 +167,6 @@ async def over(broker, port, exchange, host="127.0.0.1", **settings):
         return await outcome_to(sink, config, target)
 
 
-# The proxy may leave a transport to the garbage collector, where a client that refuses its
-# certificate went away in mid-handshake: a matter of the test, not of what it tests.
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestTls:
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
     async def test_a_certificate_that_is_trusted_and_the_hosts(self, broker, tls, tls_port, host):
