@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 
 from asyncevents_core.adapters.kombu.broker import KombuBroker
@@ -15,20 +13,7 @@ from asyncevents_core.settings.schema import Settings
 from tests.services import over_tls
 from tests.services.ports import free_port
 
-# The proxy may leave a transport to the garbage collector, where a client that refuses its
-# certificate went away in mid-handshake: a matter of the test, not of what it tests.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 URLS = {"RabbitMq": "amqps://guest:guest@{host}:{port}//", "Redis": "rediss://{host}:{port}/0"}
-
-
-@pytest.fixture(autouse=True)
-def _collected_here():
-    yield
-    gc.collect()
 
 
 @pytest.fixture(params=sorted(URLS))
