@@ -326,3 +326,36 @@ class TestThatLeavesFilesOpenAfterFailures(TestThatLeavesFilesOpen):
             return await chosen(request, deadline)
 
         return changed
+
+
+class TestThatLeavesFilesOpenWhenTheTimeIsOver(TestThatLeavesFilesOpen):
+    def mistake(self, deliver):
+        leaving = super().mistake(deliver)
+
+        async def changed(request, deadline):
+            chosen = leaving if request.target == SILENT else deliver
+            return await chosen(request, deadline)
+
+        return changed
+
+
+class _Descriptor:
+    """Closes itself where nothing refers to it any more."""
+
+    def __init__(self):
+        self._number = os.open(__file__, os.O_RDONLY)
+
+    def __del__(self):
+        os.close(self._number)
+
+
+class TestThatLeavesFilesToTheCollector(Suite):
+    noticed_by = "test_nothing_is_left_behind[files]"
+
+    def mistake(self, deliver):
+        async def changed(request, deadline):
+            left = [_Descriptor()]
+            left.append(left)
+            return await deliver(request, deadline)
+
+        return changed
