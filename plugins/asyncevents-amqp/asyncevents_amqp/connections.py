@@ -35,6 +35,10 @@ class Withdrawn(Exception):
     """The sink was closed before the message was sent."""
 
 
+class Retired(Exception):
+    """The connection takes no new messages; this one was not sent, and another connection may."""
+
+
 class Link:
     """An open connection, and channels of which each carries one message at a time.
 
@@ -62,11 +66,13 @@ class Link:
     async def publish(self, **message: Any) -> None:
         """Publish, and wait for the confirm; takes what `basic_publish` of aiormq takes.
 
-        Waits first while the broker blocks publishers. Raises aiormq's errors.
+        Waits first while the broker blocks publishers. Raises `Retired`, and aiormq's errors.
         """
         async with self._room:
             # Not into the socket: it would arrive once the block is over, after its retry.
             await self._connection.ready()
+            if self._retired:
+                raise Retired
             channel = await self._channel()
             try:
                 await channel.basic_publish(**message)
@@ -102,8 +108,7 @@ class Link:
         # A number of its own for each: aiormq gives one again as soon as it reads that the channel
         # was closed, and may open it before it has said so, for which RabbitMQ ends the connection.
         number = next(self._numbers)
-        most = self._connection.connection_tune.channel_max or _CHANNELS
-        if number > most // 2:
+        if number >= (self._connection.connection_tune.channel_max or _CHANNELS):
             # They go up where many messages fail; another connection begins at 1.
             self.retire()
         return await self._connection.channel(channel_number=number)

@@ -23,7 +23,7 @@ from attrs import define
 from pamqp.commands import Basic
 
 from asyncevents_amqp.config import AmqpConfig, AmqpOptions, Route
-from asyncevents_amqp.connections import Connections, Link, Withdrawn
+from asyncevents_amqp.connections import Connections, Link, Retired, Withdrawn
 from asyncevents_amqp.messages import CONTENT_TYPE, Message, Refused, message_of
 from asyncevents_core.errors import SettingsError
 from asyncevents_core.plugin import DeliveryRequest, Failure, Outcome, Sink
@@ -90,16 +90,21 @@ class AmqpSink(Sink):
                 Failure.CREDENTIALS,
                 "neither the subscription's options nor SINKS['amqp'] name a user",
             )
-        async with self._connections.using(route.server) as link:
-            progress.link = link
-            await link.publish(
-                body=message.body,
-                exchange=route.exchange,
-                routing_key=message.routing_key,
-                properties=_properties(message),
-                mandatory=options.mandatory,
-            )
-        return Outcome.delivered(f"confirmed, routing key {message.routing_key!r}")
+        while True:
+            try:
+                async with self._connections.using(route.server) as link:
+                    progress.link = link
+                    await link.publish(
+                        body=message.body,
+                        exchange=route.exchange,
+                        routing_key=message.routing_key,
+                        properties=_properties(message),
+                        mandatory=options.mandatory,
+                    )
+            except Retired:
+                # While it waited for room. Each connection takes a message at least.
+                continue
+            return Outcome.delivered(f"confirmed, routing key {message.routing_key!r}")
 
     async def _late(self, route: Route, progress: _Progress, deadline: float) -> Outcome:
         if progress.link is None:

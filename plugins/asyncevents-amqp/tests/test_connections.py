@@ -12,6 +12,7 @@ import time
 import pytest
 from aiormq.channel import Channel
 
+from asyncevents_amqp.connections import Connections
 from asyncevents_amqp.plugin import AmqpSinkType
 from asyncevents_core.plugin import Failure, Outcome, OutcomeKind
 from asyncevents_core.testing import opened
@@ -93,34 +94,47 @@ async def test_more_deliveries_than_channels_wait_for_each_other(broker):
     assert {one.kind for one in outcomes} == {OutcomeKind.DELIVERED}
 
 
-async def test_numbers_of_channels_do_not_run_out(broker):
-    """A connection whose channels got high numbers is replaced."""
-    config = broker.config()
-    inbox = broker.exchange()
-    async with opened(KIND, config) as sink:
-        await sink.deliver(make_request(config, inbox.target), 15.0)
-        (slot,) = sink._connections._kept.values()
-        first = slot.link
-        first._connection.connection_tune.channel_max = 4
-        missing = [make_request(config, broker.target("nowhere")) for _ in range(5)]
-        await asyncio.gather(*(sink.deliver(one, 15.0) for one in missing))
-        assert not first.usable
-        outcome = await sink.deliver(make_request(config, inbox.target), 15.0)
-        assert outcome.kind is OutcomeKind.DELIVERED
-        (slot,) = sink._connections._kept.values()
-        assert slot.link is not first
-
-
-async def test_no_channel_has_the_number_of_one_that_was_closed(broker, monkeypatch):
-    """It might be opened before the broker knows that the other one is closed: an error of all."""
-    config, numbers = broker.config(), []
-    opens = Channel.open
+@pytest.fixture
+def numbers(monkeypatch):
+    """The numbers of the channels that are opened, in order."""
+    found, opens = [], Channel.open
 
     async def noted(channel, **options):
-        numbers.append(channel.number)
+        found.append(channel.number)
         return await opens(channel, **options)
 
     monkeypatch.setattr(Channel, "open", noted)
+    return found
+
+
+@pytest.mark.parametrize("most", [1, 4, 50])
+async def test_numbers_of_channels_do_not_run_out(broker, numbers, most, monkeypatch):
+    """A connection whose channels got all of them is replaced, also for those that wait there."""
+    opens = Connections._open
+
+    async def bounded(connections, server):
+        link = await opens(connections, server)
+        link._connection.connection_tune.channel_max = most
+        return link
+
+    monkeypatch.setattr(Connections, "_open", bounded)
+    config = broker.config(channels=8)
+    inbox = broker.exchange()
+    good = [make_request(config, inbox.target, data=n) for n in range(60)]
+    missing = [make_request(config, broker.target("nowhere")) for _ in range(60)]
+    mixed = [one for pair in zip(good, missing, strict=True) for one in pair]
+    async with opened(KIND, config) as sink:
+        outcomes = await asyncio.gather(*(sink.deliver(one, 60.0) for one in mixed))
+    assert {one.kind for one in outcomes[::2]} == {OutcomeKind.DELIVERED}
+    for one in outcomes[1::2]:
+        failed(one, Failure.UNKNOWN_TARGET)
+    assert sorted(inbox.bodies()) == sorted(one.body for one in good)
+    assert max(numbers) == most
+
+
+async def test_no_channel_has_the_number_of_one_that_was_closed(broker, numbers):
+    """It might be opened before the broker knows that the other one is closed: an error of all."""
+    config = broker.config()
     missing = [make_request(config, broker.target("nowhere")) for _ in range(10)]
     async with opened(KIND, config) as sink:
         for one in missing:
