@@ -53,14 +53,14 @@ def _servers() -> Iterator[ExitStack]:
 
 @pytest.fixture(scope="session")
 def start_server(_servers: ExitStack) -> Callable[[str], object]:
-    """Return the running server of a class in `tests.services.servers`, by the class's name."""
+    """Return the running broker or database of a class in `tests.services`, by the class's name."""
     running: dict[str, object] = {}
 
     def start(name: str) -> object:
-        from tests.services import servers
+        from tests.services import brokers, databases
 
         if name not in running:
-            kind = getattr(servers, name)
+            kind = vars(databases if hasattr(databases, name) else brokers)[name]
             skip_unless_present(kind.needs)
             server = kind()
             _servers.callback(server.remove)

@@ -13,9 +13,10 @@ import kombu
 import redis
 import sqlalchemy as sa
 
+from tests.services.brokers import RabbitMq, Redis
+from tests.services.databases import PostgreSql
 from tests.services.elasticsearch import Elasticsearch, what_is_here
 from tests.services.server import Server
-from tests.services.servers import PostgreSql, RabbitMq, Redis
 
 S = TypeVar("S", bound=Server)
 

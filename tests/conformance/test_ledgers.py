@@ -43,7 +43,7 @@ from tests.conformance.ledger_secrets import NEW, OLD, ages
 from tests.ledgers import put_ledger
 
 if TYPE_CHECKING:
-    from tests.services.servers import Database
+    from tests.services.databases import Database
 
 
 def sent(

@@ -26,7 +26,8 @@ from asyncevents_core.testing import (
 from tests.conformance.broker import BrokerConformance
 
 if TYPE_CHECKING:
-    from tests.services.servers import Database, RabbitMq, Redis
+    from tests.services.brokers import RabbitMq, Redis
+    from tests.services.databases import Database
 
 
 def wiped(server: Database) -> str:

@@ -12,8 +12,9 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 
+from tests.services.brokers import RabbitMq, Redis
+from tests.services.databases import Database, MariaDb, PostgreSql
 from tests.services.server import Server, program
-from tests.services.servers import Database, MariaDb, PostgreSql, RabbitMq, Redis
 
 _STEP = 1 << 20
 

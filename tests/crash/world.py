@@ -23,8 +23,9 @@ from tests.crash.servers import (
 )
 from tests.integration.inbox import SECRET, Inbox, open_inbox
 from tests.integration.project import Project
+from tests.services.brokers import Redis
+from tests.services.databases import Database
 from tests.services.server import Server
-from tests.services.servers import Database, Redis
 from tests.services.silence import Proxy
 
 SUBSCRIBERS = ("healthy", "flaky", "failing")

@@ -12,7 +12,7 @@ import redis
 import sqlalchemy as sa
 
 from tests.integration.project import PATIENCE, eventually
-from tests.services.servers import MariaDb
+from tests.services.databases import MariaDb
 
 
 class MariaDbThatWatches(MariaDb):

@@ -19,7 +19,7 @@ from asyncevents_core.ports.broker import BrokerConfig, BrokerOptions
 from asyncevents_core.ports.ledger.options import LedgerOptions
 from tests.conftest import skip_unless_present
 from tests.services import over_tls
-from tests.services.servers import MariaDb, PostgreSql
+from tests.services.databases import MariaDb, PostgreSql
 
 # -- TLS ------------------------------------------------------------------------------------------
 

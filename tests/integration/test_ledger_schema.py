@@ -16,7 +16,7 @@ from asyncevents_core import AsyncEvents
 from asyncevents_core.adapters.sqlalchemy import migrating
 from asyncevents_core.errors import ForeignTransaction, LedgerNotMigrated
 from tests.integration.inbox import SECRET
-from tests.services.servers import PgBouncer
+from tests.services.databases import PgBouncer
 
 
 @pytest.fixture

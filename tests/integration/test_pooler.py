@@ -30,7 +30,7 @@ def postgresql(start_server):
 @pytest.fixture(scope="module", params=[None, *NEWER])
 def pooler(request, postgresql):
     skip_unless_present(PGBOUNCER)
-    from tests.services.servers import PgBouncer
+    from tests.services.databases import PgBouncer
 
     made = PgBouncer(postgresql, max_prepared_statements=request.param)
     made.start()

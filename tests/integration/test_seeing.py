@@ -30,7 +30,7 @@ from asyncevents_core.ports.ledger.options import LedgerOptions
 from asyncevents_core.testing import MemoryBroker
 from tests.integration.project import PATIENCE, eventually
 from tests.services import silence
-from tests.services.servers import RabbitMq
+from tests.services.brokers import RabbitMq
 
 SHORT = LedgerOptions(lock_timeout=1.0)
 SEEN_ANEW = 0.3

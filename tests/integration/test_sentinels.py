@@ -15,8 +15,8 @@ from asyncevents_core.ports.broker import BrokerConfig, BrokerOptions
 from tests.conftest import skip_unless_present
 from tests.integration.inbox import SECRET
 from tests.integration.project import PATIENCE, eventually
+from tests.services.brokers import Redis, Sentinel
 from tests.services.needs import REDIS
-from tests.services.servers import Redis, Sentinel
 
 
 class ClusterNode(Redis):

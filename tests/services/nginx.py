@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from tests.services.needs import NGINX
 from tests.services.over_tls import Certificate, make_certificate
 from tests.services.ports import free_port
-from tests.services.server import Server
-from tests.services.servers import program
+from tests.services.server import Server, program
 
 API_KEY = "a-key-of-the-gateway"
 _SETUP = """

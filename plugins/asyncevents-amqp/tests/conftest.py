@@ -12,9 +12,9 @@ from asyncevents_core.plugin import Sink
 from asyncevents_core.testing import opened
 from exchanges import Broker
 from tests.conftest import skip_unless_present
+from tests.services.brokers import RabbitMq
 from tests.services.needs import RABBITMQ
 from tests.services.ports import free_port
-from tests.services.servers import RabbitMq
 from tests.services.silence import Proxy, before
 
 

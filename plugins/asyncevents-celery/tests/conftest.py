@@ -16,8 +16,8 @@ from tests.conftest import start_server as start_server
 from tests.integration.conftest import inbox as inbox
 from tests.integration.conftest import make_inbox as make_inbox
 from tests.integration.conftest import make_project as make_project
+from tests.services.brokers import RabbitMq
 from tests.services.ports import free_port
-from tests.services.servers import RabbitMq
 
 
 @pytest.fixture(scope="session")

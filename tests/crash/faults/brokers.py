@@ -10,7 +10,7 @@ from asyncevents_core.adapters.kombu.protocol import TRIGGER
 from tests.crash.fault import Fault
 from tests.crash.servers import AlarmedRabbitMq
 from tests.crash.world import World
-from tests.services.servers import Redis
+from tests.services.brokers import Redis
 
 
 class MemoryAlarm(Fault):

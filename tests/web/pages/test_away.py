@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from asyncevents_core.domain.access import ALL
+from tests.services.databases import Database, MariaDb, PostgreSql
 from tests.services.ports import free_port
-from tests.services.servers import Database, MariaDb, PostgreSql
 from tests.services.silence import before
 from tests.web.serving import Api, Visitor, serving
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.hashing import PASSWORD
-from tests.services.servers import Database
+from tests.services.databases import Database
 from tests.web import hostile
 from tests.web.hostile import HARMLESS, INVISIBLE, PARAMETERS, PAYLOADS, PLAIN_PAGES
 from tests.web.serving import Api, Visitor, serving

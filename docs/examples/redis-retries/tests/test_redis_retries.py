@@ -15,7 +15,7 @@ from tests.services.needs import REDIS
 @pytest.fixture(scope="module")
 def server():
     skip_unless_present(REDIS)
-    from tests.services.servers import Redis
+    from tests.services.brokers import Redis
 
     server = Redis()
     server.start()
