@@ -11,9 +11,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -32,10 +32,7 @@ from asyncevents_core.domain.user import Session, Source, User, new_session_text
 from asyncevents_core.engine.managing.tokens import create_token
 from asyncevents_core.engine.managing.users import create_user
 from asyncevents_core.engine.searching.feed import IndexFeed
-from asyncevents_core.errors import InvalidTarget
-from asyncevents_core.plugin import SECRET, NoOptions, Sink, SinkType, hookimpl
 from asyncevents_core.plugin_registry import load_plugins
-from asyncevents_core.ports.sink import AnySinkType
 from asyncevents_core.runtime import Runtime
 from asyncevents_core.settings.loading import load_settings
 from asyncevents_core.testing.builders import make_attempt, make_delivery, make_event
@@ -43,6 +40,7 @@ from asyncevents_core.web.app import create_app, state_of
 from asyncevents_core.web.backend import Backend
 from tests.hashing import PASSWORD, PlainHasher
 from tests.ledgers import put_ledger
+from tests.web.shelves import Shelves
 
 EVENTS = {
     "order.created": {"title": "An order was placed"},
@@ -327,47 +325,6 @@ class Api:
     def close(self) -> None:
         for one in self._clients:
             one.close()
-
-
-@frozen(kw_only=True)
-class ShelfOptions:
-    headers: Mapping[str, str] = field(factory=dict)
-    level: Literal["low", "high"] = "low"
-    weight: float | None = None
-    labels: tuple[str, ...] = ()
-    token: str = field(default="", metadata={SECRET: True})
-
-
-ICON = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>'
-
-
-class ShelfType(SinkType[NoOptions, ShelfOptions]):
-    """A sink that has options; nothing is ever delivered to it here."""
-
-    name = "shelf"
-    title = "Shelf"
-    icon = ICON
-    config_class = NoOptions
-    options_class = ShelfOptions
-
-    def validate_target(self, target: str, config: NoOptions) -> None:
-        if not target.startswith("shelf:"):
-            raise InvalidTarget(f"{target!r} is not a shelf")
-
-    def privileges(self, options: ShelfOptions, target: str, config: NoOptions) -> Sequence[str]:
-        return (f"label:{list(options.labels)}",) if options.labels else ()
-
-    def open(self, config: NoOptions) -> Sink:
-        raise NotImplementedError
-
-
-class Shelves:
-    """A plugin."""
-
-    @staticmethod
-    @hookimpl
-    def asyncevents_register_sinks() -> list[AnySinkType]:
-        return [ShelfType()]
 
 
 @contextlib.contextmanager

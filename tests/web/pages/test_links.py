@@ -13,7 +13,8 @@ from asyncevents_core.domain.access import ALL, Resource
 from asyncevents_core.domain.delivery import DeliveryState
 from asyncevents_core.domain.replay import DeadFilter
 from asyncevents_core.engine.replaying.jobs import count_job, start_job
-from tests.web.serving import ICON, OPERATOR, Api, serving
+from tests.web.serving import OPERATOR, Api, serving
+from tests.web.shelves import ICON
 
 LINK = re.compile(r'(?:href|hx-get)="(/admin[^"#]*)"')
 MOST = 300
