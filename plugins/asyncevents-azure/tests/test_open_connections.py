@@ -105,6 +105,10 @@ def begin(fault, bus):
     """Begin with a fault; links are only refused where they are new, so there is none."""
     fault(bus, bus.entities["orders"])
     bus.disconnect()
+    ends = time.monotonic() + 10
+    while bus.open_connections:
+        assert time.monotonic() < ends, "it did not cut its connections"
+        time.sleep(0.001)
 
 
 CASES = [
