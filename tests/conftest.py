@@ -60,7 +60,7 @@ def start_server(_servers: ExitStack) -> Callable[[str], object]:
         from tests.services import brokers, databases
 
         if name not in running:
-            kind = vars(databases if hasattr(databases, name) else brokers)[name]
+            kind = getattr(databases, name, None) or getattr(brokers, name)
             skip_unless_present(kind.needs)
             server = kind()
             _servers.callback(server.remove)

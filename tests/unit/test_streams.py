@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 import struct
@@ -13,6 +12,7 @@ import pytest
 import uvloop
 
 from tests.services.over_tls import make_certificate
+from tests.sockets import sockets
 from tests.streams import serving
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -32,16 +32,6 @@ def tls(request, certificate):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(certificate.certificate, certificate.key)
     return made
-
-
-def sockets() -> int:
-    found = 0
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
-        except FileNotFoundError:
-            continue  # that of the listing itself
-    return found
 
 
 def stay(client: socket.socket) -> None:

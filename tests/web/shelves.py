@@ -41,7 +41,7 @@ class ShelfType(SinkType[NoOptions, ShelfOptions]):
         return (f"label:{list(options.labels)}",) if options.labels else ()
 
     def open(self, config: NoOptions) -> Sink:
-        raise NotImplementedError
+        raise AssertionError("nothing is delivered to a shelf")
 
 
 class Shelves:

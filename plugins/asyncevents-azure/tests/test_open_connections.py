@@ -7,7 +7,6 @@ an hour.
 from __future__ import annotations
 
 import gc
-import os
 import threading
 import time
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ import azure_bus
 from asyncevents_azure.servicebus import ServiceBusSink
 from asyncevents_core.plugin import OutcomeKind
 from azure_requests import bus_config, bus_request, queue_target
+from tests.integration.project import eventually
+from tests.sockets import sockets
 
 LARGE = 16 * 2**20
 """Bytes of a message that no connection takes whose other side does not read."""
@@ -33,27 +34,11 @@ def _nothing_is_collected():
         gc.enable()
 
 
-def sockets(bus) -> set[str]:
-    """Return the sockets of this process that are not the server's."""
-    its = set(bus.sockets)
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            if int(name) not in its:
-                found.add(os.readlink(f"/proc/self/fd/{name}"))
-        except FileNotFoundError:
-            continue  # that of the listing itself
-    return {one for one in found if one.startswith("socket:")}
-
-
 @contextmanager
 def nothing_stays(bus):
-    before = sockets(bus)
+    before = sockets(without=bus.sockets)
     yield
-    ends = time.monotonic() + 10
-    while (left := sockets(bus) - before) and time.monotonic() < ends:
-        time.sleep(0.01)
-    assert left == set()
+    eventually(lambda: sockets(without=bus.sockets) <= before, what="all others are closed")
 
 
 def sent(bus, sink, *, bytes_of_it=2, within=30.0):
@@ -105,10 +90,7 @@ def begin(fault, bus):
     """Begin with a fault; links are only refused where they are new, so there is none."""
     fault(bus, bus.entities["orders"])
     bus.disconnect()
-    ends = time.monotonic() + 10
-    while bus.open_connections:
-        assert time.monotonic() < ends, "it did not cut its connections"
-        time.sleep(0.001)
+    eventually(lambda: not bus.open_connections, what="they are cut")
 
 
 CASES = [

@@ -6,9 +6,10 @@ import asyncio
 import os
 import threading
 import time
+from typing import ClassVar
 
 from asyncevents_core.plugin import Failure, Outcome
-from tests.conformance.mutants.base import HERE, SILENT, Blocking, Suite
+from tests.conformance.mutants.base import AWAY, SILENT, Blocking, Suite
 
 
 class TestThatForgetsTheDeadline(Suite):
@@ -318,25 +319,20 @@ class TestThatLeavesFilesOpen(Suite):
 
 
 class TestThatLeavesFilesOpenAfterFailures(TestThatLeavesFilesOpen):
+    after: ClassVar[str] = AWAY
+
     def mistake(self, deliver):
         leaving = super().mistake(deliver)
 
         async def changed(request, deadline):
-            chosen = deliver if request.target == HERE else leaving
+            chosen = leaving if request.target == self.after else deliver
             return await chosen(request, deadline)
 
         return changed
 
 
-class TestThatLeavesFilesOpenWhenTheTimeIsOver(TestThatLeavesFilesOpen):
-    def mistake(self, deliver):
-        leaving = super().mistake(deliver)
-
-        async def changed(request, deadline):
-            chosen = leaving if request.target == SILENT else deliver
-            return await chosen(request, deadline)
-
-        return changed
+class TestThatLeavesFilesOpenWhenTheTimeIsOver(TestThatLeavesFilesOpenAfterFailures):
+    after = SILENT
 
 
 class _Descriptor:
